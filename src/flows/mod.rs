@@ -1,0 +1,1 @@
+//! One use case a file: what happens at an endpoint, without HTTP.

@@ -1,0 +1,1 @@
+//! The server: routes, extractors, and the forms that answers take.

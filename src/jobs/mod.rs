@@ -1,0 +1,1 @@
+//! Work that no request asks for: expiry, key rotation, the change feed's readers.

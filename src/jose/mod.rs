@@ -1,0 +1,1 @@
+//! Keys and their life cycle, signing and verification through josekit with explicit algorithm lists, sealing at rest.

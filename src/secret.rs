@@ -1,0 +1,1 @@
+//! Secrets as types: what is handed out, what is stored of it.
