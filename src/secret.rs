@@ -90,6 +90,11 @@ impl HashKey {
         ))) // RFC 5869 §2.3: the first block
     }
 
+    /// The key itself, for ciphers that are keyed by a derived key.
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// The keyed hash of `parts` for the use that `label` names. Each part is preceded by its length, so that no two lists of parts
     /// give the same input.
     #[must_use]

@@ -1,0 +1,531 @@
+//! Sealing at rest: AES-256-GCM (NIST SP 800-38D) with a random 96-bit nonce.
+//!
+//! What a tenant keeps secret (private keys, client secrets that must be known, …) is sealed under the tenant's [`DataKey`], that
+//! under the installation's [`MasterKey`]. Associated data binds a sealed value to its tenant, table and row, so that it opens nowhere
+//! else. Where keys are kept and when they change is `storage`'s.
+//!
+//! A sealed value is `version (1) ‖ nonce (12) ‖ ciphertext ‖ tag (16)`.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use openssl::symm::{Cipher, decrypt_aead, encrypt_aead};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::clock::Clock;
+use crate::secret::HashKey;
+
+const VERSION: u8 = 1;
+const NONCE: usize = 12;
+const TAG: usize = 16;
+/// More than any spelling of a key and its newline.
+const MAX_KEY_FILE: u64 = 1_024;
+
+/// A sealed value can't be made or opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SealError {
+    /// It was sealed by another key or for another place, or it was changed; which of them is not told.
+    #[error("a sealed value can't be opened with this key in this place")]
+    Refused,
+    /// The cipher failed.
+    #[error("a value can't be sealed")]
+    Failed,
+}
+
+/// A master key can't be had.
+#[derive(Debug, thiserror::Error)]
+pub enum MasterKeyError {
+    /// The text isn't a key.
+    #[error("the master key must be 32 bytes, written as base64 or as 64 hexadecimal digits")]
+    Malformed,
+    /// The text is a key that nobody made by chance.
+    #[error("the master key must be random; make one with `tessera master-key create`")]
+    NotRandom,
+    /// The file can't be read or written.
+    #[error(transparent)]
+    File(#[from] io::Error),
+}
+
+/// The key that seals the others. It is wiped when dropped and never printed.
+#[derive(Clone)]
+pub struct MasterKey(Zeroizing<[u8; 32]>);
+
+impl MasterKey {
+    /// Makes a new one.
+    pub fn generate(clock: &Clock) -> Self {
+        Self(Zeroizing::new(clock.random_bytes()))
+    }
+
+    /// Reads a key from text: base64 (either alphabet) or 64 hexadecimal digits; white space around it doesn't count.
+    pub fn from_text(text: &str) -> Result<Self, MasterKeyError> {
+        let text = text.trim_ascii();
+        let bytes = Zeroizing::new(match text.len() {
+            64 => decode_hex(text),
+            44 => STANDARD.decode(text).ok(),
+            43 => URL_SAFE_NO_PAD.decode(text).ok(),
+            _ => None,
+        });
+        let bytes = bytes.as_deref().ok_or(MasterKeyError::Malformed)?;
+        let key =
+            Zeroizing::new(<[u8; 32]>::try_from(bytes).map_err(|_| MasterKeyError::Malformed)?);
+        if key.iter().all(|byte| *byte == key[0]) {
+            return Err(MasterKeyError::NotRandom);
+        }
+        Ok(Self(key))
+    }
+
+    /// Reads a key from a file.
+    pub fn from_file(path: &Path) -> Result<Self, MasterKeyError> {
+        let mut text = Zeroizing::new(String::with_capacity(1_025));
+        File::open(path)?
+            .take(MAX_KEY_FILE)
+            .read_to_string(&mut text)
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::InvalidData => MasterKeyError::Malformed,
+                _ => error.into(),
+            })?;
+        Self::from_text(&text)
+    }
+
+    /// Writes the key to a new file that only its owner may read, and has it on the disk before it returns. A file that exists is left
+    /// alone and is an error (`AlreadyExists`).
+    pub fn write_new_file(&self, path: &Path) -> Result<(), MasterKeyError> {
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)?;
+        let written = file
+            .write_all(self.to_text().as_bytes())
+            .and_then(|()| file.sync_all());
+        if let Err(error) = written {
+            // Half a key is worse than none: the next start would stumble over it.
+            let _ = fs::remove_file(path);
+            return Err(error.into());
+        }
+        // The name as well as the contents.
+        if let Some(folder) = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+        {
+            File::open(folder)?.sync_all()?;
+        }
+        Ok(())
+    }
+
+    /// The text of a key file.
+    pub fn to_text(&self) -> Zeroizing<String> {
+        let mut text = Zeroizing::new(String::with_capacity(48));
+        STANDARD.encode_string(self.0.as_slice(), &mut text);
+        text.push('\n');
+        text
+    }
+
+    /// What the database remembers the key by: 16 bytes in hexadecimal, which tell nothing of the key.
+    pub fn fingerprint(&self) -> String {
+        let hash = HashKey::derive(self.0.as_slice(), "fingerprint").mac("fingerprint", &[]);
+        encode_hex(&hash.as_bytes()[..16])
+    }
+
+    /// A key for installation-wide hashes, independent of everything else that is derived.
+    #[must_use]
+    pub fn derive(&self, label: &str) -> HashKey {
+        HashKey::derive(self.0.as_slice(), &format!("hash {label}"))
+    }
+
+    fn sealing_key(&self) -> HashKey {
+        HashKey::derive(self.0.as_slice(), "seal data keys")
+    }
+}
+
+impl fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MasterKey(…)")
+    }
+}
+
+/// Whether nobody but a key file's owner may read or write it.
+pub fn is_private(path: &Path) -> io::Result<bool> {
+    let others = fs::metadata(path)?.mode() & 0o077;
+    Ok(others == 0)
+}
+
+/// The one place where a sealed value opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SealContext {
+    /// The tenant it belongs to.
+    pub tenant: Uuid,
+    /// The table, and the column where a row has several sealed values (`clients.secret`).
+    pub table: &'static str,
+    /// The row.
+    pub row: Uuid,
+}
+
+impl SealContext {
+    fn associated_data(self) -> Vec<u8> {
+        // Fixed widths first, so that the table's name needs no length.
+        [
+            &[VERSION, b'v'],
+            self.tenant.as_bytes().as_slice(),
+            self.row.as_bytes(),
+            self.table.as_bytes(),
+        ]
+        .concat()
+    }
+}
+
+/// A tenant's key, under which its secrets are sealed and from which its hash keys are derived. It is wiped when dropped and never
+/// printed.
+#[derive(Clone)]
+pub struct DataKey {
+    secret: Zeroizing<[u8; 32]>,
+    sealing: HashKey,
+}
+
+impl DataKey {
+    /// Makes a new one.
+    pub fn generate(clock: &Clock) -> Self {
+        Self::from_bytes(Zeroizing::new(clock.random_bytes()))
+    }
+
+    fn from_bytes(secret: Zeroizing<[u8; 32]>) -> Self {
+        let sealing = HashKey::derive(secret.as_slice(), "seal");
+        Self { secret, sealing }
+    }
+
+    /// Seals the key itself, as it is kept for `tenant`.
+    pub fn seal_under(
+        &self,
+        master: &MasterKey,
+        tenant: Uuid,
+        clock: &Clock,
+    ) -> Result<Vec<u8>, SealError> {
+        seal(
+            &master.sealing_key(),
+            &key_context(tenant),
+            self.secret.as_slice(),
+            clock,
+        )
+    }
+
+    /// Opens what [`DataKey::seal_under`] made.
+    pub fn open_under(master: &MasterKey, tenant: Uuid, sealed: &[u8]) -> Result<Self, SealError> {
+        let bytes = open(&master.sealing_key(), &key_context(tenant), sealed)?;
+        let secret = <[u8; 32]>::try_from(bytes.as_slice()).map_err(|_| SealError::Refused)?;
+        Ok(Self::from_bytes(Zeroizing::new(secret)))
+    }
+
+    /// Seals `plaintext` for one place.
+    pub fn seal(
+        &self,
+        context: SealContext,
+        plaintext: &[u8],
+        clock: &Clock,
+    ) -> Result<Vec<u8>, SealError> {
+        seal(&self.sealing, &context.associated_data(), plaintext, clock)
+    }
+
+    /// Opens what was sealed for this place.
+    pub fn open(
+        &self,
+        context: SealContext,
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        open(&self.sealing, &context.associated_data(), sealed)
+    }
+
+    /// The tenant's key for the hashes that `label` names. It lives and dies with the data key.
+    #[must_use]
+    pub fn derive(&self, label: &str) -> HashKey {
+        HashKey::derive(self.secret.as_slice(), &format!("hash {label}"))
+    }
+}
+
+impl fmt::Debug for DataKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DataKey(…)")
+    }
+}
+
+fn key_context(tenant: Uuid) -> Vec<u8> {
+    [&[VERSION, b'k'], tenant.as_bytes().as_slice()].concat()
+}
+
+fn seal(
+    key: &HashKey,
+    associated_data: &[u8],
+    plaintext: &[u8],
+    clock: &Clock,
+) -> Result<Vec<u8>, SealError> {
+    let nonce = clock.random_bytes::<NONCE>();
+    let mut tag = [0; TAG];
+    let ciphertext = encrypt_aead(
+        Cipher::aes_256_gcm(),
+        key.as_bytes(),
+        Some(&nonce),
+        associated_data,
+        plaintext,
+        &mut tag,
+    )
+    .map_err(|_| SealError::Failed)?;
+    Ok([&[VERSION], nonce.as_slice(), &ciphertext, &tag].concat())
+}
+
+fn open(
+    key: &HashKey,
+    associated_data: &[u8],
+    sealed: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    let sealed = sealed.strip_prefix(&[VERSION]).ok_or(SealError::Refused)?;
+    let (nonce, sealed) = sealed
+        .split_first_chunk::<NONCE>()
+        .ok_or(SealError::Refused)?;
+    let (ciphertext, tag) = sealed.split_last_chunk::<TAG>().ok_or(SealError::Refused)?;
+    decrypt_aead(
+        Cipher::aes_256_gcm(),
+        key.as_bytes(),
+        Some(nonce),
+        associated_data,
+        ciphertext,
+        tag,
+    )
+    .map(Zeroizing::new)
+    .map_err(|_| SealError::Refused)
+}
+
+fn encode_hex(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    digits
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
+}
+
+fn decode_hex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| {
+        char::from(byte)
+            .to_digit(16)
+            .and_then(|digit| u8::try_from(digit).ok())
+    };
+    text.as_bytes()
+        .chunks(2)
+        .map(|pair| Some(digit(pair[0])? << 4 | digit(*pair.get(1)?)?))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TENANT: Uuid = Uuid::from_u128(1);
+    const CONTEXT: SealContext = SealContext {
+        tenant: TENANT,
+        table: "signing_keys",
+        row: Uuid::from_u128(2),
+    };
+
+    #[test]
+    fn a_sealed_value_opens_in_its_place_only() {
+        let clock = Clock::system();
+        let key = DataKey::generate(&clock);
+        let sealed = key.seal(CONTEXT, b"private", &clock).unwrap();
+        assert_eq!(key.open(CONTEXT, &sealed).unwrap().as_slice(), b"private");
+        let other = Uuid::from_u128(3);
+        for context in [
+            SealContext {
+                tenant: other,
+                ..CONTEXT
+            },
+            SealContext {
+                table: "signing_key",
+                ..CONTEXT
+            },
+            SealContext {
+                table: "clients",
+                ..CONTEXT
+            },
+            SealContext {
+                row: other,
+                ..CONTEXT
+            },
+            SealContext {
+                tenant: CONTEXT.row,
+                row: CONTEXT.tenant,
+                ..CONTEXT
+            },
+        ] {
+            assert_eq!(
+                key.open(context, &sealed).err(),
+                Some(SealError::Refused),
+                "{context:?}"
+            );
+        }
+        assert_eq!(
+            DataKey::generate(&clock).open(CONTEXT, &sealed).err(),
+            Some(SealError::Refused)
+        );
+    }
+
+    #[test]
+    fn a_sealed_value_that_was_changed_is_refused() {
+        let clock = Clock::system();
+        let key = DataKey::generate(&clock);
+        let sealed = key.seal(CONTEXT, b"private", &clock).unwrap();
+        for position in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[position] ^= 1;
+            assert_eq!(
+                key.open(CONTEXT, &changed).err(),
+                Some(SealError::Refused),
+                "byte {position}"
+            );
+            assert_eq!(
+                key.open(CONTEXT, &sealed[..position]).err(),
+                Some(SealError::Refused),
+                "{position} bytes"
+            );
+        }
+        assert!(
+            key.open(CONTEXT, &[sealed.as_slice(), &[0]].concat())
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn the_same_value_is_never_sealed_alike() {
+        let clock = Clock::system();
+        let key = DataKey::generate(&clock);
+        assert_ne!(
+            key.seal(CONTEXT, b"", &clock).unwrap(),
+            key.seal(CONTEXT, b"", &clock).unwrap()
+        );
+        assert!(
+            key.open(CONTEXT, &key.seal(CONTEXT, b"", &clock).unwrap())
+                .unwrap()
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn a_data_key_opens_under_its_master_key_for_its_tenant() {
+        let clock = Clock::system();
+        let (master, key) = (MasterKey::generate(&clock), DataKey::generate(&clock));
+        let kept = key.seal_under(&master, TENANT, &clock).unwrap();
+        let opened = DataKey::open_under(&master, TENANT, &kept).unwrap();
+        let sealed = key.seal(CONTEXT, b"private", &clock).unwrap();
+        assert_eq!(
+            opened.open(CONTEXT, &sealed).unwrap().as_slice(),
+            b"private"
+        );
+        assert!(
+            opened
+                .derive("codes")
+                .mac("", &[])
+                .matches(&key.derive("codes").mac("", &[]))
+        );
+        assert!(
+            !opened
+                .derive("codes")
+                .mac("", &[])
+                .matches(&key.derive("tokens").mac("", &[]))
+        );
+        assert!(DataKey::open_under(&master, Uuid::from_u128(3), &kept).is_err());
+        assert!(DataKey::open_under(&MasterKey::generate(&clock), TENANT, &kept).is_err());
+        for position in 0..kept.len() {
+            let mut changed = kept.clone();
+            changed[position] ^= 0x80;
+            assert!(
+                DataKey::open_under(&master, TENANT, &changed).is_err(),
+                "byte {position}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_master_key_is_read_in_its_spellings() {
+        let key = MasterKey(Zeroizing::new(std::array::from_fn(|index| {
+            u8::try_from(index * 7 + 3).unwrap()
+        })));
+        let hex = encode_hex(key.0.as_slice());
+        for text in [
+            hex.clone(),
+            hex.to_uppercase(),
+            format!("  {hex}\r\n"),
+            key.to_text().to_string(),
+            STANDARD.encode(key.0.as_slice()),
+            URL_SAFE_NO_PAD.encode(key.0.as_slice()),
+        ] {
+            assert_eq!(
+                MasterKey::from_text(&text).unwrap().fingerprint(),
+                key.fingerprint(),
+                "{text}"
+            );
+        }
+        for text in [
+            String::new(),
+            "secret".to_owned(),
+            hex[1..].to_owned(),
+            hex.replacen('0', "g", 1),
+            format!("{hex}00"),
+            format!("{} {}", &hex[..32], &hex[33..]),
+            "é".repeat(32),
+            STANDARD.encode([1; 31]),
+            STANDARD.encode([1; 33]),
+            // The last character holds bits that belong to no byte.
+            STANDARD.encode(key.0.as_slice()).replace("w=", "x="),
+        ] {
+            assert!(
+                matches!(MasterKey::from_text(&text), Err(MasterKeyError::Malformed)),
+                "{text}"
+            );
+        }
+        assert!(matches!(
+            MasterKey::from_text(&"0".repeat(64)),
+            Err(MasterKeyError::NotRandom)
+        ));
+    }
+
+    #[test]
+    fn a_master_key_file_is_private_and_never_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("master.key");
+        let clock = Clock::system();
+        let key = MasterKey::generate(&clock);
+        key.write_new_file(&path).unwrap();
+        assert!(is_private(&path).unwrap());
+        assert_eq!(
+            MasterKey::from_file(&path).unwrap().fingerprint(),
+            key.fingerprint()
+        );
+        let again = MasterKey::generate(&clock).write_new_file(&path);
+        assert!(
+            matches!(again, Err(MasterKeyError::File(error)) if error.kind() == io::ErrorKind::AlreadyExists)
+        );
+        assert_eq!(
+            MasterKey::from_file(&path).unwrap().fingerprint(),
+            key.fingerprint()
+        );
+        fs::write(&path, [0xff; 32]).unwrap();
+        assert!(matches!(
+            MasterKey::from_file(&path),
+            Err(MasterKeyError::Malformed)
+        ));
+    }
+
+    #[test]
+    fn fingerprints_tell_keys_apart_and_nothing_is_printed() {
+        let clock = Clock::system();
+        let (one, other) = (MasterKey::generate(&clock), MasterKey::generate(&clock));
+        assert_eq!(one.fingerprint().len(), 32);
+        assert_ne!(one.fingerprint(), other.fingerprint());
+        assert_eq!(
+            format!("{one:?} {:?}", DataKey::generate(&clock)),
+            "MasterKey(…) DataKey(…)"
+        );
+    }
+}
