@@ -1,1 +1,0 @@
-//! Settings: typed, validated once, documenting themselves.

@@ -1,0 +1,362 @@
+//! The table of settings, and what must hold between them.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::allowed_host::AllowedHost;
+use super::database_url::DatabaseUrl;
+use super::error::{ConfigError, ConfigErrors, Origin};
+use super::public_url::PublicUrl;
+use super::trusted_proxies::{ForwardedHeader, TrustedProxies};
+use super::value::{ByteSize, LogFilter, LogFormat, Toml, Value};
+use crate::secret::PlainSecret;
+
+/// Which sources may hold a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// File and environment.
+    FileAndEnvironment,
+    /// These and a flag.
+    Flag,
+    /// The environment only, as a file of settings is no place for a secret.
+    EnvironmentOnly,
+}
+
+/// What is known of a setting besides its value.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// Its name in the file.
+    pub key: &'static str,
+    /// The heading that it stands under in the reference.
+    pub group: &'static str,
+    /// Which sources may hold it.
+    pub reach: Reach,
+    /// As it would be written; `{data_dir}`, `{listen_port}` and `{processors}` are replaced.
+    pub default: &'static str,
+    /// Its meaning, a line each.
+    pub doc: &'static [&'static str],
+    /// What to write.
+    pub kind: fn() -> String,
+    /// How TOML writes it.
+    pub toml: fn() -> Toml,
+}
+
+impl Setting {
+    /// The environment variable's name.
+    pub fn variable(&self) -> String {
+        format!("TESSERA_{}", self.key.to_ascii_uppercase())
+    }
+
+    /// The flag's name with its dashes, if there is one.
+    pub fn flag(&self) -> Option<String> {
+        (self.reach == Reach::Flag).then(|| format!("--{}", self.key.replace('_', "-")))
+    }
+}
+
+/// The text of a setting and where it stands, before it is read.
+pub(super) type Given = BTreeMap<&'static str, (String, Origin)>;
+
+macro_rules! reach {
+    () => {
+        Reach::FileAndEnvironment
+    };
+    ($reach:ident) => {
+        Reach::$reach
+    };
+}
+
+macro_rules! settings {
+    ($($group:literal { $($(#[doc = $doc:literal])+ $key:ident: $type:ty = $default:literal $(, $reach:ident)?;)+ })+) => {
+        /// Every setting, read and validated.
+        #[derive(Clone, Debug)]
+        pub struct Config {
+            $($($(#[doc = $doc])+ pub $key: $type,)+)+
+            origins: BTreeMap<&'static str, Origin>,
+        }
+
+        /// Every setting in the order of the reference.
+        pub const SETTINGS: &[Setting] = &[$($(Setting {
+            key: stringify!($key),
+            group: $group,
+            reach: reach!($($reach)?),
+            default: $default,
+            doc: &[$($doc),+],
+            kind: <$type as Value>::kind,
+            toml: <$type as Value>::toml,
+        }),+),+];
+
+        impl Config {
+            /// Reads what was given, defaults for the rest; then checks what must hold between settings.
+            pub(super) fn from_given(given: &Given, mut errors: Vec<ConfigError>) -> Result<Self, ConfigErrors> {
+                let mut reader = Reader { given, errors: &mut errors };
+                $($(let $key: Option<$type> = reader.read(stringify!($key), $default);)+)+
+                let origins = given.iter().map(|(key, (_, origin))| (*key, origin.clone())).collect();
+                match ($($($key,)+)+) {
+                    ($($(Some($key),)+)+) if errors.is_empty() => {
+                        let config = Self { $($($key,)+)+ origins };
+                        config.check()?;
+                        Ok(config)
+                    }
+                    _ => Err(ConfigErrors(errors)),
+                }
+            }
+
+            /// Every setting with its value, fit to be shown (no password, no key), and where it was written.
+            pub fn explain(&self) -> Vec<(&'static str, String, Origin)> {
+                vec![$($((stringify!($key), self.$key.show(), self.origin(stringify!($key)))),+),+]
+            }
+        }
+    };
+}
+
+settings! {
+    "Addresses" {
+        /// Where the server listens for plain HTTP. Behind a proxy on the same machine the default is right; in a container write `0.0.0.0:8080`.
+        listen: SocketAddr = "127.0.0.1:8080", Flag;
+        /// Where tenants live, as browsers and services see it. It holds `{tenant}` exactly once: as the last path segment
+        /// (`https://id.example.com/t/{tenant}`) or as the first host label (`https://{tenant}.id.example.com`).
+        /// Subdomains give each tenant a browser origin of its own and are the better choice wherever DNS allows.
+        /// Tokens carry addresses made from it, so a change makes every token issued before invalid.
+        public_url: PublicUrl = "http://localhost:{listen_port}/t/{tenant}", Flag;
+        /// A second listener that speaks TLS itself, where no proxy does. Needs a certificate and a key.
+        tls_listen: Option<SocketAddr> = "off";
+        /// The certificate chain in PEM, the server's own first.
+        tls_certificate_file: Option<PathBuf> = "off";
+        /// The certificate's private key in PEM.
+        tls_key_file: Option<PathBuf> = "off";
+        /// A listener of its own for `/metrics` in Prometheus' format. Keep it off the public network.
+        metrics_listen: Option<SocketAddr> = "off";
+        /// Proxies whose word counts for a client's address, its scheme and its request id. Everybody else's forwarding headers are ignored.
+        trusted_proxies: TrustedProxies = "";
+        /// The header that those proxies write. The other one is ignored, as they would hand on a forged one.
+        forwarded_header: ForwardedHeader = "x-forwarded-for";
+    }
+    "Data" {
+        /// The directory for what the server keeps in files: the embedded database, the master key. It is made, readable to its owner alone, when missing.
+        data_dir: PathBuf = "tessera-data", Flag;
+        /// The database. SQLite serves one node without any preparation, PostgreSQL any number.
+        database_url: DatabaseUrl = "sqlite:{data_dir}/tessera.db", Flag;
+        /// The database URL for `tessera migrate`, for installations where the server's own login may not change the schema.
+        migrate_database_url: Option<DatabaseUrl> = "off";
+        /// Connections that a node keeps to its database.
+        database_pool_size: NonZeroU32 = "8";
+        /// How long a query, or the wait for a connection, may take before the request is answered with 503.
+        database_timeout: Duration = "5s";
+        /// The file with the master key, which seals every other key. It is made at first start with SQLite; with PostgreSQL make it by
+        /// `tessera master-key create` and give every node the same. Without it sealed data is lost: keep a copy elsewhere.
+        master_key_file: PathBuf = "{data_dir}/master.key";
+        /// The master key itself, for platforms that hand secrets over in the environment. It takes the place of `master_key_file`.
+        master_key: Option<PlainSecret> = "off", EnvironmentOnly;
+    }
+    "Work" {
+        /// Threads that serve connections.
+        workers: NonZeroUsize = "{processors}";
+        /// Threads for work that blocks: the database, RSA signatures.
+        blocking_threads: NonZeroUsize = "16";
+        /// Tasks that may wait for such a thread. Beyond it requests are answered with 503.
+        blocking_queue: NonZeroUsize = "1024";
+        /// Threads that hash passwords.
+        hashing_threads: NonZeroUsize = "{processors}";
+        /// Passwords that may wait to be hashed, all tenants together. Beyond it sign-ins are answered with 503 and `Retry-After`.
+        hashing_queue: NonZeroUsize = "256";
+        /// Memory that argon2id takes for one password. Raised parameters re-hash a password at its next sign-in.
+        argon2_memory: ByteSize = "19 MiB";
+        /// Passes that argon2id makes over that memory.
+        argon2_passes: NonZeroU32 = "2";
+        /// Lanes of argon2id.
+        argon2_lanes: NonZeroU32 = "1";
+    }
+    "Requests" {
+        /// The largest request body that is read.
+        request_body_limit: ByteSize = "256 KiB";
+        /// How long a client may take to send a request's head.
+        header_timeout: Duration = "5s";
+        /// How long a client may take to send a request's body.
+        body_timeout: Duration = "30s";
+        /// How long a connection may idle between requests.
+        keep_alive: Duration = "75s";
+        /// How long running requests may take to finish after SIGTERM.
+        shutdown_timeout: Duration = "30s";
+    }
+    "Signing keys" {
+        /// The age at which a tenant's signing key is followed by a new one.
+        key_rotation_age: Duration = "90d";
+        /// How long a new key is published before it signs, so that verifiers know it by then.
+        key_publish_ahead: Duration = "24h";
+        /// How long verifiers may cache the published keys. Must be shorter than `key_publish_ahead`.
+        jwks_max_age: Duration = "1h";
+    }
+    "Outward requests" {
+        /// Hosts that outward requests (`jwks_uri` and the like) may reach by plain http or at a private address. For development; leave it empty elsewhere.
+        egress_allow: Vec<AllowedHost> = "";
+        /// Certificates in PEM that are trusted besides the system's.
+        egress_ca_file: Option<PathBuf> = "off";
+        /// How long an outward request may take from name resolution to the last byte.
+        egress_timeout: Duration = "5s";
+        /// Outward requests that one tenant may have under way at once on a node.
+        egress_concurrency: NonZeroUsize = "4";
+    }
+    "Logs" {
+        /// The form of log lines.
+        log_format: LogFormat = "human";
+        /// Which log lines are written.
+        log_filter: LogFilter = "info";
+    }
+}
+
+/// Reads settings one by one and collects what is wrong.
+struct Reader<'a> {
+    given: &'a Given,
+    errors: &'a mut Vec<ConfigError>,
+}
+
+impl Reader<'_> {
+    fn read<T: Value>(&mut self, key: &'static str, default: &str) -> Option<T> {
+        let parsed = match self.given.get(key) {
+            Some((text, origin)) => T::parse(text).map_err(|problem| (problem, origin.clone())),
+            None => T::parse(&self.fill(default)).map_err(|problem| (problem, Origin::Default)),
+        };
+        parsed
+            .map_err(|(problem, origin)| {
+                self.errors.push(ConfigError {
+                    setting: Some(key.to_owned()),
+                    origin,
+                    problem,
+                });
+            })
+            .ok()
+    }
+
+    /// Replaces what a default takes from elsewhere.
+    fn fill(&self, default: &str) -> String {
+        let text_of = |key: &str| {
+            self.given
+                .get(key)
+                .map(|(text, _)| text.clone())
+                .or_else(|| default_of(key).map(str::to_owned))
+                .unwrap_or_default()
+        };
+        match default {
+            "{processors}" => std::thread::available_parallelism()
+                .map_or(1, NonZeroUsize::get)
+                .to_string(),
+            _ if default.contains("{data_dir}") => {
+                default.replace("{data_dir}", text_of("data_dir").trim_end_matches('/'))
+            }
+            _ if default.contains("{listen_port}") => {
+                // Where `listen` itself is wrong, its own error is enough.
+                let port = text_of("listen")
+                    .parse::<SocketAddr>()
+                    .map_or(8080, |address| address.port());
+                default.replace("{listen_port}", &port.to_string())
+            }
+            _ => default.to_owned(),
+        }
+    }
+}
+
+fn default_of(key: &str) -> Option<&'static str> {
+    SETTINGS
+        .iter()
+        .find(|setting| setting.key == key)
+        .map(|setting| setting.default)
+}
+
+impl Config {
+    /// Where the setting was written.
+    pub fn origin(&self, key: &str) -> Origin {
+        self.origins.get(key).cloned().unwrap_or(Origin::Default)
+    }
+
+    /// What is allowed but seldom meant; to be logged at start and shown by `doctor`.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let host = self.public_url.host();
+        let local = host == "localhost"
+            || host.ends_with(".localhost")
+            || host.starts_with("127.")
+            || host == "[::1]";
+        if !self.public_url.is_https() && !local {
+            warnings.push("`public_url` is plain http on a host that isn't this machine: passwords and tokens travel in the clear".to_owned());
+        }
+        if !self.egress_allow.is_empty() && !local {
+            warnings.push("`egress_allow` opens private addresses to outward requests; it is meant for development".to_owned());
+        }
+        // OWASP's weakest recommended parameters are 7 MiB with 5 passes.
+        if self.argon2_memory.kibibytes() < 7 * 1024 {
+            warnings.push("`argon2_memory` is below what is recommended for passwords (7 MiB with 5 passes, 19 MiB with 2)".to_owned());
+        }
+        warnings
+    }
+
+    fn check(&self) -> Result<(), ConfigErrors> {
+        let mut errors = Vec::new();
+        let mut refuse = |key: &str, problem: String| {
+            errors.push(ConfigError {
+                setting: Some(key.to_owned()),
+                origin: self.origin(key),
+                problem,
+            });
+        };
+        if self.jwks_max_age >= self.key_publish_ahead {
+            refuse(
+                "jwks_max_age",
+                format!(
+                    "{} isn't shorter than `key_publish_ahead` ({}): verifiers would meet signatures by keys that they don't know yet",
+                    self.jwks_max_age.show(),
+                    self.key_publish_ahead.show()
+                ),
+            );
+        }
+        if self.key_publish_ahead >= self.key_rotation_age {
+            refuse(
+                "key_publish_ahead",
+                format!(
+                    "{} isn't shorter than `key_rotation_age` ({})",
+                    self.key_publish_ahead.show(),
+                    self.key_rotation_age.show()
+                ),
+            );
+        }
+        let tls = [
+            ("tls_listen", self.tls_listen.is_some()),
+            ("tls_certificate_file", self.tls_certificate_file.is_some()),
+            ("tls_key_file", self.tls_key_file.is_some()),
+        ];
+        if tls.iter().any(|(_, set)| *set) {
+            for (key, _) in tls.iter().filter(|(_, set)| !set) {
+                refuse(key, "is missing: `tls_listen`, `tls_certificate_file` and `tls_key_file` go together".to_owned());
+            }
+        }
+        if self
+            .metrics_listen
+            .is_some_and(|address| address == self.listen && address.port() != 0)
+        {
+            refuse(
+                "metrics_listen",
+                "must not be the address of `listen`".to_owned(),
+            );
+        }
+        // RFC 9106 §3.1: memory is at least eight KiB a lane.
+        if u64::from(self.argon2_lanes.get()) * 8 > self.argon2_memory.kibibytes()
+            || self.argon2_lanes.get() > 255
+        {
+            refuse(
+                "argon2_lanes",
+                "is too many for `argon2_memory`: each lane needs 8 KiB, and 255 are the most"
+                    .to_owned(),
+            );
+        }
+        if self.argon2_memory.bytes() > 4 << 30 {
+            refuse("argon2_memory", "must not be more than 4 GiB".to_owned());
+        }
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(ConfigErrors(errors))
+        }
+    }
+}
