@@ -1,0 +1,399 @@
+//! Claims about a person ([OpenID Connect Core §5](https://openid.net/specs/openid-connect-core-1_0.html#Claims)): the standard ones, which scope asks for
+//! which, and the `claims` request parameter.
+//!
+//! Left out: aggregated and distributed claims (§5.6).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::scope;
+
+/// The longest text of one claim, in characters.
+const MAX_TEXT: usize = 500;
+
+/// The standard claims of §5.1 but `sub`, which belongs to the account and not to the person.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StandardClaims {
+    /// Full name in displayable form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Given or first names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub given_name: Option<String>,
+    /// Surnames.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub family_name: Option<String>,
+    /// Middle names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub middle_name: Option<String>,
+    /// Casual name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nickname: Option<String>,
+    /// Shorthand name; not unique, and no key to anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preferred_username: Option<String>,
+    /// URL of the profile page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// URL of the profile picture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub picture: Option<String>,
+    /// URL of the person's web page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub website: Option<String>,
+    /// Preferred e-mail address: filled in from the account when claims are released.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// Whether the provider has made sure that the person controls the address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email_verified: Option<bool>,
+    /// `female`, `male`, or any other value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gender: Option<String>,
+    /// `YYYY-MM-DD`, the year `0000` where it is withheld, or `YYYY`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub birthdate: Option<String>,
+    /// Time zone of the IANA database, such as `Europe/Paris`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zoneinfo: Option<String>,
+    /// Language tag of BCP 47, such as `de-CH`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub locale: Option<String>,
+    /// Telephone number, E.164 recommended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone_number: Option<String>,
+    /// Whether the provider has made sure that the person controls the number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone_number_verified: Option<bool>,
+    /// Postal address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<Address>,
+    /// When any of these changed last, in seconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<i64>,
+}
+
+/// A postal address (§5.1.1).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Address {
+    /// The whole address, lines separated by `\n`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub formatted: Option<String>,
+    /// Street, house number and the like; may hold several lines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub street_address: Option<String>,
+    /// City.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub locality: Option<String>,
+    /// State, province or prefecture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// Postal code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub postal_code: Option<String>,
+    /// Country.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+}
+
+/// A claim whose value is not acceptable.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{claim} {reason}")]
+pub struct InvalidClaim {
+    /// Which claim.
+    pub claim: &'static str,
+    /// What is wrong with it, as the rest of a sentence.
+    pub reason: &'static str,
+}
+
+impl StandardClaims {
+    /// Checks every value: length, control characters, and the syntax that §5.1 asks for.
+    pub fn validate(&self) -> Result<(), InvalidClaim> {
+        let texts = [
+            ("name", &self.name),
+            ("given_name", &self.given_name),
+            ("family_name", &self.family_name),
+            ("middle_name", &self.middle_name),
+            ("nickname", &self.nickname),
+            ("preferred_username", &self.preferred_username),
+            ("gender", &self.gender),
+            ("zoneinfo", &self.zoneinfo),
+            ("locale", &self.locale),
+        ];
+        for (claim, value) in texts {
+            check(
+                claim,
+                value.as_deref(),
+                is_line,
+                "must be 1 to 500 characters without control characters",
+            )?;
+        }
+        for (claim, value) in [
+            ("profile", &self.profile),
+            ("picture", &self.picture),
+            ("website", &self.website),
+        ] {
+            check(
+                claim,
+                value.as_deref(),
+                is_http_url,
+                "must be an http or https URL",
+            )?;
+        }
+        check(
+            "zoneinfo",
+            self.zoneinfo.as_deref(),
+            is_name_of_ascii,
+            "must be a time zone name such as Europe/Paris",
+        )?;
+        check(
+            "locale",
+            self.locale.as_deref(),
+            is_name_of_ascii,
+            "must be a language tag such as de-CH",
+        )?;
+        check(
+            "birthdate",
+            self.birthdate.as_deref(),
+            is_birthdate,
+            "must be YYYY-MM-DD, 0000-MM-DD or YYYY",
+        )?;
+        check(
+            "phone_number",
+            self.phone_number.as_deref(),
+            is_phone,
+            "must be a telephone number such as +41 44 123 45 67",
+        )?;
+        check(
+            "email",
+            self.email.as_deref(),
+            |text| super::email::EmailAddress::parse(text).is_ok(),
+            "must be an e-mail address",
+        )?;
+        if let Some(address) = &self.address {
+            let parts = [
+                &address.formatted,
+                &address.street_address,
+                &address.locality,
+                &address.region,
+                &address.postal_code,
+                &address.country,
+            ];
+            for part in parts {
+                check(
+                    "address",
+                    part.as_deref(),
+                    is_lines,
+                    "must consist of texts of 1 to 500 characters without control characters but line ends",
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The claims of these names that have a value, as they stand in a token or an answer.
+    pub fn select<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Map<String, Value> {
+        let Ok(Value::Object(mut all)) = serde_json::to_value(self) else {
+            return Map::new();
+        };
+        names
+            .into_iter()
+            .filter_map(|name| all.remove_entry(name))
+            .collect()
+    }
+}
+
+fn check(
+    claim: &'static str,
+    value: Option<&str>,
+    sound: impl Fn(&str) -> bool,
+    reason: &'static str,
+) -> Result<(), InvalidClaim> {
+    match value {
+        Some(text) if !sound(text) => Err(InvalidClaim { claim, reason }),
+        _ => Ok(()),
+    }
+}
+
+fn is_line(text: &str) -> bool {
+    is_lines(text) && !text.contains('\n')
+}
+
+fn is_lines(text: &str) -> bool {
+    !text.is_empty()
+        && text.chars().take(MAX_TEXT + 1).count() <= MAX_TEXT
+        && text.chars().all(|c| c == '\n' || !c.is_control())
+}
+
+fn is_http_url(text: &str) -> bool {
+    // A fragment is fine on a page's address; it follows the query's rules (RFC 3986 §3.5).
+    let (page, fragment) = text.split_once('#').unwrap_or((text, ""));
+    let parse = super::uri::parse_absolute;
+    parse(page).is_ok_and(|url| matches!(url.scheme(), "https" | "http"))
+        && parse(&format!("x:?{fragment}")).is_ok()
+}
+
+fn is_name_of_ascii(text: &str) -> bool {
+    text.len() <= 64
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"/_+-".contains(&byte))
+}
+
+fn is_birthdate(text: &str) -> bool {
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.len() {
+        4 => digits(text),
+        10 => {
+            // The year 0000, which withholds it, is a leap year in this calendar, so that 29 February stays possible.
+            digits(&text.replace('-', ""))
+                && chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok()
+        }
+        _ => false,
+    }
+}
+
+fn is_phone(text: &str) -> bool {
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    (3..=20).contains(&digits)
+        && text.len() <= 64
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"+ -().;=".contains(&byte))
+}
+
+/// The claims that a scope token asks for (§5.4); none for any other token.
+pub fn claims_for_scope(token: &str) -> &'static [&'static str] {
+    match token {
+        scope::PROFILE => &[
+            "name",
+            "family_name",
+            "given_name",
+            "middle_name",
+            "nickname",
+            "preferred_username",
+            "profile",
+            "picture",
+            "website",
+            "gender",
+            "birthdate",
+            "zoneinfo",
+            "locale",
+            "updated_at",
+        ],
+        scope::EMAIL => &["email", "email_verified"],
+        scope::ADDRESS => &["address"],
+        scope::PHONE => &["phone_number", "phone_number_verified"],
+        _ => &[],
+    }
+}
+
+/// The `claims` request parameter (§5.5).
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClaimsRequest {
+    /// Claims to return from the userinfo endpoint; none means that it is asked for voluntarily.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub userinfo: BTreeMap<String, Option<ClaimRequest>>,
+    /// Claims to return in the ID token.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub id_token: BTreeMap<String, Option<ClaimRequest>>,
+}
+
+/// How one claim is asked for (§5.5.1).
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClaimRequest {
+    /// Whether the client needs it for the task at hand. An essential claim that is missing is still no error, `acr` excepted (§5.5.1.1).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub essential: bool,
+    /// The one value that is wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<Value>,
+    /// The values that are wanted, the best first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub values: Option<Vec<Value>>,
+}
+
+impl ClaimRequest {
+    /// Whether this value satisfies the request; anything does where no value is named.
+    pub fn accepts(&self, value: &Value) -> bool {
+        match (&self.value, &self.values) {
+            (None, None) => true,
+            (one, several) => {
+                one.as_ref() == Some(value)
+                    || several
+                        .as_ref()
+                        .is_some_and(|several| several.contains(value))
+            }
+        }
+    }
+}
+
+/// Why a `claims` parameter was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidClaimsRequest {
+    /// Over 8192 bytes, 100 claims, 50 values of one claim, or 8 levels of nesting.
+    #[error(
+        "claims is too large: at most 8192 bytes, 100 claims, 50 values for each and 8 levels of nesting are accepted"
+    )]
+    TooLarge,
+    /// Not the JSON object of §5.5.
+    #[error("claims must be a JSON object as OpenID Connect Core section 5.5 describes it")]
+    Malformed,
+}
+
+impl ClaimsRequest {
+    /// Reads the parameter. Members that §5.5 does not name are ignored, as it demands.
+    pub fn parse(text: &str) -> Result<Self, InvalidClaimsRequest> {
+        if text.len() > 8192 || depth(text) > 8 {
+            return Err(InvalidClaimsRequest::TooLarge);
+        }
+        let request: Self =
+            serde_json::from_str(text).map_err(|_| InvalidClaimsRequest::Malformed)?;
+        let crowded = |claims: &BTreeMap<String, Option<ClaimRequest>>| {
+            claims.len() > 100
+                || claims.iter().any(|(name, claim)| {
+                    name.len() > 256
+                        || claim
+                            .as_ref()
+                            .and_then(|c| c.values.as_ref())
+                            .is_some_and(|v| v.len() > 50)
+                })
+        };
+        if crowded(&request.userinfo) || crowded(&request.id_token) {
+            return Err(InvalidClaimsRequest::TooLarge);
+        }
+        Ok(request)
+    }
+
+    /// The subject that must be the one signed in, where the request names one (§5.5.1, §3.1.2.2).
+    pub fn required_subject(&self) -> Option<&str> {
+        [&self.id_token, &self.userinfo]
+            .into_iter()
+            .find_map(|claims| claims.get("sub")?.as_ref()?.value.as_ref()?.as_str())
+    }
+}
+
+/// How deep the brackets of a JSON text nest.
+fn depth(text: &str) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0usize, 0, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
