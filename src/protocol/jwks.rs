@@ -67,7 +67,8 @@ pub fn check_public(jwks: &Value) -> Result<(), InvalidJwks> {
     Ok(())
 }
 
-fn check_key(key: &Map<String, Value>) -> Result<(), InvalidJwks> {
+/// Checks one public key.
+pub fn check_key(key: &Map<String, Value>) -> Result<(), InvalidJwks> {
     if PRIVATE_MEMBERS
         .iter()
         .any(|member| key.contains_key(*member))
