@@ -1,0 +1,208 @@
+// The quickstart's demonstration as a person does it, in Chromium: sign in, look at the claims, call the APIs, refresh, sign
+// out, then both tenants side by side. With SCREENSHOTS set, pictures of every page at two widths, light and dark.
+import assert from 'node:assert/strict'
+import { mkdir } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { Report, quickstartTenants, readQuickstart } from '../node/interop.mjs'
+
+const require = createRequire(new URL('../node/package.json', import.meta.url))
+const { chromium } = require('playwright-core')
+
+const SIZES = [{ width: 1280, height: 900 }, { width: 390, height: 844 }]
+const SCHEMES = ['light', 'dark']
+const FLAGS = [
+  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage',
+]
+
+const folder = process.env.SCREENSHOTS
+
+/** Pictures of the page as it is now, at every size and in both colour schemes. */
+async function picture(page, name) {
+  if (!folder) return
+  await mkdir(folder, { recursive: true })
+  for (const size of SIZES) {
+    await page.setViewportSize(size)
+    for (const colorScheme of SCHEMES) {
+      await page.emulateMedia({ colorScheme })
+      await page.screenshot({ path: join(folder, `${name}-${size.width}-${colorScheme}.png`), fullPage: true })
+    }
+  }
+  await page.emulateMedia({ colorScheme: null })
+  await page.setViewportSize(SIZES[0])
+}
+
+/** Nothing is cut off at a phone's width. */
+async function fitsPhone(page, name) {
+  await page.setViewportSize(SIZES[1])
+  const [content, width] = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth])
+  assert.ok(content <= width, `${name} is ${content} pixels wide on a screen of ${width}`)
+  await page.setViewportSize(SIZES[0])
+}
+
+const slugOf = (page) => page.locator('body').getAttribute('data-tenant')
+
+/** Signs a person in from the demonstration's first page; answers the consent where one is asked. */
+async function signIn(page, demo, tenant, pictures) {
+  await page.goto(demo)
+  await page.click(`#signin-${tenant.slug}`)
+  await page.waitForSelector('#username')
+  if (pictures) {
+    await picture(page, `sign-in-${tenant.slug}`)
+    await fitsPhone(page, 'the sign-in page')
+  }
+  await page.fill('#username', tenant.email)
+  await page.fill('#password', tenant.password)
+  await page.click('#submit')
+  await page.waitForSelector('#allow, #claims')
+  if (await page.locator('#allow').count()) {
+    if (pictures) await picture(page, `consent-${tenant.slug}`)
+    await page.click('#allow')
+  }
+  await page.waitForSelector('#claims')
+}
+
+const claimsOf = async (page) => JSON.parse(await page.locator('#claims').innerText())
+
+/** Presses a button that ends on a page with a result, and reads it. */
+async function press(page, id) {
+  await page.click(`#${id}`)
+  await page.waitForLoadState('load')
+  return page.locator('#api-result').innerText()
+}
+
+/** Watches what a person would only see in the developer tools: broken resources, script errors, CSP violations. */
+function watch(page, faults) {
+  page.on('pageerror', (error) => faults.push(`script error: ${error.message}`))
+  page.on('console', (message) => {
+    // Chromium says this of every refused document too; the responses below tell which ones matter.
+    const refused = message.text().startsWith('Failed to load resource')
+    if (message.type() === 'error' && !refused) faults.push(`console: ${message.text()}`)
+  })
+  page.on('response', (response) => {
+    const part = response.request().resourceType() !== 'document'
+    if (response.status() >= (part ? 400 : 500)) faults.push(`${response.status()} ${response.url()}`)
+  })
+}
+
+async function demonstrate(report, browser, demo, tenant) {
+  const check = (name, body) => report.check(`${tenant.slug}: ${name}`, body)
+  const context = await browser.newContext()
+  const page = await context.newPage()
+  const faults = []
+  watch(page, faults)
+  try {
+    await check('the sign-in page carries the tenant and works', async () => {
+      await page.goto(demo)
+      await picture(page, 'demo')
+      await page.click(`#signin-${tenant.slug}`)
+      await page.waitForSelector('#username')
+      assert.ok(page.url().startsWith(tenant.issuer), `${page.url()} is not under ${tenant.issuer}`)
+      assert.match((await slugOf(page)) ?? '', /\S/, 'data-tenant is empty')
+      assert.equal(await page.evaluate(() => document.activeElement?.id), 'username', 'the first field has no focus')
+    })
+    await check('a wrong password is told without saying who exists', async () => {
+      await page.fill('#username', tenant.email)
+      await page.fill('#password', 'not the password')
+      await page.click('#submit')
+      await page.waitForSelector('#password')
+      await picture(page, `sign-in-refused-${tenant.slug}`)
+      assert.equal(await page.locator('#password').inputValue(), '', 'the password is sent back')
+    })
+    await check('signing in shows the claims', async () => {
+      await signIn(page, demo, tenant, true)
+      const claims = await claimsOf(page)
+      assert.equal(claims.iss, tenant.issuer)
+      assert.equal(claims.tenant, tenant.slug)
+      await picture(page, `demo-signed-in-${tenant.slug}`)
+      await fitsPhone(page, 'the demonstration')
+    })
+    await check('the tenant\'s API accepts the token', async () => {
+      const result = await press(page, 'call-api')
+      assert.match(result, /200/, result)
+    })
+    await check('the other tenant\'s API refuses the token', async () => {
+      const result = await press(page, 'call-other-api')
+      assert.match(result, /401/, result)
+      await picture(page, `demo-refused-${tenant.slug}`)
+    })
+    await check('refreshing keeps the person', async () => {
+      const before = await claimsOf(page)
+      await page.click('#refresh')
+      await page.waitForSelector('#claims')
+      assert.equal((await claimsOf(page)).sub, before.sub)
+    })
+    await check('signing out ends the session at the provider too', async () => {
+      await page.click('#signout')
+      await page.waitForSelector(`#logout, #signin-${tenant.slug}`)
+      if (await page.locator('#logout').count()) {
+        await picture(page, `sign-out-${tenant.slug}`)
+        await page.click('#logout')
+      }
+      await page.goto(demo)
+      await page.click(`#signin-${tenant.slug}`)
+      await page.waitForSelector('#password')
+    })
+    await check('no page failed or broke its content security policy', () => assert.deepEqual(faults, []))
+  } catch (error) {
+    if (folder) await picture(page, `failed-${tenant.slug}`).catch(() => {})
+    throw error
+  } finally {
+    await context.close()
+  }
+}
+
+/** Two tenants in one browser: neither session disturbs the other. */
+async function sideBySide(report, browser, demo, tenants) {
+  await report.check('both tenants side by side in one browser', async () => {
+    const context = await browser.newContext()
+    try {
+      const [first, second] = [await context.newPage(), await context.newPage()]
+      await signIn(first, demo, tenants[0])
+      await signIn(second, demo, tenants[1])
+      assert.equal((await claimsOf(second)).tenant, tenants[1].slug)
+      // The first tenant still knows the person: no password is asked for.
+      await first.goto(demo)
+      await first.click(`#signin-${tenants[0].slug}`)
+      await first.waitForSelector('#claims, #username')
+      assert.equal(await first.locator('#username').count(), 0, `${tenants[0].slug} asks for a password again`)
+      assert.equal((await claimsOf(first)).tenant, tenants[0].slug)
+    } finally {
+      await context.close()
+    }
+  })
+}
+
+/** Pages that no demonstration passes by: errors, as a person meets them. */
+async function errorPages(report, browser, tenants) {
+  await report.check('an unknown client ends on an error page with a request id', async () => {
+    const context = await browser.newContext()
+    try {
+      const page = await context.newPage()
+      await page.goto(`${tenants[0].issuer}/authorize?client_id=nobody&response_type=code&redirect_uri=https://evil.example/`)
+      assert.ok(page.url().startsWith(tenants[0].issuer), `went to ${page.url()}`)
+      assert.match((await page.locator('body').getAttribute('data-error')) ?? '', /\S/)
+      await picture(page, 'error')
+    } finally {
+      await context.close()
+    }
+  })
+}
+
+const report = new Report()
+const tenants = await quickstartTenants()
+const { demo_app: demo } = await readQuickstart()
+const browser = await chromium.launch({
+  executablePath: process.env.INTEROP_CHROMIUM ?? '/usr/bin/chromium',
+  headless: true,
+  args: FLAGS,
+})
+try {
+  for (const tenant of tenants) await report.flow(() => demonstrate(report, browser, demo, tenant))
+  await report.flow(() => sideBySide(report, browser, demo, tenants))
+  await report.flow(() => errorPages(report, browser, tenants))
+} finally {
+  await browser.close()
+}
+report.finish()
