@@ -8,7 +8,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 # Where Tessera's tenants live: the same template as the server's own `TESSERA_PUBLIC_URL`.
 TESSERA_PUBLIC_URL = os.environ.get("TESSERA_PUBLIC_URL", "http://localhost:8080/t/{tenant}")
 # This service's identifier, registered with `tessera resource create --identifier`: the `aud` of every token it takes.
-TESSERA_AUDIENCE = os.environ.get("TESSERA_AUDIENCE", "https://notes.example.com")
+API_AUDIENCE = os.environ.get("API_AUDIENCE", "https://notes.example.com")
 # Where this service's own tenants live. `*.localhost` needs no DNS.
 TENANT_HOST = os.environ.get("TENANT_HOST", "{tenant}.localhost")
 

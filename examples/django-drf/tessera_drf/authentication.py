@@ -30,7 +30,7 @@ class TesseraAuthentication(BaseAuthentication):
             return None
         tenant = tenant_of(request)
         try:
-            access = verify_access_token(token.strip(), tenant.issuer, settings.TESSERA_AUDIENCE, tenant.directory)
+            access = verify_access_token(token.strip(), tenant.issuer, settings.API_AUDIENCE, tenant.directory)
         except TokenRefused as refused:
             raise BearerError(tenant.slug, refused.error, refused.description) from refused
         except IssuerUnavailable as error:

@@ -28,6 +28,6 @@ def globex(tessera: Tessera) -> Tenant:
 def api(tessera: Tessera, settings: Settings, db: Any) -> Api:
     """The service as a client sees it. Its caches are empty."""
     settings.TESSERA_PUBLIC_URL = tessera.public_url
-    settings.TESSERA_AUDIENCE = tessera.audience
+    settings.API_AUDIENCE = tessera.audience
     settings.TENANT_HOST = "{tenant}.localtest"
     return Api(Client(), "{tenant}.localtest")

@@ -31,6 +31,6 @@ def globex(stand_in: StandIn) -> Tenant:
 def api(stand_in: StandIn, acme: Tenant, globex: Tenant, settings: Settings, db: Any) -> Api:
     """The service as a client sees it, with tenants acme and globex. Its caches are empty."""
     settings.TESSERA_PUBLIC_URL = stand_in.public_url
-    settings.TESSERA_AUDIENCE = AUDIENCE
+    settings.API_AUDIENCE = AUDIENCE
     settings.TENANT_HOST = "{tenant}.notes.test"
     return Api(Client(), "{tenant}.notes.test")
