@@ -1,26 +1,40 @@
 //! Pure wire types and rules, one file per specification: no I/O, no actix, no diesel.
 //!
-//! Whatever a stranger can send has a bound here, and every parser refuses what it does not understand instead of guessing. The one
-//! thing that needs time or randomness to decide (expiry, uniqueness) is left to the layers above.
+//! Whatever a stranger can send has a bound here, and every parser refuses what it does not understand instead of guessing. What needs stored state to
+//! decide (expiry, single use, who may) is left to the layers above.
 
 #![deny(missing_docs)]
 
+pub mod access_token;
 pub mod algorithm;
+pub mod authorization;
+pub mod bearer;
 pub mod claims;
+pub mod client_authentication;
 pub mod client_metadata;
+pub mod discovery;
 pub mod email;
 pub mod errors;
+pub mod id_token;
+pub mod introspection;
 pub mod jwks;
+pub mod logout;
+pub mod params;
 pub mod pkce;
+pub mod prompt;
 pub mod redirect_uri;
 pub mod resource;
 pub mod response_mode;
+pub mod revocation;
 pub mod scope;
 pub mod slug;
+pub mod token;
 pub mod uri;
+pub mod userinfo;
 
 pub use algorithm::SigningAlgorithm;
 pub use errors::{ErrorCode, OAuthError};
+pub use params::Params;
 pub use redirect_uri::{RedirectUri, ValidatedRedirect};
 pub use response_mode::ResponseMode;
 pub use scope::Scope;

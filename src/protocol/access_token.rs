@@ -1,0 +1,199 @@
+//! The claims of an access token ([RFC 9068](https://www.rfc-editor.org/rfc/rfc9068)), with those that name the tenant and the grant.
+
+use serde::{Deserialize, Deserializer, Serialize};
+use uuid::Uuid;
+
+use super::scope::Scope;
+use super::slug::Slug;
+
+/// The `typ` header (RFC 9068 §2.1).
+pub const TYP: &str = "at+jwt";
+
+/// The claims of an access token. All times are in seconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessTokenClaims {
+    /// The tenant's address at which the flow began.
+    pub iss: String,
+    /// The person, or the client itself where nobody else takes part.
+    pub sub: String,
+    /// The APIs that it is for.
+    pub aud: Audience,
+    /// When it expires.
+    pub exp: i64,
+    /// When it was made.
+    pub iat: i64,
+    /// Its identifier.
+    pub jti: Uuid,
+    /// The client.
+    pub client_id: String,
+    /// What it allows.
+    #[serde(default, skip_serializing_if = "Scope::is_empty")]
+    pub scope: Scope,
+    /// When the person signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<i64>,
+    /// How well the person signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
+    /// By what means the person signed in (RFC 8176).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub amr: Vec<String>,
+    /// The session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
+    /// The person's roles (RFC 9068 §2.2.3.1).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<String>,
+    /// The person's groups (RFC 9068 §2.2.3.1).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
+    /// The tenant's slug.
+    pub tenant: Slug,
+    /// The tenant's permanent identifier.
+    pub tenant_id: Uuid,
+    /// The grant that it comes from, with which it dies; none where a client acts for itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant_id: Option<Uuid>,
+}
+
+/// The audience of a token: one text, or several in an array (RFC 7519 §4.1.3).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Audience {
+    /// One.
+    Single(String),
+    /// An array, of one even.
+    Several(Vec<String>),
+}
+
+impl Audience {
+    /// The plain form where there is one, an array otherwise.
+    pub fn new(mut values: Vec<String>) -> Self {
+        if values.len() == 1 {
+            Self::Single(values.remove(0))
+        } else {
+            Self::Several(values)
+        }
+    }
+
+    /// Whether this value is among them.
+    pub fn contains(&self, value: &str) -> bool {
+        self.iter().any(|own| own == value)
+    }
+
+    /// The value where it is written as one text and not as an array.
+    pub fn as_single(&self) -> Option<&str> {
+        match self {
+            Self::Single(value) => Some(value),
+            Self::Several(_) => None,
+        }
+    }
+
+    /// The values.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        let values = match self {
+            Self::Single(value) => std::slice::from_ref(value),
+            Self::Several(values) => values,
+        };
+        values.iter().map(String::as_str)
+    }
+}
+
+/// Reads a `NumericDate` (RFC 7519 §2), of which fractions are dropped.
+pub(super) fn numeric_date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    let number = serde_json::Number::deserialize(deserializer)?;
+    to_seconds(&number).ok_or_else(|| serde::de::Error::custom("not a date"))
+}
+
+/// Like [`numeric_date`], for a claim that may be absent.
+pub(super) fn optional_numeric_date<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<i64>, D::Error> {
+    numeric_date(deserializer).map(Some)
+}
+
+fn to_seconds(number: &serde_json::Number) -> Option<i64> {
+    number.as_i64().or_else(|| {
+        // Through text: the whole part as it stands, and nothing where it has an exponent.
+        let text = number.to_string();
+        text.split_once('.')?.0.parse().ok()
+    })
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A token of tenant `acme`.
+    pub(in crate::protocol) fn example() -> AccessTokenClaims {
+        AccessTokenClaims {
+            iss: "https://id.example.com/t/acme".into(),
+            sub: "5ba552d67".into(),
+            aud: Audience::new(vec!["https://rs.example.com/".into()]),
+            exp: 1_639_528_912,
+            iat: 1_618_354_090,
+            jti: Uuid::nil(),
+            client_id: "s6BhdRkqt3_".into(),
+            scope: Scope::parse("openid profile").unwrap(),
+            auth_time: None,
+            acr: None,
+            amr: Vec::new(),
+            sid: None,
+            roles: Vec::new(),
+            groups: Vec::new(),
+            tenant: Slug::parse("acme").unwrap(),
+            tenant_id: Uuid::max(),
+            grant_id: None,
+        }
+    }
+
+    #[test]
+    fn only_what_applies_is_written() {
+        let json = serde_json::to_value(example()).unwrap();
+        assert_eq!(
+            json,
+            serde_json::json!({
+                "iss": "https://id.example.com/t/acme", "sub": "5ba552d67", "aud": "https://rs.example.com/",
+                "exp": 1_639_528_912, "iat": 1_618_354_090, "jti": "00000000-0000-0000-0000-000000000000",
+                "client_id": "s6BhdRkqt3_", "scope": "openid profile",
+                "tenant": "acme", "tenant_id": "ffffffff-ffff-ffff-ffff-ffffffffffff",
+            })
+        );
+        assert_eq!(
+            serde_json::from_value::<AccessTokenClaims>(json).unwrap(),
+            example()
+        );
+    }
+
+    #[test]
+    fn an_array_is_no_single_audience() {
+        let several: Audience = serde_json::from_str(r#"["a"]"#).unwrap();
+        assert!(several.contains("a") && several.as_single().is_none());
+        assert_eq!(
+            serde_json::to_string(&Audience::new(vec!["a".into(), "b".into()])).unwrap(),
+            r#"["a","b"]"#
+        );
+    }
+
+    #[test]
+    fn a_claim_twice_is_refused() {
+        let text =
+            serde_json::to_string(&example())
+                .unwrap()
+                .replacen('{', r#"{"sub":"mallory","#, 1);
+        assert!(serde_json::from_str::<AccessTokenClaims>(&text).is_err());
+    }
+
+    #[test]
+    fn dates_may_have_fractions() {
+        for (text, seconds) in [
+            ("1618354090", Some(1_618_354_090)),
+            ("1618354090.75", Some(1_618_354_090)),
+            ("1e300", None),
+            ("\"1\"", None),
+        ] {
+            let mut source = serde_json::Deserializer::from_str(text);
+            assert_eq!(numeric_date(&mut source).ok(), seconds, "{text}");
+        }
+    }
+}

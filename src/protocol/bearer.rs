@@ -1,0 +1,172 @@
+//! Bearer tokens ([RFC 6750](https://www.rfc-editor.org/rfc/rfc6750)): how a request presents one, and how a refusal is phrased.
+//!
+//! A token in the query (§2.3) is not read: it would end up in logs.
+
+use std::fmt;
+
+use super::errors::OAuthError;
+use super::params::Params;
+use super::scope::Scope;
+use super::token::MAX_TOKEN;
+use crate::secret::PlainSecret;
+
+/// Finds the bearer token in the values of all `Authorization` headers and in a form body. `None`: no token is there.
+pub fn find_token(
+    authorization: &[&str],
+    body: Option<&Params>,
+) -> Result<Option<PlainSecret>, OAuthError> {
+    let header = match authorization {
+        [] => None,
+        [header] => parse_header(header)?,
+        _ => {
+            return Err(OAuthError::invalid_request(
+                "the request has more than one Authorization header",
+            ));
+        }
+    };
+    let posted = match body {
+        Some(body) => body.get("access_token")?,
+        None => None,
+    };
+    match (header, posted) {
+        // RFC 6750 §2: "Clients MUST NOT use more than one method to transmit the token in each request."
+        (Some(_), Some(_)) => Err(OAuthError::invalid_request(
+            "the access token is there more than once",
+        )),
+        (Some(token), None) | (None, Some(token)) => check_syntax(token).map(Some),
+        (None, None) => Ok(None),
+    }
+}
+
+fn parse_header(header: &str) -> Result<Option<&str>, OAuthError> {
+    let (scheme, token) = header.split_once(' ').unwrap_or((header, ""));
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Ok(None);
+    }
+    let token = token.trim_matches(' ');
+    if token.is_empty() {
+        return Err(OAuthError::invalid_request(
+            "the Authorization header holds no token",
+        ));
+    }
+    Ok(Some(token))
+}
+
+/// RFC 6750 §2.1: b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="
+fn check_syntax(token: &str) -> Result<PlainSecret, OAuthError> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+    let body = token.trim_end_matches('=');
+    if body.is_empty() || token.len() > MAX_TOKEN || !body.bytes().all(allowed) {
+        return Err(OAuthError::invalid_token("the access token is malformed"));
+    }
+    Ok(PlainSecret::new(token.to_owned()))
+}
+
+/// The `WWW-Authenticate` header of a refusal (RFC 6750 §3).
+#[derive(Debug, Clone, Copy)]
+pub struct BearerChallenge<'a> {
+    /// The realm: the issuer.
+    pub realm: &'a str,
+    /// What is wrong; nothing where the request had no token (§3.1).
+    pub error: Option<&'a OAuthError>,
+    /// The scope that is needed.
+    pub scope: Option<&'a Scope>,
+}
+
+impl fmt::Display for BearerChallenge<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Bearer realm=\"{}\"",
+            self.realm.replace(['"', '\\'], "")
+        )?;
+        if let Some(error) = self.error {
+            // A description never holds quotes or backslashes.
+            write!(
+                f,
+                ", error=\"{}\", error_description=\"{}\"",
+                error.code,
+                error.description()
+            )?;
+        }
+        if let Some(scope) = self.scope.filter(|scope| !scope.is_empty()) {
+            write!(f, ", scope=\"{scope}\"")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::ErrorCode;
+
+    fn find(authorization: &[&str], body: Option<&str>) -> Result<Option<String>, ErrorCode> {
+        let body = body.map(|body| Params::parse(body.as_bytes()).unwrap());
+        let token = find_token(authorization, body.as_ref()).map_err(|error| error.code)?;
+        Ok(token.map(|token| token.expose().to_owned()))
+    }
+
+    #[test]
+    fn header_or_body() {
+        for header in [
+            "Bearer mF_9.B5f-4.1JqM",
+            "bearer mF_9.B5f-4.1JqM",
+            "BEARER  mF_9.B5f-4.1JqM",
+        ] {
+            assert_eq!(find(&[header], None), Ok(Some("mF_9.B5f-4.1JqM".into())));
+        }
+        assert_eq!(
+            find(&[], Some("access_token=abc%3D")),
+            Ok(Some("abc=".into()))
+        );
+        assert_eq!(find(&[], None), Ok(None));
+        assert_eq!(find(&["Basic abc"], Some("x=y")), Ok(None));
+    }
+
+    #[test]
+    fn faults() {
+        let long = format!("Bearer {}", "a".repeat(MAX_TOKEN + 1));
+        assert_eq!(
+            find(&["Bearer a", "Bearer a"], None),
+            Err(ErrorCode::InvalidRequest)
+        );
+        assert_eq!(
+            find(&["Bearer a"], Some("access_token=a")),
+            Err(ErrorCode::InvalidRequest)
+        );
+        assert_eq!(
+            find(&[], Some("access_token=a&access_token=b")),
+            Err(ErrorCode::InvalidRequest)
+        );
+        assert_eq!(find(&["Bearer"], None), Err(ErrorCode::InvalidRequest));
+        for header in ["Bearer a b", "Bearer =", "Bearer a=b", "Bearer ä", &long] {
+            assert_eq!(
+                find(&[header], None),
+                Err(ErrorCode::InvalidToken),
+                "{header}"
+            );
+        }
+    }
+
+    #[test]
+    fn challenges() {
+        let error = OAuthError::new(ErrorCode::InsufficientScope, "say \"please\"");
+        let scope = Scope::parse("a b").unwrap();
+        let bare = BearerChallenge {
+            realm: "https://id.example",
+            error: None,
+            scope: None,
+        };
+        assert_eq!(bare.to_string(), "Bearer realm=\"https://id.example\"");
+        let full = BearerChallenge {
+            error: Some(&error),
+            scope: Some(&scope),
+            ..bare
+        };
+        assert_eq!(
+            full.to_string(),
+            "Bearer realm=\"https://id.example\", error=\"insufficient_scope\", error_description=\"say 'please'\", scope=\"a b\""
+        );
+    }
+}

@@ -1,0 +1,224 @@
+//! What the provider says of itself (OpenID Connect Discovery 1.0 [§3](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderMetadata),
+//! [RFC 8414 §2](https://www.rfc-editor.org/rfc/rfc8414#section-2), [RFC 9207 §3](https://www.rfc-editor.org/rfc/rfc9207#section-3)), and the paths at which it
+//! answers.
+//!
+//! Every field is derived from the type that does the work, so that nothing is announced that isn't there.
+
+use serde::Serialize;
+
+use super::algorithm::SigningAlgorithm;
+use super::claims::claims_for_scope;
+use super::client_metadata::{GrantType, ResponseType, SubjectType, TokenEndpointAuthMethod};
+use super::pkce::CodeChallenge;
+use super::prompt::Prompt;
+use super::response_mode::ResponseMode;
+use super::scope;
+
+/// The paths under an issuer.
+pub mod paths {
+    /// OpenID Connect Discovery 1.0 §4.
+    pub const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
+    /// RFC 8414 §3; it answers at the path-inserted form too.
+    pub const OAUTH_AUTHORIZATION_SERVER: &str = "/.well-known/oauth-authorization-server";
+    /// The tenant's public keys.
+    pub const JWKS: &str = "/jwks";
+    /// The authorization endpoint.
+    pub const AUTHORIZE: &str = "/authorize";
+    /// The token endpoint.
+    pub const TOKEN: &str = "/token";
+    /// The userinfo endpoint.
+    pub const USERINFO: &str = "/userinfo";
+    /// The revocation endpoint.
+    pub const REVOKE: &str = "/revoke";
+    /// The introspection endpoint.
+    pub const INTROSPECT: &str = "/introspect";
+    /// The end-session endpoint.
+    pub const LOGOUT: &str = "/logout";
+}
+
+/// What varies between tenants.
+#[derive(Debug, Clone, Default)]
+pub struct Capabilities {
+    /// Scopes of the tenant's own resources, besides the standard ones.
+    pub scopes: Vec<String>,
+    /// Authentication context classes that a sign-in can reach.
+    pub acr_values: Vec<String>,
+    /// Languages of the pages.
+    pub ui_locales: Vec<String>,
+    /// The tenant's privacy policy.
+    pub policy_uri: Option<String>,
+    /// The tenant's terms of service.
+    pub tos_uri: Option<String>,
+    /// Documentation for developers.
+    pub service_documentation: Option<String>,
+}
+
+/// The provider's metadata: one document for both specifications.
+#[derive(Debug, Clone, Serialize)]
+#[expect(
+    missing_docs,
+    reason = "each field is the specification's of the same name"
+)]
+#[expect(clippy::struct_excessive_bools, reason = "the specification's shape")]
+pub struct ProviderMetadata {
+    pub issuer: String,
+    pub authorization_endpoint: String,
+    pub token_endpoint: String,
+    pub userinfo_endpoint: String,
+    pub jwks_uri: String,
+    pub revocation_endpoint: String,
+    pub introspection_endpoint: String,
+    pub end_session_endpoint: String,
+    pub scopes_supported: Vec<String>,
+    pub response_types_supported: Vec<&'static str>,
+    pub response_modes_supported: Vec<&'static str>,
+    pub grant_types_supported: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub acr_values_supported: Vec<String>,
+    pub subject_types_supported: Vec<SubjectType>,
+    pub id_token_signing_alg_values_supported: Vec<SigningAlgorithm>,
+    pub token_endpoint_auth_methods_supported: Vec<&'static str>,
+    pub token_endpoint_auth_signing_alg_values_supported: Vec<SigningAlgorithm>,
+    pub revocation_endpoint_auth_methods_supported: Vec<&'static str>,
+    pub revocation_endpoint_auth_signing_alg_values_supported: Vec<SigningAlgorithm>,
+    pub introspection_endpoint_auth_methods_supported: Vec<&'static str>,
+    pub introspection_endpoint_auth_signing_alg_values_supported: Vec<SigningAlgorithm>,
+    pub code_challenge_methods_supported: Vec<&'static str>,
+    pub prompt_values_supported: Vec<&'static str>,
+    pub claim_types_supported: Vec<&'static str>,
+    pub claims_supported: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ui_locales_supported: Vec<String>,
+    pub claims_parameter_supported: bool,
+    pub request_parameter_supported: bool,
+    pub request_uri_parameter_supported: bool,
+    pub authorization_response_iss_parameter_supported: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub op_policy_uri: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub op_tos_uri: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_documentation: Option<String>,
+}
+
+impl ProviderMetadata {
+    /// The metadata of one issuer, whose address has no trailing slash.
+    pub fn new(issuer: &str, capabilities: Capabilities) -> Self {
+        let endpoint = |path: &str| format!("{issuer}{path}");
+        let methods: Vec<_> = TokenEndpointAuthMethod::ALL
+            .into_iter()
+            .map(TokenEndpointAuthMethod::as_str)
+            .collect();
+        let algorithms = SigningAlgorithm::ALL.to_vec();
+        Self {
+            issuer: issuer.to_owned(),
+            authorization_endpoint: endpoint(paths::AUTHORIZE),
+            token_endpoint: endpoint(paths::TOKEN),
+            userinfo_endpoint: endpoint(paths::USERINFO),
+            jwks_uri: endpoint(paths::JWKS),
+            revocation_endpoint: endpoint(paths::REVOKE),
+            introspection_endpoint: endpoint(paths::INTROSPECT),
+            end_session_endpoint: endpoint(paths::LOGOUT),
+            scopes_supported: scopes(capabilities.scopes),
+            response_types_supported: ResponseType::ALL
+                .into_iter()
+                .map(ResponseType::as_str)
+                .collect(),
+            response_modes_supported: ResponseMode::ALL
+                .into_iter()
+                .map(ResponseMode::as_str)
+                .collect(),
+            grant_types_supported: GrantType::ALL.into_iter().map(GrantType::as_str).collect(),
+            acr_values_supported: capabilities.acr_values,
+            subject_types_supported: vec![SubjectType::Public, SubjectType::Pairwise],
+            id_token_signing_alg_values_supported: algorithms.clone(),
+            token_endpoint_auth_methods_supported: methods.clone(),
+            token_endpoint_auth_signing_alg_values_supported: algorithms.clone(),
+            revocation_endpoint_auth_methods_supported: methods.clone(),
+            revocation_endpoint_auth_signing_alg_values_supported: algorithms.clone(),
+            // RFC 7662 §2.1: introspection needs authorization, which a public client can't give
+            introspection_endpoint_auth_methods_supported: methods
+                .into_iter()
+                .filter(|method| *method != "none")
+                .collect(),
+            introspection_endpoint_auth_signing_alg_values_supported: algorithms,
+            code_challenge_methods_supported: vec![CodeChallenge::METHOD],
+            prompt_values_supported: Prompt::ALL.into_iter().map(Prompt::as_str).collect(),
+            claim_types_supported: vec!["normal"],
+            claims_supported: claims(),
+            ui_locales_supported: capabilities.ui_locales,
+            claims_parameter_supported: true,
+            request_parameter_supported: false,
+            // Discovery §3: it counts as true where it is left out
+            request_uri_parameter_supported: false,
+            authorization_response_iss_parameter_supported: true,
+            op_policy_uri: capabilities.policy_uri,
+            op_tos_uri: capabilities.tos_uri,
+            service_documentation: capabilities.service_documentation,
+        }
+    }
+}
+
+const STANDARD_SCOPES: [&str; 6] = [
+    scope::OPENID,
+    scope::PROFILE,
+    scope::EMAIL,
+    scope::ADDRESS,
+    scope::PHONE,
+    scope::OFFLINE_ACCESS,
+];
+
+fn scopes(own: Vec<String>) -> Vec<String> {
+    let own = own
+        .into_iter()
+        .filter(|scope| !STANDARD_SCOPES.contains(&scope.as_str()));
+    STANDARD_SCOPES
+        .into_iter()
+        .map(str::to_owned)
+        .chain(own)
+        .collect()
+}
+
+fn claims() -> Vec<&'static str> {
+    let token = [
+        "sub",
+        "iss",
+        "aud",
+        "exp",
+        "iat",
+        "auth_time",
+        "nonce",
+        "acr",
+        "amr",
+        "sid",
+        "tenant",
+        "tenant_id",
+    ];
+    token
+        .into_iter()
+        .chain(
+            STANDARD_SCOPES
+                .into_iter()
+                .flat_map(claims_for_scope)
+                .copied(),
+        )
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_whole_document() {
+        let capabilities = Capabilities {
+            scopes: vec!["orders:read".into(), "openid".into()],
+            ui_locales: vec!["en".into()],
+            ..Capabilities::default()
+        };
+        insta::assert_json_snapshot!(ProviderMetadata::new(
+            "https://id.example.com/t/acme",
+            capabilities
+        ));
+    }
+}

@@ -1,0 +1,160 @@
+//! The claims of an ID token ([OpenID Connect Core §2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken)) and its hashes (§3.1.3.6).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256, Sha512};
+use uuid::Uuid;
+
+use super::access_token::Audience;
+use super::algorithm::SigningAlgorithm;
+use super::slug::Slug;
+
+/// The `typ` header.
+pub const TYP: &str = "JWT";
+
+/// Claims that no released claim may replace.
+const PROTECTED: [&str; 21] = [
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "iat",
+    "nbf",
+    "jti",
+    "auth_time",
+    "nonce",
+    "acr",
+    "amr",
+    "azp",
+    "at_hash",
+    "c_hash",
+    "s_hash",
+    "sid",
+    "tenant",
+    "tenant_id",
+    "client_id",
+    "events",
+    "cnf",
+];
+
+/// The claims of an ID token. All times are in seconds since 1970.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IdTokenClaims {
+    /// The tenant's address at which the flow began.
+    pub iss: String,
+    /// The person, as this client knows them.
+    pub sub: String,
+    /// The client.
+    pub aud: Audience,
+    /// When it expires.
+    pub exp: i64,
+    /// When it was made.
+    pub iat: i64,
+    /// When the person signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<i64>,
+    /// The request's nonce.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
+    /// How well the person signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
+    /// By what means the person signed in (RFC 8176).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub amr: Vec<String>,
+    /// The hash of the access token that came with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_hash: Option<String>,
+    /// The session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
+    /// The tenant's slug.
+    pub tenant: Slug,
+    /// The tenant's permanent identifier.
+    pub tenant_id: Uuid,
+    /// Claims about the person.
+    #[serde(flatten)]
+    pub released: ReleasedClaims,
+}
+
+/// Claims about a person on their way out. None of them can pass for a claim of the token itself.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ReleasedClaims(Map<String, Value>);
+
+impl ReleasedClaims {
+    /// Takes the claims but for those that only the provider may state.
+    pub fn new(mut claims: Map<String, Value>) -> Self {
+        claims.retain(|name, _| !PROTECTED.contains(&name.as_str()));
+        Self(claims)
+    }
+
+    /// The value of one claim.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+}
+
+/// The left half of a token's or code's hash: `at_hash`, `c_hash`. The hash is that of the ID token's own algorithm.
+pub fn left_half_hash(algorithm: SigningAlgorithm, token: &str) -> String {
+    match algorithm {
+        SigningAlgorithm::Rs256 | SigningAlgorithm::Ps256 | SigningAlgorithm::Es256 => {
+            URL_SAFE_NO_PAD.encode(&Sha256::digest(token.as_bytes())[..16])
+        }
+        // RFC 8032 §5.1: Ed25519 is built on SHA-512
+        SigningAlgorithm::EdDsa => URL_SAFE_NO_PAD.encode(&Sha512::digest(token.as_bytes())[..32]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn at_hash_of_the_specification() {
+        // OpenID Connect Core, Appendix A.3 and A.4.
+        let token = "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y";
+        assert_eq!(
+            left_half_hash(SigningAlgorithm::Rs256, token),
+            "77QmUPtjPfzWtF2AnpK9RQ"
+        );
+        let code = "Qcb0Orv1zh30vL1MPRsbm-diHiMwcLyZvn1arpZv-Jxf_11jnpEX3Tgfvk";
+        assert_eq!(
+            left_half_hash(SigningAlgorithm::Rs256, code),
+            "LDktKdoQak3Pk0cnXxCltA"
+        );
+        assert_eq!(left_half_hash(SigningAlgorithm::EdDsa, token).len(), 43);
+    }
+
+    #[test]
+    fn released_claims_never_replace_the_tokens_own() {
+        let claims = serde_json::json!({"name": "Ada", "sub": "mallory", "iss": "https://evil.example", "tenant": "globex"});
+        let Value::Object(claims) = claims else {
+            panic!()
+        };
+        let token = IdTokenClaims {
+            iss: "https://id.example.com/t/acme".into(),
+            sub: "ada".into(),
+            aud: Audience::Single("client".into()),
+            exp: 2,
+            iat: 1,
+            auth_time: None,
+            nonce: Some("n".into()),
+            acr: None,
+            amr: vec!["pwd".into()],
+            at_hash: None,
+            sid: None,
+            tenant: Slug::parse("acme").unwrap(),
+            tenant_id: Uuid::nil(),
+            released: ReleasedClaims::new(claims),
+        };
+        let text = serde_json::to_string(&token).unwrap();
+        assert_eq!(text.matches("\"sub\"").count(), 1);
+        let again: IdTokenClaims = serde_json::from_str(&text).unwrap();
+        assert_eq!((again.sub.as_str(), again.tenant.as_str()), ("ada", "acme"));
+        assert_eq!(again.released.get("name"), Some(&Value::from("Ada")));
+        assert_eq!(again, token);
+    }
+}

@@ -1,0 +1,268 @@
+//! The token endpoint ([RFC 6749 §4.1.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3), §4.4.2, §5, §6): requests by grant, and the answer.
+//!
+//! Left out: the resource owner's password (§4.3), which RFC 9700 §2.4 forbids.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::authorization::{read_resources, read_scope};
+use super::client_metadata::GrantType;
+use super::errors::OAuthError;
+use super::params::Params;
+use super::pkce::CodeVerifier;
+use super::resource::ResourceIndicator;
+use super::scope::Scope;
+use crate::secret::PlainSecret;
+
+/// The longest code or token that is looked at, in bytes.
+pub const MAX_TOKEN: usize = 16_384;
+
+/// A token request whose parameters are each syntactically sound. Who sends it is [`super::client_authentication`]'s matter.
+#[derive(Debug, Clone)]
+pub struct TokenRequest {
+    /// The grant and what belongs to it.
+    pub grant: TokenGrant,
+    /// The APIs that the access token is for (RFC 8707); none means those of the grant.
+    pub resources: Vec<ResourceIndicator>,
+}
+
+/// What a token request offers in exchange.
+#[derive(Debug, Clone)]
+pub enum TokenGrant {
+    /// An authorization code (RFC 6749 §4.1.3).
+    AuthorizationCode {
+        /// The code.
+        code: PlainSecret,
+        /// The redirect URI of the authorization request.
+        redirect_uri: Option<String>,
+        /// The verifier (RFC 7636 §4.5).
+        code_verifier: Option<CodeVerifier>,
+    },
+    /// A refresh token (RFC 6749 §6).
+    RefreshToken {
+        /// The refresh token.
+        refresh_token: PlainSecret,
+        /// A narrower scope; none means that of the grant.
+        scope: Option<Scope>,
+    },
+    /// The client's own credentials (RFC 6749 §4.4.2).
+    ClientCredentials {
+        /// The scope that is asked for.
+        scope: Option<Scope>,
+    },
+}
+
+impl TokenGrant {
+    /// Which grant type this is.
+    pub const fn grant_type(&self) -> GrantType {
+        match self {
+            Self::AuthorizationCode { .. } => GrantType::AuthorizationCode,
+            Self::RefreshToken { .. } => GrantType::RefreshToken,
+            Self::ClientCredentials { .. } => GrantType::ClientCredentials,
+        }
+    }
+}
+
+impl TokenRequest {
+    /// Reads the body of a request.
+    pub fn from_params(params: &Params) -> Result<Self, OAuthError> {
+        let name = params.require("grant_type", 256)?;
+        let grant_type = GrantType::ALL
+            .into_iter()
+            .find(|own| own.as_str() == name)
+            .ok_or_else(|| {
+                OAuthError::unsupported_grant_type(
+                    "grant_type must be authorization_code, refresh_token or client_credentials",
+                )
+            })?;
+        let grant = match grant_type {
+            GrantType::AuthorizationCode => TokenGrant::AuthorizationCode {
+                code: secret(params, "code")?,
+                redirect_uri: params
+                    .get_bounded("redirect_uri", super::uri::MAX_URI)?
+                    .map(str::to_owned),
+                code_verifier: read_code_verifier(params)?,
+            },
+            GrantType::RefreshToken => TokenGrant::RefreshToken {
+                refresh_token: secret(params, "refresh_token")?,
+                scope: read_scope(params)?,
+            },
+            GrantType::ClientCredentials => TokenGrant::ClientCredentials {
+                scope: read_scope(params)?,
+            },
+        };
+        Ok(Self {
+            grant,
+            resources: read_resources(params)?,
+        })
+    }
+}
+
+/// Reads a parameter that holds a secret.
+pub(super) fn secret(params: &Params, name: &str) -> Result<PlainSecret, OAuthError> {
+    params
+        .require(name, MAX_TOKEN)
+        .map(|text| PlainSecret::new(text.to_owned()))
+}
+
+/// RFC 7636 §4.6: a verifier that can't fit is an `invalid_grant`, whatever is wrong with it.
+fn read_code_verifier(params: &Params) -> Result<Option<CodeVerifier>, OAuthError> {
+    let verifier = params
+        .get("code_verifier")?
+        .map(CodeVerifier::parse)
+        .transpose();
+    verifier.map_err(|error| OAuthError::invalid_grant(error.to_string()))
+}
+
+/// The successful answer (RFC 6749 §5.1, OpenID Connect Core §3.1.3.3). It must be sent with `Cache-Control: no-store`.
+#[derive(Clone, Serialize)]
+pub struct TokenResponse {
+    /// The access token.
+    pub access_token: String,
+    /// How it is used.
+    pub token_type: TokenType,
+    /// Its life in seconds.
+    pub expires_in: i64,
+    /// A refresh token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
+    /// The scope of the access token; always said, although only a difference must be.
+    #[serde(skip_serializing_if = "Scope::is_empty")]
+    pub scope: Scope,
+    /// The ID token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_token: Option<String>,
+}
+
+/// How an access token is used (RFC 6749 §7.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum TokenType {
+    /// By whoever bears it (RFC 6750).
+    Bearer,
+}
+
+impl fmt::Debug for TokenResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenResponse")
+            .field("token_type", &self.token_type)
+            .field("expires_in", &self.expires_in)
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::ErrorCode;
+
+    const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+
+    fn read(body: &str) -> Result<TokenRequest, OAuthError> {
+        TokenRequest::from_params(&Params::parse(body.as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn each_grant() {
+        let request = read(&format!("grant_type=authorization_code&code=c&redirect_uri=https%3A%2F%2Fa.example%2F&code_verifier={VERIFIER}&resource=urn:a&resource=urn:b")).unwrap();
+        assert_eq!(request.resources.len(), 2);
+        let TokenGrant::AuthorizationCode {
+            code,
+            redirect_uri,
+            code_verifier,
+        } = request.grant
+        else {
+            panic!()
+        };
+        assert_eq!(
+            (code.expose(), redirect_uri.as_deref()),
+            ("c", Some("https://a.example/"))
+        );
+        assert!(code_verifier.is_some());
+
+        let request = read("grant_type=refresh_token&refresh_token=r&scope=a+b").unwrap();
+        let TokenGrant::RefreshToken {
+            refresh_token,
+            scope,
+        } = request.grant
+        else {
+            panic!()
+        };
+        assert_eq!(
+            (refresh_token.expose(), scope.unwrap().to_string().as_str()),
+            ("r", "a b")
+        );
+
+        let request = read("grant_type=client_credentials&scope=").unwrap();
+        assert!(matches!(
+            request.grant,
+            TokenGrant::ClientCredentials { scope: None }
+        ));
+    }
+
+    #[test]
+    fn faults() {
+        let wide = format!("grant_type=client_credentials&scope={}", "a+".repeat(2000));
+        for (body, code) in [
+            ("", ErrorCode::InvalidRequest),
+            (
+                "grant_type=password&username=a&password=b",
+                ErrorCode::UnsupportedGrantType,
+            ),
+            (
+                "grant_type=Authorization_Code&code=c",
+                ErrorCode::UnsupportedGrantType,
+            ),
+            ("grant_type=authorization_code", ErrorCode::InvalidRequest),
+            (
+                "grant_type=authorization_code&code=",
+                ErrorCode::InvalidRequest,
+            ),
+            (
+                "grant_type=authorization_code&code=a&code=b",
+                ErrorCode::InvalidRequest,
+            ),
+            (
+                "grant_type=authorization_code&grant_type=refresh_token&code=a",
+                ErrorCode::InvalidRequest,
+            ),
+            (
+                "grant_type=authorization_code&code=a&code_verifier=short",
+                ErrorCode::InvalidGrant,
+            ),
+            ("grant_type=refresh_token", ErrorCode::InvalidRequest),
+            (
+                "grant_type=client_credentials&scope=%22",
+                ErrorCode::InvalidScope,
+            ),
+            (
+                "grant_type=client_credentials&resource=relative",
+                ErrorCode::InvalidTarget,
+            ),
+            (&wide, ErrorCode::InvalidRequest),
+        ] {
+            assert_eq!(read(body).unwrap_err().code, code, "{body}");
+        }
+    }
+
+    #[test]
+    fn the_answer_leaves_out_what_is_not_there_and_debug_tells_no_token() {
+        let response = TokenResponse {
+            access_token: "a.b.c".into(),
+            token_type: TokenType::Bearer,
+            expires_in: 300,
+            refresh_token: None,
+            scope: Scope::empty(),
+            id_token: None,
+        };
+        let json = serde_json::to_value(&response).unwrap();
+        assert_eq!(
+            json,
+            serde_json::json!({"access_token": "a.b.c", "token_type": "Bearer", "expires_in": 300})
+        );
+        assert!(!format!("{response:?}").contains("a.b.c"));
+        let request = read("grant_type=refresh_token&refresh_token=hush").unwrap();
+        assert!(!format!("{request:?}").contains("hush"));
+    }
+}
