@@ -1,1 +1,18 @@
-//! Tenants, people, clients, sessions, grants and keys: entities whose stages are enums that carry each stage's data.
+//! Tenants, people, clients, sessions, grants and keys: entities whose stages are enums that carry each stage's data, so that an
+//! illegal stage can't be written. No I/O; what is stored of an entity is `storage`'s business.
+#![deny(missing_docs)]
+
+pub mod address;
+pub mod audit;
+pub mod client;
+pub mod consent;
+pub mod grant;
+pub mod ids;
+pub mod key;
+pub mod one_time_link;
+pub mod resource;
+pub mod role;
+pub mod session;
+pub mod settings;
+pub mod throttle;
+pub mod user;

@@ -1,1 +1,49 @@
 //! The only code that speaks to a database, and the only place that knows which one runs.
+//!
+//! The way in is [`Db::read`] and [`Db::write`] with a tenant's [`TenantScope`], which hands out a [`Repo`] that sees this tenant's rows
+//! only; work across tenants goes through [`Db::read_installation`] and [`Db::write_installation`]. Reads run in a bounded pool of
+//! threads. On SQLite all writes go to one thread that commits in groups; on PostgreSQL each write is a transaction that is run
+//! again after a serialization failure. A write's closure holds SQL only and owns its input, as it may run more than once.
+
+mod audit;
+mod changes;
+mod clients;
+mod connection;
+mod consents;
+mod db;
+mod domains;
+mod error;
+mod expiry;
+mod feed;
+mod grants;
+mod installation;
+mod keys;
+mod links;
+mod migrations;
+
+mod postgres;
+mod repo;
+mod resources;
+mod schema;
+mod scope;
+mod sessions;
+mod sqlite;
+mod tenants;
+mod throttle;
+mod types;
+mod users;
+
+pub use audit::EventFilter;
+pub use changes::{Change, Entity};
+pub use db::{DatabaseKind, Db, DbOptions, Location, PoolGauges};
+pub use error::{Result, StorageError};
+pub use expiry::Expired;
+pub use feed::Feed;
+pub use grants::GrantSummary;
+pub use installation::Installation;
+pub use migrations::{MigrationState, SchemaError, migrate, migration_state};
+pub use repo::{Page, PageRequest, Repo};
+pub use schema::TENANT_TABLES;
+pub use scope::TenantScope;
+pub use sessions::SessionGrants;
+pub use tenants::{LoadedTenant, NewTenant};

@@ -1,0 +1,390 @@
+CREATE TABLE installation (
+    id integer NOT NULL CHECK (id = 1),
+    master_key_fingerprint text NOT NULL,
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (id)
+);
+
+CREATE TABLE tenants (
+    id uuid NOT NULL,
+    slug text NOT NULL,
+    name text NOT NULL,
+    status text NOT NULL CHECK (status IN ('active', 'suspended', 'deleting')),
+    settings text NOT NULL,
+    branding text NOT NULL,
+    sealed_data_key bytea,
+    version bigint NOT NULL,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    PRIMARY KEY (id),
+    UNIQUE (slug)
+);
+
+CREATE TABLE changes (
+    seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tenant_id uuid NOT NULL,
+    entity text NOT NULL,
+    entity_id uuid NOT NULL,
+    created_at timestamptz NOT NULL,
+    xid xid8 NOT NULL DEFAULT pg_current_xact_id()
+);
+CREATE INDEX changes_xid ON changes (xid);
+
+CREATE TABLE domains (
+    tenant_id uuid NOT NULL,
+    id uuid NOT NULL,
+    origin text NOT NULL,
+    verification_token text NOT NULL,
+    verified_at timestamptz,
+    canonical boolean NOT NULL,
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, id),
+    UNIQUE (tenant_id, origin),
+    FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE
+);
+
+CREATE TABLE domain_owners (
+    origin text NOT NULL,
+    tenant_id uuid NOT NULL,
+    domain_id uuid NOT NULL,
+    PRIMARY KEY (origin),
+    FOREIGN KEY (tenant_id, domain_id) REFERENCES domains (tenant_id, id) ON DELETE CASCADE
+);
+
+CREATE TABLE users (
+    tenant_id uuid NOT NULL,
+    id uuid NOT NULL,
+    email text NOT NULL,
+    email_key text NOT NULL,
+    email_verified boolean NOT NULL,
+    password_phc text,
+    password_set_at timestamptz,
+    disabled_at timestamptz,
+    claims text NOT NULL,
+    version bigint NOT NULL,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, id),
+    UNIQUE (tenant_id, email_key),
+    FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE
+);
+
+CREATE TABLE role_assignments (
+    tenant_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    role text NOT NULL,
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, user_id, role),
+    FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE,
+    FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE
+);
+
+CREATE TABLE clients (
+    tenant_id uuid NOT NULL,
+    id uuid NOT NULL,
+    name text NOT NULL,
+    metadata text NOT NULL,
+    secret_hash bytea,
+    previous_secret_hash bytea,
+    previous_secret_expires_at timestamptz,
+    version bigint NOT NULL,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, id),
+    FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE
+);
+CREATE INDEX clients_name ON clients (tenant_id, name, id);
+
+CREATE TABLE client_origins (
+    tenant_id uuid NOT NULL,
+    origin text NOT NULL,
+    client_id uuid NOT NULL,
+    PRIMARY KEY (tenant_id, origin, client_id),
+    FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE,
+    FOREIGN KEY (tenant_id, client_id) REFERENCES clients (tenant_id, id) ON DELETE CASCADE
+);
+CREATE INDEX client_origins_client_id ON client_origins (tenant_id, client_id);
+
+CREATE TABLE resources (
+    tenant_id uuid NOT NULL,
+    id uuid NOT NULL,
+    identifier text NOT NULL,
+    name text NOT NULL,
+    scopes text NOT NULL,
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, id),
+    UNIQUE (tenant_id, identifier),
+    FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE
+);
+
+CREATE TABLE signing_keys (
+    tenant_id uuid NOT NULL,
+    id uuid NOT NULL,
+    kid text NOT NULL,
+    algorithm text NOT NULL,
+    public_jwk text NOT NULL,
+    sealed_private_jwk bytea NOT NULL,
+    signs_from timestamptz NOT NULL,
+    retired_at timestamptz,
+    removed_at timestamptz,
+    revoked_at timestamptz,
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, id),
+    UNIQUE (tenant_id, kid),
+    FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE
+);
+
+CREATE TABLE sessions (
+    tenant_id uuid NOT NULL,
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    proof_hash bytea NOT NULL,
+    auth_time timestamptz NOT NULL,
+    amr text NOT NULL,
+    user_agent text NOT NULL,
+    address text NOT NULL,
+    last_used_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    ended_at timestamptz,
+    PRIMARY KEY (tenant_id, id),
+    FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE,
+    FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE
+);
+CREATE INDEX sessions_user_id ON sessions (tenant_id, user_id);
+CREATE INDEX sessions_expires_at ON sessions (tenant_id, expires_at);
+
+CREATE TABLE login_failures (
+    tenant_id uuid NOT NULL,
+    counter bytea NOT NULL,
+    count integer NOT NULL,
+    window_start timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, counter),
+    FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE
+);
+CREATE INDEX login_failures_window_start ON login_failures (tenant_id, window_start);
+
+CREATE TABLE consents (
+    tenant_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    client_id uuid NOT NULL,
+    scope text NOT NULL,
+    resources text NOT NULL,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, user_id, client_id),
+    FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE,
+    FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE,
+    FOREIGN KEY (tenant_id, client_id) REFERENCES clients (tenant_id, id) ON DELETE CASCADE
+);
+CREATE INDEX consents_client_id ON consents (tenant_id, client_id);
+
+CREATE TABLE grants (
+    tenant_id uuid NOT NULL,
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    client_id uuid NOT NULL,
+    session_id uuid NOT NULL,
+    issuer text NOT NULL,
+    scope text NOT NULL,
+    resources text NOT NULL,
+    claims text,
+    auth_time timestamptz NOT NULL,
+    amr text NOT NULL,
+    acr text,
+    offline boolean NOT NULL,
+    code_hash bytea NOT NULL,
+    redirect_uri text,
+    nonce text,
+    code_challenge text,
+    code_expires_at timestamptz NOT NULL,
+    redeemed_at timestamptz,
+    revoked_at timestamptz,
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, id),
+    FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE,
+    FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE,
+    FOREIGN KEY (tenant_id, client_id) REFERENCES clients (tenant_id, id) ON DELETE CASCADE
+);
+CREATE INDEX grants_user_id ON grants (tenant_id, user_id);
+CREATE INDEX grants_client_id ON grants (tenant_id, client_id);
+CREATE INDEX grants_session_id ON grants (tenant_id, session_id);
+CREATE INDEX grants_expires_at ON grants (tenant_id, expires_at);
+
+CREATE TABLE refresh_tokens (
+    tenant_id uuid NOT NULL,
+    id uuid NOT NULL,
+    grant_id uuid NOT NULL,
+    proof_hash bytea NOT NULL,
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    rotated_at timestamptz,
+    successor_id uuid,
+    PRIMARY KEY (tenant_id, id),
+    FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE,
+    FOREIGN KEY (tenant_id, grant_id) REFERENCES grants (tenant_id, id) ON DELETE CASCADE
+);
+CREATE INDEX refresh_tokens_grant_id ON refresh_tokens (tenant_id, grant_id);
+CREATE INDEX refresh_tokens_expires_at ON refresh_tokens (tenant_id, expires_at);
+
+CREATE TABLE revoked_tokens (
+    tenant_id uuid NOT NULL,
+    jti uuid NOT NULL,
+    expires_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, jti),
+    FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE
+);
+CREATE INDEX revoked_tokens_expires_at ON revoked_tokens (tenant_id, expires_at);
+
+CREATE TABLE assertion_ids (
+    tenant_id uuid NOT NULL,
+    client_id uuid NOT NULL,
+    jti_hash bytea NOT NULL,
+    expires_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, client_id, jti_hash),
+    FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE,
+    FOREIGN KEY (tenant_id, client_id) REFERENCES clients (tenant_id, id) ON DELETE CASCADE
+);
+CREATE INDEX assertion_ids_expires_at ON assertion_ids (tenant_id, expires_at);
+
+CREATE TABLE one_time_links (
+    tenant_id uuid NOT NULL,
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    proof_hash bytea NOT NULL,
+    expires_at timestamptz NOT NULL,
+    consumed_at timestamptz,
+    PRIMARY KEY (tenant_id, id),
+    FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE,
+    FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE
+);
+CREATE INDEX one_time_links_user_id ON one_time_links (tenant_id, user_id);
+
+CREATE TABLE audit_events (
+    tenant_id uuid NOT NULL,
+    id uuid NOT NULL,
+    at timestamptz NOT NULL,
+    act text NOT NULL,
+    actor text NOT NULL,
+    user_id uuid,
+    client_id uuid,
+    request_id text,
+    address text,
+    detail text NOT NULL,
+    PRIMARY KEY (tenant_id, id),
+    FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE
+);
+CREATE INDEX audit_events_user_id ON audit_events (tenant_id, user_id, id);
+CREATE INDEX audit_events_client_id ON audit_events (tenant_id, client_id, id);
+
+-- The server works as a role that owns nothing and can't bypass row-level security: every pooled connection does SET ROLE to it, so
+-- that a forgotten filter shows nothing instead of another tenant's rows.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'tessera_app') THEN
+        CREATE ROLE tessera_app NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOINHERIT;
+    END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN
+    NULL; -- another database of the same cluster made it at the same moment
+END
+$$;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON client_origins, installation, tenants, changes, domains, domain_owners, users, role_assignments, clients, resources, signing_keys, sessions, login_failures, consents, grants, refresh_tokens, revoked_tokens, assertion_ids, one_time_links, audit_events TO tessera_app;
+GRANT USAGE ON SEQUENCE changes_seq_seq TO tessera_app;
+GRANT SELECT ON __diesel_schema_migrations TO tessera_app;
+
+ALTER TABLE domains ENABLE ROW LEVEL SECURITY;
+ALTER TABLE domains FORCE ROW LEVEL SECURITY;
+CREATE POLICY domains_of_tenant ON domains
+    USING (tenant_id = nullif(current_setting('tessera.tenant', true), '')::uuid OR current_setting('tessera.scope', true) = 'installation')
+    WITH CHECK (tenant_id = nullif(current_setting('tessera.tenant', true), '')::uuid OR current_setting('tessera.scope', true) = 'installation');
+
+ALTER TABLE users ENABLE ROW LEVEL SECURITY;
+ALTER TABLE users FORCE ROW LEVEL SECURITY;
+CREATE POLICY users_of_tenant ON users
+    USING (tenant_id = nullif(current_setting('tessera.tenant', true), '')::uuid OR current_setting('tessera.scope', true) = 'installation')
+    WITH CHECK (tenant_id = nullif(current_setting('tessera.tenant', true), '')::uuid OR current_setting('tessera.scope', true) = 'installation');
+
+ALTER TABLE role_assignments ENABLE ROW LEVEL SECURITY;
+ALTER TABLE role_assignments FORCE ROW LEVEL SECURITY;
+CREATE POLICY role_assignments_of_tenant ON role_assignments
+    USING (tenant_id = nullif(current_setting('tessera.tenant', true), '')::uuid OR current_setting('tessera.scope', true) = 'installation')
+    WITH CHECK (tenant_id = nullif(current_setting('tessera.tenant', true), '')::uuid OR current_setting('tessera.scope', true) = 'installation');
+
+ALTER TABLE clients ENABLE ROW LEVEL SECURITY;
+ALTER TABLE clients FORCE ROW LEVEL SECURITY;
+CREATE POLICY clients_of_tenant ON clients
+    USING (tenant_id = nullif(current_setting('tessera.tenant', true), '')::uuid OR current_setting('tessera.scope', true) = 'installation')
+    WITH CHECK (tenant_id = nullif(current_setting('tessera.tenant', true), '')::uuid OR current_setting('tessera.scope', true) = 'installation');
+
+ALTER TABLE resources ENABLE ROW LEVEL SECURITY;
+ALTER TABLE resources FORCE ROW LEVEL SECURITY;
+CREATE POLICY resources_of_tenant ON resources
+    USING (tenant_id = nullif(current_setting('tessera.tenant', true), '')::uuid OR current_setting('tessera.scope', true) = 'installation')
+    WITH CHECK (tenant_id = nullif(current_setting('tessera.tenant', true), '')::uuid OR current_setting('tessera.scope', true) = 'installation');
+
+ALTER TABLE signing_keys ENABLE ROW LEVEL SECURITY;
+ALTER TABLE signing_keys FORCE ROW LEVEL SECURITY;
+CREATE POLICY signing_keys_of_tenant ON signing_keys
+    USING (tenant_id = nullif(current_setting('tessera.tenant', true), '')::uuid OR current_setting('tessera.scope', true) = 'installation')
+    WITH CHECK (tenant_id = nullif(current_setting('tessera.tenant', true), '')::uuid OR current_setting('tessera.scope', true) = 'installation');
+
+ALTER TABLE sessions ENABLE ROW LEVEL SECURITY;
+ALTER TABLE sessions FORCE ROW LEVEL SECURITY;
+CREATE POLICY sessions_of_tenant ON sessions
+    USING (tenant_id = nullif(current_setting('tessera.tenant', true), '')::uuid OR current_setting('tessera.scope', true) = 'installation')
+    WITH CHECK (tenant_id = nullif(current_setting('tessera.tenant', true), '')::uuid OR current_setting('tessera.scope', true) = 'installation');
+
+ALTER TABLE login_failures ENABLE ROW LEVEL SECURITY;
+ALTER TABLE login_failures FORCE ROW LEVEL SECURITY;
+CREATE POLICY login_failures_of_tenant ON login_failures
+    USING (tenant_id = nullif(current_setting('tessera.tenant', true), '')::uuid OR current_setting('tessera.scope', true) = 'installation')
+    WITH CHECK (tenant_id = nullif(current_setting('tessera.tenant', true), '')::uuid OR current_setting('tessera.scope', true) = 'installation');
+
+ALTER TABLE consents ENABLE ROW LEVEL SECURITY;
+ALTER TABLE consents FORCE ROW LEVEL SECURITY;
+CREATE POLICY consents_of_tenant ON consents
+    USING (tenant_id = nullif(current_setting('tessera.tenant', true), '')::uuid OR current_setting('tessera.scope', true) = 'installation')
+    WITH CHECK (tenant_id = nullif(current_setting('tessera.tenant', true), '')::uuid OR current_setting('tessera.scope', true) = 'installation');
+
+ALTER TABLE grants ENABLE ROW LEVEL SECURITY;
+ALTER TABLE grants FORCE ROW LEVEL SECURITY;
+CREATE POLICY grants_of_tenant ON grants
+    USING (tenant_id = nullif(current_setting('tessera.tenant', true), '')::uuid OR current_setting('tessera.scope', true) = 'installation')
+    WITH CHECK (tenant_id = nullif(current_setting('tessera.tenant', true), '')::uuid OR current_setting('tessera.scope', true) = 'installation');
+
+ALTER TABLE refresh_tokens ENABLE ROW LEVEL SECURITY;
+ALTER TABLE refresh_tokens FORCE ROW LEVEL SECURITY;
+CREATE POLICY refresh_tokens_of_tenant ON refresh_tokens
+    USING (tenant_id = nullif(current_setting('tessera.tenant', true), '')::uuid OR current_setting('tessera.scope', true) = 'installation')
+    WITH CHECK (tenant_id = nullif(current_setting('tessera.tenant', true), '')::uuid OR current_setting('tessera.scope', true) = 'installation');
+
+ALTER TABLE revoked_tokens ENABLE ROW LEVEL SECURITY;
+ALTER TABLE revoked_tokens FORCE ROW LEVEL SECURITY;
+CREATE POLICY revoked_tokens_of_tenant ON revoked_tokens
+    USING (tenant_id = nullif(current_setting('tessera.tenant', true), '')::uuid OR current_setting('tessera.scope', true) = 'installation')
+    WITH CHECK (tenant_id = nullif(current_setting('tessera.tenant', true), '')::uuid OR current_setting('tessera.scope', true) = 'installation');
+
+ALTER TABLE assertion_ids ENABLE ROW LEVEL SECURITY;
+ALTER TABLE assertion_ids FORCE ROW LEVEL SECURITY;
+CREATE POLICY assertion_ids_of_tenant ON assertion_ids
+    USING (tenant_id = nullif(current_setting('tessera.tenant', true), '')::uuid OR current_setting('tessera.scope', true) = 'installation')
+    WITH CHECK (tenant_id = nullif(current_setting('tessera.tenant', true), '')::uuid OR current_setting('tessera.scope', true) = 'installation');
+
+ALTER TABLE one_time_links ENABLE ROW LEVEL SECURITY;
+ALTER TABLE one_time_links FORCE ROW LEVEL SECURITY;
+CREATE POLICY one_time_links_of_tenant ON one_time_links
+    USING (tenant_id = nullif(current_setting('tessera.tenant', true), '')::uuid OR current_setting('tessera.scope', true) = 'installation')
+    WITH CHECK (tenant_id = nullif(current_setting('tessera.tenant', true), '')::uuid OR current_setting('tessera.scope', true) = 'installation');
+
+ALTER TABLE audit_events ENABLE ROW LEVEL SECURITY;
+ALTER TABLE audit_events FORCE ROW LEVEL SECURITY;
+CREATE POLICY audit_events_of_tenant ON audit_events
+    USING (tenant_id = nullif(current_setting('tessera.tenant', true), '')::uuid OR current_setting('tessera.scope', true) = 'installation')
+    WITH CHECK (tenant_id = nullif(current_setting('tessera.tenant', true), '')::uuid OR current_setting('tessera.scope', true) = 'installation');
+
+ALTER TABLE client_origins ENABLE ROW LEVEL SECURITY;
+ALTER TABLE client_origins FORCE ROW LEVEL SECURITY;
+CREATE POLICY client_origins_of_tenant ON client_origins
+    USING (tenant_id = nullif(current_setting('tessera.tenant', true), '')::uuid OR current_setting('tessera.scope', true) = 'installation')
+    WITH CHECK (tenant_id = nullif(current_setting('tessera.tenant', true), '')::uuid OR current_setting('tessera.scope', true) = 'installation');

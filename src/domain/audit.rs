@@ -1,0 +1,244 @@
+//! Audit events: who did what to whom, committed with the act.
+
+use serde::Serialize;
+
+use super::ids::{ClientId, EventId, UserId};
+use crate::clock::Timestamp;
+
+/// What happened. The names are stable: people filter by them and programs read them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+pub enum Act {
+    /// A tenant was made.
+    #[serde(rename = "tenant.created")]
+    TenantCreated,
+    /// A tenant's name, settings or branding were changed.
+    #[serde(rename = "tenant.updated")]
+    TenantUpdated,
+    /// A tenant was closed.
+    #[serde(rename = "tenant.suspended")]
+    TenantSuspended,
+    /// A tenant was opened again.
+    #[serde(rename = "tenant.resumed")]
+    TenantResumed,
+    /// A tenant was deleted, and its data key destroyed.
+    #[serde(rename = "tenant.deleted")]
+    TenantDeleted,
+    /// A custom domain was added.
+    #[serde(rename = "domain.added")]
+    DomainAdded,
+    /// A custom domain was proved to be the tenant's.
+    #[serde(rename = "domain.verified")]
+    DomainVerified,
+    /// The canonical address was changed.
+    #[serde(rename = "domain.canonical_changed")]
+    DomainCanonicalChanged,
+    /// A custom domain was removed.
+    #[serde(rename = "domain.removed")]
+    DomainRemoved,
+    /// A resource was made.
+    #[serde(rename = "resource.created")]
+    ResourceCreated,
+    /// A resource was deleted.
+    #[serde(rename = "resource.deleted")]
+    ResourceDeleted,
+    /// A person's record was made.
+    #[serde(rename = "user.created")]
+    UserCreated,
+    /// A person's record was changed.
+    #[serde(rename = "user.updated")]
+    UserUpdated,
+    /// A person may not sign in any more.
+    #[serde(rename = "user.disabled")]
+    UserDisabled,
+    /// A person may sign in again.
+    #[serde(rename = "user.enabled")]
+    UserEnabled,
+    /// A person's record was deleted.
+    #[serde(rename = "user.deleted")]
+    UserDeleted,
+    /// A role was granted.
+    #[serde(rename = "role.granted")]
+    RoleGranted,
+    /// A role was taken away.
+    #[serde(rename = "role.revoked")]
+    RoleRevoked,
+    /// A one-time link was made.
+    #[serde(rename = "link.created")]
+    LinkCreated,
+    /// A password was set by a one-time link.
+    #[serde(rename = "link.used")]
+    LinkUsed,
+    /// A password was changed by its owner.
+    #[serde(rename = "password.changed")]
+    PasswordChanged,
+    /// A person signed in.
+    #[serde(rename = "signin.succeeded")]
+    SignInSucceeded,
+    /// A sign-in failed.
+    #[serde(rename = "signin.failed")]
+    SignInFailed,
+    /// Guessing was stopped.
+    #[serde(rename = "signin.locked")]
+    SignInLocked,
+    /// A session ended.
+    #[serde(rename = "session.ended")]
+    SessionEnded,
+    /// A person allowed a client something.
+    #[serde(rename = "consent.granted")]
+    ConsentGranted,
+    /// A person refused a client.
+    #[serde(rename = "consent.denied")]
+    ConsentDenied,
+    /// A consent was withdrawn.
+    #[serde(rename = "consent.withdrawn")]
+    ConsentWithdrawn,
+    /// A grant was made: the code went out.
+    #[serde(rename = "grant.created")]
+    GrantCreated,
+    /// A grant and all its tokens were revoked.
+    #[serde(rename = "grant.revoked")]
+    GrantRevoked,
+    /// A code or refresh token was presented a second time; its grant was revoked.
+    #[serde(rename = "grant.replay_detected")]
+    ReplayDetected,
+    /// A token without a grant was revoked.
+    #[serde(rename = "token.revoked")]
+    TokenRevoked,
+    /// A client was registered.
+    #[serde(rename = "client.created")]
+    ClientCreated,
+    /// A client's metadata was changed.
+    #[serde(rename = "client.updated")]
+    ClientUpdated,
+    /// A client's secret was rotated.
+    #[serde(rename = "client.secret_rotated")]
+    ClientSecretRotated,
+    /// A client was deleted.
+    #[serde(rename = "client.deleted")]
+    ClientDeleted,
+    /// Client authentication failed.
+    #[serde(rename = "client.authentication_failed")]
+    ClientAuthenticationFailed,
+    /// A signing key was made.
+    #[serde(rename = "key.created")]
+    KeyCreated,
+    /// Signing keys were rotated.
+    #[serde(rename = "key.rotated")]
+    KeyRotated,
+    /// A signing key was revoked.
+    #[serde(rename = "key.revoked")]
+    KeyRevoked,
+    /// The master key was rotated.
+    #[serde(rename = "master_key.rotated")]
+    MasterKeyRotated,
+}
+
+impl Act {
+    /// The stable name.
+    pub fn name(self) -> String {
+        match serde_json::to_value(self) {
+            Ok(serde_json::Value::String(name)) => name,
+            _ => String::new(),
+        }
+    }
+}
+
+/// Who acted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", content = "id", rename_all = "snake_case")]
+pub enum Actor {
+    /// A person of the tenant.
+    User(UserId),
+    /// A client.
+    Client(ClientId),
+    /// Somebody at the command line of the installation.
+    CommandLine,
+    /// The server itself: rotation by age, say.
+    System,
+    /// Nobody known: a failed sign-in.
+    Anonymous,
+}
+
+/// What is to be written down. The identifier and the time are added by the repository.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// What happened.
+    pub act: Act,
+    /// Who did it.
+    pub actor: Actor,
+    /// The person concerned.
+    pub user_id: Option<UserId>,
+    /// The client concerned.
+    pub client_id: Option<ClientId>,
+    /// Where it came from.
+    pub origin: Origin,
+    /// Whatever else explains it; never a secret.
+    pub detail: serde_json::Value,
+}
+
+/// Where an act came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The request's id, as in logs and on error pages.
+    pub request_id: Option<String>,
+    /// The client's address.
+    pub address: Option<String>,
+}
+
+impl Event {
+    /// An act by an actor, with nothing else said yet.
+    pub fn new(act: Act, actor: Actor) -> Self {
+        Self { act, actor, user_id: None, client_id: None, origin: Origin::default(), detail: serde_json::Value::Null }
+    }
+
+    /// Names the person concerned.
+    #[must_use]
+    pub fn user(mut self, id: UserId) -> Self {
+        self.user_id = Some(id);
+        self
+    }
+
+    /// Names the client concerned.
+    #[must_use]
+    pub fn client(mut self, id: ClientId) -> Self {
+        self.client_id = Some(id);
+        self
+    }
+
+    /// Says where the act came from.
+    #[must_use]
+    pub fn from(mut self, origin: &Origin) -> Self {
+        self.origin = origin.clone();
+        self
+    }
+
+    /// Adds an explanation; never a secret.
+    #[must_use]
+    pub fn detail(mut self, detail: serde_json::Value) -> Self {
+        self.detail = detail;
+        self
+    }
+}
+
+/// An event as it was written down.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RecordedEvent {
+    /// Time-ordered.
+    pub id: EventId,
+    /// When.
+    pub at: Timestamp,
+    /// The act's stable name.
+    pub act: String,
+    /// Who did it, as JSON.
+    pub actor: serde_json::Value,
+    /// The person concerned.
+    pub user_id: Option<UserId>,
+    /// The client concerned.
+    pub client_id: Option<ClientId>,
+    /// The request's id.
+    pub request_id: Option<String>,
+    /// The client's address.
+    pub address: Option<String>,
+    /// Whatever else explains it.
+    pub detail: serde_json::Value,
+}

@@ -1,0 +1,47 @@
+//! A client: an application or service that asks for tokens.
+
+use serde::Serialize;
+
+use super::ids::ClientId;
+use crate::clock::Timestamp;
+use crate::protocol::client_metadata::{ClientMetadata, GrantType, TokenEndpointAuthMethod};
+use crate::secret::HashedSecret;
+
+/// A registered client of a tenant.
+#[derive(Clone, Debug, Serialize)]
+pub struct Client {
+    /// Its text form is the `client_id`.
+    pub id: ClientId,
+    /// RFC 7591's metadata, validated.
+    pub metadata: ClientMetadata,
+    /// How its secret is known, if it has one.
+    #[serde(skip)]
+    pub secret: Option<ClientSecrets>,
+    /// Counts up with every change.
+    pub version: i64,
+    /// When it was registered: `client_id_issued_at`.
+    pub created_at: Timestamp,
+    /// When it was changed last.
+    pub updated_at: Timestamp,
+}
+
+/// Keyed hashes of a client's secrets: the present one and, for a while after a rotation, the one before.
+#[derive(Clone, Debug)]
+pub struct ClientSecrets {
+    /// The secret handed out last.
+    pub current: HashedSecret,
+    /// The one before and until when it is accepted.
+    pub previous: Option<(HashedSecret, Timestamp)>,
+}
+
+impl Client {
+    /// Whether the client can't keep a secret (RFC 6749 §2.1).
+    pub fn is_public(&self) -> bool {
+        self.metadata.token_endpoint_auth_method == TokenEndpointAuthMethod::None
+    }
+
+    /// Whether the client registered the grant type.
+    pub fn allows(&self, grant_type: GrantType) -> bool {
+        self.metadata.grant_types.contains(&grant_type)
+    }
+}

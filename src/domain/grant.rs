@@ -1,0 +1,112 @@
+//! A grant: what a person allowed a client once, and the tokens that hang on it.
+//!
+//! The authorization code is the grant's first stage, not a thing of its own: one row from the redirect to the last refresh. A
+//! JWT carries its grant's id, so that revoking one row refuses every token of it.
+
+use super::ids::{ClientId, GrantId, RefreshTokenId, SessionId, UserId};
+use crate::clock::Timestamp;
+use crate::protocol::claims::ClaimsRequest;
+use crate::protocol::pkce::CodeChallenge;
+use crate::protocol::scope::Scope;
+use crate::secret::HashedSecret;
+
+/// What a person allowed a client.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// The identifier, `grant_id` in tokens.
+    pub id: GrantId,
+    /// Who allowed it.
+    pub user_id: UserId,
+    /// To whom.
+    pub client_id: ClientId,
+    /// In which session; tokens die with it unless `offline`.
+    pub session_id: SessionId,
+    /// The issuer address where the flow began: tokens keep it (CONTRACT, "Where a tenant lives").
+    pub issuer: String,
+    /// What was allowed.
+    pub scope: Scope,
+    /// The resources it is good for (RFC 8707 §2.1); empty: the client's default audience, else the issuer.
+    pub resources: Vec<String>,
+    /// Single claims that were asked for (`OpenID` Connect Core §5.5).
+    pub claims: Option<ClaimsRequest>,
+    /// When the person had proved who they are.
+    pub auth_time: Timestamp,
+    /// How.
+    pub amr: Vec<String>,
+    /// `acr` to be stated.
+    pub acr: Option<String>,
+    /// Whether it outlives the session (`offline_access`).
+    pub offline: bool,
+    /// Where it stands.
+    pub stage: GrantStage,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends at the latest.
+    pub expires_at: Timestamp,
+}
+
+/// Where a grant stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GrantStage {
+    /// The code is out and not redeemed yet.
+    CodeIssued,
+    /// The code was redeemed; tokens may be out.
+    Redeemed {
+        /// When.
+        at: Timestamp,
+    },
+    /// Nothing of it is good any more.
+    Revoked {
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// An authorization code, with everything that its redemption is checked against. It stays known after that, so that a second
+/// redemption is told from a made-up code.
+#[derive(Clone, Debug)]
+pub struct PendingCode {
+    /// What the code's proof hashes to.
+    pub proof: HashedSecret,
+    /// Where it was sent (RFC 6749 §4.1.3); none where the request named none.
+    pub redirect_uri: Option<String>,
+    /// To be repeated in the ID token.
+    pub nonce: Option<String>,
+    /// PKCE (RFC 7636).
+    pub code_challenge: Option<CodeChallenge>,
+    /// End of its life.
+    pub expires_at: Timestamp,
+}
+
+impl Grant {
+    /// Whether tokens of this grant are good at `now`.
+    pub fn is_alive(&self, now: Timestamp) -> bool {
+        matches!(self.stage, GrantStage::Redeemed { .. }) && now < self.expires_at
+    }
+}
+
+/// A refresh token of a grant.
+#[derive(Clone, Debug)]
+pub struct RefreshToken {
+    /// The identifier.
+    pub id: RefreshTokenId,
+    /// Whose it is.
+    pub grant_id: GrantId,
+    /// What its proof hashes to.
+    pub proof: HashedSecret,
+    /// When it was handed out.
+    pub created_at: Timestamp,
+    /// When it ends if it isn't used.
+    pub expires_at: Timestamp,
+    /// Whether it was rotated, and to what.
+    pub rotated: Option<Rotation>,
+}
+
+/// The end of a refresh token's life by rotation.
+#[derive(Clone, Copy, Debug)]
+pub struct Rotation {
+    /// When.
+    pub at: Timestamp,
+    /// The token that came after it.
+    pub successor: RefreshTokenId,
+}

@@ -1,0 +1,38 @@
+//! A resource: an API that accepts tokens.
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::ResourceId;
+use crate::clock::Timestamp;
+
+/// An API of a tenant, with its audience and scopes (RFC 8707).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Resource {
+    /// The row's identifier.
+    pub id: ResourceId,
+    /// The absolute URI that stands as `aud` in its tokens.
+    pub identifier: String,
+    /// What people read on the consent page.
+    pub name: String,
+    /// The scopes that it understands.
+    pub scopes: Vec<ResourceScope>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// One scope of a resource.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResourceScope {
+    /// The scope-token.
+    pub name: String,
+    /// What the consent page says of it; the name where it says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+}
+
+impl Resource {
+    /// Whether the scope-token belongs to this resource.
+    pub fn understands(&self, scope: &str) -> bool {
+        self.scopes.iter().any(|known| known.name == scope)
+    }
+}

@@ -1,0 +1,166 @@
+//! A tenant's settings: lifetimes and policies, each with its bounds. Stored as one JSON document; unknown members are refused, so
+//! that a misspelt setting can't be silently without effect.
+
+use serde::{Deserialize, Serialize};
+
+/// Lifetimes and policies of a tenant. All times are in seconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TenantSettings {
+    /// How long an access token is accepted by a service that verifies offline (60 to 86,400 s).
+    pub access_token_lifetime: u32,
+    /// How long an ID token may be used to learn of a sign-in (60 to 86,400 s).
+    pub id_token_lifetime: u32,
+    /// How long an authorization code may be redeemed (10 to 60 s).
+    pub code_lifetime: u32,
+    /// How long a refresh token lives without being used (300 s to 10 years).
+    pub refresh_token_idle_lifetime: u32,
+    /// How long a grant can be refreshed at all (300 s to 10 years).
+    pub refresh_token_lifetime: u32,
+    /// How long a session lives without being used (300 s to 1 year).
+    pub session_idle_lifetime: u32,
+    /// How long a session lives at all (300 s to 1 year).
+    pub session_lifetime: u32,
+    /// How long a one-time link is good (300 s to 30 days).
+    pub one_time_link_lifetime: u32,
+    /// What a new password must be.
+    pub password: PasswordPolicy,
+    /// When guessing is stopped.
+    pub lockout: LockoutPolicy,
+    /// Whether people are asked.
+    pub consent: ConsentPolicy,
+    /// Whether signing out ends offline grants (those with `offline_access`) too.
+    pub sign_out_ends_offline_access: bool,
+    /// Whether a confidential client must use PKCE, whatever its own metadata says.
+    pub require_pkce: bool,
+    /// Whether client assertions must have the issuer as their audience (and not the token endpoint's URL).
+    pub require_issuer_audience: bool,
+}
+
+impl Default for TenantSettings {
+    fn default() -> Self {
+        Self {
+            access_token_lifetime: 300,
+            id_token_lifetime: 300,
+            code_lifetime: 60,
+            refresh_token_idle_lifetime: 30 * DAY,
+            refresh_token_lifetime: 365 * DAY,
+            session_idle_lifetime: DAY,
+            session_lifetime: 30 * DAY,
+            one_time_link_lifetime: 3 * DAY,
+            password: PasswordPolicy::default(),
+            lockout: LockoutPolicy::default(),
+            consent: ConsentPolicy::default(),
+            sign_out_ends_offline_access: false,
+            require_pkce: false,
+            require_issuer_audience: false,
+        }
+    }
+}
+
+const DAY: u32 = 86_400;
+const YEAR: u32 = 365 * DAY;
+
+/// What a new password must be. No rules on kinds of characters: length is what counts (NIST SP 800-63B §5.1.1.2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PasswordPolicy {
+    /// The least number of characters (8 to 64).
+    pub minimum_length: u32,
+    /// Whether the person's own e-mail address, its local part or the tenant's name are refused as a password.
+    pub refuse_own_name: bool,
+}
+
+impl Default for PasswordPolicy {
+    fn default() -> Self {
+        Self { minimum_length: 10, refuse_own_name: true }
+    }
+}
+
+/// When guessing is stopped. Counted for strangers and for each known device apart, so that a stranger can't lock a person out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LockoutPolicy {
+    /// Failed attempts within the window before further ones are refused unseen (3 to 100).
+    pub attempts: u32,
+    /// The window, and the time that further attempts are refused (60 to 86,400 s).
+    pub window: u32,
+}
+
+impl Default for LockoutPolicy {
+    fn default() -> Self {
+        Self { attempts: 10, window: 900 }
+    }
+}
+
+/// Whether people are asked before a client gets tokens for them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConsentPolicy {
+    /// Asked once per client and scope; clients of the tenant's own (`skip_consent`) aren't asked for.
+    #[default]
+    Remembered,
+    /// Asked at each sign-in.
+    Always,
+}
+
+/// A setting that is out of its bounds.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("setting `{name}` must be between {least} and {most}, not {value}")]
+pub struct OutOfBounds {
+    /// The setting's path, `password.minimum_length` say.
+    pub name: &'static str,
+    /// The least allowed value.
+    pub least: u32,
+    /// The largest allowed value.
+    pub most: u32,
+    /// What was given.
+    pub value: u32,
+}
+
+impl TenantSettings {
+    /// Checks each value against its bounds, and those that depend on each other.
+    pub fn check(&self) -> Result<(), OutOfBounds> {
+        let bounds = [
+            ("access_token_lifetime", self.access_token_lifetime, 60, DAY),
+            ("id_token_lifetime", self.id_token_lifetime, 60, DAY),
+            ("code_lifetime", self.code_lifetime, 10, 60),
+            ("refresh_token_lifetime", self.refresh_token_lifetime, 300, 10 * YEAR),
+            ("refresh_token_idle_lifetime", self.refresh_token_idle_lifetime, 300, self.refresh_token_lifetime),
+            ("session_lifetime", self.session_lifetime, 300, YEAR),
+            ("session_idle_lifetime", self.session_idle_lifetime, 300, self.session_lifetime),
+            ("one_time_link_lifetime", self.one_time_link_lifetime, 300, 30 * DAY),
+            ("password.minimum_length", self.password.minimum_length, 8, 64),
+            ("lockout.attempts", self.lockout.attempts, 3, 100),
+            ("lockout.window", self.lockout.window, 60, DAY),
+        ];
+        for (name, value, least, most) in bounds {
+            if !(least..=most).contains(&value) {
+                return Err(OutOfBounds { name, least, most, value });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_within_their_bounds() {
+        assert_eq!(TenantSettings::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn a_code_never_lives_longer_than_a_minute() {
+        let settings = TenantSettings { code_lifetime: 61, ..TenantSettings::default() };
+        assert_eq!(settings.check().expect_err("out of bounds").name, "code_lifetime");
+    }
+
+    #[test]
+    fn an_unknown_setting_is_refused() {
+        assert!(serde_json::from_str::<TenantSettings>(r#"{"acess_token_lifetime":300}"#).is_err());
+        assert!(serde_json::from_str::<TenantSettings>(r#"{"password":{"min":8}}"#).is_err());
+    }
+}

@@ -1,0 +1,70 @@
+//! A person of a tenant.
+
+use serde::Serialize;
+
+use super::ids::UserId;
+use super::role::Role;
+use crate::clock::Timestamp;
+use crate::protocol::claims::StandardClaims;
+use crate::protocol::email::EmailAddress;
+
+/// A person of a tenant. The same e-mail address in two tenants is two people.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct User {
+    /// The permanent identifier.
+    pub id: UserId,
+    /// The address that they sign in with.
+    pub email: EmailAddress,
+    /// Whether the address was proved to be theirs.
+    pub email_verified: bool,
+    /// Whether they may sign in.
+    pub status: UserStatus,
+    /// What the standard claims say of them, but for the e-mail address.
+    pub claims: StandardClaims,
+    /// The argon2id hash in PHC form; none until they have set a password.
+    #[serde(skip)]
+    pub password: Option<PasswordHash>,
+    /// What they administer, sorted.
+    pub roles: Vec<Role>,
+    /// Counts up with every change.
+    pub version: i64,
+    /// When the record was made.
+    pub created_at: Timestamp,
+    /// When it was changed last: `updated_at` of the claims.
+    pub updated_at: Timestamp,
+}
+
+impl User {
+    /// Whether the person may get sessions and tokens.
+    pub fn is_active(&self) -> bool {
+        self.status == UserStatus::Active
+    }
+}
+
+/// A stored password hash in PHC form, and when it was set.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash {
+    /// `$argon2id$…`
+    pub phc: String,
+    /// When it was set.
+    pub set_at: Timestamp,
+}
+
+impl std::fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "PasswordHash(set_at: {})", self.set_at)
+    }
+}
+
+/// Whether a person may sign in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "status", rename_all = "lowercase")]
+pub enum UserStatus {
+    /// They may.
+    Active,
+    /// An administrator closed the account: no sign-in, and no token by any grant.
+    Disabled {
+        /// Since when.
+        since: Timestamp,
+    },
+}

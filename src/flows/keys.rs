@@ -1,0 +1,172 @@
+//! The life of signing keys: made when first needed, followed by a successor that is published before it signs, revoked at once.
+
+use std::sync::Arc;
+
+use super::key_ring::seal_context;
+use super::provider::{FlowError, Provider};
+use super::tenancy::Tenant;
+use crate::clock::Timestamp;
+use crate::domain::audit::{Act, Actor, Event, Origin};
+use crate::domain::ids::KeyId;
+use crate::domain::key::{KeyRecord, KeyStage};
+use crate::domain::settings::TenantSettings;
+use crate::jose::keys::{RsaBits, SigningKey};
+use crate::protocol::SigningAlgorithm;
+use crate::storage::Repo;
+
+/// Clock differences between us and verifiers, in seconds, granted on top of a token's life.
+const SKEW: i64 = 300;
+
+/// How a rotation takes place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RotationStart {
+    /// The successor is published first, so that every verifier knows it by the time it signs.
+    PublishedFirst,
+    /// It signs at once: verifiers that cache the old set must ask again.
+    Immediately,
+}
+
+impl Provider {
+    /// The key that signs for the tenant at this moment; made where the algorithm has none yet, and followed by a successor when it
+    /// has come of age.
+    pub async fn signer(&self, tenant: &Arc<Tenant>, algorithm: SigningAlgorithm) -> Result<SigningKey, FlowError> {
+        let now = self.now();
+        let age = chrono::Duration::from_std(self.config.key_rotation_age).unwrap_or(chrono::Duration::MAX);
+        if let Some(key) = tenant.keys.signer(algorithm, now) {
+            let key = key.clone();
+            if tenant.keys.wants_rotation(algorithm, now, age) {
+                self.rotate_key(tenant, algorithm, RotationStart::PublishedFirst, Actor::System, Origin::default(), Some(age)).await?;
+            }
+            return Ok(key);
+        }
+        self.ensure_key(tenant, algorithm).await
+    }
+
+    /// Makes the algorithm's first key unless there is one by now.
+    pub async fn ensure_key(&self, tenant: &Arc<Tenant>, algorithm: SigningAlgorithm) -> Result<SigningKey, FlowError> {
+        let now = self.now();
+        let (record, key) = self.new_key(tenant, algorithm, now).await?;
+        let created = record.clone();
+        let existing = self
+            .db
+            .write(&**tenant, move |repo| {
+                let keys = repo.list_keys()?;
+                let usable = |known: &&KeyRecord| {
+                    known.algorithm == algorithm && matches!(known.stage, KeyStage::Published { signs_from } if signs_from <= now)
+                };
+                if let Some(known) = keys.iter().find(usable) {
+                    return Ok(Some(known.clone()));
+                }
+                repo.insert_key(&created, now)?;
+                repo.record(key_event(Act::KeyCreated, Actor::System, &Origin::default(), &created))?;
+                Ok(None)
+            })
+            .await?;
+        match existing {
+            None => Ok(key),
+            Some(known) => {
+                let private = tenant.data_key().open(seal_context(tenant.id(), known.id), &known.sealed_private_jwk)?;
+                Ok(SigningKey::from_private_jwk(known.algorithm, &known.kid, &private)?)
+            }
+        }
+    }
+
+    /// Gives the algorithm a successor. With `only_if_older`, nothing happens where another node came first.
+    pub async fn rotate_key(
+        &self,
+        tenant: &Arc<Tenant>,
+        algorithm: SigningAlgorithm,
+        start: RotationStart,
+        actor: Actor,
+        origin: Origin,
+        only_if_older: Option<chrono::Duration>,
+    ) -> Result<Option<KeyRecord>, FlowError> {
+        let now = self.now();
+        let ahead = chrono::Duration::from_std(self.config.key_publish_ahead).unwrap_or_default();
+        let signs_from = if start == RotationStart::Immediately { now } else { now + ahead };
+        let (record, _) = self.new_key(tenant, algorithm, signs_from).await?;
+        let removed_at = signs_from + retention(tenant.settings());
+        let created = record.clone();
+        let done = self
+            .db
+            .write(&**tenant, move |repo| {
+                let keys = repo.list_keys()?;
+                let live = keys.iter().filter(|key| key.algorithm == algorithm && matches!(key.stage, KeyStage::Published { .. }));
+                let young = |key: &&KeyRecord| only_if_older.is_some_and(|age| now - key.created_at < age);
+                if live.clone().any(|key| young(&key)) {
+                    return Ok(false);
+                }
+                for key in live {
+                    repo.retire_key(key.id, signs_from, removed_at)?;
+                }
+                repo.insert_key(&created, signs_from)?;
+                repo.record(key_event(Act::KeyRotated, actor.clone(), &origin, &created))?;
+                Ok(true)
+            })
+            .await?;
+        Ok(done.then_some(record))
+    }
+
+    /// Withdraws a key at once and, where it was the algorithm's last that signs, makes another. `None` where there is no such key.
+    pub async fn revoke_key(&self, tenant: &Arc<Tenant>, kid: &str, actor: Actor, origin: Origin) -> Result<Option<KeyRecord>, FlowError> {
+        let kid = kid.to_owned();
+        let keys = self.db.read(&**tenant, Repo::list_keys).await?;
+        let Some(target) = keys.into_iter().find(|key| key.kid == kid) else { return Ok(None) };
+        if matches!(target.stage, KeyStage::Revoked { .. }) {
+            return Ok(Some(target));
+        }
+        let now = self.now();
+        let (successor, _) = self.new_key(tenant, target.algorithm, now).await?;
+        let (id, algorithm, revoked) = (target.id, target.algorithm, target.clone());
+        self.db
+            .write(&**tenant, move |repo| {
+                if !repo.revoke_key(id)? {
+                    return Ok(());
+                }
+                repo.record(key_event(Act::KeyRevoked, actor.clone(), &origin, &revoked))?;
+                let signs = |key: &KeyRecord| {
+                    key.algorithm == algorithm
+                        && match key.stage {
+                            KeyStage::Published { signs_from } => signs_from <= now,
+                            KeyStage::Retired { signs_from, retired_at, .. } => signs_from <= now && now < retired_at,
+                            KeyStage::Revoked { .. } => false,
+                        }
+                };
+                if !repo.list_keys()?.iter().any(signs) {
+                    repo.insert_key(&successor, now)?;
+                    repo.record(key_event(Act::KeyCreated, actor.clone(), &origin, &successor))?;
+                }
+                Ok(())
+            })
+            .await?;
+        Ok(Some(KeyRecord { stage: KeyStage::Revoked { revoked_at: now }, ..target }))
+    }
+
+    async fn new_key(&self, tenant: &Arc<Tenant>, algorithm: SigningAlgorithm, signs_from: Timestamp) -> Result<(KeyRecord, SigningKey), FlowError> {
+        // An RSA key takes a tenth of a second and more to find.
+        let generated = self.blocking(move || SigningKey::generate(algorithm, RsaBits::default())).await??;
+        let id = KeyId::from(self.clock.uuid_v7());
+        let sealed = tenant.data_key().seal(seal_context(tenant.id(), id), &generated.private_jwk, &self.clock)?;
+        let record = KeyRecord {
+            id,
+            kid: generated.key.kid().to_owned(),
+            algorithm,
+            stage: KeyStage::Published { signs_from },
+            public_jwk: generated.key.public_jwk().clone(),
+            sealed_private_jwk: sealed,
+            created_at: self.now(),
+        };
+        Ok((record, generated.key))
+    }
+}
+
+/// How long a retired key stays published: until everything that it signed has expired.
+fn retention(settings: &TenantSettings) -> chrono::Duration {
+    // A client may have its own, longer life for access tokens; a day is the most that anybody may set.
+    let longest = i64::from(settings.access_token_lifetime.max(settings.id_token_lifetime).max(86_400));
+    chrono::Duration::seconds(longest + SKEW)
+}
+
+fn key_event(act: Act, actor: Actor, origin: &Origin, key: &KeyRecord) -> Event {
+    Event::new(act, actor).from(origin).detail(serde_json::json!({ "kid": key.kid, "algorithm": key.algorithm }))
+}

@@ -1,0 +1,317 @@
+//! The provider: the parts that every flow works with, and the caches over what is stored.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::cache::Cache;
+use super::tenancy::{Tenant, TenantError};
+use crate::clock::{Clock, Timestamp};
+use crate::config::Config;
+use crate::domain::client::Client;
+use crate::domain::ids::{ClientId, GrantId, TenantId, UserId};
+use crate::domain::role::Role;
+use crate::egress::{EgressClient, JwksCache};
+use crate::jose::keys::KeyError;
+use crate::jose::passwords::{HashingPool, PasswordParameters};
+use crate::jose::seal::{MasterKey, SealError};
+use crate::protocol::OAuthError;
+use crate::protocol::slug::Slug;
+use crate::storage::{Change, Db, Entity, Feed, GrantSummary, Notice, StorageError};
+use crate::threads::ThreadPool;
+
+/// Why a flow failed for reasons of our own. A refusal is not among them: flows answer those as values.
+#[derive(Debug, thiserror::Error)]
+pub enum FlowError {
+    /// Storage didn't do it.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// A tenant's keys don't open.
+    #[error(transparent)]
+    Tenant(#[from] TenantError),
+    /// Something sealed doesn't open, or can't be sealed.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// A key can't be made or doesn't sign.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// More work is waiting than may wait.
+    #[error("too much work is waiting")]
+    Busy,
+    /// A fault of ours.
+    #[error("{0}")]
+    Internal(&'static str),
+}
+
+impl FlowError {
+    /// Whether the same request may succeed a little later: 503 rather than 500.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Storage(error) => error.is_transient(),
+            Self::Busy => true,
+            _ => false,
+        }
+    }
+}
+
+impl From<FlowError> for OAuthError {
+    /// RFC 6749 §4.1.2.1; a failure of ours is never the client's fault.
+    fn from(error: FlowError) -> Self {
+        if error.is_transient() {
+            OAuthError::temporarily_unavailable("the server is overloaded or can't reach its database; try again shortly")
+        } else {
+            OAuthError::server_error("the server failed; its log says why under this request's id")
+        }
+    }
+}
+
+/// What must be known of a person whenever one of their tokens is used.
+#[derive(Clone, Debug)]
+pub struct UserState {
+    /// Whether they may use anything.
+    pub active: bool,
+    /// What they administer.
+    pub roles: Vec<Role>,
+}
+
+/// How many tenants are kept ready; each costs some ten kilobytes.
+const TENANTS: usize = 4_096;
+const CLIENTS: usize = 20_000;
+const USERS: usize = 50_000;
+const GRANTS: usize = 100_000;
+const ORIGINS: usize = 20_000;
+const SLUGS: usize = 20_000;
+
+struct Caches {
+    tenants: Cache<Slug, Arc<Tenant>>,
+    /// The slug of each custom domain's origin.
+    domains: Cache<String, Slug>,
+    /// Slugs that no tenant has, so that strangers can't have each miss cost a query.
+    unknown: Cache<String, ()>,
+    clients: Cache<(TenantId, ClientId), Arc<Client>>,
+    users: Cache<(TenantId, UserId), Arc<UserState>>,
+    grants: Cache<(TenantId, GrantId), GrantSummary>,
+    /// Whether an origin may call from a browser.
+    origins: Cache<(TenantId, String), bool>,
+}
+
+/// Everything that flows work with. One per process.
+pub struct Provider {
+    /// The settings.
+    pub config: Arc<Config>,
+    /// The time and randomness.
+    pub clock: Clock,
+    /// The database.
+    pub db: Db,
+    /// Passwords are hashed here, fair between tenants.
+    pub hashing: HashingPool,
+    /// The guarded way out.
+    pub egress: EgressClient,
+    /// Clients' published keys.
+    pub client_keys: JwksCache,
+    pub(super) master: MasterKey,
+    blocking: ThreadPool,
+    caches: Arc<Caches>,
+    feed: Option<Feed>,
+}
+
+impl Provider {
+    /// Puts the parts together. `feed` is the reader of what other processes change; a command that ends at once needs none.
+    pub fn new(
+        config: Arc<Config>,
+        db: Db,
+        master: MasterKey,
+        feed: FeedUse,
+    ) -> Result<Self, FlowError> {
+        let caches = Arc::new(Caches {
+            tenants: Cache::new(TENANTS),
+            domains: Cache::new(SLUGS),
+            unknown: Cache::new(SLUGS),
+            clients: Cache::new(CLIENTS),
+            users: Cache::new(USERS),
+            grants: Cache::new(GRANTS),
+            origins: Cache::new(ORIGINS),
+        });
+        let told = Arc::clone(&caches);
+        db.on_commit(move |notice| told.hear(&notice));
+        let feed = match feed {
+            FeedUse::None => None,
+            FeedUse::Every(interval) => Some(Feed::start(db.clone(), interval)),
+        };
+        let clock = db.clock().clone();
+        let blocking = ThreadPool::new("tessera-blocking", config.blocking_threads.get(), config.blocking_queue.get())
+            .map_err(|_| FlowError::Internal("threads can't be started"))?;
+        let egress = EgressClient::new(&config).map_err(|_| FlowError::Internal("the outward client can't be started"))?;
+        Ok(Self {
+            hashing: HashingPool::new(config.hashing_threads.get(), config.hashing_queue.get()),
+            client_keys: JwksCache::new(egress.clone()),
+            egress,
+            clock,
+            db,
+            master,
+            blocking,
+            caches,
+            feed,
+            config,
+        })
+    }
+
+    /// The present time.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Whether this node knows what the others change: it may serve tokens and pages only then.
+    pub fn is_current(&self) -> bool {
+        self.feed.as_ref().is_none_or(Feed::is_current)
+    }
+
+    /// What new passwords are hashed with.
+    pub fn password_parameters(&self) -> PasswordParameters {
+        PasswordParameters {
+            memory_kib: u32::try_from(self.config.argon2_memory.kibibytes()).unwrap_or(u32::MAX),
+            passes: self.config.argon2_passes.get(),
+            lanes: self.config.argon2_lanes.get(),
+        }
+    }
+
+    /// Runs work that blocks (RSA) off the async workers.
+    pub async fn blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, FlowError> {
+        let (answer, result) = tokio::sync::oneshot::channel();
+        self.blocking
+            .submit(move || {
+                let _ = answer.send(work());
+            })
+            .map_err(|_| FlowError::Busy)?;
+        result.await.map_err(|_| FlowError::Internal("blocking work was dropped"))
+    }
+
+    /// The tenant of a slug; none where there is no such tenant or it is being deleted.
+    pub async fn find_tenant(&self, slug: &Slug) -> Result<Option<Arc<Tenant>>, FlowError> {
+        if let Some(tenant) = self.caches.tenants.get(slug) {
+            if !tenant.keys.is_stale(self.now()) {
+                return Ok(Some(tenant));
+            }
+            self.caches.tenants.remove(slug);
+        }
+        if self.caches.unknown.get(&slug.as_str().to_owned()).is_some() {
+            return Ok(None);
+        }
+        let found = self.caches.tenants.get_or_load(slug, self.load_tenant(slug)).await?;
+        if found.is_none() {
+            let key = slug.as_str().to_owned();
+            self.caches.unknown.get_or_load(&key, async { Ok::<_, FlowError>(Some(())) }).await?;
+        }
+        Ok(found)
+    }
+
+    async fn load_tenant(&self, slug: &Slug) -> Result<Option<Arc<Tenant>>, FlowError> {
+        let wanted = slug.clone();
+        let Some(loaded) = self.db.read_installation(move |all| all.find_tenant(&wanted)).await? else { return Ok(None) };
+        let tenant = Tenant::build(loaded, self.config.public_url.issuer(slug.as_str()), &self.master, self.now())?;
+        Ok(tenant.map(Arc::new))
+    }
+
+    pub(super) async fn find_slug_of_origin(&self, origin: &str) -> Result<Option<Slug>, FlowError> {
+        if self.caches.unknown.get(&origin.to_owned()).is_some() {
+            return Ok(None);
+        }
+        let key = origin.to_owned();
+        let load = async {
+            let wanted = key.clone();
+            let loaded = self.db.read_installation(move |all| all.find_tenant_by_origin(&wanted)).await?;
+            Ok::<_, FlowError>(loaded.map(|loaded| loaded.record.slug))
+        };
+        let found = self.caches.domains.get_or_load(&key, load).await?;
+        if found.is_none() {
+            self.caches.unknown.get_or_load(&key, async { Ok::<_, FlowError>(Some(())) }).await?;
+        }
+        Ok(found)
+    }
+
+    /// A client of the tenant.
+    pub async fn find_client(&self, tenant: &Tenant, id: ClientId) -> Result<Option<Arc<Client>>, FlowError> {
+        let load = async { Ok(self.db.read(tenant, move |repo| repo.find_client(id)).await?.map(Arc::new)) };
+        self.caches.clients.get_or_load(&(tenant.id(), id), load).await
+    }
+
+    /// Whether a person exists and is active, and their roles.
+    pub async fn find_user_state(&self, tenant: &Tenant, id: UserId) -> Result<Option<Arc<UserState>>, FlowError> {
+        let load = async {
+            let user = self.db.read(tenant, move |repo| repo.find_user(id)).await?;
+            Ok(user.map(|user| Arc::new(UserState { active: user.is_active(), roles: user.roles })))
+        };
+        self.caches.users.get_or_load(&(tenant.id(), id), load).await
+    }
+
+    /// What must be known of a grant to accept its tokens.
+    pub async fn find_grant(&self, tenant: &Tenant, id: GrantId) -> Result<Option<GrantSummary>, FlowError> {
+        let load = async { Ok(self.db.read(tenant, move |repo| repo.find_grant_summary(id)).await?) };
+        self.caches.grants.get_or_load(&(tenant.id(), id), load).await
+    }
+
+    /// Whether a browser application of the tenant lives at the origin (CORS).
+    pub async fn is_client_origin(&self, tenant: &Tenant, origin: &str) -> Result<bool, FlowError> {
+        let key = (tenant.id(), origin.to_owned());
+        let load = async {
+            let wanted = origin.to_owned();
+            Ok::<_, FlowError>(Some(self.db.read(tenant, move |repo| repo.is_client_origin(&wanted)).await?))
+        };
+        Ok(self.caches.origins.get_or_load(&key, load).await?.unwrap_or(false))
+    }
+}
+
+/// Whether a process follows what others change.
+#[derive(Clone, Copy, Debug)]
+pub enum FeedUse {
+    /// It ends before that matters.
+    None,
+    /// It looks this often.
+    Every(Duration),
+}
+
+impl Caches {
+    fn hear(&self, notice: &Notice<'_>) {
+        match notice {
+            Notice::Changes(changes) => changes.iter().for_each(|change| self.hear_change(*change)),
+            Notice::Everything => {
+                self.tenants.clear();
+                self.domains.clear();
+                self.unknown.clear();
+                self.clients.clear();
+                self.users.clear();
+                self.grants.clear();
+                self.origins.clear();
+            }
+        }
+    }
+
+    fn hear_change(&self, change: Change) {
+        let tenant = change.tenant;
+        match change.entity {
+            Entity::Tenant => {
+                let slugs = std::cell::RefCell::new(Vec::new());
+                self.tenants.retain(|slug, kept| {
+                    let keep = kept.id() != tenant;
+                    if !keep {
+                        slugs.borrow_mut().push(slug.clone());
+                    }
+                    keep
+                });
+                let slugs = slugs.into_inner();
+                // A domain may have come or gone, and a slug or origin that was unknown may be a tenant's now.
+                self.domains.retain(|_, slug| !slugs.contains(slug));
+                self.unknown.clear();
+            }
+            Entity::Client => {
+                self.clients.remove(&(tenant, ClientId::from(change.id)));
+                self.origins.retain(|(of, _), _| *of != tenant);
+            }
+            Entity::User => {
+                let user = UserId::from(change.id);
+                self.users.remove(&(tenant, user));
+                self.grants.retain(|(of, _), grant| *of != tenant || grant.user_id != user);
+            }
+            Entity::Grant => self.grants.remove(&(tenant, GrantId::from(change.id))),
+        }
+    }
+}

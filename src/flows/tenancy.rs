@@ -1,0 +1,196 @@
+//! Which tenant a request is for, and everything that a request needs of it.
+//!
+//! The `Host` header only selects among known tenants; the issuer comes from the configuration or from a verified domain, never from
+//! the header.
+
+use std::sync::Arc;
+
+use super::key_ring::{KeyRing, KeyRingError};
+use super::provider::{FlowError, Provider};
+use crate::config::Place;
+use crate::clock::Timestamp;
+use crate::domain::address::{Domain, DomainStage};
+use crate::domain::ids::TenantId;
+use crate::domain::resource::Resource;
+use crate::domain::settings::TenantSettings;
+use crate::domain::tenant::{TenantRecord, TenantStatus};
+use crate::jose::seal::{DataKey, MasterKey, SealError};
+use crate::protocol::slug::Slug;
+use crate::secret::HashKey;
+use crate::storage::{LoadedTenant, TenantScope};
+
+/// A tenant ready to work with. Shared and immutable: a change makes a new one.
+pub struct Tenant {
+    /// Its record.
+    pub record: TenantRecord,
+    /// Every active address: the template's first, then the verified domains.
+    pub issuers: Vec<Arc<str>>,
+    /// The address that stands in mail and console.
+    pub canonical: Arc<str>,
+    /// Its custom domains, unverified ones too.
+    pub domains: Vec<Domain>,
+    /// Its resources.
+    pub resources: Vec<Resource>,
+    /// Its keys.
+    pub keys: KeyRing,
+    scope: TenantScope,
+    data_key: DataKey,
+    handles: HashKey,
+    browser: HashKey,
+}
+
+/// Why a tenant can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TenantError {
+    /// Its data key doesn't open under the master key.
+    #[error("the tenant's data key can't be unsealed: {0}")]
+    Seal(#[from] SealError),
+    /// One of its keys can't be used.
+    #[error(transparent)]
+    Keys(#[from] KeyRingError),
+}
+
+impl Tenant {
+    /// Unseals and builds what a request needs; `None` for a tenant that is being deleted.
+    pub(super) fn build(loaded: LoadedTenant, template_issuer: String, master: &MasterKey, now: Timestamp) -> Result<Option<Self>, TenantError> {
+        let Some(sealed) = loaded.sealed_data_key.filter(|_| loaded.record.status != TenantStatus::Deleting) else {
+            return Ok(None);
+        };
+        let id = loaded.record.id;
+        let data_key = DataKey::open_under(master, id.uuid(), &sealed)?;
+        let verified = |domain: &&Domain| matches!(domain.stage, DomainStage::Verified { .. });
+        let mut issuers: Vec<Arc<str>> = vec![template_issuer.into()];
+        issuers.extend(loaded.domains.iter().filter(verified).map(|domain| Arc::from(domain.origin.as_str())));
+        let canonical = loaded.domains.iter().filter(verified).find(|domain| domain.canonical).map_or_else(|| Arc::clone(&issuers[0]), |domain| Arc::from(domain.origin.as_str()));
+        Ok(Some(Self {
+            keys: KeyRing::build(id, &loaded.keys, &data_key, now)?,
+            issuers,
+            canonical,
+            domains: loaded.domains,
+            resources: loaded.resources,
+            record: loaded.record,
+            scope: loaded.scope,
+            handles: data_key.derive("handles"),
+            browser: data_key.derive("browser"),
+            data_key,
+        }))
+    }
+
+    /// The permanent identifier.
+    pub fn id(&self) -> TenantId {
+        self.record.id
+    }
+
+    /// The name in addresses.
+    pub fn slug(&self) -> &Slug {
+        &self.record.slug
+    }
+
+    /// Lifetimes and policies.
+    pub fn settings(&self) -> &TenantSettings {
+        &self.record.settings
+    }
+
+    /// Whether the tenant serves more than its keys and metadata.
+    pub fn is_active(&self) -> bool {
+        self.record.status == TenantStatus::Active
+    }
+
+    /// Whether the address is one of the tenant's.
+    pub fn is_issuer(&self, issuer: &str) -> bool {
+        self.issuers.iter().any(|known| **known == *issuer)
+    }
+
+    /// The key that handed-out secrets (codes, refresh tokens, links, sessions, client secrets) are hashed with.
+    pub fn handle_key(&self) -> &HashKey {
+        &self.handles
+    }
+
+    /// The key for what a browser carries back to us: CSRF tokens, pending requests, known devices.
+    pub fn browser_key(&self) -> &HashKey {
+        &self.browser
+    }
+
+    /// What the tenant's secrets are sealed under.
+    pub fn data_key(&self) -> &DataKey {
+        &self.data_key
+    }
+}
+
+impl AsRef<TenantScope> for Tenant {
+    fn as_ref(&self) -> &TenantScope {
+        &self.scope
+    }
+}
+
+/// What an address belongs to.
+#[derive(Clone)]
+pub enum Located {
+    /// A tenant, at one of its addresses.
+    Tenant(TenantAt),
+    /// The installation's root; the path below it.
+    Root(String),
+    /// Nobody's.
+    Nowhere,
+}
+
+/// A tenant at the address where a request reached it.
+#[derive(Clone)]
+pub struct TenantAt {
+    /// The tenant.
+    pub tenant: Arc<Tenant>,
+    /// The address: the `iss` of whatever begins here.
+    pub issuer: Arc<str>,
+    /// The path below the issuer, empty or beginning with `/`.
+    pub rest: String,
+}
+
+impl Provider {
+    /// What the address of a request belongs to; `host` is its `Host` header, `path` its path as it came.
+    pub async fn locate(&self, host: &str, path: &str) -> Result<Located, FlowError> {
+        let (slug, rest) = match self.config.public_url.resolve(host, path) {
+            Place::Root { rest } => return Ok(Located::Root(rest.to_owned())),
+            Place::Tenant { slug, rest } => (slug.into_owned(), rest.into_owned()),
+            Place::Elsewhere => return self.locate_domain(host, path).await,
+        };
+        let Ok(slug) = Slug::parse(&slug) else { return Ok(Located::Nowhere) };
+        Ok(match self.find_tenant(&slug).await? {
+            Some(tenant) => Located::Tenant(TenantAt { issuer: Arc::clone(&tenant.issuers[0]), tenant, rest }),
+            None => Located::Nowhere,
+        })
+    }
+
+    async fn locate_domain(&self, host: &str, path: &str) -> Result<Located, FlowError> {
+        let Some(origins) = candidate_origins(host) else { return Ok(Located::Nowhere) };
+        for origin in origins {
+            let Some(slug) = self.find_slug_of_origin(&origin).await? else { continue };
+            let Some(tenant) = self.find_tenant(&slug).await? else { continue };
+            if let Some(issuer) = tenant.issuers[1..].iter().find(|issuer| ***issuer == *origin).cloned() {
+                // RFC 8414 §3.1 has nothing to insert for an issuer without a path.
+                return Ok(Located::Tenant(TenantAt { tenant, issuer, rest: path.to_owned() }));
+            }
+        }
+        Ok(Located::Nowhere)
+    }
+}
+
+/// The origins that a `Host` header can mean; a domain is stored under one of them.
+fn candidate_origins(host: &str) -> Option<[String; 2]> {
+    let plain = host.len() <= 259 && !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte));
+    let host = host.to_ascii_lowercase();
+    let trimmed = |suffix: &str| host.strip_suffix(suffix).unwrap_or(&host).to_owned();
+    plain.then(|| [format!("https://{}", trimmed(":443")), format!("http://{}", trimmed(":80"))])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::candidate_origins;
+
+    #[test]
+    fn a_host_means_two_origins_at_most() {
+        assert_eq!(candidate_origins("Login.Acme.com:443"), Some(["https://login.acme.com".into(), "http://login.acme.com:443".into()]));
+        for hostile in ["", "a b", "a/b", "a@b", "ä", "a\0", &"a".repeat(300)] {
+            assert_eq!(candidate_origins(hostile), None, "{hostile}");
+        }
+    }
+}

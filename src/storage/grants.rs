@@ -1,0 +1,320 @@
+//! Grants, their codes and their refresh tokens.
+
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use super::changes::Entity;
+use super::error::{Result, StorageError};
+use super::repo::Repo;
+use super::schema::{assertion_ids, grants, insert_scoped, refresh_tokens, revoked_tokens, scoped};
+use super::sessions::SessionGrants;
+use super::types::{DbInstant, DbUuid};
+use crate::clock::Timestamp;
+use crate::domain::grant::{Grant, GrantStage, PendingCode, RefreshToken, Rotation};
+use crate::domain::ids::{ClientId, GrantId, RefreshTokenId, SessionId, UserId};
+use crate::protocol::pkce::CodeChallenge;
+use crate::secret::HashedSecret;
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = grants)]
+struct GrantRow {
+    id: DbUuid,
+    user_id: DbUuid,
+    client_id: DbUuid,
+    session_id: DbUuid,
+    issuer: String,
+    scope: String,
+    resources: String,
+    claims: Option<String>,
+    auth_time: DbInstant,
+    amr: String,
+    acr: Option<String>,
+    offline: bool,
+    code_hash: Vec<u8>,
+    redirect_uri: Option<String>,
+    nonce: Option<String>,
+    code_challenge: Option<String>,
+    code_expires_at: DbInstant,
+    redeemed_at: Option<DbInstant>,
+    revoked_at: Option<DbInstant>,
+    created_at: DbInstant,
+    expires_at: DbInstant,
+}
+
+fn hashed(bytes: &[u8], column: &'static str) -> Result<HashedSecret> {
+    HashedSecret::from_slice(bytes).ok_or(StorageError::Corrupt(column))
+}
+
+impl TryFrom<GrantRow> for (Grant, PendingCode) {
+    type Error = StorageError;
+
+    fn try_from(row: GrantRow) -> Result<Self> {
+        let stage = match (row.revoked_at, row.redeemed_at) {
+            (Some(at), _) => GrantStage::Revoked { at: at.0 },
+            (None, Some(at)) => GrantStage::Redeemed { at: at.0 },
+            (None, None) => GrantStage::CodeIssued,
+        };
+        let claims = row.claims.as_deref().map(serde_json::from_str).transpose();
+        let code = PendingCode {
+            proof: hashed(&row.code_hash, "grants.code_hash")?,
+            redirect_uri: row.redirect_uri,
+            nonce: row.nonce,
+            code_challenge: row
+                .code_challenge
+                .map(|text| CodeChallenge::parse(&text, Some("S256")).map_err(|_| StorageError::Corrupt("grants.code_challenge")))
+                .transpose()?,
+            expires_at: row.code_expires_at.0,
+        };
+        let grant = Grant {
+            id: GrantId::from(row.id.0),
+            user_id: UserId::from(row.user_id.0),
+            client_id: ClientId::from(row.client_id.0),
+            session_id: SessionId::from(row.session_id.0),
+            issuer: row.issuer,
+            scope: row.scope.parse().map_err(|_| StorageError::Corrupt("grants.scope"))?,
+            resources: serde_json::from_str(&row.resources).map_err(|_| StorageError::Corrupt("grants.resources"))?,
+            claims: claims.map_err(|_| StorageError::Corrupt("grants.claims"))?,
+            auth_time: row.auth_time.0,
+            amr: row.amr.split(' ').filter(|method| !method.is_empty()).map(ToOwned::to_owned).collect(),
+            acr: row.acr,
+            offline: row.offline,
+            stage,
+            created_at: row.created_at.0,
+            expires_at: row.expires_at.0,
+        };
+        Ok((grant, code))
+    }
+}
+
+/// What our own endpoints must know of a grant to accept its JWT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GrantSummary {
+    /// Whose grant.
+    pub user_id: UserId,
+    /// To which client.
+    pub client_id: ClientId,
+    /// Whether it is redeemed and not revoked.
+    pub live: bool,
+    /// When it ends at the latest.
+    pub expires_at: Timestamp,
+}
+
+impl Repo<'_> {
+    /// Writes a grant down whose code goes out.
+    pub fn insert_grant(&mut self, grant: &Grant, code: &PendingCode) -> Result<()> {
+        let json = |value: &Vec<String>| serde_json::to_string(value).map_err(|_| StorageError::Corrupt("resources"));
+        let claims = grant.claims.as_ref().map(serde_json::to_string).transpose().map_err(|_| StorageError::Corrupt("claims"))?;
+        insert_scoped!(
+            self,
+            grants,
+            (
+                grants::id.eq(DbUuid::from(grant.id)),
+                grants::user_id.eq(DbUuid::from(grant.user_id)),
+                grants::client_id.eq(DbUuid::from(grant.client_id)),
+                grants::session_id.eq(DbUuid::from(grant.session_id)),
+                grants::issuer.eq(grant.issuer.clone()),
+                grants::scope.eq(grant.scope.to_string()),
+                grants::resources.eq(json(&grant.resources)?),
+                grants::claims.eq(claims),
+                grants::auth_time.eq(DbInstant(grant.auth_time)),
+                grants::amr.eq(grant.amr.join(" ")),
+                grants::acr.eq(grant.acr.clone()),
+                grants::offline.eq(grant.offline),
+                (
+                    grants::code_hash.eq(code.proof.as_bytes().to_vec()),
+                    grants::redirect_uri.eq(code.redirect_uri.clone()),
+                    grants::nonce.eq(code.nonce.clone()),
+                    grants::code_challenge.eq(code.code_challenge.as_ref().map(ToString::to_string)),
+                    grants::code_expires_at.eq(DbInstant(code.expires_at)),
+                    grants::created_at.eq(DbInstant(grant.created_at)),
+                    grants::expires_at.eq(DbInstant(grant.expires_at)),
+                ),
+            )
+        )
+        .execute(self.connection)?;
+        Ok(())
+    }
+
+    /// Finds a grant and its code, whatever its stage.
+    pub fn find_grant(&mut self, id: GrantId) -> Result<Option<(Grant, PendingCode)>> {
+        scoped::grants(self.tenant)
+            .filter(grants::id.eq(DbUuid::from(id)))
+            .select(GrantRow::as_select())
+            .first(self.connection)
+            .optional()?
+            .map(TryInto::try_into)
+            .transpose()
+    }
+
+    /// What our own endpoints must know of a grant.
+    pub fn find_grant_summary(&mut self, id: GrantId) -> Result<Option<GrantSummary>> {
+        let row = scoped::grants(self.tenant)
+            .filter(grants::id.eq(DbUuid::from(id)))
+            .select((grants::user_id, grants::client_id, grants::redeemed_at, grants::revoked_at, grants::expires_at))
+            .first::<(DbUuid, DbUuid, Option<DbInstant>, Option<DbInstant>, DbInstant)>(self.connection)
+            .optional()?;
+        Ok(row.map(|(user, client, redeemed, revoked, expires)| GrantSummary {
+            user_id: UserId::from(user.0),
+            client_id: ClientId::from(client.0),
+            live: redeemed.is_some() && revoked.is_none(),
+            expires_at: expires.0,
+        }))
+    }
+
+    /// Redeems a grant's code: `true` for the one that wins.
+    pub fn consume_code(&mut self, id: GrantId) -> Result<bool> {
+        let changed = diesel::update(
+            scoped::grants(self.tenant)
+                .filter(grants::id.eq(DbUuid::from(id)))
+                .filter(grants::redeemed_at.is_null())
+                .filter(grants::revoked_at.is_null()),
+        )
+        .set(grants::redeemed_at.eq(Some(self.db_now())))
+        .execute(self.connection)?;
+        Ok(changed == 1)
+    }
+
+    /// Revokes a grant and so all its tokens; `false` where it was before.
+    pub fn revoke_grant(&mut self, id: GrantId) -> Result<bool> {
+        let changed = diesel::update(
+            scoped::grants(self.tenant).filter(grants::id.eq(DbUuid::from(id))).filter(grants::revoked_at.is_null()),
+        )
+        .set(grants::revoked_at.eq(Some(self.db_now())))
+        .execute(self.connection)?;
+        if changed == 1 {
+            self.note(Entity::Grant, id)?;
+        }
+        Ok(changed == 1)
+    }
+
+    /// Revokes a person's grants, all of them or those to one client; says how many.
+    pub fn revoke_grants_of_user(&mut self, user: UserId, client: Option<ClientId>) -> Result<usize> {
+        let live = scoped::grants(self.tenant).filter(grants::user_id.eq(DbUuid::from(user))).filter(grants::revoked_at.is_null());
+        let now = self.db_now();
+        let changed = match client {
+            Some(client) => diesel::update(live.filter(grants::client_id.eq(DbUuid::from(client))))
+                .set(grants::revoked_at.eq(Some(now)))
+                .execute(self.connection)?,
+            None => diesel::update(live).set(grants::revoked_at.eq(Some(now))).execute(self.connection)?,
+        };
+        if changed > 0 {
+            self.note(Entity::User, user)?;
+        }
+        Ok(changed)
+    }
+
+    pub(super) fn revoke_grants_of_session(&mut self, user: UserId, session: SessionId, which: SessionGrants) -> Result<()> {
+        let live = scoped::grants(self.tenant).filter(grants::session_id.eq(DbUuid::from(session))).filter(grants::revoked_at.is_null());
+        let now = self.db_now();
+        let changed = match which {
+            SessionGrants::KeepOffline => {
+                diesel::update(live.filter(grants::offline.eq(false))).set(grants::revoked_at.eq(Some(now))).execute(self.connection)?
+            }
+            SessionGrants::All => diesel::update(live).set(grants::revoked_at.eq(Some(now))).execute(self.connection)?,
+        };
+        if changed > 0 {
+            self.note(Entity::User, user)?;
+        }
+        Ok(())
+    }
+
+    /// Writes a refresh token down.
+    pub fn insert_refresh_token(&mut self, token: &RefreshToken) -> Result<()> {
+        insert_scoped!(
+            self,
+            refresh_tokens,
+            (
+                refresh_tokens::id.eq(DbUuid::from(token.id)),
+                refresh_tokens::grant_id.eq(DbUuid::from(token.grant_id)),
+                refresh_tokens::proof_hash.eq(token.proof.as_bytes().to_vec()),
+                refresh_tokens::created_at.eq(DbInstant(token.created_at)),
+                refresh_tokens::expires_at.eq(DbInstant(token.expires_at)),
+            )
+        )
+        .execute(self.connection)?;
+        Ok(())
+    }
+
+    /// Finds a refresh token, rotated ones too.
+    pub fn find_refresh_token(&mut self, id: RefreshTokenId) -> Result<Option<RefreshToken>> {
+        let row = scoped::refresh_tokens(self.tenant)
+            .filter(refresh_tokens::id.eq(DbUuid::from(id)))
+            .select((
+                refresh_tokens::grant_id,
+                refresh_tokens::proof_hash,
+                refresh_tokens::created_at,
+                refresh_tokens::expires_at,
+                refresh_tokens::rotated_at,
+                refresh_tokens::successor_id,
+            ))
+            .first::<(DbUuid, Vec<u8>, DbInstant, DbInstant, Option<DbInstant>, Option<DbUuid>)>(self.connection)
+            .optional()?;
+        row.map(|(grant, proof, created, expires, rotated, successor)| {
+            Ok(RefreshToken {
+                id,
+                grant_id: GrantId::from(grant.0),
+                proof: hashed(&proof, "refresh_tokens.proof_hash")?,
+                created_at: created.0,
+                expires_at: expires.0,
+                rotated: rotated
+                    .zip(successor)
+                    .map(|(at, successor)| Rotation { at: at.0, successor: RefreshTokenId::from(successor.0) }),
+            })
+        })
+        .transpose()
+    }
+
+    /// Rotates a refresh token: `true` for the one that wins.
+    pub fn rotate_refresh_token(&mut self, id: RefreshTokenId, successor: RefreshTokenId) -> Result<bool> {
+        let changed = diesel::update(
+            scoped::refresh_tokens(self.tenant)
+                .filter(refresh_tokens::id.eq(DbUuid::from(id)))
+                .filter(refresh_tokens::rotated_at.is_null()),
+        )
+        .set((refresh_tokens::rotated_at.eq(Some(self.db_now())), refresh_tokens::successor_id.eq(Some(DbUuid::from(successor)))))
+        .execute(self.connection)?;
+        Ok(changed == 1)
+    }
+
+    /// Lets a refresh token that isn't rotated live on after a use.
+    pub fn extend_refresh_token(&mut self, id: RefreshTokenId, expires_at: Timestamp) -> Result<()> {
+        diesel::update(scoped::refresh_tokens(self.tenant).filter(refresh_tokens::id.eq(DbUuid::from(id))))
+            .set(refresh_tokens::expires_at.eq(DbInstant(expires_at)))
+            .execute(self.connection)?;
+        Ok(())
+    }
+
+    /// Revokes a token that hangs on no grant, until it would have expired anyway.
+    pub fn revoke_token(&mut self, jti: Uuid, expires_at: Timestamp) -> Result<()> {
+        if !self.is_token_revoked(jti)? {
+            insert_scoped!(self, revoked_tokens, (revoked_tokens::jti.eq(DbUuid(jti)), revoked_tokens::expires_at.eq(DbInstant(expires_at))))
+                .execute(self.connection)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a token that hangs on no grant was revoked.
+    pub fn is_token_revoked(&mut self, jti: Uuid) -> Result<bool> {
+        let found = scoped::revoked_tokens(self.tenant)
+            .filter(revoked_tokens::jti.eq(DbUuid(jti)))
+            .select(revoked_tokens::jti)
+            .first::<DbUuid>(self.connection)
+            .optional()?;
+        Ok(found.is_some())
+    }
+
+    /// Remembers a client assertion's `jti`; `false` where it was presented before (RFC 7523 §3, point 7).
+    pub fn consume_assertion(&mut self, client: ClientId, jti_hash: &HashedSecret, expires_at: Timestamp) -> Result<bool> {
+        let tenant = DbUuid::from(self.tenant);
+        let values = (
+            assertion_ids::tenant_id.eq(tenant),
+            assertion_ids::client_id.eq(DbUuid::from(client)),
+            assertion_ids::jti_hash.eq(jti_hash.as_bytes().to_vec()),
+            assertion_ids::expires_at.eq(DbInstant(expires_at)),
+        );
+        let inserted = super::connection::on_backend!(&mut *self.connection, inner => {
+            diesel::insert_into(assertion_ids::table).values(values).on_conflict_do_nothing().execute(inner)
+        })?;
+        Ok(inserted == 1)
+    }
+}

@@ -1,0 +1,115 @@
+//! A tenant's signing keys.
+
+use diesel::prelude::*;
+
+use super::changes::Entity;
+use super::connection::AnyConnection;
+use super::error::{Result, StorageError};
+use super::repo::Repo;
+use super::schema::{insert_scoped, scoped, signing_keys};
+use super::types::{DbInstant, DbUuid};
+use crate::clock::Timestamp;
+use crate::domain::ids::{KeyId, TenantId};
+use crate::domain::key::{KeyRecord, KeyStage};
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = signing_keys)]
+struct KeyRow {
+    id: DbUuid,
+    kid: String,
+    algorithm: String,
+    public_jwk: String,
+    sealed_private_jwk: Vec<u8>,
+    signs_from: DbInstant,
+    retired_at: Option<DbInstant>,
+    removed_at: Option<DbInstant>,
+    revoked_at: Option<DbInstant>,
+    created_at: DbInstant,
+}
+
+impl TryFrom<KeyRow> for KeyRecord {
+    type Error = StorageError;
+
+    fn try_from(row: KeyRow) -> Result<Self> {
+        let stage = match (row.revoked_at, row.retired_at, row.removed_at) {
+            (Some(at), _, _) => KeyStage::Revoked { revoked_at: at.0 },
+            (None, Some(retired), Some(removed)) => KeyStage::Retired { signs_from: row.signs_from.0, retired_at: retired.0, removed_at: removed.0 },
+            (None, None, None) => KeyStage::Published { signs_from: row.signs_from.0 },
+            _ => return Err(StorageError::Corrupt("signing_keys")),
+        };
+        Ok(Self {
+            id: KeyId::from(row.id.0),
+            kid: row.kid,
+            algorithm: row.algorithm.parse().map_err(|_| StorageError::Corrupt("signing_keys.algorithm"))?,
+            stage,
+            public_jwk: serde_json::from_str(&row.public_jwk).map_err(|_| StorageError::Corrupt("signing_keys.public_jwk"))?,
+            sealed_private_jwk: row.sealed_private_jwk,
+            created_at: row.created_at.0,
+        })
+    }
+}
+
+/// Far more than rotations leave behind; bounds the query all the same.
+const KEYS_MAX: i64 = 200;
+
+pub(super) fn list(connection: &mut AnyConnection, tenant: TenantId) -> Result<Vec<KeyRecord>> {
+    scoped::signing_keys(tenant)
+        .select(KeyRow::as_select())
+        .order(signing_keys::id.desc())
+        .limit(KEYS_MAX)
+        .load::<KeyRow>(connection)?
+        .into_iter()
+        .map(KeyRecord::try_from)
+        .collect()
+}
+
+impl Repo<'_> {
+    /// Adds a key; it signs from `signs_from` on.
+    pub fn insert_key(&mut self, key: &KeyRecord, signs_from: Timestamp) -> Result<()> {
+        insert_scoped!(
+            self,
+            signing_keys,
+            (
+                signing_keys::id.eq(DbUuid::from(key.id)),
+                signing_keys::kid.eq(key.kid.clone()),
+                signing_keys::algorithm.eq(key.algorithm.as_str()),
+                signing_keys::public_jwk.eq(key.public_jwk.to_string()),
+                signing_keys::sealed_private_jwk.eq(key.sealed_private_jwk.clone()),
+                signing_keys::signs_from.eq(DbInstant(signs_from)),
+                signing_keys::created_at.eq(DbInstant(key.created_at)),
+            )
+        )
+        .execute(self.connection)?;
+        self.note(Entity::Tenant, self.tenant)
+    }
+
+    /// All keys, the youngest first.
+    pub fn list_keys(&mut self) -> Result<Vec<KeyRecord>> {
+        list(self.connection, self.tenant)
+    }
+
+    /// Has a key sign until `retired_at` and stay published until `removed_at`. `false` where another node came first.
+    pub fn retire_key(&mut self, id: KeyId, retired_at: Timestamp, removed_at: Timestamp) -> Result<bool> {
+        let changed = diesel::update(
+            scoped::signing_keys(self.tenant)
+                .filter(signing_keys::id.eq(DbUuid::from(id)))
+                .filter(signing_keys::retired_at.is_null())
+                .filter(signing_keys::revoked_at.is_null()),
+        )
+        .set((signing_keys::retired_at.eq(Some(DbInstant(retired_at))), signing_keys::removed_at.eq(Some(DbInstant(removed_at)))))
+        .execute(self.connection)?;
+        self.note(Entity::Tenant, self.tenant)?;
+        Ok(changed == 1)
+    }
+
+    /// Withdraws a key at once.
+    pub fn revoke_key(&mut self, id: KeyId) -> Result<bool> {
+        let changed = diesel::update(
+            scoped::signing_keys(self.tenant).filter(signing_keys::id.eq(DbUuid::from(id))).filter(signing_keys::revoked_at.is_null()),
+        )
+        .set(signing_keys::revoked_at.eq(Some(self.db_now())))
+        .execute(self.connection)?;
+        self.note(Entity::Tenant, self.tenant)?;
+        Ok(changed == 1)
+    }
+}

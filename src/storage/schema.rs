@@ -1,0 +1,200 @@
+//! The tables as diesel knows them. Private to `storage`; `migrations/` makes them and a test holds both equal.
+//!
+//! [`scoped`] is how a repository reads and changes a tenant's table: filtered already, so that the filter can't be forgotten.
+
+macro_rules! tables {
+    ($($(#[$doc:meta])* $name:ident ($($key:ident),+) { $($column:ident -> $type:ty,)* })*) => {
+        $(
+            diesel::table! {
+                use diesel::sql_types::*;
+                use crate::storage::types::{UuidType, InstantType};
+                $(#[$doc])*
+                $name ($($key),+) { $($column -> $type,)* }
+            }
+        )*
+    };
+}
+
+macro_rules! tenant_tables {
+    ($($(#[$doc:meta])* $name:ident ($($key:ident),+) { $($column:ident -> $type:ty,)* })*) => {
+        tables! { $($(#[$doc])* $name (tenant_id, $($key),+) { tenant_id -> UuidType, $($column -> $type,)* })* }
+
+        /// The names of all tables whose rows belong to a tenant.
+        pub const TENANT_TABLES: &[&str] = &[$(stringify!($name)),*];
+
+        /// Each tenant's table, filtered to one tenant.
+        pub mod scoped {
+            use diesel::dsl::{Eq, Filter};
+            use diesel::prelude::*;
+            use crate::domain::ids::TenantId;
+            use crate::storage::types::DbUuid;
+            $(
+                pub fn $name(tenant: TenantId) -> Filter<super::$name::table, Eq<super::$name::tenant_id, DbUuid>> {
+                    super::$name::table.filter(super::$name::tenant_id.eq(DbUuid::from(tenant)))
+                }
+            )*
+        }
+    };
+}
+
+/// Inserts one row into a tenant's table; the tenant comes from the repository.
+macro_rules! insert_scoped {
+    ($repo:expr, $table:ident, $values:expr) => {
+        diesel::insert_into($crate::storage::schema::$table::table).values((
+            diesel::ExpressionMethods::eq($crate::storage::schema::$table::tenant_id, $crate::storage::types::DbUuid::from($repo.tenant)),
+            $values,
+        ))
+    };
+}
+pub(super) use insert_scoped;
+
+tables! {
+    /// One row: what the installation as a whole must remember.
+    installation (id) { id -> Integer, master_key_fingerprint -> Text, created_at -> InstantType, }
+    tenants (id) {
+        id -> UuidType,
+        slug -> Text,
+        name -> Text,
+        status -> Text,
+        settings -> Text,
+        branding -> Text,
+        sealed_data_key -> Nullable<Binary>,
+        version -> BigInt,
+        created_at -> InstantType,
+        updated_at -> InstantType,
+    }
+    /// Which tenant owns a verified origin: one owner in the whole installation.
+    domain_owners (origin) { origin -> Text, tenant_id -> UuidType, domain_id -> UuidType, }
+    /// The change feed.
+    changes (seq) { seq -> BigInt, tenant_id -> UuidType, entity -> Text, entity_id -> UuidType, created_at -> InstantType, }
+}
+
+tenant_tables! {
+    domains (id) {
+        id -> UuidType,
+        origin -> Text,
+        verification_token -> Text,
+        verified_at -> Nullable<InstantType>,
+        canonical -> Bool,
+        created_at -> InstantType,
+    }
+    users (id) {
+        id -> UuidType,
+        email -> Text,
+        email_key -> Text,
+        email_verified -> Bool,
+        password_phc -> Nullable<Text>,
+        password_set_at -> Nullable<InstantType>,
+        disabled_at -> Nullable<InstantType>,
+        claims -> Text,
+        version -> BigInt,
+        created_at -> InstantType,
+        updated_at -> InstantType,
+    }
+    role_assignments (user_id, role) { user_id -> UuidType, role -> Text, created_at -> InstantType, }
+    clients (id) {
+        id -> UuidType,
+        name -> Text,
+        metadata -> Text,
+        secret_hash -> Nullable<Binary>,
+        previous_secret_hash -> Nullable<Binary>,
+        previous_secret_expires_at -> Nullable<InstantType>,
+        version -> BigInt,
+        created_at -> InstantType,
+        updated_at -> InstantType,
+    }
+    /// From which origins a tenant's browser applications call (CORS).
+    client_origins (origin, client_id) { origin -> Text, client_id -> UuidType, }
+    resources (id) { id -> UuidType, identifier -> Text, name -> Text, scopes -> Text, created_at -> InstantType, }
+    signing_keys (id) {
+        id -> UuidType,
+        kid -> Text,
+        algorithm -> Text,
+        public_jwk -> Text,
+        sealed_private_jwk -> Binary,
+        signs_from -> InstantType,
+        retired_at -> Nullable<InstantType>,
+        removed_at -> Nullable<InstantType>,
+        revoked_at -> Nullable<InstantType>,
+        created_at -> InstantType,
+    }
+    sessions (id) {
+        id -> UuidType,
+        user_id -> UuidType,
+        proof_hash -> Binary,
+        auth_time -> InstantType,
+        amr -> Text,
+        user_agent -> Text,
+        address -> Text,
+        last_used_at -> InstantType,
+        expires_at -> InstantType,
+        ended_at -> Nullable<InstantType>,
+    }
+    login_failures (counter) { counter -> Binary, count -> Integer, window_start -> InstantType, }
+    consents (user_id, client_id) {
+        user_id -> UuidType,
+        client_id -> UuidType,
+        scope -> Text,
+        resources -> Text,
+        created_at -> InstantType,
+        updated_at -> InstantType,
+    }
+    grants (id) {
+        id -> UuidType,
+        user_id -> UuidType,
+        client_id -> UuidType,
+        session_id -> UuidType,
+        issuer -> Text,
+        scope -> Text,
+        resources -> Text,
+        claims -> Nullable<Text>,
+        auth_time -> InstantType,
+        amr -> Text,
+        acr -> Nullable<Text>,
+        offline -> Bool,
+        code_hash -> Binary,
+        redirect_uri -> Nullable<Text>,
+        nonce -> Nullable<Text>,
+        code_challenge -> Nullable<Text>,
+        code_expires_at -> InstantType,
+        redeemed_at -> Nullable<InstantType>,
+        revoked_at -> Nullable<InstantType>,
+        created_at -> InstantType,
+        expires_at -> InstantType,
+    }
+    refresh_tokens (id) {
+        id -> UuidType,
+        grant_id -> UuidType,
+        proof_hash -> Binary,
+        created_at -> InstantType,
+        expires_at -> InstantType,
+        rotated_at -> Nullable<InstantType>,
+        successor_id -> Nullable<UuidType>,
+    }
+    revoked_tokens (jti) { jti -> UuidType, expires_at -> InstantType, }
+    assertion_ids (client_id, jti_hash) { client_id -> UuidType, jti_hash -> Binary, expires_at -> InstantType, }
+    one_time_links (id) {
+        id -> UuidType,
+        user_id -> UuidType,
+        proof_hash -> Binary,
+        expires_at -> InstantType,
+        consumed_at -> Nullable<InstantType>,
+    }
+    audit_events (id) {
+        id -> UuidType,
+        at -> InstantType,
+        act -> Text,
+        actor -> Text,
+        user_id -> Nullable<UuidType>,
+        client_id -> Nullable<UuidType>,
+        request_id -> Nullable<Text>,
+        address -> Nullable<Text>,
+        detail -> Text,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(tenants, domain_owners);
+diesel::allow_tables_to_appear_in_same_query!(users, role_assignments);
+diesel::allow_tables_to_appear_in_same_query!(grants, refresh_tokens);
+diesel::allow_tables_to_appear_in_same_query!(consents, clients);
+diesel::allow_tables_to_appear_in_same_query!(grants, clients);

@@ -1,0 +1,143 @@
+//! People's sessions in their browsers.
+
+use diesel::prelude::*;
+
+use super::error::{Result, StorageError};
+use super::repo::{Page, PageRequest, Repo};
+use super::schema::{insert_scoped, scoped, sessions};
+use super::types::{DbInstant, DbUuid};
+use crate::domain::ids::{SessionId, UserId};
+use crate::domain::session::Session;
+use crate::secret::HashedSecret;
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = sessions)]
+struct SessionRow {
+    id: DbUuid,
+    user_id: DbUuid,
+    proof_hash: Vec<u8>,
+    auth_time: DbInstant,
+    amr: String,
+    user_agent: String,
+    address: String,
+    last_used_at: DbInstant,
+    expires_at: DbInstant,
+    ended_at: Option<DbInstant>,
+}
+
+impl TryFrom<SessionRow> for Session {
+    type Error = StorageError;
+
+    fn try_from(row: SessionRow) -> Result<Self> {
+        Ok(Self {
+            id: SessionId::from(row.id.0),
+            user_id: UserId::from(row.user_id.0),
+            proof: HashedSecret::from_slice(&row.proof_hash).ok_or(StorageError::Corrupt("sessions.proof_hash"))?,
+            auth_time: row.auth_time.0,
+            amr: row.amr.split(' ').filter(|method| !method.is_empty()).map(ToOwned::to_owned).collect(),
+            user_agent: row.user_agent,
+            address: row.address,
+            last_used_at: row.last_used_at.0,
+            expires_at: row.expires_at.0,
+            ended_at: row.ended_at.map(|at| at.0),
+        })
+    }
+}
+
+impl Repo<'_> {
+    /// Begins a session.
+    pub fn insert_session(&mut self, session: &Session) -> Result<()> {
+        insert_scoped!(
+            self,
+            sessions,
+            (
+                sessions::id.eq(DbUuid::from(session.id)),
+                sessions::user_id.eq(DbUuid::from(session.user_id)),
+                sessions::proof_hash.eq(session.proof.as_bytes().to_vec()),
+                sessions::auth_time.eq(DbInstant(session.auth_time)),
+                sessions::amr.eq(session.amr.join(" ")),
+                sessions::user_agent.eq(session.user_agent.clone()),
+                sessions::address.eq(session.address.clone()),
+                sessions::last_used_at.eq(DbInstant(session.last_used_at)),
+                sessions::expires_at.eq(DbInstant(session.expires_at)),
+            )
+        )
+        .execute(self.connection)?;
+        Ok(())
+    }
+
+    /// Finds a session, ended ones too.
+    pub fn find_session(&mut self, id: SessionId) -> Result<Option<Session>> {
+        scoped::sessions(self.tenant)
+            .filter(sessions::id.eq(DbUuid::from(id)))
+            .select(SessionRow::as_select())
+            .first(self.connection)
+            .optional()?
+            .map(Session::try_from)
+            .transpose()
+    }
+
+    /// A person's sessions that may still be alive, the youngest first.
+    pub fn list_sessions(&mut self, user: UserId, page: PageRequest) -> Result<Page<Session>> {
+        let mut query = scoped::sessions(self.tenant)
+            .filter(sessions::user_id.eq(DbUuid::from(user)))
+            .filter(sessions::ended_at.is_null())
+            .filter(sessions::expires_at.gt(self.db_now()))
+            .select(SessionRow::as_select())
+            .order(sessions::id.desc())
+            .limit(page.rows() + 1)
+            .into_boxed();
+        if let Some(after) = page.after {
+            query = query.filter(sessions::id.lt(DbUuid(after)));
+        }
+        let items = query.load::<SessionRow>(self.connection)?.into_iter().map(Session::try_from).collect::<Result<Vec<_>>>()?;
+        Ok(Page::cut(items, page, |session| session.id.uuid()))
+    }
+
+    /// Writes down that a session was used.
+    pub fn touch_session(&mut self, id: SessionId) -> Result<()> {
+        diesel::update(scoped::sessions(self.tenant).filter(sessions::id.eq(DbUuid::from(id))))
+            .set(sessions::last_used_at.eq(self.db_now()))
+            .execute(self.connection)?;
+        Ok(())
+    }
+
+    /// Ends a session, and with it the grants that don't outlive it; `offline_too` ends all its grants.
+    pub fn end_session(&mut self, user: UserId, id: SessionId, grants: SessionGrants) -> Result<bool> {
+        let changed = diesel::update(
+            scoped::sessions(self.tenant)
+                .filter(sessions::id.eq(DbUuid::from(id)))
+                .filter(sessions::user_id.eq(DbUuid::from(user)))
+                .filter(sessions::ended_at.is_null()),
+        )
+        .set(sessions::ended_at.eq(Some(self.db_now())))
+        .execute(self.connection)?;
+        if changed == 1 {
+            self.revoke_grants_of_session(user, id, grants)?;
+        }
+        Ok(changed == 1)
+    }
+
+    /// Ends all sessions of a person but `keep`; says how many.
+    pub fn end_sessions(&mut self, user: UserId, keep: Option<SessionId>, grants: SessionGrants) -> Result<usize> {
+        let ids = scoped::sessions(self.tenant)
+            .filter(sessions::user_id.eq(DbUuid::from(user)))
+            .filter(sessions::ended_at.is_null())
+            .select(sessions::id)
+            .load::<DbUuid>(self.connection)?;
+        let mut ended = 0;
+        for id in ids.into_iter().map(|id| SessionId::from(id.0)).filter(|id| Some(*id) != keep) {
+            ended += usize::from(self.end_session(user, id, grants)?);
+        }
+        Ok(ended)
+    }
+}
+
+/// Which grants end with a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionGrants {
+    /// Those without `offline_access`.
+    KeepOffline,
+    /// All of them.
+    All,
+}

@@ -1,0 +1,238 @@
+//! Tenants as rows: what resolution loads, and what operators change.
+
+use diesel::prelude::*;
+
+use super::changes::Entity;
+use super::connection::AnyConnection;
+use super::error::{Result, StorageError};
+use super::installation::Installation;
+use super::repo::{Page, PageRequest};
+use super::schema::{domain_owners, tenants};
+use super::scope::TenantScope;
+use super::types::{DbInstant, DbUuid};
+use super::{domains, keys, resources};
+use crate::domain::address::Domain;
+use crate::domain::branding::Branding;
+use crate::domain::ids::TenantId;
+use crate::domain::key::KeyRecord;
+use crate::domain::resource::Resource;
+use crate::domain::settings::TenantSettings;
+use crate::domain::tenant::{TenantRecord, TenantStatus};
+use crate::protocol::slug::Slug;
+
+/// A tenant to be made.
+#[derive(Clone, Debug)]
+pub struct NewTenant {
+    /// Its permanent identifier.
+    pub id: TenantId,
+    /// Its name in addresses.
+    pub slug: Slug,
+    /// What people read.
+    pub name: String,
+    /// Its data key, sealed under the master key.
+    pub sealed_data_key: Vec<u8>,
+}
+
+/// A tenant with everything that a request needs of it.
+#[derive(Clone, Debug)]
+pub struct LoadedTenant {
+    /// The key to its rows.
+    pub scope: TenantScope,
+    /// Its record.
+    pub record: TenantRecord,
+    /// Its data key, sealed; none while it is being deleted.
+    pub sealed_data_key: Option<Vec<u8>>,
+    /// Its custom domains, unverified ones too.
+    pub domains: Vec<Domain>,
+    /// Its signing keys, the youngest first.
+    pub keys: Vec<KeyRecord>,
+    /// Its resources.
+    pub resources: Vec<Resource>,
+}
+
+impl AsRef<TenantScope> for LoadedTenant {
+    fn as_ref(&self) -> &TenantScope {
+        &self.scope
+    }
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = tenants)]
+struct TenantRow {
+    id: DbUuid,
+    slug: String,
+    name: String,
+    status: String,
+    settings: String,
+    branding: String,
+    sealed_data_key: Option<Vec<u8>>,
+    version: i64,
+    created_at: DbInstant,
+    updated_at: DbInstant,
+}
+
+impl TryFrom<TenantRow> for (TenantRecord, Option<Vec<u8>>) {
+    type Error = StorageError;
+
+    fn try_from(row: TenantRow) -> Result<Self> {
+        let record = TenantRecord {
+            id: TenantId::from(row.id.0),
+            slug: Slug::parse(&row.slug).map_err(|_| StorageError::Corrupt("tenants.slug"))?,
+            name: row.name,
+            status: row.status.parse().map_err(|_| StorageError::Corrupt("tenants.status"))?,
+            settings: serde_json::from_str(&row.settings).map_err(|_| StorageError::Corrupt("tenants.settings"))?,
+            branding: serde_json::from_str(&row.branding).map_err(|_| StorageError::Corrupt("tenants.branding"))?,
+            version: row.version,
+            created_at: row.created_at.0,
+            updated_at: row.updated_at.0,
+        };
+        Ok((record, row.sealed_data_key))
+    }
+}
+
+fn load(connection: &mut AnyConnection, row: Option<TenantRow>) -> Result<Option<LoadedTenant>> {
+    let Some(row) = row else { return Ok(None) };
+    let (record, sealed_data_key): (TenantRecord, _) = row.try_into()?;
+    let id = record.id;
+    Ok(Some(LoadedTenant {
+        scope: TenantScope::of_stored(id),
+        domains: domains::list(connection, id)?,
+        keys: keys::list(connection, id)?,
+        resources: resources::list(connection, id)?,
+        record,
+        sealed_data_key,
+    }))
+}
+
+fn json(value: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|_| StorageError::Corrupt("a tenant's settings"))
+}
+
+impl Installation<'_> {
+    /// Makes a tenant with default settings.
+    pub fn insert_tenant(&mut self, tenant: &NewTenant) -> Result<TenantScope> {
+        let now = DbInstant(self.clock.now());
+        diesel::insert_into(tenants::table)
+            .values((
+                tenants::id.eq(DbUuid::from(tenant.id)),
+                tenants::slug.eq(tenant.slug.as_str()),
+                tenants::name.eq(tenant.name.clone()),
+                tenants::status.eq(TenantStatus::Active.as_str()),
+                tenants::settings.eq(json(&TenantSettings::default())?),
+                tenants::branding.eq(json(&Branding::default())?),
+                tenants::sealed_data_key.eq(Some(tenant.sealed_data_key.clone())),
+                tenants::version.eq(1),
+                tenants::created_at.eq(now),
+                tenants::updated_at.eq(now),
+            ))
+            .execute(self.connection)?;
+        self.note(tenant.id, Entity::Tenant, tenant.id)?;
+        Ok(TenantScope::of_stored(tenant.id))
+    }
+
+    /// Finds a tenant by its slug.
+    pub fn find_tenant(&mut self, slug: &Slug) -> Result<Option<LoadedTenant>> {
+        let row = tenants::table.filter(tenants::slug.eq(slug.as_str())).select(TenantRow::as_select()).first(self.connection).optional()?;
+        load(self.connection, row)
+    }
+
+    /// Finds the tenant that owns a verified origin.
+    pub fn find_tenant_by_origin(&mut self, origin: &str) -> Result<Option<LoadedTenant>> {
+        let row = tenants::table
+            .inner_join(domain_owners::table.on(domain_owners::tenant_id.eq(tenants::id)))
+            .filter(domain_owners::origin.eq(origin.to_owned()))
+            .select(TenantRow::as_select())
+            .first(self.connection)
+            .optional()?;
+        load(self.connection, row)
+    }
+
+    /// Lists tenants by slug; `search` is the beginning of a slug. The page's `after` is a tenant's id.
+    pub fn list_tenants(&mut self, search: Option<&str>, page: PageRequest) -> Result<Page<TenantRecord>> {
+        let mut query = tenants::table.select(TenantRow::as_select()).order(tenants::slug.asc()).limit(page.rows() + 1).into_boxed();
+        if let Some(prefix) = search {
+            // A range instead of LIKE: it is literal, and the index on the slug serves it. `~` sorts behind every character of a slug.
+            query = query.filter(tenants::slug.ge(prefix.to_owned())).filter(tenants::slug.lt(format!("{prefix}~")));
+        }
+        if let Some(after) = page.after {
+            let slug = tenants::table.filter(tenants::id.eq(DbUuid(after))).select(tenants::slug).first::<String>(self.connection).optional()?;
+            query = query.filter(tenants::slug.gt(slug.unwrap_or_default()));
+        }
+        let items = query
+            .load::<TenantRow>(self.connection)?
+            .into_iter()
+            .map(|row| TryInto::<(TenantRecord, _)>::try_into(row).map(|(record, _)| record))
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Page::cut(items, page, |tenant| tenant.id.uuid()))
+    }
+
+    /// Replaces name, settings and branding if nobody changed them since; `false` where somebody did.
+    pub fn update_tenant(&mut self, tenant: &TenantRecord) -> Result<bool> {
+        let changed = diesel::update(tenants::table.filter(tenants::id.eq(DbUuid::from(tenant.id))).filter(tenants::version.eq(tenant.version)))
+            .set((
+                tenants::name.eq(tenant.name.clone()),
+                tenants::settings.eq(json(&tenant.settings)?),
+                tenants::branding.eq(json(&tenant.branding)?),
+                tenants::version.eq(tenant.version + 1),
+                tenants::updated_at.eq(DbInstant(self.clock.now())),
+            ))
+            .execute(self.connection)?;
+        if changed == 1 {
+            self.note(tenant.id, Entity::Tenant, tenant.id)?;
+        }
+        Ok(changed == 1)
+    }
+
+    /// Suspends or resumes a tenant; `false` where it is so already, or is being deleted.
+    pub fn set_tenant_status(&mut self, id: TenantId, from: TenantStatus, to: TenantStatus) -> Result<bool> {
+        let changed = diesel::update(tenants::table.filter(tenants::id.eq(DbUuid::from(id))).filter(tenants::status.eq(from.as_str())))
+            .set((
+                tenants::status.eq(to.as_str()),
+                tenants::version.eq(tenants::version + 1),
+                tenants::updated_at.eq(DbInstant(self.clock.now())),
+            ))
+            .execute(self.connection)?;
+        if changed == 1 {
+            self.note(id, Entity::Tenant, id)?;
+        }
+        Ok(changed == 1)
+    }
+
+    /// Marks a tenant as being deleted and destroys its data key: nothing sealed for it can be opened from here on.
+    pub fn begin_tenant_deletion(&mut self, id: TenantId) -> Result<bool> {
+        let changed = diesel::update(tenants::table.filter(tenants::id.eq(DbUuid::from(id))))
+            .set((
+                tenants::status.eq(TenantStatus::Deleting.as_str()),
+                tenants::sealed_data_key.eq(None::<Vec<u8>>),
+                tenants::updated_at.eq(DbInstant(self.clock.now())),
+            ))
+            .execute(self.connection)?;
+        self.note(id, Entity::Tenant, id)?;
+        Ok(changed == 1)
+    }
+
+    /// Deletes a tenant with all its rows.
+    pub fn delete_tenant(&mut self, id: TenantId) -> Result<bool> {
+        let deleted = diesel::delete(tenants::table.filter(tenants::id.eq(DbUuid::from(id)))).execute(self.connection)?;
+        self.note(id, Entity::Tenant, id)?;
+        Ok(deleted == 1)
+    }
+
+    /// Sealed data keys of the tenants after `after`, in the order of their ids: for the rotation of the master key.
+    pub fn list_data_keys(&mut self, after: Option<TenantId>, limit: i64) -> Result<Vec<(TenantId, Vec<u8>)>> {
+        let mut query = tenants::table.select((tenants::id, tenants::sealed_data_key)).order(tenants::id.asc()).limit(limit).into_boxed();
+        if let Some(after) = after {
+            query = query.filter(tenants::id.gt(DbUuid::from(after)));
+        }
+        let rows = query.filter(tenants::sealed_data_key.is_not_null()).load::<(DbUuid, Option<Vec<u8>>)>(self.connection)?;
+        Ok(rows.into_iter().filter_map(|(id, sealed)| Some((TenantId::from(id.0), sealed?))).collect())
+    }
+
+    /// Replaces a tenant's sealed data key.
+    pub fn replace_data_key(&mut self, id: TenantId, sealed: &[u8]) -> Result<()> {
+        diesel::update(tenants::table.filter(tenants::id.eq(DbUuid::from(id))).filter(tenants::sealed_data_key.is_not_null()))
+            .set(tenants::sealed_data_key.eq(Some(sealed.to_vec())))
+            .execute(self.connection)?;
+        self.note(id, Entity::Tenant, id)
+    }
+}
