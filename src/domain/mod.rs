@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod audit;
+pub mod branding;
 pub mod client;
 pub mod consent;
 pub mod grant;

@@ -1,1 +1,3 @@
 //! The server: routes, extractors, and the forms that answers take.
+
+pub mod pages;

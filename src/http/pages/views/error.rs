@@ -1,0 +1,52 @@
+//! Every error as a page: what happened, what to do now, and what to tell those who can help.
+
+use askama::Template;
+
+use super::parts::{Page, WebLink};
+
+/// The error page: `data-error` on `<body>`, and the request id.
+#[derive(Clone, Debug, Template)]
+#[template(path = "error.html")]
+pub struct ErrorPage<'a> {
+    /// The page around it.
+    pub page: Page<'a>,
+    /// The error's code as the contract or a specification names it: `tenant_not_found`, `invalid_request`.
+    pub code: &'a str,
+    /// HTTP status.
+    pub status: u16,
+    /// What a developer should change (`error_description`); empty where there is nothing to say.
+    pub description: &'a str,
+    /// The request's id.
+    pub request_id: &'a str,
+    /// Where trying again leads; `None` where that wouldn't help.
+    pub retry: Option<&'a str>,
+    /// Where "back to the application" leads, where the application is known for certain.
+    pub back: Option<WebLink<'a>>,
+}
+
+impl ErrorPage<'_> {
+    /// Which of the stories this error is; messages are named after it.
+    fn story(&self) -> &'static str {
+        match (self.code, self.status) {
+            ("tenant_not_found", _) => "tenant-not-found",
+            ("tenant_suspended", _) => "tenant-suspended",
+            ("form_lapsed" | "csrf" | "csrf_mismatch", _) => "form-lapsed",
+            ("login_expired" | "interaction_expired" | "flow_expired", _) => "flow-expired",
+            ("access_denied", _) | (_, 403) => "forbidden",
+            ("temporarily_unavailable" | "slow_down", _) | (_, 503) => "unavailable",
+            (_, 429) => "too-many",
+            (_, 404 | 410) => "not-found",
+            (_, 405 | 413 | 415) => "not-understood",
+            (_, 500..) => "server",
+            _ => "application",
+        }
+    }
+
+    fn title(&self) -> String {
+        self.page.t(&format!("error-title-{}", self.story())).into_owned()
+    }
+
+    fn advice(&self) -> String {
+        self.page.t(&format!("error-advice-{}", self.story())).into_owned()
+    }
+}

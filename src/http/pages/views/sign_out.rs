@@ -1,0 +1,35 @@
+//! Signing out (OpenID Connect RP-Initiated Logout): the question, and the page afterwards.
+
+use askama::Template;
+
+use super::parts::{Account, ClientMark, Form, Page, WebLink};
+
+/// "Sign out?": id `logout`.
+#[derive(Clone, Debug, Template)]
+#[template(path = "sign_out.html")]
+pub struct SignOut<'a> {
+    /// The page around it.
+    pub page: Page<'a>,
+    /// Where the answer goes.
+    pub form: Form<'a>,
+    /// Who would be signed out.
+    pub account: Account<'a>,
+    /// The application that asked, where it is known for certain.
+    pub client: Option<ClientMark<'a>>,
+    /// Where "stay signed in" leads.
+    pub stay: &'a str,
+}
+
+/// "You're signed out."
+#[derive(Clone, Debug, Template)]
+#[template(path = "signed_out.html")]
+pub struct SignedOut<'a> {
+    /// The page around it.
+    pub page: Page<'a>,
+    /// The application to go back to, where one is known.
+    pub client: Option<ClientMark<'a>>,
+    /// Where "sign in again" leads; `None` leaves it out.
+    pub sign_in: Option<&'a str>,
+    /// Where "back to the application" leads: never anything but an address that is registered.
+    pub back: Option<WebLink<'a>>,
+}
