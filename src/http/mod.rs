@@ -1,3 +1,5 @@
 //! The server: routes, extractors, and the forms that answers take.
 
+pub mod metrics;
 pub mod pages;
+pub mod telemetry;
