@@ -12,10 +12,18 @@ use tessera::{
 };
 
 /// The looks of the sample tenants that chose one.
-const LOOKS: [(&str, &str); 2] =
-    [("globex", r##"{"accent":"#5b2a86","accent_dark":"#c9a3ee"}"##), ("citrus", r##"{"accent":"#ffc21a"}"##)];
+const LOOKS: [(&str, &str); 2] = [
+    (
+        "globex",
+        r##"{"accent":"#5b2a86","accent_dark":"#c9a3ee"}"##,
+    ),
+    ("citrus", r##"{"accent":"#ffc21a"}"##),
+];
 
-const LOGOS: [(&str, &[u8]); 2] = [("globex.png", include_bytes!("gallery/globex.png")), ("orders.png", include_bytes!("gallery/orders.png"))];
+const LOGOS: [(&str, &[u8]); 2] = [
+    ("globex.png", include_bytes!("gallery/globex.png")),
+    ("orders.png", include_bytes!("gallery/orders.png")),
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::args().nth(1).ok_or("usage: gallery FOLDER")?;
@@ -29,9 +37,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     for (tenant, look) in LOOKS {
         let branding: Branding = serde_json::from_str(look)?;
-        fs::write(folder.join(format!("branding-{tenant}.css")), BrandSheet::render(&branding).css)?;
+        fs::write(
+            folder.join(format!("branding-{tenant}.css")),
+            BrandSheet::render(&branding).css,
+        )?;
     }
-    let mut index = String::from("<!doctype html><meta charset=\"utf-8\"><meta name=\"color-scheme\" content=\"light dark\"><title>Gallery</title><ul>");
+    let mut index = String::from(
+        "<!doctype html><meta charset=\"utf-8\"><meta name=\"color-scheme\" content=\"light dark\"><title>Gallery</title><ul>",
+    );
     for messages in Messages::all() {
         for page in samples::render_all(messages)? {
             let name = format!("{}.{}.{}.html", page.view, page.sample, page.lang);

@@ -46,7 +46,11 @@ impl Rgb {
     pub fn luminance(self) -> f64 {
         fn linear(channel: u8) -> f64 {
             let value = f64::from(channel) / 255.0;
-            if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+            if value <= 0.04045 {
+                value / 12.92
+            } else {
+                ((value + 0.055) / 1.055).powf(2.4)
+            }
         }
         0.2126 * linear(self.red) + 0.7152 * linear(self.green) + 0.0722 * linear(self.blue)
     }
@@ -60,7 +64,11 @@ impl Rgb {
     /// Black or white, whichever is easier to read on this colour. The better of the two always has more than 4.5:1.
     #[must_use]
     pub fn text_colour(self) -> Self {
-        if self.contrast(Self::WHITE) >= self.contrast(Self::BLACK) { Self::WHITE } else { Self::BLACK }
+        if self.contrast(Self::WHITE) >= self.contrast(Self::BLACK) {
+            Self::WHITE
+        } else {
+            Self::BLACK
+        }
     }
 
     /// This colour with `percent` (0 to 100) of another mixed in.
@@ -71,7 +79,11 @@ impl Rgb {
             let sum = u16::from(own) * (100 - part) + u16::from(other) * part;
             u8::try_from((sum + 50) / 100).unwrap_or(u8::MAX)
         };
-        Self::new(mix(self.red, other.red), mix(self.green, other.green), mix(self.blue, other.blue))
+        Self::new(
+            mix(self.red, other.red),
+            mix(self.green, other.green),
+            mix(self.blue, other.blue),
+        )
     }
 
     /// This colour, moved away from `background` no further than needed to reach the contrast `ratio` with it.
@@ -102,8 +114,12 @@ impl FromStr for Rgb {
     type Err = BrandingError;
 
     fn from_str(text: &str) -> Result<Self, BrandingError> {
-        let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6 && digits.bytes().all(|b| b.is_ascii_hexdigit()));
-        let number = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok()).ok_or(BrandingError::Colour)?;
+        let digits = text
+            .strip_prefix('#')
+            .filter(|digits| digits.len() == 6 && digits.bytes().all(|b| b.is_ascii_hexdigit()));
+        let number = digits
+            .and_then(|digits| u32::from_str_radix(digits, 16).ok())
+            .ok_or(BrandingError::Colour)?;
         let [_, red, green, blue] = number.to_be_bytes();
         Ok(Self::new(red, green, blue))
     }
@@ -164,7 +180,9 @@ pub enum BrandingError {
     #[error("a colour is written as # and six hexadecimal digits, for example #175c6b")]
     Colour,
     /// Neither https nor a loopback address.
-    #[error("logo_uri must be an https address without user name or fragment (http only for localhost)")]
+    #[error(
+        "logo_uri must be an https address without user name or fragment (http only for localhost)"
+    )]
     LogoScheme,
     /// SVG can carry scripts, and tenants may share an origin.
     #[error("logo_uri must point to a PNG, JPEG, WebP or AVIF picture; SVG is not accepted")]
@@ -208,9 +226,17 @@ impl TryFrom<Unchecked> for Branding {
 
 impl Branding {
     /// A look of these parts; only a logo's address can be refused, as every colour can be made legible.
-    pub fn new(logo_uri: Option<Url>, accent: Option<Rgb>, accent_dark: Option<Rgb>) -> Result<Self, BrandingError> {
+    pub fn new(
+        logo_uri: Option<Url>,
+        accent: Option<Rgb>,
+        accent_dark: Option<Rgb>,
+    ) -> Result<Self, BrandingError> {
         logo_uri.as_ref().map_or(Ok(()), check_logo)?;
-        Ok(Self { logo_uri, accent, accent_dark })
+        Ok(Self {
+            logo_uri,
+            accent,
+            accent_dark,
+        })
     }
 
     /// Where the logo is.
@@ -230,7 +256,9 @@ impl Branding {
 
     /// The logo's origin, for a page's `img-src`.
     pub fn logo_origin(&self) -> Option<String> {
-        self.logo_uri.as_ref().map(|uri| uri.origin().ascii_serialization())
+        self.logo_uri
+            .as_ref()
+            .map(|uri| uri.origin().ascii_serialization())
     }
 
     /// The colours of a page in this scheme.
@@ -245,7 +273,11 @@ impl Branding {
         };
         let on_accent = accent.text_colour();
         // Away from the text's colour, so that hovering never costs legibility.
-        let away = if on_accent == Rgb::WHITE { Rgb::BLACK } else { Rgb::WHITE };
+        let away = if on_accent == Rgb::WHITE {
+            Rgb::BLACK
+        } else {
+            Rgb::WHITE
+        };
         Palette {
             accent,
             on_accent,
@@ -267,11 +299,19 @@ fn check_logo(uri: &Url) -> Result<(), BrandingError> {
         None => false,
     };
     let scheme_fits = uri.scheme() == "https" || (uri.scheme() == "http" && loopback);
-    if !scheme_fits || !uri.username().is_empty() || uri.password().is_some() || uri.fragment().is_some() {
+    if !scheme_fits
+        || !uri.username().is_empty()
+        || uri.password().is_some()
+        || uri.fragment().is_some()
+    {
         return Err(BrandingError::LogoScheme);
     }
     let path = uri.path().to_ascii_lowercase();
-    let extension = path.rsplit('/').next().and_then(|file| file.rsplit_once('.')).map(|(_, extension)| extension);
+    let extension = path
+        .rsplit('/')
+        .next()
+        .and_then(|file| file.rsplit_once('.'))
+        .map(|(_, extension)| extension);
     if matches!(extension, Some("svg" | "svgz")) {
         return Err(BrandingError::LogoSvg);
     }

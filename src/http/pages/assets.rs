@@ -39,18 +39,48 @@ pub struct Asset {
 impl Asset {
     fn new(stem: &str, extension: &str, content_type: &'static str, bytes: &'static [u8]) -> Self {
         let name = format!("{stem}.{}.{extension}", short_hash(bytes));
-        Self { path: format!("/static/{name}"), name, content_type, bytes }
+        Self {
+            path: format!("/static/{name}"),
+            name,
+            content_type,
+            bytes,
+        }
     }
 }
 
 static ASSETS: LazyLock<[Asset; 5]> = LazyLock::new(|| {
     const SCRIPT: &str = "text/javascript; charset=utf-8";
     [
-        Asset::new("tessera", "css", "text/css; charset=utf-8", include_bytes!("../../../static/tessera.css")),
-        Asset::new("page", "js", SCRIPT, include_bytes!("../../../static/page.js")),
-        Asset::new("form_post", "js", SCRIPT, include_bytes!("../../../static/form_post.js")),
-        Asset::new("favicon", "svg", "image/svg+xml", include_bytes!("../../../static/favicon.svg")),
-        Asset::new("favicon", "png", "image/png", include_bytes!("../../../static/favicon.png")),
+        Asset::new(
+            "tessera",
+            "css",
+            "text/css; charset=utf-8",
+            include_bytes!("../../../static/tessera.css"),
+        ),
+        Asset::new(
+            "page",
+            "js",
+            SCRIPT,
+            include_bytes!("../../../static/page.js"),
+        ),
+        Asset::new(
+            "form_post",
+            "js",
+            SCRIPT,
+            include_bytes!("../../../static/form_post.js"),
+        ),
+        Asset::new(
+            "favicon",
+            "svg",
+            "image/svg+xml",
+            include_bytes!("../../../static/favicon.svg"),
+        ),
+        Asset::new(
+            "favicon",
+            "png",
+            "image/png",
+            include_bytes!("../../../static/favicon.png"),
+        ),
     ]
 });
 
@@ -86,11 +116,21 @@ mod tests {
         for asset in all() {
             assert!(std::ptr::eq(find(&asset.name).unwrap(), asset));
             assert_eq!(asset.path, format!("/static/{}", asset.name));
-            assert_eq!(asset.name.split('.').nth(1).unwrap().len(), 16, "{}", asset.name);
+            assert_eq!(
+                asset.name.split('.').nth(1).unwrap().len(),
+                16,
+                "{}",
+                asset.name
+            );
         }
         assert!(find("tessera.css").is_none());
         assert!(find("../Cargo.toml").is_none());
-        assert!(File::Stylesheet.asset().content_type.starts_with("text/css"));
+        assert!(
+            File::Stylesheet
+                .asset()
+                .content_type
+                .starts_with("text/css")
+        );
         assert!(File::PageScript.asset().name.starts_with("page."));
         assert!(File::FormPostScript.asset().name.starts_with("form_post."));
         assert_eq!(File::Favicon.asset().content_type, "image/svg+xml");

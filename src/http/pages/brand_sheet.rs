@@ -22,7 +22,8 @@ impl BrandSheet {
     pub fn render(branding: &Branding) -> Self {
         let light = properties(branding.palette(Scheme::Light));
         let dark = properties(branding.palette(Scheme::Dark));
-        let css = format!(":root{{{light}}}\n@media (prefers-color-scheme:dark){{:root{{{dark}}}}}\n");
+        let css =
+            format!(":root{{{light}}}\n@media (prefers-color-scheme:dark){{:root{{{dark}}}}}\n");
         let version = short_hash(css.as_bytes());
         Self { css, version }
     }
@@ -34,17 +35,28 @@ impl BrandSheet {
 }
 
 fn properties(palette: Palette) -> String {
-    let Palette { accent, on_accent, accent_hover, accent_edge, accent_ink } = palette;
-    format!("--accent:{accent};--on-accent:{on_accent};--accent-hover:{accent_hover};--accent-edge:{accent_edge};--accent-ink:{accent_ink}")
+    let Palette {
+        accent,
+        on_accent,
+        accent_hover,
+        accent_edge,
+        accent_ink,
+    } = palette;
+    format!(
+        "--accent:{accent};--on-accent:{on_accent};--accent-hover:{accent_hover};--accent-edge:{accent_edge};--accent-ink:{accent_ink}"
+    )
 }
 
 /// The first 64 bits of the SHA-256, in hexadecimal: tells versions of our own files apart, protects nothing.
 pub(super) fn short_hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().take(8).fold(String::with_capacity(16), |mut text, byte| {
-        // Writing to a String can't fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    Sha256::digest(bytes)
+        .iter()
+        .take(8)
+        .fold(String::with_capacity(16), |mut text, byte| {
+            // Writing to a String can't fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 #[cfg(test)]
@@ -53,7 +65,10 @@ mod tests {
     use crate::http::pages::assets::File;
 
     fn declarations(css: &str) -> Vec<String> {
-        css.split([';', '{', '}', '\n']).map(|part| part.replace(' ', "")).filter(|part| part.starts_with("--")).collect()
+        css.split([';', '{', '}', '\n'])
+            .map(|part| part.replace(' ', ""))
+            .filter(|part| part.starts_with("--"))
+            .collect()
     }
 
     #[test]
@@ -65,7 +80,10 @@ mod tests {
             let mut wanted = declarations(&properties(Branding::default().palette(scheme)));
             wanted.push(format!("--page:{}", scheme.background()));
             for declaration in wanted {
-                assert!(held.contains(&declaration), "{scheme:?} lacks {declaration}");
+                assert!(
+                    held.contains(&declaration),
+                    "{scheme:?} lacks {declaration}"
+                );
             }
         }
     }
@@ -73,7 +91,9 @@ mod tests {
     #[test]
     fn the_version_follows_the_colours() {
         let one = BrandSheet::render(&Branding::default());
-        let two = BrandSheet::render(&Branding::new(None, Some("#ffd400".parse().unwrap()), None).unwrap());
+        let two = BrandSheet::render(
+            &Branding::new(None, Some("#ffd400".parse().unwrap()), None).unwrap(),
+        );
         assert_ne!(one.version, two.version);
         assert_eq!(one, BrandSheet::render(&Branding::default()));
         assert!(two.href("/t/acme").starts_with("/t/acme/branding.css?v="));

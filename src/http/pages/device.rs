@@ -37,9 +37,16 @@ const SYSTEMS: [(&str, &str); 8] = [
 /// Reads a `User-Agent` value.
 pub fn describe(user_agent: &str) -> Device {
     let named = |table: &[(&str, &'static str)]| {
-        table.iter().find(|(mark, _)| user_agent.contains(mark)).map(|&(_, name)| name).unwrap_or_default()
+        table
+            .iter()
+            .find(|(mark, _)| user_agent.contains(mark))
+            .map(|&(_, name)| name)
+            .unwrap_or_default()
     };
-    Device { browser: named(&BROWSERS), system: named(&SYSTEMS) }
+    Device {
+        browser: named(&BROWSERS),
+        system: named(&SYSTEMS),
+    }
 }
 
 #[cfg(test)]
@@ -49,13 +56,33 @@ mod tests {
     #[test]
     fn common_devices_are_told_apart() {
         for (user_agent, browser, system) in [
-            ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox", "Linux"),
-            ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36 Edg/140.0", "Edge", "Windows"),
-            ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605 (KHTML, like Gecko) Version/18.0 Mobile Safari/604.1", "Safari", "iPhone"),
-            ("Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Mobile Safari/537.36", "Chrome", "Android"),
+            (
+                "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+                "Firefox",
+                "Linux",
+            ),
+            (
+                "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36 Edg/140.0",
+                "Edge",
+                "Windows",
+            ),
+            (
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605 (KHTML, like Gecko) Version/18.0 Mobile Safari/604.1",
+                "Safari",
+                "iPhone",
+            ),
+            (
+                "Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Mobile Safari/537.36",
+                "Chrome",
+                "Android",
+            ),
             ("", "", ""),
         ] {
-            assert_eq!(describe(user_agent), Device { browser, system }, "{user_agent}");
+            assert_eq!(
+                describe(user_agent),
+                Device { browser, system },
+                "{user_agent}"
+            );
         }
     }
 }

@@ -12,7 +12,10 @@ use unic_langid::LanguageIdentifier;
 use crate::clock::Timestamp;
 
 /// Tag and content of every language; the first one is spoken where nobody asks for another.
-const FILES: [(&str, &str); 2] = [("en", include_str!("messages/en.ftl")), ("de", include_str!("messages/de.ftl"))];
+const FILES: [(&str, &str); 2] = [
+    ("en", include_str!("messages/en.ftl")),
+    ("de", include_str!("messages/de.ftl")),
+];
 
 /// How many tags of a list are looked at: anyone's list is shorter, and an attacker's costs no more.
 const MAX_TAGS: usize = 16;
@@ -27,7 +30,8 @@ static LANGUAGES: LazyLock<Vec<Language>> = LazyLock::new(|| {
         .iter()
         .map(|&(tag, source)| {
             // A test holds that the files parse whole; what can't be parsed would be left out here.
-            let resource = FluentResource::try_new(source.to_owned()).unwrap_or_else(|(resource, _)| resource);
+            let resource =
+                FluentResource::try_new(source.to_owned()).unwrap_or_else(|(resource, _)| resource);
             let mut bundle = FluentBundle::new_concurrent(vec![tag.parse().unwrap_or_default()]);
             bundle.set_use_isolating(false);
             bundle.add_resource_overriding(resource);
@@ -56,7 +60,10 @@ impl Messages {
     /// The best language: `ui_locales` (OpenID Connect Core §3.1.2.1: tags divided by spaces, best first) before `Accept-Language`
     /// (RFC 9110 §12.5.4). What is malformed is passed over, and English is the answer where nothing fits.
     pub fn negotiate(ui_locales: Option<&str>, accept_language: Option<&str>) -> Self {
-        let asked = ui_locales.unwrap_or_default().split_ascii_whitespace().take(MAX_TAGS);
+        let asked = ui_locales
+            .unwrap_or_default()
+            .split_ascii_whitespace()
+            .take(MAX_TAGS);
         asked
             .chain(by_quality(accept_language.unwrap_or_default()))
             .find_map(Self::speaking)
@@ -76,7 +83,10 @@ impl Messages {
     fn speaking(tag: &str) -> Option<Self> {
         // Region and script don't matter as long as no language has two files.
         let wanted: LanguageIdentifier = tag.parse().ok()?;
-        LANGUAGES.iter().find(|language| language.tag == wanted.language.as_str()).map(Self)
+        LANGUAGES
+            .iter()
+            .find(|language| language.tag == wanted.language.as_str())
+            .map(Self)
     }
 
     /// The language's tag, for `lang`.
@@ -90,7 +100,11 @@ impl Messages {
     }
 
     /// The message of this id with arguments; strings and integers are what messages know.
-    pub fn format<'v, V: Into<FluentValue<'v>>, const N: usize>(self, id: &str, args: [(&'static str, V); N]) -> String {
+    pub fn format<'v, V: Into<FluentValue<'v>>, const N: usize>(
+        self,
+        id: &str,
+        args: [(&'static str, V); N],
+    ) -> String {
         let mut list = FluentArgs::with_capacity(N);
         for (name, value) in args {
             list.set(name, isolated(value.into()));
@@ -140,7 +154,9 @@ impl Language {
 
 fn isolated(value: FluentValue<'_>) -> FluentValue<'_> {
     match value {
-        FluentValue::String(text) if text.chars().any(is_right_to_left) => format!("\u{2068}{text}\u{2069}").into(),
+        FluentValue::String(text) if text.chars().any(is_right_to_left) => {
+            format!("\u{2068}{text}\u{2069}").into()
+        }
         other => other,
     }
 }
@@ -159,7 +175,10 @@ fn by_quality(header: &str) -> impl Iterator<Item = &str> {
         .take(MAX_TAGS)
         .filter_map(|part| {
             let (tag, parameter) = part.split_once(';').unwrap_or((part, "q=1"));
-            let quality = parameter.trim().strip_prefix("q=").map_or(Some(1000), thousandths)?;
+            let quality = parameter
+                .trim()
+                .strip_prefix("q=")
+                .map_or(Some(1000), thousandths)?;
             (quality > 0).then(|| (quality, tag.trim()))
         })
         .collect();
@@ -198,9 +217,21 @@ mod tests {
             Err((resource, errors)) => (resource, errors),
         };
         assert!(errors.is_empty(), "{errors:?}");
-        let lines: Vec<&str> = source.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_lowercase())).collect();
-        assert_eq!(resource.entries().filter(|entry| format!("{entry:?}").starts_with("Message")).count(), lines.len());
-        let ids: BTreeSet<String> = lines.iter().map(|line| line.split(' ').next().unwrap().to_owned()).collect();
+        let lines: Vec<&str> = source
+            .lines()
+            .filter(|line| line.starts_with(|c: char| c.is_ascii_lowercase()))
+            .collect();
+        assert_eq!(
+            resource
+                .entries()
+                .filter(|entry| format!("{entry:?}").starts_with("Message"))
+                .count(),
+            lines.len()
+        );
+        let ids: BTreeSet<String> = lines
+            .iter()
+            .map(|line| line.split(' ').next().unwrap().to_owned())
+            .collect();
         assert_eq!(ids.len(), lines.len(), "an id stands twice");
         ids
     }
@@ -232,14 +263,23 @@ mod tests {
         let mut text = String::new();
         sources(&root.join("templates"), &mut text);
         let known = ids(FILES[0].1);
-        for part in text.split("page.t(\"").skip(1).chain(text.split("page.f(\"").skip(1)) {
+        for part in text
+            .split("page.t(\"")
+            .skip(1)
+            .chain(text.split("page.f(\"").skip(1))
+        {
             let id = part.split('"').next().unwrap();
-            assert!(known.contains(id), "a template uses {id}, which no language has");
+            assert!(
+                known.contains(id),
+                "a template uses {id}, which no language has"
+            );
         }
         sources(&root.join("src/http"), &mut text);
         for id in known {
             // Ids that are put together: `month-{}`.
-            let family = id.match_indices('-').any(|(at, _)| text.contains(&format!("\"{}-{{", &id[..at])));
+            let family = id
+                .match_indices('-')
+                .any(|(at, _)| text.contains(&format!("\"{}-{{", &id[..at])));
             let used = family || text.contains(&format!("\"{id}\""));
             assert!(used, "nothing uses {id}");
         }
@@ -276,7 +316,13 @@ mod tests {
     #[test]
     fn only_names_that_could_turn_the_text_are_isolated() {
         let en = Messages::default();
-        assert!(en.format("sign-in-heading", [("tenant", "Acme")]).ends_with("Acme"));
-        assert!(en.format("sign-in-heading", [("tenant", "שלום")]).ends_with("\u{2068}שלום\u{2069}"));
+        assert!(
+            en.format("sign-in-heading", [("tenant", "Acme")])
+                .ends_with("Acme")
+        );
+        assert!(
+            en.format("sign-in-heading", [("tenant", "שלום")])
+                .ends_with("\u{2068}שלום\u{2069}")
+        );
     }
 }

@@ -3,20 +3,25 @@
 use chrono::TimeDelta;
 
 use super::{
-    ACME, ADA, CITRUS, ENDLESS, ENDLESS_ACCOUNT, GLOBEX, HOSTILE, HOSTILE_ACCOUNT, HOSTILE_TENANT, LONG, NAMELESS, RTL, RTL_TENANT, Sample, entry::RULES, form, hostile_form,
-    now, orders, page,
+    ACME, ADA, CITRUS, ENDLESS, ENDLESS_ACCOUNT, GLOBEX, HOSTILE, HOSTILE_ACCOUNT, HOSTILE_TENANT,
+    LONG, NAMELESS, RTL, RTL_TENANT, Sample, entry::RULES, form, hostile_form, now, orders, page,
 };
 use crate::http::pages::{
     messages::Messages,
     views::{
-        AccountApplications, AccountHome, AccountPassword, AccountSessions, ApplicationItem, ClientMark, Notice, Problem, ProfileEntry, ScopeItem, SessionItem,
+        AccountApplications, AccountHome, AccountPassword, AccountSessions, ApplicationItem,
+        ClientMark, Notice, Problem, ProfileEntry, ScopeItem, SessionItem,
     },
 };
 
 const SIGN_OUT: &str = "/t/acme/logout";
 
 fn known(claim: &'static str, value: &'static str) -> ProfileEntry<'static> {
-    ProfileEntry { claim, value, verified: None }
+    ProfileEntry {
+        claim,
+        value,
+        verified: None,
+    }
 }
 
 impl Sample for AccountHome<'static> {
@@ -29,23 +34,80 @@ impl Sample for AccountHome<'static> {
             sign_out: SIGN_OUT,
             profile: vec![
                 known("name", "Ada Lovelace"),
-                ProfileEntry { claim: "email", value: "ada@acme.example", verified: Some(true) },
-                ProfileEntry { claim: "phone_number", value: "+44 20 7946 0018", verified: Some(false) },
+                ProfileEntry {
+                    claim: "email",
+                    value: "ada@acme.example",
+                    verified: Some(true),
+                },
+                ProfileEntry {
+                    claim: "phone_number",
+                    value: "+44 20 7946 0018",
+                    verified: Some(false),
+                },
                 known("locale", "en-GB"),
             ],
             notice: None,
         };
         let everything = [
-            "given_name", "middle_name", "family_name", "nickname", "preferred_username", "address", "birthdate", "gender", "zoneinfo", "website", "profile",
-            "picture", "employee_number",
+            "given_name",
+            "middle_name",
+            "family_name",
+            "nickname",
+            "preferred_username",
+            "address",
+            "birthdate",
+            "gender",
+            "zoneinfo",
+            "website",
+            "profile",
+            "picture",
+            "employee_number",
         ];
         vec![
             ("plain", plain.clone()),
-            ("empty", Self { account: NAMELESS, profile: vec![], ..plain.clone() }),
-            ("logo", Self { page: page(messages, GLOBEX), notice: Some(Notice::PasswordChanged), ..plain.clone() }),
-            ("everything", Self { page: page(messages, CITRUS), profile: everything.map(|claim| known(claim, "Rue de l’Exemple 5")).to_vec(), ..plain.clone() }),
-            ("long", Self { page: page(messages, ENDLESS), account: ENDLESS_ACCOUNT, profile: vec![known(LONG, LONG), known("name", LONG)], ..plain.clone() }),
-            ("rtl", Self { page: page(messages, RTL_TENANT), profile: vec![known("name", RTL)], ..plain.clone() }),
+            (
+                "empty",
+                Self {
+                    account: NAMELESS,
+                    profile: vec![],
+                    ..plain.clone()
+                },
+            ),
+            (
+                "logo",
+                Self {
+                    page: page(messages, GLOBEX),
+                    notice: Some(Notice::PasswordChanged),
+                    ..plain.clone()
+                },
+            ),
+            (
+                "everything",
+                Self {
+                    page: page(messages, CITRUS),
+                    profile: everything
+                        .map(|claim| known(claim, "Rue de l’Exemple 5"))
+                        .to_vec(),
+                    ..plain.clone()
+                },
+            ),
+            (
+                "long",
+                Self {
+                    page: page(messages, ENDLESS),
+                    account: ENDLESS_ACCOUNT,
+                    profile: vec![known(LONG, LONG), known("name", LONG)],
+                    ..plain.clone()
+                },
+            ),
+            (
+                "rtl",
+                Self {
+                    page: page(messages, RTL_TENANT),
+                    profile: vec![known("name", RTL)],
+                    ..plain.clone()
+                },
+            ),
             (
                 "hostile",
                 Self {
@@ -78,12 +140,51 @@ impl Sample for AccountPassword<'static> {
         };
         vec![
             ("plain", plain.clone()),
-            ("wrong", Self { current_problem: Some(Problem::CurrentPassword), ..plain.clone() }),
-            ("unchanged", Self { new_problem: Some(Problem::PasswordUnchanged), ..plain.clone() }),
-            ("differ", Self { confirm_problem: Some(Problem::PasswordsDiffer), ..plain.clone() }),
-            ("locked", Self { problem: Some(Problem::TooManyAttempts { minutes: 1 }), ..plain.clone() }),
-            ("changed", Self { notice: Some(Notice::PasswordChanged), ..plain.clone() }),
-            ("hostile", Self { page: page(messages, HOSTILE_TENANT), account: HOSTILE_ACCOUNT, form: hostile_form(), sign_out: HOSTILE, ..plain }),
+            (
+                "wrong",
+                Self {
+                    current_problem: Some(Problem::CurrentPassword),
+                    ..plain.clone()
+                },
+            ),
+            (
+                "unchanged",
+                Self {
+                    new_problem: Some(Problem::PasswordUnchanged),
+                    ..plain.clone()
+                },
+            ),
+            (
+                "differ",
+                Self {
+                    confirm_problem: Some(Problem::PasswordsDiffer),
+                    ..plain.clone()
+                },
+            ),
+            (
+                "locked",
+                Self {
+                    problem: Some(Problem::TooManyAttempts { minutes: 1 }),
+                    ..plain.clone()
+                },
+            ),
+            (
+                "changed",
+                Self {
+                    notice: Some(Notice::PasswordChanged),
+                    ..plain.clone()
+                },
+            ),
+            (
+                "hostile",
+                Self {
+                    page: page(messages, HOSTILE_TENANT),
+                    account: HOSTILE_ACCOUNT,
+                    form: hostile_form(),
+                    sign_out: HOSTILE,
+                    ..plain
+                },
+            ),
         ]
     }
 }
@@ -110,25 +211,90 @@ impl Sample for AccountSessions<'static> {
             seen_at: now() - TimeDelta::minutes(95),
             current: false,
         };
-        let unknown = SessionItem { id: "ses_3", browser: "", system: "", address: "", seen_at: now() - TimeDelta::days(12), ..phone };
+        let unknown = SessionItem {
+            id: "ses_3",
+            browser: "",
+            system: "",
+            address: "",
+            seen_at: now() - TimeDelta::days(12),
+            ..phone
+        };
         let plain = Self {
             page: page(messages, ACME),
             account: ADA,
             sign_out: SIGN_OUT,
             form: form("/t/acme/account/sessions"),
-            sessions: vec![this, phone, SessionItem { system: "", seen_at: now() - TimeDelta::days(3), ..phone }, unknown],
+            sessions: vec![
+                this,
+                phone,
+                SessionItem {
+                    system: "",
+                    seen_at: now() - TimeDelta::days(3),
+                    ..phone
+                },
+                unknown,
+            ],
             more: Some("/t/acme/account/sessions?cursor=abc"),
             problem: None,
             notice: None,
         };
         vec![
             ("several", plain.clone()),
-            ("only", Self { sessions: vec![this], more: None, ..plain.clone() }),
-            ("empty", Self { sessions: vec![], more: None, ..plain.clone() }),
-            ("ended", Self { notice: Some(Notice::SessionEnded), more: None, page: page(messages, GLOBEX), ..plain.clone() }),
-            ("others_ended", Self { sessions: vec![this], notice: Some(Notice::OthersEnded), more: None, ..plain.clone() }),
-            ("gone", Self { problem: Some(Problem::GoneAlready), ..plain.clone() }),
-            ("long", Self { page: page(messages, ENDLESS), account: ENDLESS_ACCOUNT, sessions: vec![SessionItem { browser: LONG, system: LONG, address: LONG, ..phone }], ..plain.clone() }),
+            (
+                "only",
+                Self {
+                    sessions: vec![this],
+                    more: None,
+                    ..plain.clone()
+                },
+            ),
+            (
+                "empty",
+                Self {
+                    sessions: vec![],
+                    more: None,
+                    ..plain.clone()
+                },
+            ),
+            (
+                "ended",
+                Self {
+                    notice: Some(Notice::SessionEnded),
+                    more: None,
+                    page: page(messages, GLOBEX),
+                    ..plain.clone()
+                },
+            ),
+            (
+                "others_ended",
+                Self {
+                    sessions: vec![this],
+                    notice: Some(Notice::OthersEnded),
+                    more: None,
+                    ..plain.clone()
+                },
+            ),
+            (
+                "gone",
+                Self {
+                    problem: Some(Problem::GoneAlready),
+                    ..plain.clone()
+                },
+            ),
+            (
+                "long",
+                Self {
+                    page: page(messages, ENDLESS),
+                    account: ENDLESS_ACCOUNT,
+                    sessions: vec![SessionItem {
+                        browser: LONG,
+                        system: LONG,
+                        address: LONG,
+                        ..phone
+                    }],
+                    ..plain.clone()
+                },
+            ),
             (
                 "hostile",
                 Self {
@@ -136,7 +302,13 @@ impl Sample for AccountSessions<'static> {
                     account: HOSTILE_ACCOUNT,
                     sign_out: HOSTILE,
                     form: hostile_form(),
-                    sessions: vec![SessionItem { id: HOSTILE, browser: HOSTILE, system: HOSTILE, address: HOSTILE, ..phone }],
+                    sessions: vec![SessionItem {
+                        id: HOSTILE,
+                        browser: HOSTILE,
+                        system: HOSTILE,
+                        address: HOSTILE,
+                        ..phone
+                    }],
                     more: Some(HOSTILE),
                     ..plain
                 },
@@ -149,12 +321,23 @@ impl Sample for AccountApplications<'static> {
     const NAME: &'static str = "account_applications";
 
     fn samples(messages: Messages) -> Vec<(&'static str, Self)> {
-        let scopes = ["openid", "profile", "offline_access"].map(|name| ScopeItem { name, description: "" });
-        let first = ApplicationItem { id: "con_1", client: orders(), scopes: scopes.to_vec(), granted_at: now() - TimeDelta::days(12) };
+        let scopes = ["openid", "profile", "offline_access"].map(|name| ScopeItem {
+            name,
+            description: "",
+        });
+        let first = ApplicationItem {
+            id: "con_1",
+            client: orders(),
+            scopes: scopes.to_vec(),
+            granted_at: now() - TimeDelta::days(12),
+        };
         let second = ApplicationItem {
             id: "con_2",
             client: ClientMark::named("Warehouse"),
-            scopes: vec![ScopeItem { name: "ledger:read", description: "Read entries of the ledger" }],
+            scopes: vec![ScopeItem {
+                name: "ledger:read",
+                description: "Read entries of the ledger",
+            }],
             granted_at: now() - TimeDelta::days(300),
         };
         let plain = Self {
@@ -170,15 +353,47 @@ impl Sample for AccountApplications<'static> {
         let named = |name: &'static str| ApplicationItem {
             id: name,
             client: ClientMark::named(name),
-            scopes: vec![ScopeItem { name, description: name }],
+            scopes: vec![ScopeItem {
+                name,
+                description: name,
+            }],
             granted_at: now(),
         };
         vec![
             ("two", plain.clone()),
-            ("empty", Self { applications: vec![], more: None, ..plain.clone() }),
-            ("withdrawn", Self { notice: Some(Notice::AccessWithdrawn), more: None, ..plain.clone() }),
-            ("gone", Self { problem: Some(Problem::GoneAlready), applications: vec![], more: None, ..plain.clone() }),
-            ("long", Self { page: page(messages, ENDLESS), applications: vec![named(LONG), named(RTL)], ..plain.clone() }),
+            (
+                "empty",
+                Self {
+                    applications: vec![],
+                    more: None,
+                    ..plain.clone()
+                },
+            ),
+            (
+                "withdrawn",
+                Self {
+                    notice: Some(Notice::AccessWithdrawn),
+                    more: None,
+                    ..plain.clone()
+                },
+            ),
+            (
+                "gone",
+                Self {
+                    problem: Some(Problem::GoneAlready),
+                    applications: vec![],
+                    more: None,
+                    ..plain.clone()
+                },
+            ),
+            (
+                "long",
+                Self {
+                    page: page(messages, ENDLESS),
+                    applications: vec![named(LONG), named(RTL)],
+                    ..plain.clone()
+                },
+            ),
             (
                 "hostile",
                 Self {

@@ -1,16 +1,28 @@
 //! Sample contexts of every view: empty, ordinary, wrong, and extreme. Tests render them all in every language, and
 //! `cargo run --example gallery` writes them to a folder, so that anyone can look.
 
+#![expect(
+    clippy::too_many_lines,
+    reason = "a list of samples is a table, and reads best whole"
+)]
+
 mod account;
 mod entry;
+mod sign_in;
 
 use askama::Template;
 use chrono::TimeDelta;
 
 use super::{
     messages::Messages,
-    views::{Account, AccountApplications, AccountHome, AccountPassword, AccountSessions, ChoosePassword, ClientMark, Consent, ErrorPage},
-    views::{Form, FormPost, Landing, LinkSpent, Page, SelectAccount, SignIn, SignOut, SignedOut, TenantHome, TenantMark, WebLink},
+    views::{
+        Account, AccountApplications, AccountHome, AccountPassword, AccountSessions,
+        ChoosePassword, ClientMark, Consent, ErrorPage,
+    },
+    views::{
+        Form, FormPost, Landing, LinkSpent, Page, SelectAccount, SignIn, SignOut, SignedOut,
+        TenantHome, TenantMark, WebLink,
+    },
 };
 use crate::clock::Timestamp;
 
@@ -59,7 +71,12 @@ pub fn render_all(messages: Messages) -> Result<Vec<Rendered>, askama::Error> {
 
 fn render<S: Sample>(messages: Messages, pages: &mut Vec<Rendered>) -> Result<(), askama::Error> {
     for (sample, view) in S::samples(messages) {
-        pages.push(Rendered { view: S::NAME, sample, lang: messages.lang(), html: view.render()? });
+        pages.push(Rendered {
+            view: S::NAME,
+            sample,
+            lang: messages.lang(),
+            html: view.render()?,
+        });
     }
     Ok(())
 }
@@ -75,11 +92,23 @@ pub const RTL: &str = "שירותי כניסה";
 pub const LOGOS: &str = "https://cdn.example/";
 
 fn page(messages: Messages, tenant: TenantMark<'static>) -> Page<'static> {
-    Page { messages, tenant: Some(tenant), base: "/t/acme", static_base: "", now: now() }
+    Page {
+        messages,
+        tenant: Some(tenant),
+        base: "/t/acme",
+        static_base: "",
+        now: now(),
+    }
 }
 
 fn bare(messages: Messages) -> Page<'static> {
-    Page { messages, tenant: None, base: "", static_base: "", now: now() }
+    Page {
+        messages,
+        tenant: None,
+        base: "",
+        static_base: "",
+        now: now(),
+    }
 }
 
 /// 23 November 2026, 14:00 UTC.
@@ -87,27 +116,78 @@ fn now() -> Timestamp {
     Timestamp::UNIX_EPOCH + TimeDelta::seconds(1_795_442_400)
 }
 
-const ACME: TenantMark<'static> = TenantMark { name: "Acme", slug: "acme", logo_uri: None, brand_sheet: None };
-const GLOBEX: TenantMark<'static> =
-    TenantMark { name: "Globex Corporation", slug: "globex", logo_uri: Some("https://cdn.example/globex.png"), brand_sheet: Some("/t/acme/branding.css?v=globex") };
-const CITRUS: TenantMark<'static> =
-    TenantMark { name: "Citrus & Söhne", slug: "citrus", logo_uri: None, brand_sheet: Some("/t/acme/branding.css?v=citrus") };
-const ENDLESS: TenantMark<'static> = TenantMark { name: LONG, slug: "endless", logo_uri: None, brand_sheet: None };
-const HOSTILE_TENANT: TenantMark<'static> = TenantMark { name: HOSTILE, slug: "hostile", logo_uri: None, brand_sheet: None };
-const RTL_TENANT: TenantMark<'static> = TenantMark { name: RTL, slug: "rtl", logo_uri: None, brand_sheet: None };
+const ACME: TenantMark<'static> = TenantMark {
+    name: "Acme",
+    slug: "acme",
+    logo_uri: None,
+    brand_sheet: None,
+};
+const GLOBEX: TenantMark<'static> = TenantMark {
+    name: "Globex Corporation",
+    slug: "globex",
+    logo_uri: Some("https://cdn.example/globex.png"),
+    brand_sheet: Some("/t/acme/branding.css?v=globex"),
+};
+const CITRUS: TenantMark<'static> = TenantMark {
+    name: "Citrus & Söhne",
+    slug: "citrus",
+    logo_uri: None,
+    brand_sheet: Some("/t/acme/branding.css?v=citrus"),
+};
+const ENDLESS: TenantMark<'static> = TenantMark {
+    name: LONG,
+    slug: "endless",
+    logo_uri: None,
+    brand_sheet: None,
+};
+const HOSTILE_TENANT: TenantMark<'static> = TenantMark {
+    name: HOSTILE,
+    slug: "hostile",
+    logo_uri: None,
+    brand_sheet: None,
+};
+const RTL_TENANT: TenantMark<'static> = TenantMark {
+    name: RTL,
+    slug: "rtl",
+    logo_uri: None,
+    brand_sheet: None,
+};
 
-const ADA: Account<'static> = Account { name: "Ada Lovelace", username: "ada@acme.example" };
-const NAMELESS: Account<'static> = Account { name: "", username: "grace@acme.example" };
-const HOSTILE_ACCOUNT: Account<'static> = Account { name: HOSTILE, username: HOSTILE };
-const ENDLESS_ACCOUNT: Account<'static> = Account { name: LONG, username: LONG };
-const RTL_ACCOUNT: Account<'static> = Account { name: "עדה לאבלייס", username: "ada@דוגמה.example" };
+const ADA: Account<'static> = Account {
+    name: "Ada Lovelace",
+    username: "ada@acme.example",
+};
+const NAMELESS: Account<'static> = Account {
+    name: "",
+    username: "grace@acme.example",
+};
+const HOSTILE_ACCOUNT: Account<'static> = Account {
+    name: HOSTILE,
+    username: HOSTILE,
+};
+const ENDLESS_ACCOUNT: Account<'static> = Account {
+    name: LONG,
+    username: LONG,
+};
+const RTL_ACCOUNT: Account<'static> = Account {
+    name: "עדה לאבלייס",
+    username: "ada@דוגמה.example",
+};
 
 fn form(action: &'static str) -> Form<'static> {
-    Form { action, csrf: "csrf-token", hidden: &[("request", "areq_0123456789")] }
+    Form {
+        action,
+        csrf: "csrf-token",
+        hidden: &[("request", "areq_0123456789")],
+    }
 }
 
 fn hostile_form() -> Form<'static> {
-    Form { action: HOSTILE, csrf: HOSTILE, hidden: &[(HOSTILE, HOSTILE)] }
+    Form {
+        action: HOSTILE,
+        csrf: HOSTILE,
+        hidden: &[(HOSTILE, HOSTILE)],
+    }
 }
 
 fn orders() -> ClientMark<'static> {

@@ -119,7 +119,9 @@ impl SessionItem<'_> {
         match (self.browser, self.system) {
             ("", "") => page.t("device-unknown").into_owned(),
             (one, "") | ("", one) => one.to_owned(),
-            (browser, system) => page.messages.format("device", [("browser", browser), ("system", system)]),
+            (browser, system) => page
+                .messages
+                .format("device", [("browser", browser), ("system", system)]),
         }
     }
 }

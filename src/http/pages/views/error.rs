@@ -43,10 +43,14 @@ impl ErrorPage<'_> {
     }
 
     fn title(&self) -> String {
-        self.page.t(&format!("error-title-{}", self.story())).into_owned()
+        self.page
+            .t(&format!("error-title-{}", self.story()))
+            .into_owned()
     }
 
     fn advice(&self) -> String {
-        self.page.t(&format!("error-advice-{}", self.story())).into_owned()
+        self.page
+            .t(&format!("error-advice-{}", self.story()))
+            .into_owned()
     }
 }

@@ -26,12 +26,17 @@ mod password;
 mod sign_in;
 mod sign_out;
 
-pub use account::{AccountApplications, AccountHome, AccountPassword, AccountSessions, ApplicationItem, ProfileEntry, SessionItem};
+pub use account::{
+    AccountApplications, AccountHome, AccountPassword, AccountSessions, ApplicationItem,
+    ProfileEntry, SessionItem,
+};
 pub use consent::{Consent, ResourceItem, ScopeItem};
 pub use error::ErrorPage;
 pub use form_post::FormPost;
 pub use home::{Landing, TenantHome};
-pub use parts::{Account, ClientMark, Form, Notice, Page, PasswordRules, Problem, TenantMark, WebLink};
+pub use parts::{
+    Account, ClientMark, Form, Notice, Page, PasswordRules, Problem, TenantMark, WebLink,
+};
 pub use password::{ChoosePassword, LinkSpent};
 pub use sign_in::{AccountChoice, SelectAccount, SignIn, Who};
 pub use sign_out::{SignOut, SignedOut};

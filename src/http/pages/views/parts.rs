@@ -78,7 +78,9 @@ impl TenantMark<'_> {
 }
 
 fn initial(name: &str) -> String {
-    name.chars().find(|letter| letter.is_alphanumeric()).map_or_else(String::new, |letter| letter.to_uppercase().collect())
+    name.chars()
+        .find(|letter| letter.is_alphanumeric())
+        .map_or_else(String::new, |letter| letter.to_uppercase().collect())
 }
 
 /// An address of the web that a page may link to or load a picture from: http or https, so never a script.
@@ -90,7 +92,9 @@ impl<'a> WebLink<'a> {
     pub fn parse(text: &'a str) -> Option<Self> {
         let url = Url::parse(text).ok()?;
         // `Url` forgives spaces and control characters around an address; a page wouldn't gain from it.
-        let sound = matches!(url.scheme(), "http" | "https") && url.has_host() && !text.contains(|c: char| c.is_control() || c == ' ');
+        let sound = matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && !text.contains(|c: char| c.is_control() || c == ' ');
         sound.then_some(Self(text))
     }
 
@@ -118,7 +122,13 @@ pub struct ClientMark<'a> {
 impl<'a> ClientMark<'a> {
     /// A client that has a name only.
     pub const fn named(name: &'a str) -> Self {
-        Self { name, logo_uri: None, client_uri: None, policy_uri: None, tos_uri: None }
+        Self {
+            name,
+            logo_uri: None,
+            client_uri: None,
+            policy_uri: None,
+            tos_uri: None,
+        }
     }
 
     /// The letter in the tile that stands for a logo.
@@ -139,7 +149,11 @@ pub struct Account<'a> {
 impl<'a> Account<'a> {
     /// What to call them.
     pub fn label(&self) -> &'a str {
-        if self.name.is_empty() { self.username } else { self.name }
+        if self.name.is_empty() {
+            self.username
+        } else {
+            self.name
+        }
     }
 
     /// The letter in their tile.
@@ -173,7 +187,9 @@ pub struct PasswordRules {
 impl PasswordRules {
     /// The rules in one sentence or two.
     pub fn text(&self, page: &Page<'_>) -> String {
-        let mut text = page.messages.format("password-rules-length", [("min", self.min_length)]);
+        let mut text = page
+            .messages
+            .format("password-rules-length", [("min", self.min_length)]);
         if self.refuses_common {
             text.push(' ');
             text.push_str(&page.t("password-rules-common"));
@@ -228,9 +244,21 @@ impl Problem {
     /// What to tell the person.
     pub fn text(&self, page: &Page<'_>) -> String {
         let id = match *self {
-            Self::TooManyAttempts { minutes } => return page.messages.format("problem-too-many-attempts", [("minutes", minutes)]),
-            Self::PasswordTooShort { min } => return page.messages.format("problem-password-too-short", [("min", min)]),
-            Self::PasswordTooLong { max } => return page.messages.format("problem-password-too-long", [("max", max)]),
+            Self::TooManyAttempts { minutes } => {
+                return page
+                    .messages
+                    .format("problem-too-many-attempts", [("minutes", minutes)]);
+            }
+            Self::PasswordTooShort { min } => {
+                return page
+                    .messages
+                    .format("problem-password-too-short", [("min", min)]);
+            }
+            Self::PasswordTooLong { max } => {
+                return page
+                    .messages
+                    .format("problem-password-too-long", [("max", max)]);
+            }
             Self::UsernameMissing => "problem-username-missing",
             Self::PasswordMissing => "problem-password-missing",
             Self::Credentials => "problem-credentials",
@@ -285,7 +313,17 @@ mod tests {
         for good in ["https://a.example/x?y=1#z", "http://localhost:3000"] {
             assert_eq!(WebLink::parse(good).map(|link| link.as_str()), Some(good));
         }
-        for bad in ["javascript:alert(1)", "JaVaScRiPt:alert(1)", " https://a.example", "java\nscript:x", "//a.example", "/x", "data:text/html,x", "com.app:/cb", ""] {
+        for bad in [
+            "javascript:alert(1)",
+            "JaVaScRiPt:alert(1)",
+            " https://a.example",
+            "java\nscript:x",
+            "//a.example",
+            "/x",
+            "data:text/html,x",
+            "com.app:/cb",
+            "",
+        ] {
             assert_eq!(WebLink::parse(bad), None, "{bad}");
         }
     }
@@ -293,6 +331,21 @@ mod tests {
     #[test]
     fn tiles_have_a_letter() {
         let mark = |name| ClientMark::named(name).initial();
-        assert_eq!((mark("acme"), mark("<b>"), mark("ßa"), mark("…"), mark("élan")), ("A".into(), "B".into(), "SS".into(), String::new(), "É".into()));
+        assert_eq!(
+            (
+                mark("acme"),
+                mark("<b>"),
+                mark("ßa"),
+                mark("…"),
+                mark("élan")
+            ),
+            (
+                "A".into(),
+                "B".into(),
+                "SS".into(),
+                String::new(),
+                "É".into()
+            )
+        );
     }
 }
