@@ -53,7 +53,9 @@ fn main() -> Result<(), Box<dyn Error>> {
                 .replace("\"/static/", "\"static/")
                 .replace("/t/acme/branding.css?v=globex", "branding-globex.css")
                 .replace("/t/acme/branding.css?v=citrus", "branding-citrus.css")
-                .replace(samples::LOGOS, "");
+                .replace(samples::LOGOS, "")
+                // A gallery is looked at: nothing is sent on its way.
+                .replace(&assets::File::FormPostScript.asset().path[1..], "");
             fs::write(folder.join(&name), html)?;
             write!(index, "<li><a href=\"{name}\">{name}</a>")?;
         }
