@@ -1,0 +1,385 @@
+//! JWTs by which clients authenticate: `private_key_jwt` (RFC 7523 §2.2, §3; OpenID Connect Core §9).
+//!
+//! Stricter than RFC 7523: `aud` is one text, `jti` is required, and an assertion is short-lived, so that what must be remembered of
+//! it stays small. That a `jti` is taken once is for `storage` to say. Left out: `client_secret_jwt`, whose key is symmetric.
+
+use std::time::Duration;
+
+use super::claims::{ClaimError, Claims, Present, load_string, seconds};
+use super::jws::{Compact, JwsError, Type};
+use super::keys::{Expect, KeyChoice, VerificationKeys};
+use crate::protocol::algorithm::SigningAlgorithm;
+
+/// The value of `client_assertion_type` (RFC 7523 §2.2).
+pub const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+/// The longest `jti`, in bytes.
+pub const MAX_JTI: usize = 256;
+/// How far ahead `exp` may lie unless a setting says otherwise.
+pub const DEFAULT_MAX_LIFETIME: Duration = Duration::from_hours(1);
+/// How far ahead `nbf` and `iat` may lie: clients' clocks run 10 seconds ahead often enough, and never a minute.
+const FUTURE_LEEWAY: Duration = Duration::from_secs(30);
+/// How long after `exp` an assertion is still taken.
+const EXPIRY_LEEWAY: Duration = Duration::from_secs(10);
+
+/// Why an assertion is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AssertionError {
+    /// Its form, key or signature.
+    #[error(transparent)]
+    Jws(#[from] JwsError),
+    /// A claim.
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
+    /// `iss` and `sub` differ.
+    #[error("the claims iss and sub must both be the client_id")]
+    IssuerIsNotSubject,
+    /// `aud` is another's, or more than one.
+    #[error("the claim aud must be one string, the issuer or the token endpoint's URL")]
+    Audience,
+    /// `exp` lies too far ahead.
+    #[error("the claim exp lies too far in the future")]
+    TooLong,
+    /// `jti` is empty or too long.
+    #[error("the claim jti must have 1 to 256 characters")]
+    JwtId,
+}
+
+/// What an assertion must meet.
+#[derive(Debug, Clone, Copy)]
+pub struct AssertionRules<'a> {
+    /// What `aud` may be: the issuer, the token endpoint's URL; the issuer alone under FAPI 2.0.
+    pub audiences: &'a [&'a str],
+    /// The algorithms the client may use.
+    pub algorithms: &'a [SigningAlgorithm],
+    /// How far ahead `exp` may lie.
+    pub max_lifetime: Duration,
+    /// The present, in seconds since 1970.
+    pub unix: i64,
+}
+
+/// An assertion that was read and not verified: it tells whose keys to look for.
+#[derive(Debug)]
+pub struct UnverifiedAssertion<'t> {
+    token: Compact<'t>,
+    client_id: String,
+}
+
+impl<'t> UnverifiedAssertion<'t> {
+    /// Reads an assertion.
+    pub fn parse(token: &'t str) -> Result<Self, AssertionError> {
+        let token = Compact::parse(token)?;
+        let client_id = subject(&token.claims()?)?.to_owned();
+        Ok(Self { token, client_id })
+    }
+
+    /// The client that it claims to be from.
+    pub fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
+    /// Verifies it by the keys of [`UnverifiedAssertion::client_id`].
+    pub fn verify(
+        self,
+        keys: &VerificationKeys,
+        rules: AssertionRules<'_>,
+    ) -> Result<Assertion, AssertionError> {
+        let expect = Expect {
+            // RFC 8725 §3.11 and the draft that revises RFC 7523 give it a type of its own; nearly all clients write JWT.
+            typ: Type::IfPresent(&["JWT", "client-authentication+jwt"]),
+            algorithms: rules.algorithms,
+            choice: KeyChoice::ByKidOrOnly,
+        };
+        let claims = keys.verify_compact(self.token, expect)?.claims;
+        let client_id = subject(&claims)?.to_owned();
+        if !rules.audiences.contains(&load_audience(&claims)?) {
+            return Err(AssertionError::Audience);
+        }
+        let present = Present {
+            unix: rules.unix,
+            expiry_leeway: EXPIRY_LEEWAY,
+            future_leeway: FUTURE_LEEWAY,
+        };
+        let expires_at = present.check(&claims)?;
+        if expires_at
+            > rules
+                .unix
+                .saturating_add(seconds(rules.max_lifetime))
+                .saturating_add(seconds(FUTURE_LEEWAY))
+        {
+            return Err(AssertionError::TooLong);
+        }
+        let jti = load_string(&claims, "jti")?;
+        if jti.is_empty() || jti.len() > MAX_JTI {
+            return Err(AssertionError::JwtId);
+        }
+        Ok(Assertion {
+            client_id,
+            jti: jti.to_owned(),
+            remember_until: expires_at.saturating_add(seconds(EXPIRY_LEEWAY)),
+        })
+    }
+}
+
+/// An assertion that is good if its `jti` was not seen before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assertion {
+    /// The client that signed it.
+    pub client_id: String,
+    /// Its name, to be taken once per client.
+    pub jti: String,
+    /// When it stops being taken, and its `jti` may be forgotten; seconds since 1970.
+    pub remember_until: i64,
+}
+
+/// RFC 7523 §3: for a client's authentication, issuer and subject are the client.
+fn subject(claims: &Claims) -> Result<&str, AssertionError> {
+    let (issuer, subject) = (load_string(claims, "iss")?, load_string(claims, "sub")?);
+    if issuer == subject {
+        Ok(subject)
+    } else {
+        Err(AssertionError::IssuerIsNotSubject)
+    }
+}
+
+fn load_audience(claims: &Claims) -> Result<&str, AssertionError> {
+    let audience = claims.get("aud").ok_or(ClaimError::Missing("aud"))?;
+    // A list, even of one, says that the assertion may be shown to others as well.
+    audience.as_str().ok_or(AssertionError::Audience)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::jose::keys::{RsaBits, SigningKey};
+
+    const ISSUER: &str = "https://acme.id.example.com";
+    const TOKEN_ENDPOINT: &str = "https://acme.id.example.com/token";
+    const NOW: i64 = 1_700_000_000;
+
+    fn rules() -> AssertionRules<'static> {
+        AssertionRules {
+            audiences: &[ISSUER, TOKEN_ENDPOINT],
+            algorithms: &SigningAlgorithm::ALL,
+            max_lifetime: DEFAULT_MAX_LIFETIME,
+            unix: NOW,
+        }
+    }
+
+    fn sound() -> Value {
+        json!({"iss": "c1", "sub": "c1", "aud": ISSUER, "exp": NOW + 60, "iat": NOW, "jti": "j"})
+    }
+
+    fn sound_but(changes: Value) -> Value {
+        let mut claims = sound();
+        for (name, value) in changes.as_object().unwrap() {
+            if value == "absent" {
+                claims.as_object_mut().unwrap().remove(name);
+            } else {
+                claims[name] = value.clone();
+            }
+        }
+        claims
+    }
+
+    fn key() -> SigningKey {
+        SigningKey::generate(SigningAlgorithm::Es256, RsaBits::default())
+            .unwrap()
+            .key
+    }
+
+    fn verify_with(
+        key: &SigningKey,
+        token: &str,
+        rules: AssertionRules<'_>,
+    ) -> Result<Assertion, AssertionError> {
+        let keys = VerificationKeys::new(vec![key.verification_key().unwrap()]);
+        UnverifiedAssertion::parse(token)?.verify(&keys, rules)
+    }
+
+    fn verify(claims: &Value) -> Result<Assertion, AssertionError> {
+        let key = key();
+        verify_with(&key, &key.sign_jwt("JWT", claims).unwrap(), rules())
+    }
+
+    #[test]
+    fn a_sound_assertion_is_good_until_it_expires() {
+        let expected = Assertion {
+            client_id: "c1".into(),
+            jti: "j".into(),
+            remember_until: NOW + 70,
+        };
+        assert_eq!(verify(&sound()), Ok(expected));
+        assert!(verify(&sound_but(json!({"aud": TOKEN_ENDPOINT}))).is_ok());
+        assert!(verify(&sound_but(json!({"iat": "absent"}))).is_ok());
+        assert!(verify(&sound_but(json!({"exp": NOW - 9}))).is_ok());
+        assert!(verify(&sound_but(json!({"exp": NOW + 3_600}))).is_ok());
+    }
+
+    #[test]
+    fn every_algorithm_is_taken_where_the_client_may_use_it() {
+        for algorithm in SigningAlgorithm::ALL {
+            let key = SigningKey::generate(algorithm, RsaBits::default())
+                .unwrap()
+                .key;
+            let token = key.sign_jwt("JWT", &sound()).unwrap();
+            assert!(verify_with(&key, &token, rules()).is_ok(), "{algorithm}");
+            let others = SigningAlgorithm::ALL
+                .into_iter()
+                .filter(|other| *other != algorithm)
+                .collect::<Vec<_>>();
+            let narrow = AssertionRules {
+                algorithms: &others,
+                ..rules()
+            };
+            assert_eq!(
+                verify_with(&key, &token, narrow).err(),
+                Some(JwsError::Algorithm.into()),
+                "{algorithm}"
+            );
+        }
+    }
+
+    #[test]
+    fn who_it_is_from_must_be_clear() {
+        for claims in [json!({"sub": "c2"}), json!({"iss": "c2"})] {
+            assert_eq!(
+                verify(&sound_but(claims)).err(),
+                Some(AssertionError::IssuerIsNotSubject)
+            );
+        }
+        assert_eq!(
+            verify(&sound_but(json!({"iss": "absent"}))).err(),
+            Some(ClaimError::Missing("iss").into())
+        );
+        assert_eq!(
+            verify(&sound_but(json!({"sub": "absent"}))).err(),
+            Some(ClaimError::Missing("sub").into())
+        );
+        assert_eq!(
+            verify(&sound_but(json!({"sub": ["c1"]}))).err(),
+            Some(ClaimError::Malformed("sub").into())
+        );
+        let token = key().sign_jwt("JWT", &sound()).unwrap();
+        assert_eq!(
+            UnverifiedAssertion::parse(&token).unwrap().client_id(),
+            "c1"
+        );
+    }
+
+    #[test]
+    fn it_is_for_this_provider_alone() {
+        for audience in [
+            json!("https://globex.id.example.com"),
+            json!("https://acme.id.example.com/"),
+            json!("https://ACME.id.example.com"),
+            json!([ISSUER]),
+            json!([ISSUER, TOKEN_ENDPOINT]),
+            json!([ISSUER, "https://evil.example"]),
+            json!(null),
+            json!(1),
+        ] {
+            let result = verify(&sound_but(json!({"aud": audience})));
+            assert_eq!(result.err(), Some(AssertionError::Audience), "{audience}");
+        }
+        assert_eq!(
+            verify(&sound_but(json!({"aud": "absent"}))).err(),
+            Some(ClaimError::Missing("aud").into())
+        );
+        let key = key();
+        let token = key
+            .sign_jwt("JWT", &sound_but(json!({"aud": TOKEN_ENDPOINT})))
+            .unwrap();
+        let issuer_only = AssertionRules {
+            audiences: &[ISSUER],
+            ..rules()
+        };
+        assert_eq!(
+            verify_with(&key, &token, issuer_only).err(),
+            Some(AssertionError::Audience)
+        );
+    }
+
+    #[test]
+    fn it_lives_short_and_now() {
+        assert_eq!(
+            verify(&sound_but(json!({"exp": "absent"}))).err(),
+            Some(ClaimError::Missing("exp").into())
+        );
+        assert_eq!(
+            verify(&sound_but(json!({"exp": NOW - 10}))).err(),
+            Some(ClaimError::Expired.into())
+        );
+        for ahead in [3_631, 7_200, 315_360_000] {
+            assert_eq!(
+                verify(&sound_but(json!({"exp": NOW + ahead}))).err(),
+                Some(AssertionError::TooLong),
+                "{ahead}"
+            );
+        }
+        for name in ["nbf", "iat"] {
+            assert!(
+                verify(&sound_but(json!({name: NOW + 10}))).is_ok(),
+                "{name}"
+            );
+            assert_eq!(
+                verify(&sound_but(json!({name: NOW + 61}))).err(),
+                Some(ClaimError::NotYet.into()),
+                "{name}"
+            );
+            assert_eq!(
+                verify(&sound_but(json!({name: "soon"}))).err(),
+                Some(ClaimError::Malformed(name).into())
+            );
+        }
+    }
+
+    #[test]
+    fn it_has_a_name_to_remember() {
+        assert_eq!(
+            verify(&sound_but(json!({"jti": "absent"}))).err(),
+            Some(ClaimError::Missing("jti").into())
+        );
+        assert_eq!(
+            verify(&sound_but(json!({"jti": 7}))).err(),
+            Some(ClaimError::Malformed("jti").into())
+        );
+        for jti in [String::new(), "j".repeat(MAX_JTI + 1)] {
+            assert_eq!(
+                verify(&sound_but(json!({"jti": jti}))).err(),
+                Some(AssertionError::JwtId)
+            );
+        }
+        assert!(verify(&sound_but(json!({"jti": "j".repeat(MAX_JTI)}))).is_ok());
+    }
+
+    #[test]
+    fn other_tokens_and_other_keys_are_refused() {
+        let (key, other) = (key(), key());
+        let foreign = other.sign_jwt("JWT", &sound()).unwrap();
+        assert_eq!(
+            verify_with(&key, &foreign, rules()).err(),
+            Some(JwsError::UnknownKey.into())
+        );
+        let anonymous = other.sign_text(r#"{"alg":"ES256"}"#, &sound().to_string());
+        assert_eq!(
+            verify_with(&key, &anonymous, rules()).err(),
+            Some(JwsError::Signature.into())
+        );
+        assert!(verify_with(&other, &anonymous, rules()).is_ok());
+        let access_token = key.sign_jwt("at+jwt", &sound()).unwrap();
+        assert_eq!(
+            verify_with(&key, &access_token, rules()).err(),
+            Some(JwsError::Type.into())
+        );
+        let repeated = key.sign_text(
+            r#"{"alg":"ES256"}"#,
+            r#"{"iss":"c1","sub":"c1","sub":"c1"}"#,
+        );
+        assert_eq!(
+            verify_with(&key, &repeated, rules()).err(),
+            Some(JwsError::Payload.into())
+        );
+    }
+}

@@ -1,0 +1,466 @@
+//! One password, one hash.
+
+use argon2::password_hash::phc::{ParamsString, PasswordHash};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
+
+use crate::clock::Clock;
+
+/// The longest password that is hashed, in bytes.
+pub const MAX_PASSWORD: usize = 1_024;
+/// The longest stored hash that is read, in bytes.
+const MAX_PHC: usize = 512;
+/// The most memory that a hash may ask for, in KiB. It bounds what an imported hash can cost, times the number of workers.
+const MAX_MEMORY: u32 = 256 * 1_024;
+/// The most work that a hash may ask for: KiB times passes.
+const MAX_WORK: u64 = 1_024 * 1_024;
+const MAX_LANES: u32 = 16;
+const SALT: usize = 16;
+const OUTPUT: usize = 32;
+
+/// A password can't be hashed or compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PasswordError {
+    /// It is longer than [`MAX_PASSWORD`].
+    #[error("the password is longer than 1024 bytes")]
+    TooLong,
+    /// The parameters are out of bounds.
+    #[error(
+        "the password hash parameters are out of bounds (memory to 256 MiB, memory times passes to 1 GiB, 1 to 16 lanes)"
+    )]
+    Parameters,
+    /// The stored hash isn't one of argon2 in PHC form.
+    #[error("the stored password hash is malformed")]
+    MalformedHash,
+}
+
+/// What a hash costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PasswordParameters {
+    /// Memory in KiB.
+    pub memory_kib: u32,
+    /// Passes over it.
+    pub passes: u32,
+    /// Lanes.
+    pub lanes: u32,
+}
+
+impl Default for PasswordParameters {
+    fn default() -> Self {
+        Self {
+            memory_kib: 19_456,
+            passes: 2,
+            lanes: 1,
+        }
+    }
+}
+
+impl PasswordParameters {
+    /// Refuses parameters that nobody should hash by: argon2's own bounds (RFC 9106 §3.1) and ours.
+    pub fn check(self) -> Result<(), PasswordError> {
+        self.params(OUTPUT).map(|_| ())
+    }
+
+    fn params(self, output: usize) -> Result<Params, PasswordError> {
+        check_cost(self)?;
+        Params::new(self.memory_kib, self.passes, self.lanes, Some(output))
+            .map_err(|_| PasswordError::Parameters)
+    }
+
+    fn phc(self, salt: &[u8], output: &[u8]) -> String {
+        format!(
+            "$argon2id$v=19$m={},t={},p={}${}${}",
+            self.memory_kib,
+            self.passes,
+            self.lanes,
+            STANDARD_NO_PAD.encode(salt),
+            STANDARD_NO_PAD.encode(output)
+        )
+    }
+}
+
+fn check_cost(parameters: PasswordParameters) -> Result<(), PasswordError> {
+    let work = u64::from(parameters.memory_kib) * u64::from(parameters.passes);
+    let bounded =
+        parameters.memory_kib <= MAX_MEMORY && work <= MAX_WORK && parameters.lanes <= MAX_LANES;
+    bounded.then_some(()).ok_or(PasswordError::Parameters)
+}
+
+/// The memory that hashing works in, kept between hashes: fresh pages for each would cost a third of its time.
+#[derive(Default)]
+pub struct Workspace(Vec<Block>);
+
+impl Workspace {
+    fn blocks(&mut self, count: usize) -> &mut [Block] {
+        if self.0.len() < count {
+            self.0.resize(count, Block::new());
+        }
+        &mut self.0[..count]
+    }
+
+    /// Gives memory back that only an unusually costly hash needed.
+    pub(super) fn shrink(&mut self, to_kib: u32) {
+        let keep = usize::try_from(to_kib).unwrap_or(usize::MAX);
+        if self.0.len() > keep {
+            self.0.truncate(keep);
+            self.0.shrink_to_fit();
+        }
+    }
+}
+
+/// What comparing gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verification {
+    /// It is the password.
+    Match {
+        /// Whether it should be hashed anew, as the stored hash was made otherwise than hashes are made now.
+        rehash: bool,
+    },
+    /// It is not.
+    Mismatch,
+}
+
+/// Hashes a password with a fresh salt.
+pub fn hash(
+    password: &str,
+    parameters: PasswordParameters,
+    clock: &Clock,
+    workspace: &mut Workspace,
+) -> Result<String, PasswordError> {
+    let salt = clock.random_bytes::<SALT>();
+    let argon2 = Argon2::new(
+        Algorithm::Argon2id,
+        Version::V0x13,
+        parameters.params(OUTPUT)?,
+    );
+    let output = compute(&argon2, password, &salt, OUTPUT, workspace)?;
+    Ok(parameters.phc(&salt, &output))
+}
+
+/// Compares a password with a stored hash. `wanted` is how hashes are made now.
+pub fn verify(
+    password: &str,
+    phc: &str,
+    wanted: PasswordParameters,
+    workspace: &mut Workspace,
+) -> Result<Verification, PasswordError> {
+    let stored = Stored::parse(phc)?;
+    let argon2 = Argon2::new(stored.algorithm, stored.version, stored.params);
+    let output = compute(
+        &argon2,
+        password,
+        &stored.salt,
+        stored.output.len(),
+        workspace,
+    )?;
+    if bool::from(output.ct_eq(&stored.output)) {
+        Ok(Verification::Match {
+            rehash: stored.parameters != Some(wanted),
+        })
+    } else {
+        Ok(Verification::Mismatch)
+    }
+}
+
+/// A hash that no password has, for people who don't exist: comparing with it costs what comparing with a real one costs.
+pub fn dummy_phc(parameters: PasswordParameters, clock: &Clock) -> String {
+    parameters.phc(
+        &clock.random_bytes::<SALT>(),
+        &clock.random_bytes::<OUTPUT>(),
+    )
+}
+
+fn compute(
+    argon2: &Argon2<'_>,
+    password: &str,
+    salt: &[u8],
+    length: usize,
+    workspace: &mut Workspace,
+) -> Result<Zeroizing<Vec<u8>>, PasswordError> {
+    if password.len() > MAX_PASSWORD {
+        return Err(PasswordError::TooLong);
+    }
+    let mut output = Zeroizing::new(vec![0; length]);
+    let blocks = workspace.blocks(argon2.params().block_count());
+    argon2
+        .hash_password_into_with_memory(password.as_bytes(), salt, &mut output, blocks)
+        .map_err(|_| PasswordError::Parameters)?;
+    Ok(output)
+}
+
+struct Stored {
+    algorithm: Algorithm,
+    version: Version,
+    params: Params,
+    salt: Vec<u8>,
+    output: Vec<u8>,
+    /// Its cost, if it is otherwise made as hashes are made now.
+    parameters: Option<PasswordParameters>,
+}
+
+impl Stored {
+    fn parse(phc: &str) -> Result<Self, PasswordError> {
+        if phc.len() > MAX_PHC {
+            return Err(PasswordError::MalformedHash);
+        }
+        let hash = PasswordHash::new(phc).map_err(|_| PasswordError::MalformedHash)?;
+        let (Some(salt), Some(output)) = (&hash.salt, &hash.hash) else {
+            return Err(PasswordError::MalformedHash);
+        };
+        let algorithm = Algorithm::try_from(hash.algorithm.as_str())
+            .map_err(|_| PasswordError::MalformedHash)?;
+        // The reference implementation leaves the version out for the first one, and only then.
+        let version = hash.version.unwrap_or(0x10);
+        let version = Version::try_from(version).map_err(|_| PasswordError::MalformedHash)?;
+        let cost = cost(&hash.params)?;
+        let current = algorithm == Algorithm::Argon2id
+            && version == Version::V0x13
+            && salt.len() >= SALT
+            && output.len() >= OUTPUT;
+        Ok(Self {
+            algorithm,
+            version,
+            params: cost.params(output.len())?,
+            salt: salt.to_vec(),
+            output: output.as_bytes().to_vec(),
+            parameters: current.then_some(cost),
+        })
+    }
+}
+
+/// The three costs and nothing else: a key id or associated data would ask for what we don't have.
+fn cost(params: &ParamsString) -> Result<PasswordParameters, PasswordError> {
+    let named = |name: &str| params.get_decimal(name).ok_or(PasswordError::MalformedHash);
+    if params.iter().count() != 3 {
+        return Err(PasswordError::MalformedHash);
+    }
+    Ok(PasswordParameters {
+        memory_kib: named("m")?,
+        passes: named("t")?,
+        lanes: named("p")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHEAP: PasswordParameters = PasswordParameters {
+        memory_kib: 64,
+        passes: 1,
+        lanes: 1,
+    };
+    const OK: Result<Verification, PasswordError> = Ok(Verification::Match { rehash: false });
+    const OUTDATED: Result<Verification, PasswordError> = Ok(Verification::Match { rehash: true });
+
+    fn hashed(password: &str, parameters: PasswordParameters) -> String {
+        hash(
+            password,
+            parameters,
+            &Clock::system(),
+            &mut Workspace::default(),
+        )
+        .unwrap()
+    }
+
+    fn compare(
+        password: &str,
+        phc: &str,
+        wanted: PasswordParameters,
+    ) -> Result<Verification, PasswordError> {
+        verify(password, phc, wanted, &mut Workspace::default())
+    }
+
+    #[test]
+    fn a_password_matches_its_hash_only() {
+        let phc = hashed("correct horse", CHEAP);
+        assert!(phc.starts_with("$argon2id$v=19$m=64,t=1,p=1$"), "{phc}");
+        assert_eq!(compare("correct horse", &phc, CHEAP), OK);
+        for wrong in [
+            "",
+            "correct hors",
+            "correct horse ",
+            "Correct horse",
+            "correct horse\0",
+        ] {
+            assert_eq!(
+                compare(wrong, &phc, CHEAP),
+                Ok(Verification::Mismatch),
+                "{wrong:?}"
+            );
+        }
+        assert_ne!(phc, hashed("correct horse", CHEAP));
+    }
+
+    #[test]
+    fn the_default_is_what_the_library_makes_of_it_too() {
+        use argon2::PasswordHasher as _;
+        let wanted = PasswordParameters::default();
+        let theirs = Argon2::default()
+            .hash_password_with_salt(b"password", &[7; 16])
+            .unwrap()
+            .to_string();
+        assert_eq!(compare("password", &theirs, wanted), OK);
+        assert!(hashed("password", wanted).starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+    }
+
+    #[test]
+    fn hashes_of_other_tools_are_taken_and_made_anew() {
+        // By the reference implementation's command line: `echo -n password | argon2 somesalt`, as its documentation shows it.
+        let argon2i = "$argon2i$v=19$m=65536,t=2,p=4$c29tZXNhbHQ$RdescudvJCsgt3ub+b+dWRWJTmaaJObG";
+        assert_eq!(
+            compare("password", argon2i, PasswordParameters::default()),
+            OUTDATED
+        );
+        assert_eq!(
+            compare("passwore", argon2i, PasswordParameters::default()),
+            Ok(Verification::Mismatch)
+        );
+    }
+
+    #[test]
+    fn changed_parameters_ask_for_a_new_hash() {
+        let phc = hashed("password", CHEAP);
+        for wanted in [
+            PasswordParameters {
+                memory_kib: 128,
+                ..CHEAP
+            },
+            PasswordParameters { passes: 2, ..CHEAP },
+            PasswordParameters { lanes: 2, ..CHEAP },
+        ] {
+            assert_eq!(compare("password", &phc, wanted), OUTDATED, "{wanted:?}");
+        }
+    }
+
+    #[test]
+    fn a_stored_hash_cannot_ask_for_the_moon() {
+        let tail = "c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+        for costs in [
+            "m=4194304,t=1,p=1",
+            "m=262145,t=1,p=1",
+            "m=262144,t=5,p=1",
+            "m=64,t=4294967295,p=1",
+            "m=1024,t=1,p=17",
+            "m=4,t=1,p=1",
+            "m=64,t=0,p=1",
+            "m=64,t=1,p=0",
+        ] {
+            let phc = format!("$argon2id$v=19${costs}${tail}");
+            let mut workspace = Workspace::default();
+            assert_eq!(
+                verify("password", &phc, CHEAP, &mut workspace),
+                Err(PasswordError::Parameters),
+                "{costs}"
+            );
+            assert_eq!(workspace.0.capacity(), 0, "{costs}");
+        }
+    }
+
+    #[test]
+    fn malformed_hashes_are_errors_and_no_mismatch() {
+        let sound = hashed("password", CHEAP);
+        for wrong in [
+            String::new(),
+            "password".into(),
+            "$2b$12$abcdefghijklmnopqrstuv".into(),
+            "$argon2id$v=19$m=64,t=1,p=1".into(),
+            "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQ".into(),
+            sound.replace("argon2id", "argon2x"),
+            sound.replace("v=19", "v=20"),
+            sound.replace("m=64", "m=-64"),
+            sound.replace("m=64", "m=99999999999"),
+            sound.replace("m=64,", ""),
+            sound.replace("p=1", "p=1,data=AAAA"),
+            format!("{sound}$"),
+            format!("{sound}{}", "A".repeat(MAX_PHC)),
+        ] {
+            assert_eq!(
+                compare("password", &wrong, CHEAP),
+                Err(PasswordError::MalformedHash),
+                "{wrong}"
+            );
+        }
+    }
+
+    #[test]
+    fn long_passwords_count_whole_up_to_the_bound() {
+        let longest = "a".repeat(MAX_PASSWORD);
+        let phc = hashed(&longest, CHEAP);
+        assert_eq!(compare(&longest, &phc, CHEAP), OK);
+        assert_eq!(
+            compare(&longest[1..], &phc, CHEAP),
+            Ok(Verification::Mismatch)
+        );
+        let over = "a".repeat(MAX_PASSWORD + 1);
+        let mut workspace = Workspace::default();
+        assert_eq!(
+            hash(&over, CHEAP, &Clock::system(), &mut workspace),
+            Err(PasswordError::TooLong)
+        );
+        assert_eq!(
+            verify(&over, &phc, CHEAP, &mut workspace),
+            Err(PasswordError::TooLong)
+        );
+        assert_eq!(workspace.0.capacity(), 0);
+    }
+
+    #[test]
+    fn nobodys_hash_costs_the_same_and_fits_nothing() {
+        let phc = dummy_phc(CHEAP, &Clock::system());
+        assert_eq!(phc.len(), hashed("password", CHEAP).len());
+        assert_eq!(compare("password", &phc, CHEAP), Ok(Verification::Mismatch));
+        assert_eq!(compare("", &phc, CHEAP), Ok(Verification::Mismatch));
+    }
+
+    #[test]
+    fn a_workspace_is_used_again_and_shrinks() {
+        let mut workspace = Workspace::default();
+        let clock = Clock::system();
+        let small = hash("one", CHEAP, &clock, &mut workspace).unwrap();
+        let large = hash(
+            "two",
+            PasswordParameters {
+                memory_kib: 256,
+                ..CHEAP
+            },
+            &clock,
+            &mut workspace,
+        )
+        .unwrap();
+        // What an earlier hash left behind changes nothing.
+        assert_eq!(verify("one", &small, CHEAP, &mut workspace), OK);
+        assert_eq!(verify("two", &large, CHEAP, &mut workspace), OUTDATED);
+        assert_eq!(workspace.0.len(), 256);
+        workspace.shrink(64);
+        assert_eq!(workspace.0.len(), 64);
+        assert_eq!(verify("one", &small, CHEAP, &mut workspace), OK);
+    }
+
+    #[test]
+    fn parameters_are_bounded_when_they_are_set() {
+        assert_eq!(PasswordParameters::default().check(), Ok(()));
+        for wrong in [
+            PasswordParameters {
+                memory_kib: MAX_MEMORY + 1,
+                ..CHEAP
+            },
+            PasswordParameters { passes: 0, ..CHEAP },
+            PasswordParameters { lanes: 0, ..CHEAP },
+            PasswordParameters {
+                memory_kib: 7,
+                ..CHEAP
+            },
+            PasswordParameters {
+                memory_kib: MAX_MEMORY,
+                passes: 5,
+                lanes: 1,
+            },
+        ] {
+            assert_eq!(wrong.check(), Err(PasswordError::Parameters), "{wrong:?}");
+        }
+    }
+}
