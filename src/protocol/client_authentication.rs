@@ -270,3 +270,223 @@ impl AssertionClaims {
         self.exp.saturating_add(SKEW)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::engine::general_purpose::STANDARD;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::protocol::ErrorCode;
+
+    fn basic(pair: &str) -> String {
+        format!("Basic {}", STANDARD.encode(pair))
+    }
+
+    fn read(authorization: &[&str], body: &str) -> Result<ClientCredentials, ErrorCode> {
+        ClientCredentials::from_request(authorization, &Params::parse(body.as_bytes()).unwrap())
+            .map_err(|error| error.code)
+    }
+
+    #[test]
+    fn basic_decodes_both_parts() {
+        // RFC 6749 §2.3.1, and a pair in which everything needs encoding.
+        for (header, id, password) in [
+            (
+                "Basic czZCaGRSa3F0MzpnWDFmQmF0M2JW".to_owned(),
+                "s6BhdRkqt3",
+                "gX1fBat3bV",
+            ),
+            (basic("a%3Ab+c:%25%C3%A9%3A:d"), "a:b c", "%é::d"),
+            (basic("a:").replace("Basic", "bAsIc"), "a", ""),
+            (basic("a:bb").trim_end_matches('=').to_owned(), "a", "bb"),
+        ] {
+            let Ok(ClientCredentials::Basic { client_id, secret }) = read(&[&header], "client_id=")
+            else {
+                panic!("{header}")
+            };
+            assert_eq!((client_id.as_str(), secret.expose()), (id, password));
+        }
+        assert!(read(&[&basic("a:b")], "client_id=a").is_ok());
+    }
+
+    #[test]
+    fn the_other_methods() {
+        let method = |body: &str| read(&[], body).unwrap().method();
+        assert_eq!(method("client_id=a"), TokenEndpointAuthMethod::None);
+        assert_eq!(
+            method("client_id=a&client_secret="),
+            TokenEndpointAuthMethod::None
+        );
+        assert_eq!(
+            method("client_id=a&client_secret=b"),
+            TokenEndpointAuthMethod::ClientSecretPost
+        );
+        let assertion = format!("client_assertion_type={JWT_BEARER}&client_assertion=x.y.z");
+        assert_eq!(method(&assertion), TokenEndpointAuthMethod::PrivateKeyJwt);
+        assert_eq!(
+            method(&format!("{assertion}&client_id=a")),
+            TokenEndpointAuthMethod::PrivateKeyJwt
+        );
+    }
+
+    #[test]
+    fn faults() {
+        use ErrorCode::{InvalidClient, InvalidRequest};
+        let assertion = format!("client_assertion_type={JWT_BEARER}&client_assertion=x.y.z");
+        let (good, long) = (
+            basic("a:b"),
+            basic(&format!("a:{}", "b".repeat(MAX_CLIENT_SECRET + 1))),
+        );
+        let posted = format!(
+            "client_id=a&client_secret={}",
+            "b".repeat(MAX_CLIENT_SECRET + 1)
+        );
+        let cases: [(&[&str], &str, ErrorCode); 20] = [
+            (&[], "", InvalidClient),
+            (&[], "client_secret=b", InvalidRequest),
+            (&[], &posted, InvalidClient),
+            (&[], "client_id=a&client_id=b", InvalidRequest),
+            (
+                &[],
+                "client_id=a&client_secret=b&client_secret=c",
+                InvalidRequest,
+            ),
+            (
+                &[],
+                &format!("{assertion}&client_secret=b&client_id=a"),
+                InvalidRequest,
+            ),
+            (&[], "client_assertion=x.y.z", InvalidRequest),
+            (
+                &[],
+                &format!("client_assertion_type={JWT_BEARER}"),
+                InvalidRequest,
+            ),
+            (
+                &[],
+                "client_assertion_type=saml&client_assertion=x",
+                InvalidClient,
+            ),
+            (&[&good], "client_secret=b", InvalidRequest),
+            (&[&good], &assertion, InvalidRequest),
+            (&[&good, &good], "", InvalidRequest),
+            (&[&good], "client_id=other", InvalidRequest),
+            (&["Bearer abc"], "client_id=a", InvalidClient),
+            (&["Basic"], "", InvalidClient),
+            (&["Basic !!!"], "", InvalidClient),
+            (&[&basic("no colon")], "", InvalidClient),
+            (&[&basic(":b")], "", InvalidClient),
+            (&[&basic("a:%zz")], "", InvalidClient),
+            (&[&long], "", InvalidClient),
+        ];
+        for (authorization, body, code) in cases {
+            assert_eq!(
+                read(authorization, body).unwrap_err(),
+                code,
+                "{authorization:?} {body}"
+            );
+        }
+    }
+
+    #[test]
+    fn secrets_are_not_printed() {
+        let shown = format!(
+            "{:?} {:?}",
+            read(&[&basic("a:hush")], ""),
+            read(&[], "client_id=a&client_secret=hush")
+        );
+        assert!(!shown.contains("hush"));
+    }
+
+    const NOW: i64 = 1_700_000_000;
+
+    fn assertion(members: serde_json::Value) -> Option<AssertionClaims> {
+        let mut claims = serde_json::json!({"iss": "c", "sub": "c", "aud": "https://id.example", "exp": NOW + 60, "jti": "j"});
+        for (name, value) in members.as_object().unwrap() {
+            claims[name] = value.clone();
+        }
+        serde_json::from_value(claims).ok()
+    }
+
+    #[test]
+    fn assertions() {
+        use InvalidAssertion::{Audience, Early, Expired, Identifier, LongLived, Party};
+        for (members, verdict) in [
+            (serde_json::json!({}), Ok(())),
+            (
+                serde_json::json!({"aud": "https://id.example/token", "iat": NOW, "nbf": NOW + 10, "extra": 1}),
+                Ok(()),
+            ),
+            (serde_json::json!({"exp": 1_700_000_060.5}), Ok(())),
+            (serde_json::json!({"iss": "d"}), Err(Party)),
+            (serde_json::json!({"sub": "d"}), Err(Party)),
+            (
+                serde_json::json!({"aud": "https://other.example"}),
+                Err(Audience),
+            ),
+            (
+                serde_json::json!({"aud": ["https://id.example"]}),
+                Err(Audience),
+            ),
+            (
+                serde_json::json!({"aud": ["https://id.example", "https://other.example"]}),
+                Err(Audience),
+            ),
+            (serde_json::json!({"exp": NOW - 60}), Err(Expired)),
+            (serde_json::json!({"exp": i64::MIN}), Err(Expired)),
+            (
+                serde_json::json!({"exp": NOW + 10 * 365 * 86_400}),
+                Err(LongLived),
+            ),
+            (serde_json::json!({"exp": i64::MAX}), Err(LongLived)),
+            (serde_json::json!({"nbf": NOW + 61}), Err(Early)),
+            (serde_json::json!({"iat": NOW + 61}), Err(Early)),
+            (serde_json::json!({"jti": ""}), Err(Identifier)),
+            (serde_json::json!({"jti": "j".repeat(257)}), Err(Identifier)),
+        ] {
+            let claims = assertion(members.clone()).unwrap();
+            assert_eq!(
+                claims.check(
+                    "c",
+                    &["https://id.example", "https://id.example/token"],
+                    NOW
+                ),
+                verdict,
+                "{members}"
+            );
+        }
+        for members in [
+            serde_json::json!({"exp": null}),
+            serde_json::json!({"exp": "soon"}),
+            serde_json::json!({"jti": null}),
+            serde_json::json!({"aud": 1}),
+        ] {
+            assert!(assertion(members).is_none());
+        }
+    }
+
+    #[test]
+    fn an_identifier_is_kept_as_long_as_the_assertion_is_accepted() {
+        let claims = assertion(serde_json::json!({})).unwrap();
+        assert!(
+            claims
+                .check("c", &["https://id.example"], claims.keep_until() - 1)
+                .is_ok()
+        );
+        assert!(
+            claims
+                .check("c", &["https://id.example"], claims.keep_until())
+                .is_err()
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(header in any::<String>(), pair in any::<Vec<u8>>()) {
+            let encoded = format!("Basic {}", STANDARD.encode(&pair));
+            let _ = read(&[&header], "");
+            let _ = read(&[&encoded], "");
+        }
+    }
+}

@@ -43,6 +43,8 @@ pub struct Capabilities {
     pub scopes: Vec<String>,
     /// Authentication context classes that a sign-in can reach.
     pub acr_values: Vec<String>,
+    /// Subject types that the tenant's clients may choose besides the public one.
+    pub further_subject_types: Vec<SubjectType>,
     /// Languages of the pages.
     pub ui_locales: Vec<String>,
     /// The tenant's privacy policy.
@@ -130,7 +132,10 @@ impl ProviderMetadata {
                 .collect(),
             grant_types_supported: GrantType::ALL.into_iter().map(GrantType::as_str).collect(),
             acr_values_supported: capabilities.acr_values,
-            subject_types_supported: vec![SubjectType::Public, SubjectType::Pairwise],
+            subject_types_supported: [SubjectType::Public]
+                .into_iter()
+                .chain(capabilities.further_subject_types)
+                .collect(),
             id_token_signing_alg_values_supported: algorithms.clone(),
             token_endpoint_auth_methods_supported: methods.clone(),
             token_endpoint_auth_signing_alg_values_supported: algorithms.clone(),

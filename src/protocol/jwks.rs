@@ -122,3 +122,77 @@ fn bytes(key: &Map<String, Value>, member: &str) -> Result<Vec<u8>, InvalidJwks>
         .decode(text)
         .map_err(|_| InvalidJwks::Member)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// RFC 7517 Appendix A.1, and RFC 8037 Appendix A.2.
+    const PUBLIC: &str = include_str!("../../tests/fixtures/rfc7517-public-keys.json");
+
+    fn with(member: &str, value: Value) -> Value {
+        let mut jwks: Value = serde_json::from_str(PUBLIC).unwrap();
+        jwks["keys"][0][member] = value;
+        jwks
+    }
+
+    #[test]
+    fn the_specifications_public_keys() {
+        assert_eq!(check_public(&serde_json::from_str(PUBLIC).unwrap()), Ok(()));
+    }
+
+    #[test]
+    fn private_and_symmetric_keys() {
+        for member in PRIVATE_MEMBERS {
+            assert_eq!(
+                check_public(&with(member, "AQAB".into())),
+                Err(InvalidJwks::Private),
+                "{member}"
+            );
+        }
+        assert_eq!(
+            check_public(&with("kty", "oct".into())),
+            Err(InvalidJwks::Type)
+        );
+        assert_eq!(
+            check_public(&json!({"keys": [{"kty": "oct", "k": "AQAB"}]})),
+            Err(InvalidJwks::Private)
+        );
+    }
+
+    #[test]
+    fn malformed_keys() {
+        let key: Value = serde_json::from_str::<Value>(PUBLIC).unwrap()["keys"][0].clone();
+        let n = |bytes: usize| URL_SAFE_NO_PAD.encode(vec![0xff; bytes]);
+        let rsa = |n: String, e: &str| json!({"keys": [{"kty": "RSA", "n": n, "e": e}]});
+        assert_eq!(check_public(&rsa(n(256), "AQAB")), Ok(()));
+        for (jwks, fault) in [
+            (json!({}), InvalidJwks::Shape),
+            (json!({"keys": {}}), InvalidJwks::Shape),
+            (json!({"keys": ["x"]}), InvalidJwks::Shape),
+            (json!({"keys": []}), InvalidJwks::Count),
+            (
+                json!({"keys": vec![key.clone(); MAX_KEYS + 1]}),
+                InvalidJwks::Count,
+            ),
+            (
+                json!({"keys": [key.clone(), key]}),
+                InvalidJwks::DuplicateKid,
+            ),
+            (with("x", "AQAB".into()), InvalidJwks::Member),
+            (with("y", "?".into()), InvalidJwks::Member),
+            (with("kid", 7.into()), InvalidJwks::Member),
+            (with("crv", "secp256k1".into()), InvalidJwks::Type),
+            (rsa(n(128), "AQAB"), InvalidJwks::Size),
+            (rsa(n(1025), "AQAB"), InvalidJwks::Size),
+            (rsa(n(4096), "AQAB"), InvalidJwks::Size),
+            (rsa(n(256), "AQ"), InvalidJwks::Member),
+            (rsa(n(256), "AQAC"), InvalidJwks::Member),
+            (rsa(n(256), &n(32)), InvalidJwks::Member),
+        ] {
+            assert_eq!(check_public(&jwks), Err(fault), "{jwks}");
+        }
+    }
+}

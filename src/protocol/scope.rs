@@ -251,6 +251,8 @@ mod tests {
             Scope::parse(&format!("{hundred} x")),
             Err(InvalidScope::TooLong)
         );
+        assert!(Scope::parse(&"x".repeat(4096)).is_ok());
+        assert_eq!(Scope::parse(&"x".repeat(4097)), Err(InvalidScope::TooLong));
         let many = (0..100_000)
             .map(|n| format!("s{n}"))
             .collect::<Vec<_>>()

@@ -1,14 +1,9 @@
-//! Claims about a person ([OpenID Connect Core §5](https://openid.net/specs/openid-connect-core-1_0.html#Claims)): the standard ones, which scope asks for
-//! which, and the `claims` request parameter.
-//!
-//! Left out: aggregated and distributed claims (§5.6).
-
-use std::collections::BTreeMap;
+//! The standard claims (§5.1) and the scopes that ask for them (§5.4).
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::scope;
+use crate::protocol::{email, scope, uri};
 
 /// The longest text of one claim, in characters.
 const MAX_TEXT: usize = 500;
@@ -171,7 +166,7 @@ impl StandardClaims {
         check(
             "email",
             self.email.as_deref(),
-            |text| super::email::EmailAddress::parse(text).is_ok(),
+            |text| email::EmailAddress::parse(text).is_ok(),
             "must be an e-mail address",
         )?;
         if let Some(address) = &self.address {
@@ -232,7 +227,7 @@ fn is_lines(text: &str) -> bool {
 fn is_http_url(text: &str) -> bool {
     // A fragment is fine on a page's address; it follows the query's rules (RFC 3986 §3.5).
     let (page, fragment) = text.split_once('#').unwrap_or((text, ""));
-    let parse = super::uri::parse_absolute;
+    let parse = uri::parse_absolute;
     parse(page).is_ok_and(|url| matches!(url.scheme(), "https" | "http"))
         && parse(&format!("x:?{fragment}")).is_ok()
 }
@@ -292,108 +287,90 @@ pub fn claims_for_scope(token: &str) -> &'static [&'static str] {
     }
 }
 
-/// The `claims` request parameter (§5.5).
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct ClaimsRequest {
-    /// Claims to return from the userinfo endpoint; none means that it is asked for voluntarily.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub userinfo: BTreeMap<String, Option<ClaimRequest>>,
-    /// Claims to return in the ID token.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub id_token: BTreeMap<String, Option<ClaimRequest>>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// How one claim is asked for (§5.5.1).
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct ClaimRequest {
-    /// Whether the client needs it for the task at hand. An essential claim that is missing is still no error, `acr` excepted (§5.5.1.1).
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub essential: bool,
-    /// The one value that is wanted.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub value: Option<Value>,
-    /// The values that are wanted, the best first.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub values: Option<Vec<Value>>,
-}
-
-impl ClaimRequest {
-    /// Whether this value satisfies the request; anything does where no value is named.
-    pub fn accepts(&self, value: &Value) -> bool {
-        match (&self.value, &self.values) {
-            (None, None) => true,
-            (one, several) => {
-                one.as_ref() == Some(value)
-                    || several
-                        .as_ref()
-                        .is_some_and(|several| several.contains(value))
-            }
-        }
-    }
-}
-
-/// Why a `claims` parameter was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidClaimsRequest {
-    /// Over 8192 bytes, 100 claims, 50 values of one claim, or 8 levels of nesting.
-    #[error(
-        "claims is too large: at most 8192 bytes, 100 claims, 50 values for each and 8 levels of nesting are accepted"
-    )]
-    TooLarge,
-    /// Not the JSON object of §5.5.
-    #[error("claims must be a JSON object as OpenID Connect Core section 5.5 describes it")]
-    Malformed,
-}
-
-impl ClaimsRequest {
-    /// Reads the parameter. Members that §5.5 does not name are ignored, as it demands.
-    pub fn parse(text: &str) -> Result<Self, InvalidClaimsRequest> {
-        if text.len() > 8192 || depth(text) > 8 {
-            return Err(InvalidClaimsRequest::TooLarge);
-        }
-        let request: Self =
-            serde_json::from_str(text).map_err(|_| InvalidClaimsRequest::Malformed)?;
-        let crowded = |claims: &BTreeMap<String, Option<ClaimRequest>>| {
-            claims.len() > 100
-                || claims.iter().any(|(name, claim)| {
-                    name.len() > 256
-                        || claim
-                            .as_ref()
-                            .and_then(|c| c.values.as_ref())
-                            .is_some_and(|v| v.len() > 50)
-                })
-        };
-        if crowded(&request.userinfo) || crowded(&request.id_token) {
-            return Err(InvalidClaimsRequest::TooLarge);
-        }
-        Ok(request)
+    fn claims(json: serde_json::Value) -> StandardClaims {
+        serde_json::from_value(json).unwrap()
     }
 
-    /// The subject that must be the one signed in, where the request names one (§5.5.1, §3.1.2.2).
-    pub fn required_subject(&self) -> Option<&str> {
-        [&self.id_token, &self.userinfo]
+    #[test]
+    fn sound_claims() {
+        let ada = claims(serde_json::json!({
+            "name": "Ada Lovelace", "given_name": "Ada", "family_name": "Lovelace", "preferred_username": "ada",
+            "profile": "https://example.com/ada#about", "picture": "https://example.com/ada.png", "website": "http://ada.example",
+            "gender": "female", "birthdate": "0000-12-10", "zoneinfo": "Europe/London", "locale": "en-GB",
+            "phone_number": "+1 (555) 123-4567;ext=5678", "phone_number_verified": false, "email": "ada@example.com",
+            "address": {"formatted": "1 Street\nTown", "country": "UK"}, "updated_at": 1_311_280_970,
+        }));
+        assert_eq!(ada.validate(), Ok(()));
+        let selected = ada.select(
+            claims_for_scope(scope::PHONE)
+                .iter()
+                .copied()
+                .chain(["nickname", "address", "no_such"]),
+        );
+        assert_eq!(
+            serde_json::Value::Object(selected),
+            serde_json::json!({
+                "phone_number": "+1 (555) 123-4567;ext=5678", "phone_number_verified": false,
+                "address": {"formatted": "1 Street\nTown", "country": "UK"},
+            })
+        );
+        let again: StandardClaims =
+            serde_json::from_str(&serde_json::to_string(&ada).unwrap()).unwrap();
+        assert_eq!(again, ada);
+    }
+
+    #[test]
+    fn faulty_claims_are_named() {
+        let long = "x".repeat(501);
+        for (claim, value) in [
+            ("name", ""),
+            ("name", "a\u{0}b"),
+            ("name", "a\nb"),
+            ("nickname", &long),
+            ("profile", "javascript:alert(1)"),
+            ("picture", "ada.png"),
+            ("website", "https://a.example/#a#b"),
+            ("birthdate", "1815-02-30"),
+            ("birthdate", "10.12.1815"),
+            ("birthdate", "+815-12-10"),
+            ("zoneinfo", "Europe/Lon don"),
+            ("locale", "en<GB"),
+            ("phone_number", "call me"),
+            ("email", "nobody"),
+        ] {
+            let faulty = claims(serde_json::json!({ claim: value }));
+            assert_eq!(faulty.validate().unwrap_err().claim, claim, "{value}");
+        }
+        let faulty = claims(serde_json::json!({"address": {"locality": "\u{1b}[2J"}}));
+        assert_eq!(faulty.validate().unwrap_err().claim, "address");
+        assert!(serde_json::from_str::<StandardClaims>(r#"{"sub": "x"}"#).is_err());
+    }
+
+    #[test]
+    fn every_claim_belongs_to_exactly_one_scope() {
+        let scopes = [scope::PROFILE, scope::EMAIL, scope::ADDRESS, scope::PHONE];
+        let mut asked: Vec<_> = scopes
             .into_iter()
-            .find_map(|claims| claims.get("sub")?.as_ref()?.value.as_ref()?.as_str())
+            .flat_map(claims_for_scope)
+            .copied()
+            .collect();
+        let all = serde_json::json!({
+            "name": "a", "given_name": "a", "family_name": "a", "middle_name": "a", "nickname": "a", "preferred_username": "a", "profile": "a",
+            "picture": "a", "website": "a", "email": "a", "email_verified": true, "gender": "a", "birthdate": "a", "zoneinfo": "a", "locale": "a",
+            "phone_number": "a", "phone_number_verified": true, "address": {}, "updated_at": 1,
+        });
+        let mut known: Vec<_> = claims(all.clone())
+            .select(all.as_object().unwrap().keys().map(String::as_str))
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect();
+        asked.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(asked, known);
+        assert!(claims_for_scope(scope::OPENID).is_empty());
     }
-}
-
-/// How deep the brackets of a JSON text nest.
-fn depth(text: &str) -> usize {
-    let (mut depth, mut deepest, mut in_string, mut escaped) = (0usize, 0, false, false);
-    for byte in text.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            b'{' | b'[' if !in_string => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest
 }

@@ -1,0 +1,217 @@
+//! The document: its fields, their defaults, and what follows from them.
+
+use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::kinds::{
+    AccessTokenFormat, ApplicationType, GrantType, ResponseType, SubjectType,
+    TokenEndpointAuthMethod,
+};
+use super::localized::Localized;
+use super::rules::MetadataError;
+use crate::protocol::algorithm::SigningAlgorithm;
+use crate::protocol::redirect_uri::{PostLogoutRedirectUri, RedirectUri, RedirectUriError};
+use crate::protocol::scope::Scope;
+
+/// A client's metadata. After [`ClientMetadata::validate`] every rule between the fields holds and the defaults are filled in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClientMetadata {
+    /// Where the authorization endpoint may send the browser back to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub redirect_uris: Vec<String>,
+    /// Where the end-session endpoint may send the browser to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub post_logout_redirect_uris: Vec<String>,
+    /// The name that people see.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_name: Option<String>,
+    /// The client's home page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_uri: Option<String>,
+    /// Its logo.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logo_uri: Option<String>,
+    /// Its privacy policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_uri: Option<String>,
+    /// Its terms of service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tos_uri: Option<String>,
+    /// E-mail addresses of those responsible.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub contacts: Vec<String>,
+    /// The grants it may use; `authorization_code` unless told.
+    pub grant_types: Vec<GrantType>,
+    /// The response types it may use; they follow from the grants unless told.
+    pub response_types: Vec<ResponseType>,
+    /// The scopes it may ask for; after validation always there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Scope>,
+    /// How it proves who it is.
+    pub token_endpoint_auth_method: TokenEndpointAuthMethod,
+    /// The only algorithm of its assertions; any supported one unless told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_endpoint_auth_signing_alg: Option<SigningAlgorithm>,
+    /// Its public keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<Value>,
+    /// Where its public keys are found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<String>,
+    /// The algorithm of its ID tokens.
+    pub id_token_signed_response_alg: SigningAlgorithm,
+    /// The form of its access tokens.
+    pub access_token_format: AccessTokenFormat,
+    /// The audience of access tokens where a request names no resource; the issuer unless told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_audience: Option<String>,
+    /// The only resources it may name (RFC 8707); any of the tenant's unless told.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<String>,
+    /// The `max_age` of requests that name none, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_max_age: Option<u32>,
+    /// Whether every ID token carries `auth_time`.
+    pub require_auth_time: bool,
+    /// The `acr_values` of requests that name none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub default_acr_values: Vec<String>,
+    /// Where a third party sends a person who wants to sign in (OpenID Connect Core §4).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub initiate_login_uri: Option<String>,
+    /// What kind of application it is.
+    pub application_type: ApplicationType,
+    /// Whether its subjects are recognisable to other clients.
+    pub subject_type: SubjectType,
+    /// Origins that may call the endpoints from a browser, besides those of the redirect URIs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allowed_origins: Vec<String>,
+    /// Whether an authorization request must carry a code challenge. Public clients must anyway.
+    pub require_pkce: bool,
+    /// Life of its access tokens in seconds; the tenant's setting unless told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_token_lifetime: Option<u32>,
+    /// Life of its refresh tokens in seconds; the tenant's setting unless told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_token_lifetime: Option<u32>,
+    /// For how many seconds a rotated refresh token yields its successor again, for an answer that was lost.
+    pub refresh_token_leeway: u32,
+    /// Whether people are not asked for consent: for the tenant's own applications.
+    #[serde(alias = "first_party")]
+    pub skip_consent: bool,
+    /// An identifier of the software, the same for all its instances.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub software_id: Option<String>,
+    /// The software's version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub software_version: Option<String>,
+    /// Values in further languages, such as `client_name#de` (RFC 7591 §2.2).
+    #[serde(flatten)]
+    pub localized: Localized,
+}
+
+impl Default for ClientMetadata {
+    fn default() -> Self {
+        Self {
+            redirect_uris: Vec::new(),
+            post_logout_redirect_uris: Vec::new(),
+            client_name: None,
+            client_uri: None,
+            logo_uri: None,
+            policy_uri: None,
+            tos_uri: None,
+            contacts: Vec::new(),
+            grant_types: vec![GrantType::AuthorizationCode],
+            response_types: Vec::new(),
+            scope: None,
+            token_endpoint_auth_method: TokenEndpointAuthMethod::default(),
+            token_endpoint_auth_signing_alg: None,
+            jwks: None,
+            jwks_uri: None,
+            id_token_signed_response_alg: SigningAlgorithm::Es256,
+            access_token_format: AccessTokenFormat::default(),
+            default_audience: None,
+            resources: Vec::new(),
+            default_max_age: None,
+            require_auth_time: false,
+            default_acr_values: Vec::new(),
+            initiate_login_uri: None,
+            application_type: ApplicationType::default(),
+            subject_type: SubjectType::default(),
+            allowed_origins: Vec::new(),
+            require_pkce: true,
+            access_token_lifetime: None,
+            refresh_token_lifetime: None,
+            refresh_token_leeway: 0,
+            skip_consent: false,
+            software_id: None,
+            software_version: None,
+            localized: Localized::default(),
+        }
+    }
+}
+
+impl ClientMetadata {
+    /// Reads and validates a document. Members that are `null` count as absent, unknown ones are refused.
+    pub fn from_json(document: Value) -> Result<Self, MetadataError> {
+        let Value::Object(mut members) = document else {
+            return Err(MetadataError::new("(document)", "must be a JSON object"));
+        };
+        members.retain(|_, value| !value.is_null());
+        match serde_json::from_value::<Self>(Value::Object(members.clone())) {
+            Ok(metadata) => metadata.validate(),
+            Err(error) => Err(members
+                .into_iter()
+                .find_map(|(name, value)| {
+                    let alone = Value::Object([(name.clone(), value)].into_iter().collect());
+                    let error = serde_json::from_value::<Self>(alone).err()?;
+                    Some(MetadataError::new(&name, error.to_string()))
+                })
+                .unwrap_or_else(|| MetadataError::new("(document)", error.to_string()))),
+        }
+    }
+
+    /// Whether the client can't keep a secret.
+    pub fn is_public(&self) -> bool {
+        self.token_endpoint_auth_method == TokenEndpointAuthMethod::None
+    }
+
+    /// Whether it may use this grant.
+    pub fn allows_grant(&self, grant: GrantType) -> bool {
+        self.grant_types.contains(&grant)
+    }
+
+    /// The redirect URIs, checked.
+    pub fn parse_redirect_uris(&self) -> Result<Vec<RedirectUri>, RedirectUriError> {
+        self.redirect_uris
+            .iter()
+            .map(|text| RedirectUri::parse(text, self.application_type))
+            .collect()
+    }
+
+    /// The post-logout redirect URIs, checked.
+    pub fn parse_post_logout_redirect_uris(
+        &self,
+    ) -> Result<Vec<PostLogoutRedirectUri>, RedirectUriError> {
+        self.post_logout_redirect_uris
+            .iter()
+            .map(|text| PostLogoutRedirectUri::parse(text, self.application_type))
+            .collect()
+    }
+
+    /// The host that pairwise subjects are made for (OpenID Connect Core §8.1): the one that all redirect URIs share.
+    pub fn sector(&self) -> Option<String> {
+        let hosts: Option<HashSet<String>> = self
+            .parse_redirect_uris()
+            .ok()?
+            .iter()
+            .map(RedirectUri::host)
+            .collect();
+        let mut hosts = hosts?.into_iter();
+        let only = hosts.next()?;
+        hosts.next().is_none().then_some(only)
+    }
+}

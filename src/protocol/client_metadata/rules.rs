@@ -1,0 +1,536 @@
+//! The rules between the fields.
+
+use super::document::ClientMetadata;
+use super::kinds::{GrantType, ResponseType, SubjectType, TokenEndpointAuthMethod};
+use crate::protocol::scope::{self, Scope};
+use crate::protocol::{ErrorCode, OAuthError, email, jwks, resource, uri};
+
+/// A field that can't be accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {reason}")]
+pub struct MetadataError {
+    /// Which field, as it is written in the document.
+    pub field: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl MetadataError {
+    pub(super) fn new(field: &str, reason: impl Into<String>) -> Self {
+        // The field may be the sender's own text.
+        Self {
+            field: field.chars().take(64).collect(),
+            reason: reason.into(),
+        }
+    }
+}
+
+/// RFC 7591 §3.2.2 has a code of its own for redirect URIs.
+impl From<MetadataError> for OAuthError {
+    fn from(error: MetadataError) -> Self {
+        let code = if error.field == "redirect_uris" {
+            ErrorCode::InvalidRedirectUri
+        } else {
+            ErrorCode::InvalidClientMetadata
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl ClientMetadata {
+    /// Checks every rule and fills in the defaults that depend on other fields.
+    pub fn validate(mut self) -> Result<Self, MetadataError> {
+        self.check_grants()?;
+        self.check_authentication()?;
+        self.check_redirects()?;
+        self.check_texts()?;
+        self.check_urls()?;
+        self.check_tokens()?;
+        Ok(self)
+    }
+
+    fn check_grants(&mut self) -> Result<(), MetadataError> {
+        let code = self.allows_grant(GrantType::AuthorizationCode);
+        distinct("grant_types", &self.grant_types)?;
+        distinct("response_types", &self.response_types)?;
+        if self.grant_types.is_empty() {
+            return Err(MetadataError::new(
+                "grant_types",
+                "must name at least one grant type",
+            ));
+        }
+        if self.allows_grant(GrantType::RefreshToken) && !code {
+            return Err(MetadataError::new(
+                "grant_types",
+                "refresh_token needs authorization_code, as no other grant issues refresh tokens",
+            ));
+        }
+        // RFC 7591 §2.1: authorization_code and code go together
+        if code && self.response_types.is_empty() {
+            self.response_types = vec![ResponseType::Code];
+        }
+        if !code && !self.response_types.is_empty() {
+            return Err(MetadataError::new(
+                "response_types",
+                "code needs the grant type authorization_code",
+            ));
+        }
+        if self.is_public() && self.allows_grant(GrantType::ClientCredentials) {
+            // RFC 6749 §4.4: "The client credentials grant type MUST only be used by confidential clients."
+            return Err(MetadataError::new(
+                "grant_types",
+                "client_credentials is for confidential clients only; choose another token_endpoint_auth_method",
+            ));
+        }
+        let offline = self.allows_grant(GrantType::RefreshToken);
+        let scope = self
+            .scope
+            .get_or_insert_with(|| default_scope(code, offline));
+        Scope::parse(&scope.to_string())
+            .map_err(|error| MetadataError::new("scope", error.to_string()))?;
+        Ok(())
+    }
+
+    fn check_authentication(&self) -> Result<(), MetadataError> {
+        let by_key = self.token_endpoint_auth_method == TokenEndpointAuthMethod::PrivateKeyJwt;
+        // RFC 7591 §2: "The "jwks_uri" and "jwks" parameters MUST NOT both be present in the same request or response."
+        if self.jwks.is_some() && self.jwks_uri.is_some() {
+            return Err(MetadataError::new(
+                "jwks",
+                "jwks and jwks_uri exclude each other",
+            ));
+        }
+        if by_key && self.jwks.is_none() && self.jwks_uri.is_none() {
+            return Err(MetadataError::new(
+                "jwks",
+                "private_key_jwt needs jwks or jwks_uri",
+            ));
+        }
+        if self.token_endpoint_auth_signing_alg.is_some() && !by_key {
+            return Err(MetadataError::new(
+                "token_endpoint_auth_signing_alg",
+                "applies to private_key_jwt only",
+            ));
+        }
+        match &self.jwks {
+            Some(jwks) => jwks::check_public(jwks)
+                .map_err(|error| MetadataError::new("jwks", error.to_string())),
+            None => Ok(()),
+        }
+    }
+
+    fn check_redirects(&self) -> Result<(), MetadataError> {
+        bounded("redirect_uris", &self.redirect_uris, 100)?;
+        bounded(
+            "post_logout_redirect_uris",
+            &self.post_logout_redirect_uris,
+            100,
+        )?;
+        bounded("allowed_origins", &self.allowed_origins, 100)?;
+        if self.allows_grant(GrantType::AuthorizationCode) && self.redirect_uris.is_empty() {
+            return Err(MetadataError::new(
+                "redirect_uris",
+                "authorization_code needs at least one redirect URI",
+            ));
+        }
+        self.parse_redirect_uris()
+            .map_err(|error| MetadataError::new("redirect_uris", error.to_string()))?;
+        self.parse_post_logout_redirect_uris()
+            .map_err(|error| MetadataError::new("post_logout_redirect_uris", error.to_string()))?;
+        for origin in &self.allowed_origins {
+            uri::check_origin(origin).map_err(|_| {
+                MetadataError::new(
+                    "allowed_origins",
+                    "must be origins such as https://app.example.com, without a path",
+                )
+            })?;
+        }
+        if self.subject_type == SubjectType::Pairwise && self.sector().is_none() {
+            return Err(MetadataError::new(
+                "subject_type",
+                "pairwise needs redirect URIs that all have the same host",
+            ));
+        }
+        Ok(())
+    }
+
+    fn check_texts(&self) -> Result<(), MetadataError> {
+        for (field, value) in [
+            ("client_name", &self.client_name),
+            ("software_id", &self.software_id),
+            ("software_version", &self.software_version),
+        ] {
+            text(field, value.as_deref())?;
+        }
+        bounded("contacts", &self.contacts, 20)?;
+        for contact in &self.contacts {
+            email::EmailAddress::parse(contact)
+                .map_err(|error| MetadataError::new("contacts", error.to_string()))?;
+        }
+        self.localized.check()
+    }
+
+    fn check_urls(&self) -> Result<(), MetadataError> {
+        for (field, value) in [
+            ("client_uri", &self.client_uri),
+            ("logo_uri", &self.logo_uri),
+            ("policy_uri", &self.policy_uri),
+            ("tos_uri", &self.tos_uri),
+            ("jwks_uri", &self.jwks_uri),
+        ] {
+            web_url(field, value.as_deref())?;
+        }
+        let login = self.initiate_login_uri.as_deref();
+        web_url("initiate_login_uri", login)?;
+        // OpenID Connect Dynamic Client Registration §2: "URI using the https scheme"
+        if login.is_some_and(|login| !login.starts_with("https://")) {
+            return Err(MetadataError::new("initiate_login_uri", "must use https"));
+        }
+        Ok(())
+    }
+
+    fn check_tokens(&self) -> Result<(), MetadataError> {
+        bounded("resources", &self.resources, 100)?;
+        for (field, value) in self
+            .resources
+            .iter()
+            .map(|value| ("resources", value))
+            .chain(
+                self.default_audience
+                    .iter()
+                    .map(|value| ("default_audience", value)),
+            )
+        {
+            resource::ResourceIndicator::parse(value)
+                .map_err(|error| MetadataError::new(field, error.to_string()))?;
+        }
+        bounded("default_acr_values", &self.default_acr_values, 20)?;
+        for value in &self.default_acr_values {
+            if value.is_empty()
+                || value.len() > 256
+                || !value.bytes().all(|byte| byte.is_ascii_graphic())
+            {
+                return Err(MetadataError::new(
+                    "default_acr_values",
+                    "must be texts of 1 to 256 visible ASCII characters",
+                ));
+            }
+        }
+        for (field, value, least, most) in [
+            (
+                "access_token_lifetime",
+                self.access_token_lifetime,
+                30,
+                86_400,
+            ),
+            (
+                "refresh_token_lifetime",
+                self.refresh_token_lifetime,
+                60,
+                63_072_000,
+            ),
+            (
+                "refresh_token_leeway",
+                Some(self.refresh_token_leeway),
+                0,
+                60,
+            ),
+            ("default_max_age", self.default_max_age, 0, 31_536_000),
+        ] {
+            if value.is_some_and(|value| !(least..=most).contains(&value)) {
+                return Err(MetadataError::new(
+                    field,
+                    format!("must be {least} to {most} seconds"),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn default_scope(code: bool, offline: bool) -> Scope {
+    let person = [
+        scope::OPENID,
+        scope::PROFILE,
+        scope::EMAIL,
+        scope::ADDRESS,
+        scope::PHONE,
+    ];
+    let person = person.into_iter().filter(|_| code);
+    person
+        .chain([scope::OFFLINE_ACCESS].into_iter().filter(|_| offline))
+        .collect()
+}
+
+fn distinct<T: PartialEq>(field: &str, values: &[T]) -> Result<(), MetadataError> {
+    if values
+        .iter()
+        .enumerate()
+        .any(|(position, value)| values[..position].contains(value))
+    {
+        return Err(MetadataError::new(field, "names a value twice"));
+    }
+    Ok(())
+}
+
+fn bounded(field: &str, values: &[String], most: usize) -> Result<(), MetadataError> {
+    if values.len() > most {
+        return Err(MetadataError::new(
+            field,
+            format!("holds more than {most} values"),
+        ));
+    }
+    distinct(field, values)
+}
+
+pub(super) fn text(field: &str, value: Option<&str>) -> Result<(), MetadataError> {
+    // Marks that turn the direction of text make a name read as another.
+    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let sound = |text: &str| {
+        !text.trim().is_empty()
+            && text.len() <= 800
+            && text.chars().count() <= 200
+            && !text.chars().any(|c| c.is_control() || turns(c))
+    };
+    match value {
+        Some(value) if !sound(value) => Err(MetadataError::new(
+            field,
+            "must be 1 to 200 characters without control characters",
+        )),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn web_url(field: &str, value: Option<&str>) -> Result<(), MetadataError> {
+    match value.map(uri::parse_web) {
+        Some(Err(error)) => Err(MetadataError::new(field, error.to_string())),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::protocol::SigningAlgorithm;
+    use crate::protocol::client_metadata::ApplicationType;
+
+    /// A sound document with some members replaced; `null` takes one away.
+    fn read(members: Value) -> Result<ClientMetadata, MetadataError> {
+        let mut document = json!({"redirect_uris": ["https://app.example.com/cb"]});
+        for (name, value) in members.as_object().unwrap() {
+            document[name] = value.clone();
+        }
+        ClientMetadata::from_json(document)
+    }
+
+    fn keys() -> Value {
+        serde_json::from_str(include_str!(
+            "../../../tests/fixtures/rfc7517-public-keys.json"
+        ))
+        .unwrap()
+    }
+
+    #[test]
+    fn defaults() {
+        let web = read(json!({})).unwrap();
+        assert_eq!(
+            (web.grant_types.as_slice(), web.response_types.as_slice()),
+            (
+                &[GrantType::AuthorizationCode][..],
+                &[ResponseType::Code][..]
+            )
+        );
+        assert_eq!(
+            web.scope.as_ref().unwrap().to_string(),
+            "openid profile email address phone"
+        );
+        assert_eq!(web.id_token_signed_response_alg, SigningAlgorithm::Es256);
+        assert!(web.require_pkce && !web.skip_consent && !web.is_public());
+
+        let offline =
+            read(json!({"grant_types": ["authorization_code", "refresh_token"]})).unwrap();
+        assert!(offline.scope.unwrap().contains(scope::OFFLINE_ACCESS));
+
+        let machine =
+            read(json!({"redirect_uris": null, "grant_types": ["client_credentials"]})).unwrap();
+        assert!(machine.response_types.is_empty() && machine.scope.unwrap().is_empty());
+    }
+
+    #[test]
+    fn stored_metadata_reads_the_same_again() {
+        let metadata = read(json!({
+            "client_name": "App", "client_name#de": "Anwendung", "tos_uri#fr": "https://app.example.com/fr",
+            "token_endpoint_auth_method": "private_key_jwt", "jwks": keys(), "first_party": true, "contacts": ["ops@example.com"],
+            "access_token_lifetime": 60, "access_token_format": "opaque", "default_audience": "urn:api", "resources": ["urn:api"],
+            "allowed_origins": ["https://spa.example.com"], "default_acr_values": ["a"], "initiate_login_uri": "https://app.example.com/login",
+        }))
+        .unwrap();
+        assert!(metadata.skip_consent);
+        assert_eq!(
+            metadata.localized.find("client_name", "de-AT"),
+            Some("Anwendung")
+        );
+        assert_eq!(metadata.localized.find("client_name", "fr"), None);
+        let text = serde_json::to_string(&metadata).unwrap();
+        let again: ClientMetadata = serde_json::from_str(&text).unwrap();
+        assert_eq!(again, metadata);
+        assert_eq!(again.validate().unwrap(), metadata);
+    }
+
+    #[test]
+    #[expect(clippy::too_many_lines, reason = "a table")]
+    fn each_fault_names_its_field() {
+        let many: Vec<_> = (0..101)
+            .map(|n| format!("https://app.example.com/{n}"))
+            .collect();
+        for (members, field) in [
+            (json!({"redirect_uris": null}), "redirect_uris"),
+            (json!({"redirect_uris": many}), "redirect_uris"),
+            (
+                json!({"redirect_uris": ["http://app.example.com/"]}),
+                "redirect_uris",
+            ),
+            (
+                json!({"redirect_uris": ["https://a.example/", "https://a.example/"]}),
+                "redirect_uris",
+            ),
+            (
+                json!({"redirect_uris": "https://app.example.com/cb"}),
+                "redirect_uris",
+            ),
+            (
+                json!({"redirect_uris": ["com.example.app:/cb"]}),
+                "redirect_uris",
+            ),
+            (
+                json!({"post_logout_redirect_uris": ["javascript:x"]}),
+                "post_logout_redirect_uris",
+            ),
+            (json!({"grant_types": []}), "grant_types"),
+            (json!({"grant_types": ["password"]}), "grant_types"),
+            (
+                json!({"grant_types": ["authorization_code", "authorization_code"]}),
+                "grant_types",
+            ),
+            (json!({"grant_types": ["refresh_token"]}), "grant_types"),
+            (
+                json!({"grant_types": ["client_credentials", "refresh_token"]}),
+                "grant_types",
+            ),
+            (
+                json!({"grant_types": ["authorization_code", "client_credentials"], "token_endpoint_auth_method": "none"}),
+                "grant_types",
+            ),
+            (
+                json!({"grant_types": ["client_credentials"], "response_types": ["code"]}),
+                "response_types",
+            ),
+            (json!({"response_types": ["token"]}), "response_types"),
+            (json!({"scope": "a\"b"}), "scope"),
+            (json!({"scope": ["openid"]}), "scope"),
+            (
+                json!({"scope": (0..101).map(|n| format!("s{n}")).collect::<Vec<_>>().join(" ")}),
+                "scope",
+            ),
+            (
+                json!({"token_endpoint_auth_method": "client_secret_jwt"}),
+                "token_endpoint_auth_method",
+            ),
+            (
+                json!({"token_endpoint_auth_method": "private_key_jwt"}),
+                "jwks",
+            ),
+            (
+                json!({"jwks": keys(), "jwks_uri": "https://app.example.com/jwks"}),
+                "jwks",
+            ),
+            (
+                json!({"jwks": {"keys": [{"kty": "oct", "k": "AQAB"}]}}),
+                "jwks",
+            ),
+            (
+                json!({"jwks_uri": "http://app.example.com/jwks"}),
+                "jwks_uri",
+            ),
+            (
+                json!({"token_endpoint_auth_signing_alg": "ES256"}),
+                "token_endpoint_auth_signing_alg",
+            ),
+            (
+                json!({"id_token_signed_response_alg": "none"}),
+                "id_token_signed_response_alg",
+            ),
+            (json!({"client_name": " "}), "client_name"),
+            (json!({"client_name": "a\u{202e}b"}), "client_name"),
+            (json!({"client_name#de": "\u{0}"}), "client_name#de"),
+            (json!({"client_name#de": 1}), "client_name#de"),
+            (json!({"contacts#de": "x"}), "contacts#de"),
+            (json!({"logo_uri": "javascript:x"}), "logo_uri"),
+            (json!({"policy_uri": "/policy"}), "policy_uri"),
+            (json!({"contacts": ["nobody"]}), "contacts"),
+            (
+                json!({"initiate_login_uri": "http://localhost/login"}),
+                "initiate_login_uri",
+            ),
+            (
+                json!({"allowed_origins": ["https://spa.example.com/"]}),
+                "allowed_origins",
+            ),
+            (json!({"allowed_origins": ["*"]}), "allowed_origins"),
+            (json!({"default_audience": "api"}), "default_audience"),
+            (
+                json!({"resources": ["https://api.example.com/#x"]}),
+                "resources",
+            ),
+            (json!({"access_token_lifetime": 1}), "access_token_lifetime"),
+            (
+                json!({"access_token_lifetime": -1}),
+                "access_token_lifetime",
+            ),
+            (json!({"refresh_token_leeway": 61}), "refresh_token_leeway"),
+            (json!({"default_acr_values": ["a b"]}), "default_acr_values"),
+            (
+                json!({"subject_type": "pairwise", "redirect_uris": ["https://a.example/", "https://b.example/"]}),
+                "subject_type",
+            ),
+            (json!({"require_pkce": "yes"}), "require_pkce"),
+            (
+                json!({"backchannel_logout_uri": "https://app.example.com/out"}),
+                "backchannel_logout_uri",
+            ),
+            (json!({"Redirect_uris": []}), "Redirect_uris"),
+        ] {
+            assert_eq!(read(members.clone()).unwrap_err().field, field, "{members}");
+        }
+        assert_eq!(
+            ClientMetadata::from_json(json!([])).unwrap_err().field,
+            "(document)"
+        );
+    }
+
+    #[test]
+    fn errors_have_the_registrations_codes() {
+        let code = |members| OAuthError::from(read(members).unwrap_err()).code;
+        assert_eq!(
+            code(json!({"redirect_uris": ["x"]})),
+            ErrorCode::InvalidRedirectUri
+        );
+        assert_eq!(
+            code(json!({"logo_uri": "x"})),
+            ErrorCode::InvalidClientMetadata
+        );
+    }
+
+    #[test]
+    fn native_clients_and_sectors() {
+        let native = read(json!({"application_type": "native", "redirect_uris": ["com.example.app:/cb"], "token_endpoint_auth_method": "none"})).unwrap();
+        assert_eq!(
+            (native.application_type, native.is_public(), native.sector()),
+            (ApplicationType::Native, true, None)
+        );
+        let pairwise = read(json!({"subject_type": "pairwise", "redirect_uris": ["https://a.example/1", "https://a.example/2"]})).unwrap();
+        assert_eq!(pairwise.sector().as_deref(), Some("a.example"));
+    }
+}

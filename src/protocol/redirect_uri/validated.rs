@@ -1,0 +1,302 @@
+//! The only way to build a redirect.
+
+use url::form_urlencoded::Serializer as FormSerializer;
+
+use super::registered::{RedirectUri, origin};
+use crate::protocol::errors::OAuthError;
+use crate::protocol::response_mode::ResponseMode;
+
+/// Why no redirect may happen. It is answered by an error page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RedirectMismatch {
+    /// The client has registered none.
+    #[error("the client has no registered redirect URI")]
+    NoneRegistered,
+    /// Several are registered and none was named.
+    #[error("redirect_uri is required, as the client has registered several")]
+    Required,
+    /// What was named is not registered.
+    #[error(
+        "redirect_uri is not registered for this client; it must match a registered one exactly"
+    )]
+    NotRegistered,
+}
+
+/// A redirect that may be made: the URI is the client's own, and the answer's mode, state and issuer are fixed.
+///
+/// There is no other way to one than [`ValidatedRedirect::check`], and no other source of a redirect's location, so that an open redirect can't be
+/// written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValidatedRedirect {
+    uri: String,
+    issuer: String,
+    state: Option<String>,
+    mode: ResponseMode,
+}
+
+/// An answer ready to be sent to the browser.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RedirectResponse {
+    /// Redirect with 303 to this location.
+    Location(String),
+    /// Show a page that posts these fields (OAuth 2.0 Form Post Response Mode §2). The values are not escaped yet.
+    Form {
+        /// Where to post to.
+        action: String,
+        /// Names and values of the hidden fields.
+        fields: Vec<(String, String)>,
+    },
+}
+
+impl ValidatedRedirect {
+    /// Finds the presented URI among the registered ones. `issuer` is where the flow began; it goes into every answer (RFC 9207).
+    pub fn check(
+        registered: &[RedirectUri],
+        presented: Option<&str>,
+        issuer: &str,
+    ) -> Result<Self, RedirectMismatch> {
+        let uri = match (presented, registered) {
+            (_, []) => return Err(RedirectMismatch::NoneRegistered),
+            // RFC 6749 §3.1.2.3: it may be left out where exactly one is registered
+            (None, [only]) => only.as_str(),
+            (None, _) => return Err(RedirectMismatch::Required),
+            (Some(uri), _) if registered.iter().any(|own| own.matches(uri)) => uri,
+            (Some(_), _) => return Err(RedirectMismatch::NotRegistered),
+        };
+        Ok(Self {
+            uri: uri.to_owned(),
+            issuer: issuer.to_owned(),
+            state: None,
+            mode: ResponseMode::default(),
+        })
+    }
+
+    /// The `state` to return.
+    #[must_use]
+    pub fn with_state(mut self, state: Option<String>) -> Self {
+        self.state = state;
+        self
+    }
+
+    /// The response mode to use instead of `query`.
+    #[must_use]
+    pub fn with_response_mode(mut self, mode: ResponseMode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// The URI, as the client presented it.
+    pub fn uri(&self) -> &str {
+        &self.uri
+    }
+
+    /// The issuer that answers.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The `state` that will be returned.
+    pub fn state(&self) -> Option<&str> {
+        self.state.as_deref()
+    }
+
+    /// The response mode in force.
+    pub const fn response_mode(&self) -> ResponseMode {
+        self.mode
+    }
+
+    /// The web origin, or none for a private-use scheme.
+    pub fn origin(&self) -> Option<String> {
+        origin(&self.uri)
+    }
+
+    /// What a Content-Security-Policy's `form-action` names to let a form end in this redirect: the origin, or the private-use scheme.
+    pub fn csp_source(&self) -> String {
+        self.origin().unwrap_or_else(|| {
+            let scheme = self.uri.split(':').next().unwrap_or_default();
+            format!("{scheme}:")
+        })
+    }
+
+    /// The answer with these parameters, to which `state` and `iss` are added.
+    pub fn respond(&self, parameters: &[(&str, &str)]) -> RedirectResponse {
+        let state = self.state.as_deref().map(|state| ("state", state));
+        let all = parameters
+            .iter()
+            .copied()
+            .chain(state)
+            .chain([("iss", self.issuer.as_str())]);
+        if self.mode == ResponseMode::FormPost {
+            let fields = all
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect();
+            return RedirectResponse::Form {
+                action: self.uri.clone(),
+                fields,
+            };
+        }
+        let encoded = FormSerializer::new(String::new())
+            .extend_pairs(all)
+            .finish();
+        RedirectResponse::Location(match self.mode {
+            ResponseMode::Fragment => format!("{}#{encoded}", self.uri),
+            _ => append_query(&self.uri, &encoded),
+        })
+    }
+
+    /// The answer that reports an error (RFC 6749 §4.1.2.1).
+    pub fn respond_error(&self, error: &OAuthError) -> RedirectResponse {
+        self.respond(&[
+            ("error", error.code.as_str()),
+            ("error_description", error.description()),
+        ])
+    }
+}
+
+/// RFC 6749 §3.1.2: the query component "MUST be retained when adding additional query parameters"
+pub(super) fn append_query(uri: &str, encoded: &str) -> String {
+    let separator = match uri.split_once('?') {
+        None => "?",
+        Some((_, query)) if query.is_empty() || query.ends_with('&') => "",
+        Some(_) => "&",
+    };
+    format!("{uri}{separator}{encoded}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::client_metadata::ApplicationType;
+
+    const ISSUER: &str = "https://id.example.com/t/acme";
+
+    fn registered(texts: &[&str]) -> Vec<RedirectUri> {
+        texts
+            .iter()
+            .map(|text| RedirectUri::parse(text, ApplicationType::Native).unwrap())
+            .collect()
+    }
+
+    fn redirect(uri: &str) -> ValidatedRedirect {
+        ValidatedRedirect::check(&registered(&[uri]), Some(uri), ISSUER).unwrap()
+    }
+
+    fn location(redirect: &ValidatedRedirect) -> String {
+        match redirect.respond(&[("code", "a+b&c")]) {
+            RedirectResponse::Location(location) => location,
+            RedirectResponse::Form { .. } => panic!("a form"),
+        }
+    }
+
+    #[test]
+    fn may_be_left_out_only_where_one_is_registered() {
+        let one = registered(&["https://a.example/cb"]);
+        let two = registered(&["https://a.example/cb", "https://b.example/cb"]);
+        assert_eq!(
+            ValidatedRedirect::check(&one, None, ISSUER).unwrap().uri(),
+            "https://a.example/cb"
+        );
+        assert_eq!(
+            ValidatedRedirect::check(&two, None, ISSUER),
+            Err(RedirectMismatch::Required)
+        );
+        assert_eq!(
+            ValidatedRedirect::check(&[], None, ISSUER),
+            Err(RedirectMismatch::NoneRegistered)
+        );
+        assert_eq!(
+            ValidatedRedirect::check(&[], Some("https://a.example/cb"), ISSUER),
+            Err(RedirectMismatch::NoneRegistered)
+        );
+        assert_eq!(
+            ValidatedRedirect::check(&two, Some("https://c.example/cb"), ISSUER),
+            Err(RedirectMismatch::NotRegistered)
+        );
+        assert_eq!(
+            ValidatedRedirect::check(&two, Some("https://b.example/cb"), ISSUER)
+                .unwrap()
+                .uri(),
+            "https://b.example/cb"
+        );
+    }
+
+    #[test]
+    fn a_loopback_answers_at_the_port_that_was_presented() {
+        let uri = registered(&["http://127.0.0.1/cb"]);
+        let redirect =
+            ValidatedRedirect::check(&uri, Some("http://127.0.0.1:51004/cb"), ISSUER).unwrap();
+        assert!(location(&redirect).starts_with("http://127.0.0.1:51004/cb?code="));
+        assert_eq!(redirect.csp_source(), "http://127.0.0.1:51004");
+    }
+
+    #[test]
+    fn the_query_is_kept_and_iss_always_there() {
+        let added = "code=a%2Bb%26c&iss=https%3A%2F%2Fid.example.com%2Ft%2Facme";
+        for (uri, start) in [
+            ("https://a.example", "https://a.example?"),
+            ("https://a.example/cb", "https://a.example/cb?"),
+            ("https://a.example/cb?", "https://a.example/cb?"),
+            (
+                "https://a.example/cb?x=%20y",
+                "https://a.example/cb?x=%20y&",
+            ),
+            ("com.example.app:/cb", "com.example.app:/cb?"),
+        ] {
+            assert_eq!(location(&redirect(uri)), format!("{start}{added}"));
+        }
+        let fragment =
+            redirect("https://a.example/cb?x=1").with_response_mode(ResponseMode::Fragment);
+        assert_eq!(
+            location(&fragment),
+            format!("https://a.example/cb?x=1#{added}")
+        );
+    }
+
+    #[test]
+    fn state_comes_back_intact() {
+        let state = "\"><script>&é=+ \u{1f980}";
+        let redirect = redirect("https://a.example/cb").with_state(Some(state.into()));
+        let url = url::Url::parse(&location(&redirect)).unwrap();
+        assert!(
+            url.query_pairs()
+                .any(|(name, value)| name == "state" && value == state)
+        );
+        let form = redirect
+            .with_response_mode(ResponseMode::FormPost)
+            .respond(&[("code", "c")]);
+        let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let fields = vec![
+            field("code", "c"),
+            field("state", state),
+            field("iss", ISSUER),
+        ];
+        assert_eq!(
+            form,
+            RedirectResponse::Form {
+                action: "https://a.example/cb".into(),
+                fields
+            }
+        );
+    }
+
+    #[test]
+    fn errors() {
+        let response = redirect("https://a.example/cb")
+            .with_state(Some("s".into()))
+            .respond_error(&OAuthError::access_denied("no"));
+        let expected = "https://a.example/cb?error=access_denied&error_description=no&state=s&iss=https%3A%2F%2Fid.example.com%2Ft%2Facme";
+        assert_eq!(response, RedirectResponse::Location(expected.into()));
+    }
+
+    #[test]
+    fn csp_sources() {
+        assert_eq!(
+            redirect("https://a.example/cb?x;y").csp_source(),
+            "https://a.example"
+        );
+        assert_eq!(
+            redirect("com.example.app:/cb").csp_source(),
+            "com.example.app:"
+        );
+    }
+}
