@@ -1,0 +1,3 @@
+//! From nothing to a sign-in in a browser.
+
+pub mod demo;
