@@ -1,6 +1,7 @@
 """Authlib's requests client and PyJWT: whole code flows on both tenants, and a token of one refused at the other."""
 
 import os
+from urllib.parse import parse_qsl, urlsplit
 
 os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"  # the loopback interface, without TLS
 
@@ -58,6 +59,10 @@ class CodeFlow:
         )
         redirect_uri = self.registration["redirect_uris"][0]
         answer = self.browser.open(url, redirect_uri + "?", self.tenant.email, self.tenant.password)
+        parameters = dict(parse_qsl(urlsplit(answer).query))
+        expect_equal(parameters.get("iss"), self.metadata["issuer"], "iss of the response")  # RFC 9207
+        if "error" in parameters:  # Authlib leaves this to the application
+            raise OAuthError(parameters["error"], parameters.get("error_description"))
         self.token = self.session.fetch_token(
             self.metadata["token_endpoint"], authorization_response=answer, code_verifier=verifier, state=state
         )
