@@ -41,12 +41,17 @@ async function fitsPhone(page, name) {
   await page.setViewportSize(SIZES[0])
 }
 
+/** Presses what leads to another page and waits until that page, at the end of all redirects, is there. */
+async function follow(page, selector) {
+  await Promise.all([page.waitForNavigation({ waitUntil: 'load' }), page.click(selector)])
+}
+
 const slugOf = (page) => page.locator('body').getAttribute('data-tenant')
 
 /** Signs a person in from the demonstration's first page; answers the consent where one is asked. */
 async function signIn(page, demo, tenant, pictures) {
   await page.goto(demo)
-  await page.click(`#signin-${tenant.slug}`)
+  await follow(page, `#signin-${tenant.slug}`)
   await page.waitForSelector('#username')
   if (pictures) {
     await picture(page, `sign-in-${tenant.slug}`)
@@ -54,11 +59,11 @@ async function signIn(page, demo, tenant, pictures) {
   }
   await page.fill('#username', tenant.email)
   await page.fill('#password', tenant.password)
-  await page.click('#submit')
+  await follow(page, '#submit')
   await page.waitForSelector('#allow, #claims')
   if (await page.locator('#allow').count()) {
     if (pictures) await picture(page, `consent-${tenant.slug}`)
-    await page.click('#allow')
+    await follow(page, '#allow')
   }
   await page.waitForSelector('#claims')
 }
@@ -67,8 +72,7 @@ const claimsOf = async (page) => JSON.parse(await page.locator('#claims').innerT
 
 /** Presses a button that ends on a page with a result, and reads it. */
 async function press(page, id) {
-  await page.click(`#${id}`)
-  await page.waitForLoadState('load')
+  await follow(page, `#${id}`)
   return page.locator('#api-result').innerText()
 }
 
@@ -96,7 +100,7 @@ async function demonstrate(report, browser, demo, tenant) {
     await check('the sign-in page carries the tenant and works', async () => {
       await page.goto(demo)
       await picture(page, 'demo')
-      await page.click(`#signin-${tenant.slug}`)
+      await follow(page, `#signin-${tenant.slug}`)
       await page.waitForSelector('#username')
       assert.ok(page.url().startsWith(tenant.issuer), `${page.url()} is not under ${tenant.issuer}`)
       assert.match((await slugOf(page)) ?? '', /\S/, 'data-tenant is empty')
@@ -105,8 +109,8 @@ async function demonstrate(report, browser, demo, tenant) {
     await check('a wrong password is told without saying who exists', async () => {
       await page.fill('#username', tenant.email)
       await page.fill('#password', 'not the password')
-      await page.click('#submit')
-      await page.waitForSelector('#password')
+      await follow(page, '#submit')
+      await page.waitForSelector('#problem')
       await picture(page, `sign-in-refused-${tenant.slug}`)
       assert.equal(await page.locator('#password').inputValue(), '', 'the password is sent back')
     })
@@ -129,19 +133,18 @@ async function demonstrate(report, browser, demo, tenant) {
     })
     await check('refreshing keeps the person', async () => {
       const before = await claimsOf(page)
-      await page.click('#refresh')
-      await page.waitForSelector('#claims')
+      await follow(page, '#refresh')
       assert.equal((await claimsOf(page)).sub, before.sub)
     })
     await check('signing out ends the session at the provider too', async () => {
-      await page.click('#signout')
+      await follow(page, '#signout')
       await page.waitForSelector(`#logout, #signin-${tenant.slug}`)
       if (await page.locator('#logout').count()) {
         await picture(page, `sign-out-${tenant.slug}`)
-        await page.click('#logout')
+        await follow(page, '#logout')
       }
       await page.goto(demo)
-      await page.click(`#signin-${tenant.slug}`)
+      await follow(page, `#signin-${tenant.slug}`)
       await page.waitForSelector('#password')
     })
     await check('no page failed or broke its content security policy', () => assert.deepEqual(faults, []))
@@ -164,7 +167,7 @@ async function sideBySide(report, browser, demo, tenants) {
       assert.equal((await claimsOf(second)).tenant, tenants[1].slug)
       // The first tenant still knows the person: no password is asked for.
       await first.goto(demo)
-      await first.click(`#signin-${tenants[0].slug}`)
+      await follow(first, `#signin-${tenants[0].slug}`)
       await first.waitForSelector('#claims, #username')
       assert.equal(await first.locator('#username').count(), 0, `${tenants[0].slug} asks for a password again`)
       assert.equal((await claimsOf(first)).tenant, tenants[0].slug)
