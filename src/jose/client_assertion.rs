@@ -10,8 +10,6 @@ use super::jws::{Compact, JwsError, Type};
 use super::keys::{Expect, KeyChoice, VerificationKeys};
 use crate::protocol::algorithm::SigningAlgorithm;
 
-/// The value of `client_assertion_type` (RFC 7523 §2.2).
-pub const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// The longest `jti`, in bytes.
 pub const MAX_JTI: usize = 256;
 /// How far ahead `exp` may lie unless a setting says otherwise.

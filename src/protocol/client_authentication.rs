@@ -1,15 +1,12 @@
 //! Client authentication: what a request presents ([RFC 6749 §2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3),
-//! [RFC 7521 §4.2](https://www.rfc-editor.org/rfc/rfc7521#section-4.2)), and what the claims of an assertion must say
-//! ([RFC 7523 §3](https://www.rfc-editor.org/rfc/rfc7523#section-3)).
+//! [RFC 7521 §4.2](https://www.rfc-editor.org/rfc/rfc7521#section-4.2)).
 //!
-//! Whether a secret or a signature is right is decided above. Left out: `client_secret_jwt`, mutual TLS.
+//! Whether a secret or an assertion is right is decided above. Left out: `client_secret_jwt`, mutual TLS.
 
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use serde::Deserialize;
 
-use super::access_token::Audience;
 use super::authorization::{MAX_CLIENT_ID, MAX_JWT};
 use super::client_metadata::TokenEndpointAuthMethod;
 use super::errors::OAuthError;
@@ -18,11 +15,6 @@ use crate::secret::{MAX_CLIENT_SECRET, PlainSecret};
 
 /// The only `client_assertion_type` (RFC 7523 §2.2).
 pub const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-/// The longest life of an assertion, in seconds from now.
-pub const MAX_ASSERTION_LIFE: i64 = 3600;
-/// By how many seconds the client's clock may differ from ours.
-const SKEW: i64 = 30;
-
 /// RFC 7617 demands padding, some clients leave it out; nothing is ambiguous without it.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
@@ -176,101 +168,6 @@ pub fn basic_challenge(issuer: &str) -> String {
     )
 }
 
-/// The claims of a client's assertion, its signature verified.
-#[derive(Debug, Clone, Deserialize)]
-pub struct AssertionClaims {
-    /// Who made it: the client.
-    pub iss: String,
-    /// Whom it is about: the client.
-    pub sub: String,
-    /// Whom it is meant for.
-    pub aud: Audience,
-    /// When it expires, in seconds since 1970; fractions are allowed by RFC 7519 §2.
-    #[serde(deserialize_with = "super::access_token::numeric_date")]
-    pub exp: i64,
-    /// From when it holds.
-    #[serde(
-        default,
-        deserialize_with = "super::access_token::optional_numeric_date"
-    )]
-    pub nbf: Option<i64>,
-    /// When it was made.
-    #[serde(
-        default,
-        deserialize_with = "super::access_token::optional_numeric_date"
-    )]
-    pub iat: Option<i64>,
-    /// Its identifier, good for one use.
-    pub jti: String,
-}
-
-/// Why an assertion is refused. The client learns `invalid_client`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidAssertion {
-    /// `iss` or `sub` is not the client.
-    #[error("the assertion's iss and sub must both be the client_id")]
-    Party,
-    /// `aud` is none of ours, or more than one.
-    #[error("the assertion's aud must be one string: the issuer or the token endpoint's URL")]
-    Audience,
-    /// Expired.
-    #[error("the assertion has expired")]
-    Expired,
-    /// `exp` lies too far ahead.
-    #[error("the assertion's exp must lie within an hour")]
-    LongLived,
-    /// `nbf` or `iat` lies ahead.
-    #[error("the assertion is not valid yet; check the client's clock")]
-    Early,
-    /// `jti` is empty or too long.
-    #[error("the assertion's jti must be 1 to 256 characters")]
-    Identifier,
-}
-
-impl AssertionClaims {
-    /// Checks what RFC 7523 §3 asks for, at a time in seconds since 1970. That `jti` is new is to be checked above, until [`AssertionClaims::keep_until`].
-    pub fn check(
-        &self,
-        client_id: &str,
-        audiences: &[&str],
-        now: i64,
-    ) -> Result<(), InvalidAssertion> {
-        if self.iss != client_id || self.sub != client_id {
-            return Err(InvalidAssertion::Party);
-        }
-        if !self
-            .aud
-            .as_single()
-            .is_some_and(|aud| audiences.contains(&aud))
-        {
-            return Err(InvalidAssertion::Audience);
-        }
-        if self.exp <= now.saturating_sub(SKEW) {
-            return Err(InvalidAssertion::Expired);
-        }
-        if self.exp > now.saturating_add(MAX_ASSERTION_LIFE + SKEW) {
-            return Err(InvalidAssertion::LongLived);
-        }
-        let soonest = now.saturating_add(SKEW);
-        if [self.nbf, self.iat]
-            .into_iter()
-            .flatten()
-            .any(|start| start > soonest)
-        {
-            return Err(InvalidAssertion::Early);
-        }
-        if !(1..=256).contains(&self.jti.len()) {
-            return Err(InvalidAssertion::Identifier);
-        }
-        Ok(())
-    }
-
-    /// Until when its `jti` must be remembered, in seconds since 1970: the last moment at which [`AssertionClaims::check`] accepts it.
-    pub const fn keep_until(&self) -> i64 {
-        self.exp.saturating_add(SKEW)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use base64::engine::general_purpose::STANDARD;
@@ -397,88 +294,6 @@ mod tests {
             read(&[], "client_id=a&client_secret=hush")
         );
         assert!(!shown.contains("hush"));
-    }
-
-    const NOW: i64 = 1_700_000_000;
-
-    fn assertion(members: serde_json::Value) -> Option<AssertionClaims> {
-        let mut claims = serde_json::json!({"iss": "c", "sub": "c", "aud": "https://id.example", "exp": NOW + 60, "jti": "j"});
-        for (name, value) in members.as_object().unwrap() {
-            claims[name] = value.clone();
-        }
-        serde_json::from_value(claims).ok()
-    }
-
-    #[test]
-    fn assertions() {
-        use InvalidAssertion::{Audience, Early, Expired, Identifier, LongLived, Party};
-        for (members, verdict) in [
-            (serde_json::json!({}), Ok(())),
-            (
-                serde_json::json!({"aud": "https://id.example/token", "iat": NOW, "nbf": NOW + 10, "extra": 1}),
-                Ok(()),
-            ),
-            (serde_json::json!({"exp": 1_700_000_060.5}), Ok(())),
-            (serde_json::json!({"iss": "d"}), Err(Party)),
-            (serde_json::json!({"sub": "d"}), Err(Party)),
-            (
-                serde_json::json!({"aud": "https://other.example"}),
-                Err(Audience),
-            ),
-            (
-                serde_json::json!({"aud": ["https://id.example"]}),
-                Err(Audience),
-            ),
-            (
-                serde_json::json!({"aud": ["https://id.example", "https://other.example"]}),
-                Err(Audience),
-            ),
-            (serde_json::json!({"exp": NOW - 60}), Err(Expired)),
-            (serde_json::json!({"exp": i64::MIN}), Err(Expired)),
-            (
-                serde_json::json!({"exp": NOW + 10 * 365 * 86_400}),
-                Err(LongLived),
-            ),
-            (serde_json::json!({"exp": i64::MAX}), Err(LongLived)),
-            (serde_json::json!({"nbf": NOW + 61}), Err(Early)),
-            (serde_json::json!({"iat": NOW + 61}), Err(Early)),
-            (serde_json::json!({"jti": ""}), Err(Identifier)),
-            (serde_json::json!({"jti": "j".repeat(257)}), Err(Identifier)),
-        ] {
-            let claims = assertion(members.clone()).unwrap();
-            assert_eq!(
-                claims.check(
-                    "c",
-                    &["https://id.example", "https://id.example/token"],
-                    NOW
-                ),
-                verdict,
-                "{members}"
-            );
-        }
-        for members in [
-            serde_json::json!({"exp": null}),
-            serde_json::json!({"exp": "soon"}),
-            serde_json::json!({"jti": null}),
-            serde_json::json!({"aud": 1}),
-        ] {
-            assert!(assertion(members).is_none());
-        }
-    }
-
-    #[test]
-    fn an_identifier_is_kept_as_long_as_the_assertion_is_accepted() {
-        let claims = assertion(serde_json::json!({})).unwrap();
-        assert!(
-            claims
-                .check("c", &["https://id.example"], claims.keep_until() - 1)
-                .is_ok()
-        );
-        assert!(
-            claims
-                .check("c", &["https://id.example"], claims.keep_until())
-                .is_err()
-        );
     }
 
     proptest! {

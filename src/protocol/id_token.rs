@@ -1,14 +1,12 @@
-//! The claims of an ID token ([OpenID Connect Core §2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken)) and its hashes (§3.1.3.6).
+//! The claims of an ID token ([OpenID Connect Core §2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken)).
+//!
+//! How `at_hash` is made is `jose::half_hash`.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use sha2::{Digest as _, Sha256, Sha512};
 use uuid::Uuid;
 
 use super::access_token::Audience;
-use super::algorithm::SigningAlgorithm;
 use super::slug::Slug;
 
 /// The `typ` header.
@@ -97,36 +95,9 @@ impl ReleasedClaims {
     }
 }
 
-/// The left half of a token's or code's hash: `at_hash`, `c_hash`. The hash is that of the ID token's own algorithm.
-pub fn left_half_hash(algorithm: SigningAlgorithm, token: &str) -> String {
-    match algorithm {
-        SigningAlgorithm::Rs256 | SigningAlgorithm::Ps256 | SigningAlgorithm::Es256 => {
-            URL_SAFE_NO_PAD.encode(&Sha256::digest(token.as_bytes())[..16])
-        }
-        // RFC 8032 §5.1: Ed25519 is built on SHA-512
-        SigningAlgorithm::EdDsa => URL_SAFE_NO_PAD.encode(&Sha512::digest(token.as_bytes())[..32]),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn at_hash_of_the_specification() {
-        // OpenID Connect Core, Appendix A.3 and A.4.
-        let token = "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y";
-        assert_eq!(
-            left_half_hash(SigningAlgorithm::Rs256, token),
-            "77QmUPtjPfzWtF2AnpK9RQ"
-        );
-        let code = "Qcb0Orv1zh30vL1MPRsbm-diHiMwcLyZvn1arpZv-Jxf_11jnpEX3Tgfvk";
-        assert_eq!(
-            left_half_hash(SigningAlgorithm::Rs256, code),
-            "LDktKdoQak3Pk0cnXxCltA"
-        );
-        assert_eq!(left_half_hash(SigningAlgorithm::EdDsa, token).len(), 43);
-    }
 
     #[test]
     fn released_claims_never_replace_the_tokens_own() {
