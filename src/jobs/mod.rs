@@ -1,1 +1,9 @@
-//! Work that no request asks for: expiry, key rotation, the change feed's readers.
+//! Work that no request asks for. Each job is safe to run on several nodes at once.
+//!
+//! Signing keys need no job: they are rotated by the first signature after they have come of age. The change feed's readers belong to
+//! storage.
+
+pub mod expiry;
+mod runner;
+
+pub use runner::{Jobs, start};

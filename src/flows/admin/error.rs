@@ -1,0 +1,135 @@
+//! Who administers, and why an act of theirs wasn't done.
+
+use crate::domain::audit::{Act, Actor, Event, Origin};
+use crate::flows::password_policy::PasswordProblem;
+use crate::flows::provider::FlowError;
+use crate::jose::keys::KeyError;
+use crate::jose::seal::SealError;
+use crate::storage::StorageError;
+
+/// Who administers, and from where.
+#[derive(Clone, Debug)]
+pub struct By {
+    /// Who.
+    pub actor: Actor,
+    /// From where.
+    pub origin: Origin,
+}
+
+impl By {
+    /// Somebody at the command line of the installation.
+    pub fn command_line() -> Self {
+        Self { actor: Actor::CommandLine, origin: Origin::default() }
+    }
+
+    /// The server itself.
+    pub fn system() -> Self {
+        Self { actor: Actor::System, origin: Origin::default() }
+    }
+
+    pub(super) fn event(&self, act: Act) -> Event {
+        Event::new(act, self.actor.clone()).from(&self.origin)
+    }
+}
+
+/// Why an act of administration wasn't done. The texts are for the person who asked for it.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// What it was to be done to isn't there.
+    #[error("there is no {kind} `{name}` here; `{list}` lists them")]
+    NotFound {
+        /// What was looked for.
+        kind: &'static str,
+        /// By which name.
+        name: String,
+        /// The command that lists them.
+        list: &'static str,
+    },
+    /// The name is taken.
+    #[error("a {kind} `{name}` exists already")]
+    Exists {
+        /// Of what.
+        kind: &'static str,
+        /// Which name.
+        name: String,
+    },
+    /// A value can't be accepted.
+    #[error("{field}: {reason}")]
+    Invalid {
+        /// Which value.
+        field: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The password can't be accepted.
+    #[error(transparent)]
+    Password(#[from] PasswordProblem),
+    /// It makes no sense at this moment, or isn't allowed at all.
+    #[error("{0}")]
+    Refused(String),
+    /// Somebody else changed it first.
+    #[error("the {0} was changed by somebody else at the same time; look at it again and repeat the change")]
+    Stale(&'static str),
+    /// A failure of ours.
+    #[error(transparent)]
+    Failed(#[from] FlowError),
+}
+
+impl AdminError {
+    pub(super) fn invalid(field: &str, reason: impl ToString) -> Self {
+        Self::Invalid { field: field.to_owned(), reason: reason.to_string() }
+    }
+
+    pub(super) fn refused(reason: impl Into<String>) -> Self {
+        Self::Refused(reason.into())
+    }
+
+    pub(super) fn no_tenant(name: impl ToString) -> Self {
+        Self::NotFound { kind: "tenant", name: name.to_string(), list: "tessera tenant list" }
+    }
+
+    pub(super) fn no_person(name: impl ToString) -> Self {
+        Self::NotFound { kind: "person", name: name.to_string(), list: "tessera user list" }
+    }
+
+    pub(super) fn no_client(name: impl ToString) -> Self {
+        Self::NotFound { kind: "client", name: name.to_string(), list: "tessera client list" }
+    }
+
+    /// A stable name for programs.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } => "not_found",
+            Self::Exists { .. } => "already_exists",
+            Self::Invalid { .. } => "invalid_value",
+            Self::Password(_) => "unacceptable_password",
+            Self::Refused(_) => "refused",
+            Self::Stale(_) => "changed_meanwhile",
+            Self::Failed(FlowError::Storage(_)) => "database_failed",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
+impl From<StorageError> for AdminError {
+    fn from(error: StorageError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<SealError> for AdminError {
+    fn from(error: SealError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<KeyError> for AdminError {
+    fn from(error: KeyError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// A unique name that turned out to be taken becomes `taken`; everything else stays a failure.
+pub(super) fn on_conflict(error: StorageError, taken: impl FnOnce() -> AdminError) -> AdminError {
+    if error.is_conflict() { taken() } else { error.into() }
+}

@@ -1,0 +1,24 @@
+//! What administrators and operators do. The command line calls these flows; whatever else administers (an API, a console) has to come
+//! through them too, so that each rule and each audit event exists once.
+//!
+//! Every flow takes [`By`], who acts and from where, and writes its audit event in the transaction of the act. Updates take the record
+//! as it was read and refuse with [`AdminError::Stale`] where somebody else came first.
+
+mod clients;
+mod domains;
+mod error;
+mod links;
+mod master_key;
+mod operators;
+mod resources;
+mod roles;
+mod tenants;
+mod users;
+
+pub use clients::{DEFAULT_SECRET_OVERLAP, RegisteredClient, client_information};
+pub use domains::{VERIFICATION_PATH, removal_consequences};
+pub use error::{AdminError, By};
+pub use links::IssuedLink;
+pub use resources::NewResource;
+pub use tenants::{SYSTEM_NAME, change_setting};
+pub use users::{CreatedUser, Disabled, NewUser};

@@ -1,0 +1,204 @@
+//! People: made with a password or a one-time link, changed, closed, opened, deleted.
+
+use serde_json::json;
+
+use super::error::{AdminError, By, on_conflict};
+use super::links::{self, IssuedLink};
+use crate::domain::audit::Act;
+use crate::domain::ids::UserId;
+use crate::domain::role::Role;
+use crate::domain::user::{PasswordHash, User, UserStatus};
+use crate::flows::password_policy::check_new_password;
+use crate::flows::provider::Provider;
+use crate::flows::tenancy::Tenant;
+use crate::protocol::claims::StandardClaims;
+use crate::protocol::email::EmailAddress;
+use crate::secret::PlainSecret;
+use crate::storage::{Page, PageRequest, SessionGrants};
+
+/// A person to be made.
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    /// The address that they sign in with.
+    pub email: EmailAddress,
+    /// Whether the address is known to be theirs.
+    pub email_verified: bool,
+    /// Without one they get a link to set it.
+    pub password: Option<PlainSecret>,
+    /// What the standard claims say of them.
+    pub claims: StandardClaims,
+    /// What they administer.
+    pub roles: Vec<Role>,
+}
+
+impl NewUser {
+    /// A person with this address and nothing else.
+    pub fn new(email: EmailAddress) -> Self {
+        Self { email, email_verified: false, password: None, claims: StandardClaims::default(), roles: Vec::new() }
+    }
+}
+
+/// A person that was made.
+#[derive(Clone, Debug)]
+pub struct CreatedUser {
+    /// The record.
+    pub user: User,
+    /// By which they set a password, unless they were given one.
+    pub link: Option<IssuedLink>,
+}
+
+/// What ended when a person's account was closed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Disabled {
+    /// Sessions.
+    pub sessions: usize,
+    /// Grants, and so all their tokens.
+    pub grants: usize,
+}
+
+fn taken(email: &EmailAddress) -> AdminError {
+    AdminError::Exists { kind: "person with the address", name: email.to_string() }
+}
+
+fn check_claims(claims: &StandardClaims) -> Result<(), AdminError> {
+    // They follow from the account; stored here they would contradict it one day.
+    if claims.email.is_some() || claims.email_verified.is_some() || claims.updated_at.is_some() {
+        return Err(AdminError::invalid("claims", "email, email_verified and updated_at follow from the account and can't be set as claims"));
+    }
+    claims.validate().map_err(|error| AdminError::invalid(error.claim, error.reason))
+}
+
+impl Provider {
+    /// Makes a person; without a password they get a one-time link.
+    pub async fn create_user(&self, tenant: &Tenant, new: NewUser, by: &By) -> Result<CreatedUser, AdminError> {
+        check_claims(&new.claims)?;
+        let now = self.now();
+        let password = match new.password {
+            Some(password) => {
+                check_new_password(&tenant.settings().password, &new.email, &tenant.record.name, password.expose())?;
+                Some(PasswordHash { phc: self.hash_new_password(tenant, password).await?, set_at: now })
+            }
+            None => None,
+        };
+        let mut roles = new.roles;
+        roles.sort_unstable();
+        roles.dedup();
+        let id = UserId::from(self.clock.uuid_v7());
+        let link = password.is_none().then(|| self.new_link(tenant, id));
+        let user = User {
+            id,
+            email: new.email,
+            email_verified: new.email_verified,
+            status: UserStatus::Active,
+            claims: new.claims,
+            password,
+            roles,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        };
+        let (stored, kept, by) = (user.clone(), link.as_ref().map(|(link, _)| link.clone()), by.clone());
+        let written = self.db.write(tenant, move |repo| {
+            repo.insert_user(&stored)?;
+            repo.record(by.event(Act::UserCreated).user(stored.id).detail(json!({ "email": stored.email, "roles": stored.roles })))?;
+            match &kept {
+                Some(link) => links::insert(repo, link, &by),
+                None => Ok(()),
+            }
+        });
+        written.await.map_err(|error| on_conflict(error, || taken(&user.email)))?;
+        Ok(CreatedUser { user, link: link.map(|(_, issued)| issued) })
+    }
+
+    /// The person with this address.
+    pub async fn load_user_by_email(&self, tenant: &Tenant, email: &EmailAddress) -> Result<User, AdminError> {
+        let wanted = email.clone();
+        let found = self.db.read(tenant, move |repo| repo.find_user_by_email(&wanted)).await?;
+        found.ok_or_else(|| AdminError::no_person(email))
+    }
+
+    /// The person with this id.
+    pub async fn load_user(&self, tenant: &Tenant, id: UserId) -> Result<User, AdminError> {
+        self.db.read(tenant, move |repo| repo.find_user(id)).await?.ok_or_else(|| AdminError::no_person(id))
+    }
+
+    /// Lists people in the order of their making; `search` is a part of their address.
+    pub async fn list_users(&self, tenant: &Tenant, search: Option<String>, page: PageRequest) -> Result<Page<User>, AdminError> {
+        Ok(self.db.read(tenant, move |repo| repo.list_users(search.as_deref(), page)).await?)
+    }
+
+    /// Replaces address and claims by those of `changed`, provided that nobody changed the person since they were read.
+    pub async fn update_user(&self, tenant: &Tenant, changed: User, by: &By) -> Result<User, AdminError> {
+        check_claims(&changed.claims)?;
+        let (id, email) = (changed.id, changed.email.clone());
+        let by = by.clone();
+        let written = self.db.write(tenant, move |repo| {
+            if !repo.update_user(&changed)? {
+                return Ok(false);
+            }
+            repo.record(by.event(Act::UserUpdated).user(changed.id).detail(json!({ "email": changed.email })))?;
+            Ok(true)
+        });
+        if written.await.map_err(|error| on_conflict(error, || taken(&email)))? {
+            self.load_user(tenant, id).await
+        } else {
+            Err(AdminError::Stale("person"))
+        }
+    }
+
+    /// Closes a person's account and ends everything that they have: sessions, grants with their tokens, links. `None` where it is
+    /// closed already.
+    pub async fn disable_user(&self, tenant: &Tenant, id: UserId, by: &By) -> Result<Option<Disabled>, AdminError> {
+        let by = by.clone();
+        let ended = self.db.write(tenant, move |repo| {
+            if !repo.set_user_disabled(id, true)? {
+                return Ok(None);
+            }
+            let sessions = repo.end_sessions(id, None, SessionGrants::All)?;
+            let ended = Disabled { sessions, grants: repo.revoke_grants_of_user(id, None)? };
+            repo.revoke_links(id)?;
+            repo.record(by.event(Act::UserDisabled).user(id).detail(json!({ "sessions_ended": ended.sessions, "grants_revoked": ended.grants })))?;
+            Ok(Some(ended))
+        });
+        Ok(ended.await?)
+    }
+
+    /// Opens a person's account again; `false` where it is open already.
+    pub async fn enable_user(&self, tenant: &Tenant, id: UserId, by: &By) -> Result<bool, AdminError> {
+        let by = by.clone();
+        let done = self.db.write(tenant, move |repo| {
+            let done = repo.set_user_disabled(id, false)?;
+            if done {
+                repo.record(by.event(Act::UserEnabled).user(id))?;
+            }
+            Ok(done)
+        });
+        Ok(done.await?)
+    }
+
+    /// Deletes a person with everything that is theirs; their audit events stay.
+    pub async fn delete_user(&self, tenant: &Tenant, user: &User, by: &By) -> Result<(), AdminError> {
+        let (id, email, by) = (user.id, user.email.clone(), by.clone());
+        let done = self.db.write(tenant, move |repo| {
+            // Before the deletion, so that every cache learns of it: nothing cascades into caches.
+            repo.revoke_grants_of_user(id, None)?;
+            let done = repo.delete_user(id)?;
+            if done {
+                repo.record(by.event(Act::UserDeleted).user(id).detail(json!({ "email": email })))?;
+            }
+            Ok(done)
+        });
+        if done.await? { Ok(()) } else { Err(AdminError::no_person(&user.email)) }
+    }
+
+    /// Makes a link by which a person sets another password; the present one holds until then.
+    pub async fn reset_password(&self, tenant: &Tenant, user: &User, by: &By) -> Result<IssuedLink, AdminError> {
+        if !user.is_active() {
+            return Err(AdminError::refused(format!("{} is disabled; enable the account first", user.email)));
+        }
+        let (link, issued) = self.new_link(tenant, user.id);
+        let by = by.clone();
+        self.db.write(tenant, move |repo| links::insert(repo, &link, &by)).await?;
+        Ok(issued)
+    }
+}

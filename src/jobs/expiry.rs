@@ -1,0 +1,48 @@
+//! The end of rows whose life is over. Any number of nodes may do this at once: each deletes what it finds, in small batches.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::rt::task::JoinHandle;
+use actix_web::rt::time::sleep;
+
+use crate::flows::Provider;
+use crate::storage::StorageError;
+
+/// How often a node looks.
+const INTERVAL: Duration = Duration::from_secs(60);
+
+/// Rows of a kind per transaction: a few milliseconds of the writer's time.
+const BATCH: i64 = 500;
+
+/// Between two batches others get their turn.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Sweeps every minute until the handle is aborted.
+pub fn start(provider: Arc<Provider>) -> JoinHandle<()> {
+    actix_web::rt::spawn(async move {
+        loop {
+            // Nodes that were started together shall not sweep together.
+            let [jitter] = provider.clock.random_bytes::<1>();
+            sleep(INTERVAL + Duration::from_millis(u64::from(jitter) * 40)).await;
+            match sweep(&provider).await {
+                Ok(0) => {}
+                Ok(rows) => tracing::debug!(rows, "expired rows were deleted"),
+                Err(error) => tracing::warn!(%error, "expired rows can't be deleted; another try in a minute"),
+            }
+        }
+    })
+}
+
+/// Deletes all that has expired; says how many rows.
+pub async fn sweep(provider: &Provider) -> Result<usize, StorageError> {
+    let mut total = 0;
+    loop {
+        let expired = provider.db.write_installation(|all| all.delete_expired(BATCH)).await?;
+        total += expired.total();
+        if !expired.more {
+            return Ok(total);
+        }
+        sleep(PAUSE).await;
+    }
+}
