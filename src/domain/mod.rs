@@ -15,5 +15,6 @@ pub mod resource;
 pub mod role;
 pub mod session;
 pub mod settings;
+pub mod tenant;
 pub mod throttle;
 pub mod user;

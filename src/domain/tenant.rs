@@ -14,7 +14,7 @@ use crate::protocol::slug::Slug;
 /// The slug of the built-in tenant that holds the installation's operators.
 pub const SYSTEM_SLUG: &str = "system";
 
-/// A tenant as it is stored. What a request works with is [`crate::flows::context::Tenant`], which adds its addresses and keys.
+/// A tenant as it is stored. What a request works with adds its addresses and keys.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TenantRecord {
     /// The permanent identifier.

@@ -7,12 +7,12 @@ use super::provider::{FlowError, Provider};
 use super::tenancy::Tenant;
 use crate::clock::Timestamp;
 use crate::domain::audit::{Act, Actor, Event, Origin};
-use crate::domain::ids::KeyId;
+use crate::domain::ids::{KeyId, TenantId};
 use crate::domain::key::{KeyRecord, KeyStage};
 use crate::domain::settings::TenantSettings;
-use crate::jose::keys::{RsaBits, SigningKey};
+use crate::jose::keys::SigningKey;
+use crate::jose::seal::DataKey;
 use crate::protocol::SigningAlgorithm;
-use crate::storage::Repo;
 
 /// Clock differences between us and verifiers, in seconds, granted on top of a token's life.
 const SKEW: i64 = 300;
@@ -45,7 +45,7 @@ impl Provider {
     /// Makes the algorithm's first key unless there is one by now.
     pub async fn ensure_key(&self, tenant: &Arc<Tenant>, algorithm: SigningAlgorithm) -> Result<SigningKey, FlowError> {
         let now = self.now();
-        let (record, key) = self.new_key(tenant, algorithm, now).await?;
+        let (record, key) = self.new_key(tenant.id(), tenant.data_key(), algorithm, now).await?;
         let created = record.clone();
         let existing = self
             .db
@@ -84,7 +84,7 @@ impl Provider {
         let now = self.now();
         let ahead = chrono::Duration::from_std(self.config.key_publish_ahead).unwrap_or_default();
         let signs_from = if start == RotationStart::Immediately { now } else { now + ahead };
-        let (record, _) = self.new_key(tenant, algorithm, signs_from).await?;
+        let (record, _) = self.new_key(tenant.id(), tenant.data_key(), algorithm, signs_from).await?;
         let removed_at = signs_from + retention(tenant.settings());
         let created = record.clone();
         let done = self
@@ -110,13 +110,13 @@ impl Provider {
     /// Withdraws a key at once and, where it was the algorithm's last that signs, makes another. `None` where there is no such key.
     pub async fn revoke_key(&self, tenant: &Arc<Tenant>, kid: &str, actor: Actor, origin: Origin) -> Result<Option<KeyRecord>, FlowError> {
         let kid = kid.to_owned();
-        let keys = self.db.read(&**tenant, Repo::list_keys).await?;
+        let keys = self.db.read(&**tenant, |repo| repo.list_keys()).await?;
         let Some(target) = keys.into_iter().find(|key| key.kid == kid) else { return Ok(None) };
         if matches!(target.stage, KeyStage::Revoked { .. }) {
             return Ok(Some(target));
         }
         let now = self.now();
-        let (successor, _) = self.new_key(tenant, target.algorithm, now).await?;
+        let (successor, _) = self.new_key(tenant.id(), tenant.data_key(), target.algorithm, now).await?;
         let (id, algorithm, revoked) = (target.id, target.algorithm, target.clone());
         self.db
             .write(&**tenant, move |repo| {
@@ -142,11 +142,17 @@ impl Provider {
         Ok(Some(KeyRecord { stage: KeyStage::Revoked { revoked_at: now }, ..target }))
     }
 
-    async fn new_key(&self, tenant: &Arc<Tenant>, algorithm: SigningAlgorithm, signs_from: Timestamp) -> Result<(KeyRecord, SigningKey), FlowError> {
-        // An RSA key takes a tenth of a second and more to find.
-        let generated = self.blocking(move || SigningKey::generate(algorithm, RsaBits::default())).await??;
+    /// Makes a key that signs from a moment on, for a tenant that may not be stored yet.
+    pub(super) async fn new_key(
+        &self,
+        tenant: TenantId,
+        data_key: &DataKey,
+        algorithm: SigningAlgorithm,
+        signs_from: Timestamp,
+    ) -> Result<(KeyRecord, SigningKey), FlowError> {
+        let generated = self.generate_key(algorithm).await?;
         let id = KeyId::from(self.clock.uuid_v7());
-        let sealed = tenant.data_key().seal(seal_context(tenant.id(), id), &generated.private_jwk, &self.clock)?;
+        let sealed = data_key.seal(seal_context(tenant, id), &generated.private_jwk, &self.clock)?;
         let record = KeyRecord {
             id,
             kid: generated.key.kid().to_owned(),
@@ -167,6 +173,6 @@ fn retention(settings: &TenantSettings) -> chrono::Duration {
     chrono::Duration::seconds(longest + SKEW)
 }
 
-fn key_event(act: Act, actor: Actor, origin: &Origin, key: &KeyRecord) -> Event {
+pub(super) fn key_event(act: Act, actor: Actor, origin: &Origin, key: &KeyRecord) -> Event {
     Event::new(act, actor).from(origin).detail(serde_json::json!({ "kid": key.kid, "algorithm": key.algorithm }))
 }

@@ -4,11 +4,32 @@
 //! a connection; tokens are signed after the commit. `issue.rs` is the only place where a token is minted, and `grants/` holds one
 //! file per grant behind one pipeline that authenticates the client and checks scopes.
 
+pub mod access;
+pub mod account;
+pub mod admin;
+pub mod authorize;
+pub mod browser;
 pub mod cache;
+pub mod client_authentication;
+pub mod consent;
+pub mod grants;
+pub mod hint;
+pub mod interaction;
+pub mod introspection;
+pub mod issue;
 pub mod key_ring;
 pub mod keys;
+pub mod links;
+pub mod logout;
+pub mod password_policy;
 pub mod provider;
+pub mod revocation;
+mod rsa_pool;
+pub mod scopes;
+pub mod sessions;
+pub mod signin;
 pub mod tenancy;
+pub mod userinfo;
 
 pub use provider::Provider;
 pub use tenancy::Tenant;

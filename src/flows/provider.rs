@@ -4,17 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cache::Cache;
+use super::rsa_pool::RsaPool;
 use super::tenancy::{Tenant, TenantError};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::domain::client::Client;
 use crate::domain::ids::{ClientId, GrantId, TenantId, UserId};
 use crate::domain::role::Role;
-use crate::egress::{EgressClient, JwksCache};
-use crate::jose::keys::KeyError;
-use crate::jose::passwords::{HashingPool, PasswordParameters};
+use crate::egress::{EgressClient, EgressOptions, JwksCache};
+use crate::jose::keys::{GeneratedKey, KeyError, RsaBits, SigningKey};
+use crate::jose::passwords::{HashingPool, NotHashed, PasswordParameters, PoolLimits};
 use crate::jose::seal::{MasterKey, SealError};
-use crate::protocol::OAuthError;
+use crate::protocol::{OAuthError, SigningAlgorithm};
 use crate::protocol::slug::Slug;
 use crate::storage::{Change, Db, Entity, Feed, GrantSummary, Notice, StorageError};
 use crate::threads::ThreadPool;
@@ -49,6 +50,15 @@ impl FlowError {
             Self::Storage(error) => error.is_transient(),
             Self::Busy => true,
             _ => false,
+        }
+    }
+}
+
+impl From<NotHashed> for FlowError {
+    fn from(error: NotHashed) -> Self {
+        match error {
+            NotHashed::Busy => Self::Busy,
+            NotHashed::Stopped => Self::Internal("passwords can't be hashed"),
         }
     }
 }
@@ -109,7 +119,8 @@ pub struct Provider {
     /// Clients' published keys.
     pub client_keys: JwksCache,
     pub(super) master: MasterKey,
-    blocking: ThreadPool,
+    blocking: Arc<ThreadPool>,
+    rsa_keys: Arc<RsaPool>,
     caches: Arc<Caches>,
     feed: Option<Feed>,
 }
@@ -140,15 +151,24 @@ impl Provider {
         let clock = db.clock().clone();
         let blocking = ThreadPool::new("tessera-blocking", config.blocking_threads.get(), config.blocking_queue.get())
             .map_err(|_| FlowError::Internal("threads can't be started"))?;
-        let egress = EgressClient::new(&config).map_err(|_| FlowError::Internal("the outward client can't be started"))?;
+        let egress = EgressClient::new(EgressOptions::new(&config)).map_err(|_| FlowError::Internal("the outward client can't be started"))?;
+        let limits = PoolLimits {
+            workers: config.hashing_threads.get(),
+            waiting: config.hashing_queue.get(),
+            // One tenant's storm fills half the queue at the most.
+            waiting_per_tenant: config.hashing_queue.get().div_ceil(2),
+            kept_memory_kib: u32::try_from(config.argon2_memory.kibibytes()).unwrap_or(u32::MAX),
+        };
+        let hashing = HashingPool::start(limits, Arc::new(())).map_err(|_| FlowError::Internal("threads can't be started"))?;
         Ok(Self {
-            hashing: HashingPool::new(config.hashing_threads.get(), config.hashing_queue.get()),
-            client_keys: JwksCache::new(egress.clone()),
+            hashing,
+            client_keys: JwksCache::new(egress.clone(), clock.clone()),
             egress,
             clock,
             db,
             master,
-            blocking,
+            blocking: Arc::new(blocking),
+            rsa_keys: Arc::default(),
             caches,
             feed,
             config,
@@ -183,6 +203,19 @@ impl Provider {
             })
             .map_err(|_| FlowError::Busy)?;
         result.await.map_err(|_| FlowError::Internal("blocking work was dropped"))
+    }
+
+    /// A new signing key; RSA keys are found off the async workers.
+    pub(super) async fn generate_key(&self, algorithm: SigningAlgorithm) -> Result<GeneratedKey, FlowError> {
+        if matches!(algorithm, SigningAlgorithm::Es256 | SigningAlgorithm::EdDsa) {
+            return Ok(SigningKey::generate(algorithm, RsaBits::default())?);
+        }
+        let (pool, threads) = (Arc::clone(&self.rsa_keys), Arc::downgrade(&self.blocking));
+        let taken = self
+            .blocking(move || threads.upgrade().map(|threads| pool.take(algorithm, &threads)))
+            .await?
+            .ok_or(FlowError::Internal("the server is ending"))?;
+        Ok(taken?)
     }
 
     /// The tenant of a slug; none where there is no such tenant or it is being deleted.

@@ -1,5 +1,19 @@
 //! The server: routes, extractors, and the forms that answers take.
+//!
+//! [`locate`](locate::locate) finds the tenant before routing and hands the router the path below the issuer, so that the route table
+//! ([`routes`]) is written once for tenants by path, by subdomain and by domain.
 
+pub mod cors;
+pub mod discovery;
+pub mod error;
+pub mod extract;
+pub mod headers;
+pub mod health;
+pub mod locate;
 pub mod metrics;
+pub mod oauth;
 pub mod pages;
+pub mod routes;
+pub mod server;
+pub mod static_files;
 pub mod telemetry;

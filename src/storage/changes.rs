@@ -49,6 +49,15 @@ pub struct Change {
     pub id: Uuid,
 }
 
+/// What caches are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice<'a> {
+    /// These have changed.
+    Changes(&'a [Change]),
+    /// Anything may have changed: the feed has begun, or was away so long that notes may be gone.
+    Everything,
+}
+
 pub(super) fn insert(connection: &mut AnyConnection, change: Change, now: Timestamp) -> Result<()> {
     diesel::insert_into(changes::table)
         .values((

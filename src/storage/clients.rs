@@ -10,6 +10,7 @@ use super::types::{DbInstant, DbUuid};
 use crate::clock::Timestamp;
 use crate::domain::client::{Client, ClientSecrets};
 use crate::domain::ids::ClientId;
+use crate::protocol::redirect_uri::RedirectUri;
 use crate::secret::HashedSecret;
 
 #[derive(Queryable, Selectable)]
@@ -161,7 +162,7 @@ impl Repo<'_> {
             .execute(self.connection)?;
         let mut origins = client.metadata.allowed_origins.clone();
         if client.is_public() {
-            origins.extend(client.metadata.parse_redirect_uris().unwrap_or_default().iter().filter_map(|uri| uri.origin()));
+            origins.extend(client.metadata.parse_redirect_uris().unwrap_or_default().iter().filter_map(RedirectUri::origin));
         }
         origins.sort_unstable();
         origins.dedup();

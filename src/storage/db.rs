@@ -7,7 +7,7 @@ use std::time::Duration;
 use diesel::connection::SimpleConnection;
 use tokio::sync::oneshot;
 
-use super::changes::Change;
+use super::changes::{Change, Notice};
 use super::connection::AnyConnection;
 use super::error::{Result, StorageError};
 use super::installation::Installation;
@@ -60,11 +60,11 @@ pub struct PoolGauges {
     pub waiting: usize,
 }
 
-type Listener = Arc<dyn Fn(&[Change]) + Send + Sync>;
+type Listener = Arc<dyn Fn(Notice<'_>) + Send + Sync>;
 
 enum Pool {
     Sqlite { readers: r2d2::Pool<sqlite::Manager>, writer: Writer, path: PathBuf },
-    Postgres { pool: r2d2::Pool<postgres::Manager> },
+    Postgres { pool: r2d2::Pool<postgres::Manager>, manager: postgres::Manager },
 }
 
 struct Inner {
@@ -100,19 +100,21 @@ impl Db {
                     .map_err(unavailable)?,
                 path: path.clone(),
             },
-            Location::Postgres(url) => Pool::Postgres {
-                pool: r2d2::Pool::builder()
+            Location::Postgres(url) => {
+                let manager = postgres::Manager {
+                    url: url.clone(),
+                    statement_timeout_ms: u64::try_from(options.deadline.as_millis()).unwrap_or(5_000),
+                };
+                let pool = r2d2::Pool::builder()
                     .max_size(options.connections.max(1))
                     .min_idle(Some(1))
                     .test_on_check_out(false)
                     .connection_timeout(options.deadline)
                     .error_handler(Box::new(Quiet))
-                    .build(postgres::Manager {
-                        url: url.clone(),
-                        statement_timeout_ms: u64::try_from(options.deadline.as_millis()).unwrap_or(5_000),
-                    })
-                    .map_err(unavailable)?,
-            },
+                    .build(manager.clone())
+                    .map_err(unavailable)?;
+                Pool::Postgres { pool, manager }
+            }
         };
         let threads = ThreadPool::new("tessera-db", options.connections as usize, options.queue)
             .map_err(|error| StorageError::Unavailable(error.to_string()))?;
@@ -136,13 +138,13 @@ impl Db {
     pub fn gauges(&self) -> PoolGauges {
         let state = match &self.0.pool {
             Pool::Sqlite { readers, .. } => readers.state(),
-            Pool::Postgres { pool } => pool.state(),
+            Pool::Postgres { pool, .. } => pool.state(),
         };
         PoolGauges { connections: state.connections, idle: state.idle_connections, waiting: self.0.threads.waiting() }
     }
 
-    /// Has `listener` told of every change that this process commits, right after the commit.
-    pub fn on_commit(&self, listener: impl Fn(&[Change]) + Send + Sync + 'static) {
+    /// Has `listener` told of every change that this process commits, right after the commit, and of what the feed's reader learns.
+    pub fn on_commit(&self, listener: impl Fn(Notice<'_>) + Send + Sync + 'static) {
         if let Ok(mut slot) = self.0.listener.write() {
             *slot = Some(Arc::new(listener));
         }
@@ -243,7 +245,9 @@ impl Db {
             }
         }
         let (value, changes) = self.wait(result).await?;
-        self.announce(&changes);
+        if !changes.is_empty() {
+            self.announce(Notice::Changes(&changes));
+        }
         Ok(value)
     }
 
@@ -256,13 +260,10 @@ impl Db {
     }
 
     /// Tells this process's caches of what other processes changed (the feed's reader) or it changed itself.
-    pub(super) fn announce(&self, changes: &[Change]) {
-        if changes.is_empty() {
-            return;
-        }
+    pub(super) fn announce(&self, notice: Notice<'_>) {
         let listener = self.0.listener.read().ok().and_then(|slot| slot.clone());
         if let Some(listener) = listener {
-            listener(changes);
+            listener(notice);
         }
     }
 
@@ -274,8 +275,8 @@ impl Db {
                 connection.batch_execute("PRAGMA query_only = ON")?;
                 Ok(connection)
             }
-            Pool::Postgres { pool } => {
-                let mut connection = r2d2::ManageConnection::connect(pool.manager_ref())?;
+            Pool::Postgres { manager, .. } => {
+                let mut connection = r2d2::ManageConnection::connect(manager)?;
                 // Sees nothing but the feed, which isn't a tenant's.
                 connection.batch_execute("SET default_transaction_read_only = on")?;
                 Ok(connection)
@@ -291,11 +292,11 @@ impl Inner {
                 let mut connection = readers.get().map_err(|error| StorageError::Unavailable(error.to_string()))?;
                 // One snapshot for all statements of the closure.
                 connection.batch_execute("BEGIN DEFERRED")?;
-                let result = work(&mut connection, &self.clock);
+                let result = guarded(|| work(&mut connection, &self.clock));
                 connection.batch_execute("COMMIT")?;
                 result
             }
-            Pool::Postgres { pool } => {
+            Pool::Postgres { pool, .. } => {
                 let mut connection = pool.get().map_err(|error| StorageError::Unavailable(error.to_string()))?;
                 in_transaction(&mut connection, sight, true, &mut |connection| work(connection, &self.clock))
             }
@@ -303,7 +304,7 @@ impl Inner {
     }
 
     fn write_postgres<T>(&self, sight: Sight, work: &mut dyn FnMut(&mut AnyConnection, &Clock) -> Result<T>) -> Result<T> {
-        let Pool::Postgres { pool } = &self.pool else {
+        let Pool::Postgres { pool, .. } = &self.pool else {
             return Err(StorageError::Statement("not on PostgreSQL".into()));
         };
         let mut attempt = 0;
@@ -324,6 +325,12 @@ impl Inner {
     }
 }
 
+/// A panic is an error, so that the transaction is ended and the connection stays usable.
+fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(StorageError::Statement("database work panicked".into())))
+}
+
 /// Begins, works, commits; rolls back on failure. A connection whose rollback fails is closed by the pool's check of brokenness.
 fn in_transaction<T>(
     connection: &mut AnyConnection,
@@ -332,9 +339,7 @@ fn in_transaction<T>(
     work: &mut dyn FnMut(&mut AnyConnection) -> Result<T>,
 ) -> Result<T> {
     postgres::begin(connection, sight, read_only)?;
-    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(connection)))
-        .unwrap_or_else(|_| Err(StorageError::Statement("database work panicked".into())));
-    match result {
+    match guarded(|| work(connection)) {
         Ok(value) => {
             // PostgreSQL answers COMMIT of a failed transaction with a silent rollback; any other statement says so.
             connection.batch_execute("SELECT 1; COMMIT")?;
@@ -347,10 +352,13 @@ fn in_transaction<T>(
     }
 }
 
+/// What a write gives, and what it changed of what caches keep.
+type Noted<T> = (T, Vec<Change>);
+
 struct SqliteWrite<T, F> {
     work: F,
-    value: Option<(T, Vec<Change>)>,
-    answer: Option<oneshot::Sender<Result<(T, Vec<Change>)>>>,
+    value: Option<Noted<T>>,
+    answer: Option<oneshot::Sender<Result<Noted<T>>>>,
     clock: Clock,
 }
 

@@ -20,7 +20,6 @@ mod installation;
 mod keys;
 mod links;
 mod migrations;
-
 mod postgres;
 mod repo;
 mod resources;
@@ -34,7 +33,7 @@ mod types;
 mod users;
 
 pub use audit::EventFilter;
-pub use changes::{Change, Entity};
+pub use changes::{Change, Entity, Notice};
 pub use db::{DatabaseKind, Db, DbOptions, Location, PoolGauges};
 pub use error::{Result, StorageError};
 pub use expiry::Expired;

@@ -11,6 +11,7 @@ use super::scope::TenantScope;
 pub(super) const APP_ROLE: &str = "tessera_app";
 
 /// Makes connections for r2d2.
+#[derive(Clone)]
 pub(super) struct Manager {
     pub(super) url: String,
     pub(super) statement_timeout_ms: u64,

@@ -23,6 +23,7 @@ macro_rules! tenant_tables {
         pub const TENANT_TABLES: &[&str] = &[$(stringify!($name)),*];
 
         /// Each tenant's table, filtered to one tenant.
+        #[allow(dead_code, reason = "some tables are only inserted into")]
         pub mod scoped {
             use diesel::dsl::{Eq, Filter};
             use diesel::prelude::*;

@@ -50,6 +50,7 @@ CREATE TABLE domain_owners (
     PRIMARY KEY (origin),
     FOREIGN KEY (tenant_id, domain_id) REFERENCES domains (tenant_id, id) ON DELETE CASCADE
 );
+CREATE UNIQUE INDEX domain_owners_domain_id ON domain_owners (tenant_id, domain_id);
 
 CREATE TABLE users (
     tenant_id uuid NOT NULL,
@@ -93,7 +94,6 @@ CREATE TABLE clients (
     PRIMARY KEY (tenant_id, id),
     FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE
 );
-CREATE INDEX clients_name ON clients (tenant_id, name, id);
 
 CREATE TABLE client_origins (
     tenant_id uuid NOT NULL,
@@ -133,6 +133,8 @@ CREATE TABLE signing_keys (
     UNIQUE (tenant_id, kid),
     FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE
 );
+CREATE INDEX signing_keys_removed_at ON signing_keys (removed_at) WHERE removed_at IS NOT NULL;
+CREATE INDEX signing_keys_revoked_at ON signing_keys (revoked_at) WHERE revoked_at IS NOT NULL;
 
 CREATE TABLE sessions (
     tenant_id uuid NOT NULL,
@@ -151,7 +153,8 @@ CREATE TABLE sessions (
     FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE
 );
 CREATE INDEX sessions_user_id ON sessions (tenant_id, user_id);
-CREATE INDEX sessions_expires_at ON sessions (tenant_id, expires_at);
+CREATE INDEX sessions_expires_at ON sessions (expires_at);
+CREATE INDEX sessions_ended_at ON sessions (ended_at) WHERE ended_at IS NOT NULL;
 
 CREATE TABLE login_failures (
     tenant_id uuid NOT NULL,
@@ -161,7 +164,7 @@ CREATE TABLE login_failures (
     PRIMARY KEY (tenant_id, counter),
     FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE
 );
-CREATE INDEX login_failures_window_start ON login_failures (tenant_id, window_start);
+CREATE INDEX login_failures_window_start ON login_failures (window_start);
 
 CREATE TABLE consents (
     tenant_id uuid NOT NULL,
@@ -209,7 +212,9 @@ CREATE TABLE grants (
 CREATE INDEX grants_user_id ON grants (tenant_id, user_id);
 CREATE INDEX grants_client_id ON grants (tenant_id, client_id);
 CREATE INDEX grants_session_id ON grants (tenant_id, session_id);
-CREATE INDEX grants_expires_at ON grants (tenant_id, expires_at);
+CREATE INDEX grants_expires_at ON grants (expires_at);
+CREATE INDEX grants_revoked_at ON grants (revoked_at) WHERE revoked_at IS NOT NULL;
+CREATE INDEX grants_code_expires_at ON grants (code_expires_at) WHERE redeemed_at IS NULL;
 
 CREATE TABLE refresh_tokens (
     tenant_id uuid NOT NULL,
@@ -225,7 +230,7 @@ CREATE TABLE refresh_tokens (
     FOREIGN KEY (tenant_id, grant_id) REFERENCES grants (tenant_id, id) ON DELETE CASCADE
 );
 CREATE INDEX refresh_tokens_grant_id ON refresh_tokens (tenant_id, grant_id);
-CREATE INDEX refresh_tokens_expires_at ON refresh_tokens (tenant_id, expires_at);
+CREATE INDEX refresh_tokens_expires_at ON refresh_tokens (expires_at);
 
 CREATE TABLE revoked_tokens (
     tenant_id uuid NOT NULL,
@@ -234,7 +239,7 @@ CREATE TABLE revoked_tokens (
     PRIMARY KEY (tenant_id, jti),
     FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE
 );
-CREATE INDEX revoked_tokens_expires_at ON revoked_tokens (tenant_id, expires_at);
+CREATE INDEX revoked_tokens_expires_at ON revoked_tokens (expires_at);
 
 CREATE TABLE assertion_ids (
     tenant_id uuid NOT NULL,
@@ -245,7 +250,7 @@ CREATE TABLE assertion_ids (
     FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE,
     FOREIGN KEY (tenant_id, client_id) REFERENCES clients (tenant_id, id) ON DELETE CASCADE
 );
-CREATE INDEX assertion_ids_expires_at ON assertion_ids (tenant_id, expires_at);
+CREATE INDEX assertion_ids_expires_at ON assertion_ids (expires_at);
 
 CREATE TABLE one_time_links (
     tenant_id uuid NOT NULL,
@@ -259,6 +264,7 @@ CREATE TABLE one_time_links (
     FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE
 );
 CREATE INDEX one_time_links_user_id ON one_time_links (tenant_id, user_id);
+CREATE INDEX one_time_links_expires_at ON one_time_links (expires_at);
 
 CREATE TABLE audit_events (
     tenant_id uuid NOT NULL,
@@ -278,18 +284,47 @@ CREATE INDEX audit_events_user_id ON audit_events (tenant_id, user_id, id);
 CREATE INDEX audit_events_client_id ON audit_events (tenant_id, client_id, id);
 
 -- The server works as a role that owns nothing and can't bypass row-level security: every pooled connection does SET ROLE to it, so
--- that a forgotten filter shows nothing instead of another tenant's rows.
+-- that a forgotten filter shows nothing instead of another tenant's rows. Roles belong to the whole cluster: another database's
+-- migration may have made it, and may be making it at this very moment.
 DO $$
+DECLARE
+    may_become boolean;
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'tessera_app') THEN
-        CREATE ROLE tessera_app NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOINHERIT;
+        BEGIN
+            CREATE ROLE tessera_app NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOINHERIT;
+        EXCEPTION
+            WHEN duplicate_object OR unique_violation THEN
+                NULL;
+            WHEN insufficient_privilege THEN
+                RAISE EXCEPTION 'role "%" may not create the role that the server works as; have a superuser run: CREATE ROLE tessera_app NOLOGIN; GRANT tessera_app TO %;', current_user, quote_ident(current_user);
+        END;
     END IF;
-EXCEPTION WHEN duplicate_object OR unique_violation THEN
-    NULL; -- another database of the same cluster made it at the same moment
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'tessera_app' AND (rolsuper OR rolbypassrls)) THEN
+        RAISE EXCEPTION 'role "tessera_app" may bypass row-level security; run: ALTER ROLE tessera_app NOSUPERUSER NOBYPASSRLS;';
+    END IF;
+    -- Since PostgreSQL 16, to be a member and to be allowed SET ROLE are two things, and who makes a role is the former only.
+    IF current_setting('server_version_num')::integer >= 160000 THEN
+        EXECUTE 'SELECT pg_has_role(current_user, ''tessera_app'', ''SET'')' INTO may_become;
+    ELSE
+        may_become := pg_has_role(current_user, 'tessera_app', 'MEMBER');
+    END IF;
+    IF NOT may_become THEN
+        BEGIN
+            EXECUTE format('GRANT tessera_app TO %I', current_user);
+        EXCEPTION WHEN insufficient_privilege THEN
+            RAISE EXCEPTION 'role "%" may not work as tessera_app; have a superuser run: GRANT tessera_app TO %;', current_user, quote_ident(current_user);
+        END;
+    END IF;
+    IF NOT has_schema_privilege('tessera_app', current_schema(), 'USAGE') THEN
+        EXECUTE format('GRANT USAGE ON SCHEMA %I TO tessera_app', current_schema());
+    END IF;
 END
 $$;
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON client_origins, installation, tenants, changes, domains, domain_owners, users, role_assignments, clients, resources, signing_keys, sessions, login_failures, consents, grants, refresh_tokens, revoked_tokens, assertion_ids, one_time_links, audit_events TO tessera_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON installation, tenants, changes, domains, domain_owners, users, role_assignments, clients,
+    client_origins, resources, signing_keys, sessions, login_failures, consents, grants, refresh_tokens, revoked_tokens, assertion_ids,
+    one_time_links, audit_events TO tessera_app;
 GRANT USAGE ON SEQUENCE changes_seq_seq TO tessera_app;
 GRANT SELECT ON __diesel_schema_migrations TO tessera_app;
 

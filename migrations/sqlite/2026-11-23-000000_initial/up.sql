@@ -48,6 +48,7 @@ CREATE TABLE domain_owners (
     PRIMARY KEY (origin),
     FOREIGN KEY (tenant_id, domain_id) REFERENCES domains (tenant_id, id) ON DELETE CASCADE
 ) WITHOUT ROWID;
+CREATE UNIQUE INDEX domain_owners_domain_id ON domain_owners (tenant_id, domain_id);
 
 CREATE TABLE users (
     tenant_id BLOB NOT NULL CHECK (length(tenant_id) = 16),
@@ -91,7 +92,6 @@ CREATE TABLE clients (
     PRIMARY KEY (tenant_id, id),
     FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE
 ) WITHOUT ROWID;
-CREATE INDEX clients_name ON clients (tenant_id, name, id);
 
 CREATE TABLE client_origins (
     tenant_id BLOB NOT NULL CHECK (length(tenant_id) = 16),
@@ -131,6 +131,8 @@ CREATE TABLE signing_keys (
     UNIQUE (tenant_id, kid),
     FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE
 ) WITHOUT ROWID;
+CREATE INDEX signing_keys_removed_at ON signing_keys (removed_at) WHERE removed_at IS NOT NULL;
+CREATE INDEX signing_keys_revoked_at ON signing_keys (revoked_at) WHERE revoked_at IS NOT NULL;
 
 CREATE TABLE sessions (
     tenant_id BLOB NOT NULL CHECK (length(tenant_id) = 16),
@@ -149,7 +151,8 @@ CREATE TABLE sessions (
     FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE
 ) WITHOUT ROWID;
 CREATE INDEX sessions_user_id ON sessions (tenant_id, user_id);
-CREATE INDEX sessions_expires_at ON sessions (tenant_id, expires_at);
+CREATE INDEX sessions_expires_at ON sessions (expires_at);
+CREATE INDEX sessions_ended_at ON sessions (ended_at) WHERE ended_at IS NOT NULL;
 
 CREATE TABLE login_failures (
     tenant_id BLOB NOT NULL CHECK (length(tenant_id) = 16),
@@ -159,7 +162,7 @@ CREATE TABLE login_failures (
     PRIMARY KEY (tenant_id, counter),
     FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE
 ) WITHOUT ROWID;
-CREATE INDEX login_failures_window_start ON login_failures (tenant_id, window_start);
+CREATE INDEX login_failures_window_start ON login_failures (window_start);
 
 CREATE TABLE consents (
     tenant_id BLOB NOT NULL CHECK (length(tenant_id) = 16),
@@ -207,7 +210,9 @@ CREATE TABLE grants (
 CREATE INDEX grants_user_id ON grants (tenant_id, user_id);
 CREATE INDEX grants_client_id ON grants (tenant_id, client_id);
 CREATE INDEX grants_session_id ON grants (tenant_id, session_id);
-CREATE INDEX grants_expires_at ON grants (tenant_id, expires_at);
+CREATE INDEX grants_expires_at ON grants (expires_at);
+CREATE INDEX grants_revoked_at ON grants (revoked_at) WHERE revoked_at IS NOT NULL;
+CREATE INDEX grants_code_expires_at ON grants (code_expires_at) WHERE redeemed_at IS NULL;
 
 CREATE TABLE refresh_tokens (
     tenant_id BLOB NOT NULL CHECK (length(tenant_id) = 16),
@@ -223,7 +228,7 @@ CREATE TABLE refresh_tokens (
     FOREIGN KEY (tenant_id, grant_id) REFERENCES grants (tenant_id, id) ON DELETE CASCADE
 ) WITHOUT ROWID;
 CREATE INDEX refresh_tokens_grant_id ON refresh_tokens (tenant_id, grant_id);
-CREATE INDEX refresh_tokens_expires_at ON refresh_tokens (tenant_id, expires_at);
+CREATE INDEX refresh_tokens_expires_at ON refresh_tokens (expires_at);
 
 CREATE TABLE revoked_tokens (
     tenant_id BLOB NOT NULL CHECK (length(tenant_id) = 16),
@@ -232,7 +237,7 @@ CREATE TABLE revoked_tokens (
     PRIMARY KEY (tenant_id, jti),
     FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE
 ) WITHOUT ROWID;
-CREATE INDEX revoked_tokens_expires_at ON revoked_tokens (tenant_id, expires_at);
+CREATE INDEX revoked_tokens_expires_at ON revoked_tokens (expires_at);
 
 CREATE TABLE assertion_ids (
     tenant_id BLOB NOT NULL CHECK (length(tenant_id) = 16),
@@ -243,7 +248,7 @@ CREATE TABLE assertion_ids (
     FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE,
     FOREIGN KEY (tenant_id, client_id) REFERENCES clients (tenant_id, id) ON DELETE CASCADE
 ) WITHOUT ROWID;
-CREATE INDEX assertion_ids_expires_at ON assertion_ids (tenant_id, expires_at);
+CREATE INDEX assertion_ids_expires_at ON assertion_ids (expires_at);
 
 CREATE TABLE one_time_links (
     tenant_id BLOB NOT NULL CHECK (length(tenant_id) = 16),
@@ -257,6 +262,7 @@ CREATE TABLE one_time_links (
     FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE
 ) WITHOUT ROWID;
 CREATE INDEX one_time_links_user_id ON one_time_links (tenant_id, user_id);
+CREATE INDEX one_time_links_expires_at ON one_time_links (expires_at);
 
 CREATE TABLE audit_events (
     tenant_id BLOB NOT NULL CHECK (length(tenant_id) = 16),

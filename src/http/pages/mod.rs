@@ -5,12 +5,27 @@
 //! exist make them smoother. No page holds an inline style or script, so that `default-src 'none'; style-src 'self'; script-src 'self'`
 //! fits them all; `img-src` needs the origins of the logos shown and `form-action` those that a form leads to.
 
+pub mod account;
 pub mod assets;
+pub mod authorize;
 pub mod brand_sheet;
+pub mod consent;
+pub mod cookies;
 pub mod device;
+pub mod home;
+pub mod link;
+pub mod login;
+pub mod logout;
 pub mod messages;
+pub mod password_problems;
+pub mod render;
+pub mod routes;
 pub mod samples;
+pub mod select_account;
 pub mod views;
+pub mod visit;
+
+pub use routes::routes;
 
 #[cfg(test)]
 mod tests;

@@ -30,8 +30,8 @@ impl ErrorPage<'_> {
         match (self.code, self.status) {
             ("tenant_not_found", _) => "tenant-not-found",
             ("tenant_suspended", _) => "tenant-suspended",
-            ("form_lapsed" | "csrf" | "csrf_mismatch", _) => "form-lapsed",
-            ("login_expired" | "interaction_expired" | "flow_expired", _) => "flow-expired",
+            ("forbidden" | "form_lapsed" | "csrf" | "csrf_mismatch", _) => "form-lapsed",
+            ("expired_link" | "login_expired" | "interaction_expired" | "flow_expired", _) => "flow-expired",
             ("access_denied", _) | (_, 403) => "forbidden",
             ("temporarily_unavailable" | "slow_down", _) | (_, 503) => "unavailable",
             (_, 429) => "too-many",

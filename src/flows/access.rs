@@ -1,0 +1,152 @@
+//! Access tokens at our own endpoints: userinfo, introspection, revocation and administration. A verifier elsewhere sees a signature; here
+//! the token's tenant, client, person and grant must be alive too.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::issue::{is_opaque, open_access_token};
+use super::provider::{FlowError, Provider, UserState};
+use super::tenancy::Tenant;
+use crate::domain::client::Client;
+use crate::domain::ids::{ClientId, GrantId, UserId};
+use crate::jose::jws::{JwsError, Type};
+use crate::jose::keys::Expect;
+use crate::protocol::access_token::{self, AccessTokenClaims};
+use crate::protocol::{OAuthError, SigningAlgorithm};
+use crate::storage::{self, Repo};
+
+/// Why an access token isn't accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessRefusal {
+    /// It isn't a token of the form and type that we sign.
+    #[error("not an access token of this tenant: {0}")]
+    Signature(#[from] JwsError),
+    /// It is opaque and doesn't open, or its claims aren't those of an access token.
+    #[error("not an access token of this tenant")]
+    Malformed,
+    /// It names another tenant, or an address that isn't this tenant's (any more).
+    #[error("the token is another tenant's, or of an address that was removed")]
+    Issuer,
+    /// The tenant is suspended.
+    #[error("the tenant is suspended")]
+    Suspended,
+    /// It has expired.
+    #[error("the token has expired")]
+    Expired,
+    /// The client was deleted.
+    #[error("the token's client is gone")]
+    Client,
+    /// The grant was revoked, or has ended.
+    #[error("the token's grant is dead")]
+    Grant,
+    /// The person was disabled or deleted.
+    #[error("the token's person may not use anything")]
+    User,
+    /// The token itself was revoked.
+    #[error("the token was revoked")]
+    Revoked,
+    /// A failure of ours.
+    #[error(transparent)]
+    Failed(#[from] FlowError),
+}
+
+impl From<storage::StorageError> for AccessRefusal {
+    fn from(error: storage::StorageError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<AccessRefusal> for OAuthError {
+    fn from(refusal: AccessRefusal) -> Self {
+        match refusal {
+            AccessRefusal::Failed(error) => error.into(),
+            // RFC 6750 §3.1; one answer for all, but for what the holder can mend without asking anybody.
+            AccessRefusal::Expired => OAuthError::invalid_token("the access token has expired"),
+            _ => OAuthError::invalid_token("the access token is not valid here"),
+        }
+    }
+}
+
+/// An access token that is good here and now.
+pub struct Access {
+    /// What it says.
+    pub claims: AccessTokenClaims,
+    /// Its client.
+    pub client: Arc<Client>,
+    /// The person for whom it speaks; none where a client acts for itself.
+    pub person: Option<Person>,
+}
+
+/// The person for whom an access token speaks.
+pub struct Person {
+    /// Who.
+    pub id: UserId,
+    /// By which grant.
+    pub grant_id: GrantId,
+    /// What is known of them at this moment.
+    pub state: Arc<UserState>,
+}
+
+impl Provider {
+    /// Accepts or refuses an access token.
+    pub async fn check_access(&self, tenant: &Arc<Tenant>, token: &str) -> Result<Access, AccessRefusal> {
+        Ok(self.check_access_and_read(tenant, token, |_, _| Ok(())).await?.0)
+    }
+
+    /// [`Provider::check_access`], and whatever else `read` wants to know, by one use of the database.
+    pub async fn check_access_and_read<T: Send + 'static>(
+        &self,
+        tenant: &Arc<Tenant>,
+        token: &str,
+        mut read: impl FnMut(&mut Repo<'_>, &AccessTokenClaims) -> storage::Result<T> + Send + 'static,
+    ) -> Result<(Access, T), AccessRefusal> {
+        let claims = self.check_form(tenant, token)?;
+        let client_id: ClientId = claims.client_id.parse().map_err(|_| AccessRefusal::Malformed)?;
+        let client = self.find_client(tenant, client_id).await?.ok_or(AccessRefusal::Client)?;
+        let person = match claims.grant_id.map(GrantId::from) {
+            Some(id) => Some(self.check_grant(tenant, id, client_id).await?),
+            None => None,
+        };
+        let signed = claims.clone();
+        let (revoked, value) = self
+            .db
+            .read(&**tenant, move |repo| Ok((repo.is_token_revoked(signed.jti)?, read(repo, &signed)?)))
+            .await?;
+        if revoked {
+            return Err(AccessRefusal::Revoked);
+        }
+        Ok((Access { claims, client, person }, value))
+    }
+
+    /// Whether the token is one that we made for this tenant and that hasn't expired; nothing is looked up.
+    pub(super) fn check_form(&self, tenant: &Tenant, token: &str) -> Result<AccessTokenClaims, AccessRefusal> {
+        if !tenant.is_active() {
+            return Err(AccessRefusal::Suspended);
+        }
+        let claims = if is_opaque(token) {
+            open_access_token(tenant, token).ok_or(AccessRefusal::Malformed)?
+        } else {
+            // RFC 9068 §4, RFC 8725 §3.11: the type tells it from an ID token or a logout token of the same key.
+            let expect = Expect::own(Type::Required(&[access_token::TYP]), &SigningAlgorithm::ALL);
+            let verified = tenant.keys.verification().verify(token, expect)?;
+            serde_json::from_value(Value::Object(verified.claims)).map_err(|_| AccessRefusal::Malformed)?
+        };
+        if claims.tenant_id != tenant.id().uuid() || !tenant.is_issuer(&claims.iss) {
+            return Err(AccessRefusal::Issuer);
+        }
+        if self.clock.unix() >= claims.exp {
+            return Err(AccessRefusal::Expired);
+        }
+        Ok(claims)
+    }
+
+    async fn check_grant(&self, tenant: &Tenant, id: GrantId, client: ClientId) -> Result<Person, AccessRefusal> {
+        let grant = self.find_grant(tenant, id).await?.ok_or(AccessRefusal::Grant)?;
+        if !grant.live || grant.client_id != client || self.now() >= grant.expires_at {
+            return Err(AccessRefusal::Grant);
+        }
+        let state = self.find_user_state(tenant, grant.user_id).await?.filter(|state| state.active).ok_or(AccessRefusal::User)?;
+        Ok(Person { id: grant.user_id, grant_id: id, state })
+    }
+}

@@ -1,0 +1,176 @@
+//! What a signed-in person manages: their password, their sessions, and what they allowed applications.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::browser::{CheckedForm, DeviceCookie};
+use super::provider::{FlowError, Provider};
+use super::sessions::{SignedIn, grants_ended_by_sign_out};
+use super::signin::{Admitted, Checked, Counted, EntryProblem, minutes_of_window, take_new_password};
+use super::tenancy::Tenant;
+use crate::domain::audit::{Act, Actor, Event, Origin};
+use crate::domain::client::Client;
+use crate::domain::consent::Consent;
+use crate::domain::ids::{ClientId, SessionId};
+use crate::domain::session::Session;
+use crate::domain::user::User;
+use crate::jose::passwords::MAX_PASSWORD;
+use crate::secret::PlainSecret;
+use crate::storage::{Page, PageRequest, SessionGrants};
+
+/// How many rows a page shows.
+const ROWS: u32 = 25;
+
+/// What came of changing a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PasswordChange {
+    /// It is changed.
+    Done,
+    /// The current one is wrong, or was changed meanwhile.
+    WrongCurrent,
+    /// The new one isn't taken.
+    Problem(EntryProblem),
+    /// Too many wrong guesses at the current one.
+    Throttled {
+        /// When trying again makes sense.
+        minutes: u32,
+    },
+}
+
+/// An application that a person allowed something.
+pub struct Allowed {
+    /// What.
+    pub consent: Consent,
+    /// Whom.
+    pub client: Arc<Client>,
+}
+
+fn event(act: Act, person: &SignedIn, origin: &Origin) -> Event {
+    Event::new(act, Actor::User(person.user.id)).user(person.user.id).from(origin)
+}
+
+fn page(after: Option<Uuid>) -> PageRequest {
+    PageRequest { limit: Some(ROWS), after }
+}
+
+impl Provider {
+    /// Changes a person's password; they must know the one before.
+    pub async fn change_password(
+        &self,
+        tenant: &Tenant,
+        person: &SignedIn,
+        devices: &DeviceCookie,
+        form: &CheckedForm,
+        origin: &Origin,
+    ) -> Result<PasswordChange, FlowError> {
+        let current = form.input("current_password");
+        if current.is_empty() || current.len() > MAX_PASSWORD {
+            return Ok(PasswordChange::WrongCurrent);
+        }
+        // Before anything is guessed at: a new password that isn't taken costs no attempt.
+        let new = match take_new_password(tenant, &person.user, form) {
+            Ok(new) => new,
+            Err(problem) => return Ok(PasswordChange::Problem(problem)),
+        };
+        let counted = Counted::new(tenant, person.user.email.key(), devices);
+        let user = match self.admit(tenant, &counted, origin).await? {
+            Admitted::Yes(user) => user.filter(|user| user.id == person.user.id),
+            Admitted::No => return Ok(PasswordChange::Throttled { minutes: minutes_of_window(tenant) }),
+        };
+        let phc = user.and_then(|user| user.password).map(|password| password.phc);
+        let checked = self.check_password(tenant, PlainSecret::new(current.to_owned()), phc.clone()).await?;
+        let (Checked::Match { .. }, Some(old)) = (checked, phc) else {
+            self.record_failure(tenant, &counted, Some(person.user.id), origin, "password").await?;
+            return Ok(PasswordChange::WrongCurrent);
+        };
+        if new.expose() == current {
+            return Ok(PasswordChange::Problem(EntryProblem::Unchanged));
+        }
+        let phc = self.hash_new_password(tenant, new).await?;
+        let (user, session, end_others) = (person.user.id, person.session.id, form.input("end_others") == "1");
+        let event = event(Act::PasswordChanged, person, origin).detail(serde_json::json!({ "ended_others": end_others }));
+        let write = self.db.write(tenant, move |repo| {
+            let current = repo.find_user(user)?.filter(User::is_active).and_then(|user| user.password);
+            if current.is_none_or(|password| password.phc != old) {
+                return Ok(false);
+            }
+            repo.set_password(user, &phc)?;
+            repo.clear_failures(&counted.counter)?;
+            if end_others {
+                repo.end_sessions(user, Some(session), SessionGrants::All)?;
+            }
+            repo.record(event.clone())?;
+            Ok(true)
+        });
+        Ok(if write.await? { PasswordChange::Done } else { PasswordChange::WrongCurrent })
+    }
+
+    /// A person's sessions that are alive, the youngest first.
+    pub async fn list_own_sessions(&self, tenant: &Tenant, person: &SignedIn, after: Option<Uuid>) -> Result<Page<Session>, FlowError> {
+        let user = person.user.id;
+        let mut sessions = self.db.read(tenant, move |repo| repo.list_sessions(user, page(after))).await?;
+        let (now, idle_lifetime) = (self.now(), tenant.settings().session_idle_lifetime);
+        sessions.items.retain(|session| session.is_alive(now, idle_lifetime));
+        Ok(sessions)
+    }
+
+    /// Ends one of a person's sessions; `false` where it had ended already, or isn't theirs.
+    pub async fn end_own_session(&self, tenant: &Tenant, person: &SignedIn, form: &CheckedForm, origin: &Origin) -> Result<bool, FlowError> {
+        let Ok(id) = form.input("end").parse::<SessionId>() else { return Ok(false) };
+        let (user, grants) = (person.user.id, grants_ended_by_sign_out(tenant));
+        let event = event(Act::SessionEnded, person, origin).detail(serde_json::json!({ "session": id, "reason": "ended by its owner" }));
+        let write = self.db.write(tenant, move |repo| {
+            let ended = repo.end_session(user, id, grants)?;
+            if ended {
+                repo.record(event.clone())?;
+            }
+            Ok(ended)
+        });
+        Ok(write.await?)
+    }
+
+    /// Ends all of a person's sessions but this one.
+    pub async fn end_other_sessions(&self, tenant: &Tenant, person: &SignedIn, _form: &CheckedForm, origin: &Origin) -> Result<(), FlowError> {
+        let (user, session, grants) = (person.user.id, person.session.id, grants_ended_by_sign_out(tenant));
+        let event = event(Act::SessionEnded, person, origin);
+        let write = self.db.write(tenant, move |repo| {
+            let ended = repo.end_sessions(user, Some(session), grants)?;
+            if ended > 0 {
+                let detail = serde_json::json!({ "all_but": session, "ended": ended, "reason": "ended by their owner" });
+                repo.record(event.clone().detail(detail))?;
+            }
+            Ok(())
+        });
+        Ok(write.await?)
+    }
+
+    /// The applications that a person allowed something.
+    pub async fn list_own_consents(&self, tenant: &Tenant, person: &SignedIn, after: Option<Uuid>) -> Result<Page<Allowed>, FlowError> {
+        let user = person.user.id;
+        let consents = self.db.read(tenant, move |repo| repo.list_consents(user, page(after))).await?;
+        let mut items = Vec::with_capacity(consents.items.len());
+        for consent in consents.items {
+            if let Some(client) = self.find_client(tenant, consent.client_id).await? {
+                items.push(Allowed { consent, client });
+            }
+        }
+        Ok(Page { items, next: consents.next })
+    }
+
+    /// Takes back what a person allowed an application, and everything that it got by it; `false` where there is nothing.
+    pub async fn withdraw_own_consent(&self, tenant: &Tenant, person: &SignedIn, form: &CheckedForm, origin: &Origin) -> Result<bool, FlowError> {
+        let Ok(client) = form.input("withdraw").parse::<ClientId>() else { return Ok(false) };
+        let user = person.user.id;
+        let event = event(Act::ConsentWithdrawn, person, origin).client(client);
+        let write = self.db.write(tenant, move |repo| {
+            let withdrawn = repo.withdraw_consent(user, client)?;
+            if withdrawn {
+                let revoked = repo.revoke_grants_of_user(user, Some(client))?;
+                repo.record(event.clone().detail(serde_json::json!({ "grants_revoked": revoked })))?;
+            }
+            Ok(withdrawn)
+        });
+        Ok(write.await?)
+    }
+}

@@ -1,0 +1,105 @@
+//! The end of an authorization request: the grant and its code, or the refusal.
+
+use chrono::Duration;
+
+use super::checks::CheckedRequest;
+use super::steps::{ACR, Decision, Flow};
+use crate::domain::audit::{Act, Actor, Event, Origin};
+use crate::domain::grant::{Grant, GrantStage, PendingCode};
+use crate::domain::ids::GrantId;
+use crate::flows::Provider;
+use crate::flows::provider::FlowError;
+use crate::flows::sessions::SignedIn;
+use crate::protocol::OAuthError;
+use crate::protocol::redirect_uri::RedirectResponse;
+use crate::protocol::scope::OFFLINE_ACCESS;
+use crate::secret::{Handle, Purpose};
+
+/// How the write ended.
+pub enum Outcome {
+    /// The code goes out.
+    Granted(RedirectResponse),
+    /// The session ended meanwhile: somebody must sign in.
+    SignedOut,
+}
+
+impl Provider {
+    /// Makes the grant of a request whose person has done everything: one write, and the code.
+    pub async fn grant(&self, flow: &Flow<'_>, person: &SignedIn, decision: Option<Decision>, origin: &Origin) -> Result<Outcome, FlowError> {
+        let tenant = &flow.at.tenant;
+        let now = self.now();
+        let handle = Handle::generate(&self.clock);
+        let code_text = handle.to_text(Purpose::AuthorizationCode);
+        let (grant, code) = self.new_grant(flow, person, &handle);
+        let checked = flow.checked;
+        let consented = (decision == Some(Decision::Allow)).then(|| (checked.scope.clone(), checked.resources.clone()));
+        let touch = person.session.wants_touch(now);
+        let origin = origin.clone();
+        let write = self.db.write(&**tenant, move |repo| {
+            // It may have been ended since it was read, and its grants with it: this one would have been missed.
+            let session = repo.find_session(grant.session_id)?;
+            if session.is_none_or(|session| session.ended_at.is_some()) {
+                return Ok(false);
+            }
+            let actor = Actor::User(grant.user_id);
+            let event = |act| Event::new(act, actor.clone()).user(grant.user_id).client(grant.client_id).from(&origin);
+            if let Some((scope, resources)) = &consented {
+                repo.merge_consent(grant.user_id, grant.client_id, scope, resources)?;
+                repo.record(event(Act::ConsentGranted).detail(serde_json::json!({ "scope": scope, "resources": resources })))?;
+            }
+            if touch {
+                repo.touch_session(grant.session_id)?;
+            }
+            repo.insert_grant(&grant, &code)?;
+            let detail = serde_json::json!({ "grant": grant.id, "scope": grant.scope, "session": grant.session_id });
+            repo.record(event(Act::GrantCreated).detail(detail))?;
+            Ok(true)
+        });
+        Ok(if write.await? { Outcome::Granted(checked.redirect.respond(&[("code", code_text.expose())])) } else { Outcome::SignedOut })
+    }
+
+    fn new_grant(&self, flow: &Flow<'_>, person: &SignedIn, handle: &Handle) -> (Grant, PendingCode) {
+        let (tenant, checked) = (&flow.at.tenant, flow.checked);
+        let (now, settings) = (self.now(), tenant.settings());
+        let lifetime = checked.client.metadata.refresh_token_lifetime.unwrap_or(settings.refresh_token_lifetime);
+        let offline = checked.scope.contains(OFFLINE_ACCESS);
+        let longest = now + Duration::seconds(i64::from(lifetime));
+        let grant = Grant {
+            id: GrantId::from(handle.id()),
+            user_id: person.user.id,
+            client_id: checked.client.id,
+            session_id: person.session.id,
+            issuer: flow.at.issuer.to_string(),
+            scope: checked.scope.clone(),
+            resources: checked.resources.clone(),
+            claims: checked.request.claims.clone(),
+            auth_time: person.session.auth_time,
+            amr: person.session.amr.clone(),
+            acr: Some(ACR.to_owned()),
+            offline,
+            stage: GrantStage::CodeIssued,
+            created_at: now,
+            // Without offline access nothing outlives the session.
+            expires_at: if offline { longest } else { longest.min(person.session.expires_at) },
+        };
+        let code = PendingCode {
+            proof: handle.hash(tenant.handle_key(), Purpose::AuthorizationCode),
+            redirect_uri: checked.request.redirect_uri.clone(),
+            nonce: checked.request.nonce.clone(),
+            code_challenge: checked.request.code_challenge,
+            expires_at: now + Duration::seconds(i64::from(settings.code_lifetime)),
+        };
+        (grant, code)
+    }
+
+    /// The person said no.
+    pub async fn deny(&self, flow: &Flow<'_>, person: Option<&SignedIn>, origin: &Origin) -> Result<OAuthError, FlowError> {
+        let CheckedRequest { client, scope, .. } = flow.checked;
+        let user = person.map(|person| person.user.id);
+        let mut event = Event::new(Act::ConsentDenied, user.map_or(Actor::Anonymous, Actor::User)).client(client.id).from(origin);
+        event.user_id = user;
+        let event = event.detail(serde_json::json!({ "scope": scope }));
+        self.db.write(&*flow.at.tenant, move |repo| repo.record(event.clone())).await?;
+        Ok(OAuthError::access_denied("the person did not allow this"))
+    }
+}

@@ -1,0 +1,140 @@
+//! The redemption of an authorization code (RFC 6749 §4.1.3, RFC 7636 §4.6, RFC 9700 §4.5): checked and consumed in one transaction.
+//!
+//! A code that comes a second time kills what it gave the first time, whoever of the two was the thief; so does the loser of a race. Only
+//! whoever holds the code itself and is its client can do so.
+
+use std::sync::Arc;
+
+use super::issued::{Decision, GrantedPerson, may_refresh, refresh_expiry, revoke_replayed};
+use super::pipeline::Call;
+use super::refusal::{GrantRefusal, TokenRefusal};
+use crate::domain::client::Client;
+use crate::domain::grant::{Grant, GrantStage, PendingCode, RefreshToken};
+use crate::domain::ids::{GrantId, RefreshTokenId};
+use crate::flows::scopes::{Rules, Target};
+use crate::protocol::pkce::CodeVerifier;
+use crate::protocol::resource::ResourceIndicator;
+use crate::secret::{Handle, HashedSecret, PlainSecret, Purpose};
+use crate::storage::{self, Repo};
+
+/// What the request presents, checked against what is stored.
+struct Presented {
+    id: GrantId,
+    proof: HashedSecret,
+    issuer: Arc<str>,
+    redirect_uri: Option<String>,
+    code_verifier: Option<CodeVerifier>,
+}
+
+/// Redeems a code.
+pub(super) async fn redeem(
+    call: &Call<'_>,
+    code: &PlainSecret,
+    redirect_uri: Option<String>,
+    code_verifier: Option<CodeVerifier>,
+) -> Result<Decision, TokenRefusal> {
+    let (provider, tenant) = (call.provider, &call.at.tenant);
+    let handle = Handle::parse(Purpose::AuthorizationCode, code.expose()).ok_or(GrantRefusal::Unknown)?;
+    let presented = Presented {
+        id: GrantId::from(handle.id()),
+        proof: handle.hash(tenant.handle_key(), Purpose::AuthorizationCode),
+        issuer: Arc::clone(&call.at.issuer),
+        redirect_uri,
+        code_verifier,
+    };
+    let refresh = Handle::generate(&provider.clock);
+    let refresh_proof = refresh.hash(tenant.handle_key(), Purpose::RefreshToken);
+    let work = {
+        let (tenant, client, resources) = (Arc::clone(tenant), Arc::clone(&call.client), call.resources.clone());
+        let (admin_api, origin, refresh_id) = (crate::flows::scopes::admin_api(provider), call.origin.clone(), refresh.id());
+        move |repo: &mut Repo<'_>| {
+            let rules = Rules::with_admin_api(admin_api.clone(), &tenant, &client);
+            let (grant, code) = match find(repo, &presented, &client)? {
+                Ok(found) => found,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            if matches!(grant.stage, GrantStage::Redeemed { .. }) {
+                revoke_replayed(repo, &grant, "authorization code", &origin)?;
+                return Ok(Err(GrantRefusal::Replayed));
+            }
+            let target = match check(repo, &presented, &grant, &code, &client).and_then(|()| narrow(&rules, &grant, &resources)) {
+                Ok(target) => target,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            let Some(user) = repo.find_user(grant.user_id)?.filter(crate::domain::user::User::is_active) else {
+                return Ok(Err(GrantRefusal::User));
+            };
+            if !repo.consume_code(grant.id)? {
+                revoke_replayed(repo, &grant, "authorization code", &origin)?;
+                return Ok(Err(GrantRefusal::Replayed));
+            }
+            let refreshes = may_refresh(&client, &grant);
+            if refreshes {
+                let now = repo.now();
+                repo.insert_refresh_token(&RefreshToken {
+                    id: RefreshTokenId::from(refresh_id),
+                    grant_id: grant.id,
+                    proof: refresh_proof,
+                    created_at: now,
+                    expires_at: refresh_expiry(tenant.settings(), &client, &grant, now),
+                    rotated: None,
+                })?;
+            }
+            Ok(Ok((target, Box::new(GrantedPerson { grant, user, nonce: code.nonce }), refreshes)))
+        }
+    };
+    let (target, person, refreshes) = provider.db.write(&**tenant, work).await??;
+    let refresh_token = refreshes.then(|| refresh.to_text(Purpose::RefreshToken));
+    Ok(Decision { target, person: Some(person), refresh_token })
+}
+
+/// The grant of a code, if whoever presents it holds the code and is its client.
+fn find(repo: &mut Repo<'_>, presented: &Presented, client: &Client) -> storage::Result<Result<(Grant, PendingCode), GrantRefusal>> {
+    let Some((grant, code)) = repo.find_grant(presented.id)? else { return Ok(Err(GrantRefusal::Unknown)) };
+    if !code.proof.matches(&presented.proof) {
+        return Ok(Err(GrantRefusal::Unknown));
+    }
+    if grant.client_id != client.id {
+        return Ok(Err(GrantRefusal::OtherClient));
+    }
+    if matches!(grant.stage, GrantStage::Revoked { .. }) {
+        return Ok(Err(GrantRefusal::Dead));
+    }
+    Ok(Ok((grant, code)))
+}
+
+fn check(repo: &Repo<'_>, presented: &Presented, grant: &Grant, code: &PendingCode, client: &Client) -> Result<(), GrantRefusal> {
+    let now = repo.now();
+    if now >= code.expires_at || now >= grant.expires_at {
+        return Err(GrantRefusal::Expired);
+    }
+    if grant.issuer != *presented.issuer {
+        return Err(GrantRefusal::Issuer);
+    }
+    check_redirect_uri(code.redirect_uri.as_deref(), presented.redirect_uri.as_deref(), client)?;
+    match (&code.code_challenge, &presented.code_verifier) {
+        (Some(challenge), Some(verifier)) if challenge.matches(verifier) => Ok(()),
+        (Some(_), Some(_)) => Err(GrantRefusal::VerifierWrong),
+        (Some(_), None) => Err(GrantRefusal::VerifierMissing),
+        // RFC 9700 §2.1.1: a challenge was stripped from the authorization request.
+        (None, Some(_)) => Err(GrantRefusal::VerifierUnexpected),
+        (None, None) if client.is_public() => Err(GrantRefusal::VerifierMissing),
+        (None, None) => Ok(()),
+    }
+}
+
+/// RFC 6749 §4.1.3: required where the authorization request had it, and identical. Where it hadn't, the one registered URI was meant.
+fn check_redirect_uri(requested: Option<&str>, presented: Option<&str>, client: &Client) -> Result<(), GrantRefusal> {
+    let fits = match (requested, presented) {
+        (Some(requested), Some(presented)) => requested == presented,
+        (Some(_), None) => false,
+        (None, Some(presented)) => client.metadata.redirect_uris == [presented],
+        (None, None) => true,
+    };
+    if fits { Ok(()) } else { Err(GrantRefusal::RedirectUri) }
+}
+
+fn narrow(rules: &Rules<'_>, grant: &Grant, resources: &[ResourceIndicator]) -> Result<Target, GrantRefusal> {
+    let granted = Target { scope: grant.scope.clone(), resources: grant.resources.clone() };
+    rules.narrow(&granted, None, resources).map_err(GrantRefusal::Target)
+}

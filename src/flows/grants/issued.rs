@@ -1,0 +1,54 @@
+//! What a grant decides, and what several grants decide alike.
+
+use chrono::Duration;
+
+use crate::clock::Timestamp;
+use crate::domain::audit::{Act, Actor, Event, Origin};
+use crate::domain::client::Client;
+use crate::domain::grant::Grant;
+use crate::domain::settings::TenantSettings;
+use crate::domain::user::User;
+use crate::flows::scopes::Target;
+use crate::protocol::client_metadata::GrantType;
+use crate::protocol::scope::OPENID;
+use crate::secret::PlainSecret;
+use crate::storage::{self, Repo};
+
+/// What a grant decided, committed: the pipeline mints by it.
+pub(super) struct Decision {
+    /// What the access token is for.
+    pub(super) target: Target,
+    /// For whom; none where the client acts for itself.
+    pub(super) person: Option<Box<GrantedPerson>>,
+    /// The refresh token to hand out.
+    pub(super) refresh_token: Option<PlainSecret>,
+}
+
+/// The person for whom tokens are minted.
+pub(super) struct GrantedPerson {
+    pub(super) grant: Grant,
+    pub(super) user: User,
+    pub(super) nonce: Option<String>,
+}
+
+/// SECURITY, "Decided": refresh tokens need the grant type and, with `openid`, `offline_access`.
+pub(super) fn may_refresh(client: &Client, grant: &Grant) -> bool {
+    client.allows(GrantType::RefreshToken) && (grant.offline || !grant.scope.contains(OPENID))
+}
+
+/// When a refresh token ends that is handed out or used at `now`.
+pub(super) fn refresh_expiry(settings: &TenantSettings, client: &Client, grant: &Grant, now: Timestamp) -> Timestamp {
+    let seconds = |seconds: u32| Duration::seconds(seconds.into());
+    let whole = client.metadata.refresh_token_lifetime.unwrap_or(settings.refresh_token_lifetime);
+    let idle_end = now + seconds(settings.refresh_token_idle_lifetime);
+    idle_end.min(grant.created_at + seconds(whole)).min(grant.expires_at)
+}
+
+/// Revokes a grant whose code or refresh token came a second time.
+pub(super) fn revoke_replayed(repo: &mut Repo<'_>, grant: &Grant, what: &'static str, origin: &Origin) -> storage::Result<()> {
+    if repo.revoke_grant(grant.id)? {
+        let event = Event::new(Act::ReplayDetected, Actor::Client(grant.client_id)).user(grant.user_id).client(grant.client_id).from(origin);
+        repo.record(event.detail(serde_json::json!({ "grant_id": grant.id, "presented": what })))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,14 @@
+//! The token endpoint: one pipeline, and one file for each grant (RFC 6749 §4.1.3, §4.4.2, §6).
+//!
+//! The pipeline authenticates the client, checks that it registered the grant, and mints; a grant only decides what is granted and for
+//! whom, so that none can forget the rest. Tokens are minted after the grant's commit.
+
+mod authorization_code;
+mod client_credentials;
+mod issued;
+mod pipeline;
+mod refresh_token;
+mod refusal;
+
+pub use pipeline::TokenAnswer;
+pub use refusal::{GrantRefusal, TokenRefusal};

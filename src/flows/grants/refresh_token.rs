@@ -1,0 +1,242 @@
+//! Refreshing (RFC 6749 §6, RFC 9700 §4.14).
+//!
+//! A public client's refresh token rotates with each use; one that comes again kills its grant, but for a lost answer within the client's
+//! leeway, which gets the same successor again. A client that authenticates keeps its token, and a use writes nothing but now and then a
+//! later end.
+
+use std::sync::Arc;
+
+use chrono::Duration;
+
+use super::issued::{Decision, GrantedPerson, may_refresh, refresh_expiry, revoke_replayed};
+use super::pipeline::Call;
+use super::refusal::{GrantRefusal, TokenRefusal};
+use crate::clock::Timestamp;
+use crate::domain::audit::Origin;
+use crate::domain::client::Client;
+use crate::domain::grant::{Grant, GrantStage, RefreshToken};
+use crate::domain::ids::RefreshTokenId;
+use crate::domain::user::User;
+use crate::flows::scopes::{self, Rules, Target};
+use crate::flows::tenancy::Tenant;
+use crate::protocol::Scope;
+use crate::protocol::resource::ResourceIndicator;
+use crate::secret::{Handle, PlainSecret, Purpose};
+use crate::storage::{self, Repo};
+
+/// How often at the most a kept token's end is moved.
+const EXTENSION_STEP: Duration = Duration::days(1);
+
+/// Everything that a refresh is decided by; owned, as a write may run more than once.
+#[derive(Clone)]
+struct Refresh {
+    tenant: Arc<Tenant>,
+    client: Arc<Client>,
+    admin_api: String,
+    origin: Origin,
+    handle: Handle,
+    /// The id of the successor, should there be one.
+    successor: RefreshTokenId,
+    scope: Option<Scope>,
+    resources: Vec<ResourceIndicator>,
+}
+
+/// What a refresh comes to.
+struct Refreshed {
+    target: Target,
+    person: Box<GrantedPerson>,
+    /// The token to hand out.
+    handle: Handle,
+}
+
+/// What is found behind a refresh token whose proof and client are right.
+struct Found {
+    token: RefreshToken,
+    grant: Grant,
+}
+
+/// Refreshes.
+pub(super) async fn refresh(call: &Call<'_>, token: &PlainSecret, scope: Option<Scope>) -> Result<Decision, TokenRefusal> {
+    let (provider, tenant) = (call.provider, &call.at.tenant);
+    let handle = Handle::parse(Purpose::RefreshToken, token.expose()).ok_or(GrantRefusal::Unknown)?;
+    let refresh = Refresh {
+        tenant: Arc::clone(tenant),
+        client: Arc::clone(&call.client),
+        admin_api: scopes::admin_api(provider),
+        origin: call.origin.clone(),
+        handle,
+        successor: RefreshTokenId::from(provider.clock.uuid_v7()),
+        scope,
+        resources: call.resources.clone(),
+    };
+    let refreshed = if call.client.is_public() {
+        provider.db.write(&**tenant, move |repo| refresh.rotate(repo)).await??
+    } else {
+        let first = refresh.clone();
+        match provider.db.read(&**tenant, move |repo| first.keep(repo)).await? {
+            Kept::Done(refreshed) => *refreshed,
+            Kept::Refused(refusal) => return Err(refusal.into()),
+            Kept::ToBeWritten => provider.db.write(&**tenant, move |repo| refresh.keep_in_writing(repo)).await??,
+        }
+    };
+    Ok(Decision {
+        target: refreshed.target,
+        person: Some(refreshed.person),
+        refresh_token: Some(refreshed.handle.to_text(Purpose::RefreshToken)),
+    })
+}
+
+/// How far a kept token gets without a write.
+enum Kept {
+    Done(Box<Refreshed>),
+    Refused(GrantRefusal),
+    ToBeWritten,
+}
+
+type Outcome<T> = storage::Result<Result<T, GrantRefusal>>;
+
+impl Refresh {
+    /// RFC 9700 §4.14.2: a public client's token is good for one use.
+    fn rotate(&self, repo: &mut Repo<'_>) -> Outcome<Refreshed> {
+        // The second round is for whoever lost a race: by then the token is rotated.
+        for _ in 0..2 {
+            let found = match self.find(repo)? {
+                Ok(found) => found,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            if found.token.rotated.is_some() {
+                return self.answer_again(repo, found);
+            }
+            let (target, user) = match self.check(repo, &found)? {
+                Ok(checked) => checked,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            if !repo.rotate_refresh_token(found.token.id, self.successor)? {
+                continue;
+            }
+            let handle = self.handle.successor(self.tenant.handle_key(), self.successor.uuid());
+            let now = repo.now();
+            repo.insert_refresh_token(&RefreshToken {
+                id: self.successor,
+                grant_id: found.grant.id,
+                proof: handle.hash(self.tenant.handle_key(), Purpose::RefreshToken),
+                created_at: now,
+                expires_at: self.expiry(&found.grant, now),
+                rotated: None,
+            })?;
+            return Ok(Ok(refreshed(target, found.grant, user, handle)));
+        }
+        // The token was deleted between the two looks at it.
+        Ok(Err(GrantRefusal::Unknown))
+    }
+
+    /// A token that was rotated: a lost answer, or theft.
+    fn answer_again(&self, repo: &mut Repo<'_>, found: Found) -> Outcome<Refreshed> {
+        let Some(rotation) = found.token.rotated else { return Ok(Err(GrantRefusal::Unknown)) };
+        let leeway = Duration::seconds(self.client.metadata.refresh_token_leeway.into());
+        let unused = repo.find_refresh_token(rotation.successor)?.is_some_and(|successor| successor.rotated.is_none());
+        // Without a leeway no difference between two nodes' clocks makes one.
+        let lost_answer = !leeway.is_zero() && repo.now() < rotation.at + leeway;
+        if !lost_answer || !unused {
+            revoke_replayed(repo, &found.grant, "refresh token", &self.origin)?;
+            return Ok(Err(GrantRefusal::Replayed));
+        }
+        let (target, user) = match self.check(repo, &found)? {
+            Ok(checked) => checked,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let handle = self.handle.successor(self.tenant.handle_key(), rotation.successor.uuid());
+        Ok(Ok(refreshed(target, found.grant, user, handle)))
+    }
+
+    /// A client that authenticates keeps its token: a retry must succeed.
+    fn keep(&self, repo: &mut Repo<'_>) -> storage::Result<Kept> {
+        let found = match self.find(repo)? {
+            Ok(found) => found,
+            Err(refusal) => return Ok(Kept::Refused(refusal)),
+        };
+        if found.token.rotated.is_some() || self.extension(&found, repo.now()).is_some() {
+            return Ok(Kept::ToBeWritten);
+        }
+        Ok(match self.check(repo, &found)? {
+            Ok((target, user)) => Kept::Done(Box::new(refreshed(target, found.grant, user, self.handle.clone()))),
+            Err(refusal) => Kept::Refused(refusal),
+        })
+    }
+
+    fn keep_in_writing(&self, repo: &mut Repo<'_>) -> Outcome<Refreshed> {
+        let found = match self.find(repo)? {
+            Ok(found) => found,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        // Rotated while the client was still a public one.
+        if found.token.rotated.is_some() {
+            return self.answer_again(repo, found);
+        }
+        let (target, user) = match self.check(repo, &found)? {
+            Ok(checked) => checked,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        if let Some(until) = self.extension(&found, repo.now()) {
+            repo.extend_refresh_token(found.token.id, until)?;
+        }
+        Ok(Ok(refreshed(target, found.grant, user, self.handle.clone())))
+    }
+
+    /// The token and its grant, if whoever presents it holds the token and is its client.
+    fn find(&self, repo: &mut Repo<'_>) -> Outcome<Found> {
+        let Some(token) = repo.find_refresh_token(RefreshTokenId::from(self.handle.id()))? else { return Ok(Err(GrantRefusal::Unknown)) };
+        if !token.proof.matches(&self.handle.hash(self.tenant.handle_key(), Purpose::RefreshToken)) {
+            return Ok(Err(GrantRefusal::Unknown));
+        }
+        let Some((grant, _)) = repo.find_grant(token.grant_id)? else { return Ok(Err(GrantRefusal::Unknown)) };
+        if grant.client_id != self.client.id {
+            return Ok(Err(GrantRefusal::OtherClient));
+        }
+        if !matches!(grant.stage, GrantStage::Redeemed { .. }) {
+            return Ok(Err(GrantRefusal::Dead));
+        }
+        Ok(Ok(Found { token, grant }))
+    }
+
+    /// Everything else that must hold; the person is read anew, so that what was taken from them is gone from the next token.
+    fn check(&self, repo: &mut Repo<'_>, found: &Found) -> Outcome<(Target, User)> {
+        let (now, grant) = (repo.now(), &found.grant);
+        if now >= found.token.expires_at || !grant.is_alive(now) {
+            return Ok(Err(GrantRefusal::Expired));
+        }
+        if !self.tenant.is_issuer(&grant.issuer) {
+            return Ok(Err(GrantRefusal::Issuer));
+        }
+        if !may_refresh(&self.client, grant) {
+            return Ok(Err(GrantRefusal::Dead));
+        }
+        if !grant.offline {
+            let session = repo.find_session(grant.session_id)?;
+            if !session.is_some_and(|session| session.ended_at.is_none() && now < session.expires_at) {
+                return Ok(Err(GrantRefusal::Session));
+            }
+        }
+        let Some(user) = repo.find_user(grant.user_id)?.filter(User::is_active) else { return Ok(Err(GrantRefusal::User)) };
+        let rules = Rules::with_admin_api(self.admin_api.clone(), &self.tenant, &self.client);
+        let granted = Target { scope: grant.scope.clone(), resources: grant.resources.clone() };
+        let target = rules.narrow(&granted, self.scope.as_ref(), &self.resources).map_err(GrantRefusal::Target);
+        Ok(target.map(|target| (target, user)))
+    }
+
+    fn expiry(&self, grant: &Grant, now: Timestamp) -> Timestamp {
+        refresh_expiry(self.tenant.settings(), &self.client, grant, now)
+    }
+
+    /// The end to move a kept token's to, where that is worth a write.
+    fn extension(&self, found: &Found, now: Timestamp) -> Option<Timestamp> {
+        let until = self.expiry(&found.grant, now);
+        let idle = Duration::seconds(self.tenant.settings().refresh_token_idle_lifetime.into());
+        // A short life is extended in proportion, so that use does keep it alive.
+        (until - found.token.expires_at >= EXTENSION_STEP.min(idle / 10)).then_some(until)
+    }
+}
+
+fn refreshed(target: Target, grant: Grant, user: User, handle: Handle) -> Refreshed {
+    Refreshed { target, person: Box::new(GrantedPerson { grant, user, nonce: None }), handle }
+}

@@ -1,0 +1,99 @@
+//! Why the token endpoint refuses.
+
+use crate::flows::client_authentication::ClientRefusal;
+use crate::flows::provider::FlowError;
+use crate::protocol::OAuthError;
+use crate::storage::StorageError;
+
+/// Why a token request is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenRefusal {
+    /// The client isn't believed.
+    #[error(transparent)]
+    Client(#[from] ClientRefusal),
+    /// The request is malformed, or asks for what the client may not have.
+    #[error(transparent)]
+    Request(#[from] OAuthError),
+    /// The code or refresh token isn't good.
+    #[error(transparent)]
+    Grant(#[from] GrantRefusal),
+    /// A failure of ours.
+    #[error(transparent)]
+    Failed(#[from] FlowError),
+}
+
+impl From<StorageError> for TokenRefusal {
+    fn from(error: StorageError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Why a code or refresh token isn't good.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GrantRefusal {
+    /// It is none, or none of this tenant's.
+    #[error("the code or token is not known in this tenant")]
+    Unknown,
+    /// It was issued to another client.
+    #[error("the code or token was issued to another client")]
+    OtherClient,
+    /// It was presented before. The grant is revoked.
+    #[error("the code or token was used before; its grant is revoked")]
+    Replayed,
+    /// The grant was revoked or has ended.
+    #[error("the grant is dead")]
+    Dead,
+    /// Too late.
+    #[error("the code or token has expired")]
+    Expired,
+    /// The flow began at another of the tenant's addresses, or at one that was removed.
+    #[error("the flow began at another issuer address")]
+    Issuer,
+    /// `redirect_uri` isn't that of the authorization request.
+    #[error("redirect_uri differs from that of the authorization request")]
+    RedirectUri,
+    /// A challenge without its verifier.
+    #[error("code_verifier is missing")]
+    VerifierMissing,
+    /// A verifier without a challenge.
+    #[error("code_verifier was sent, but the authorization request had no code_challenge")]
+    VerifierUnexpected,
+    /// The verifier isn't the challenge's.
+    #[error("code_verifier doesn't fit the code_challenge")]
+    VerifierWrong,
+    /// The person was disabled or deleted.
+    #[error("the person may not get tokens")]
+    User,
+    /// The person's session has ended, and the grant with it.
+    #[error("the session has ended")]
+    Session,
+    /// The scope or the resources can't be had.
+    #[error(transparent)]
+    Target(OAuthError),
+}
+
+impl From<GrantRefusal> for OAuthError {
+    fn from(refusal: GrantRefusal) -> Self {
+        match refusal {
+            GrantRefusal::Target(error) => error,
+            // What the rightful client's developer can mend, and what nobody can guess by it.
+            GrantRefusal::Issuer
+            | GrantRefusal::RedirectUri
+            | GrantRefusal::VerifierMissing
+            | GrantRefusal::VerifierUnexpected
+            | GrantRefusal::VerifierWrong => Self::invalid_grant(refusal.to_string()),
+            _ => Self::invalid_grant("the code or token is invalid, expired, revoked, or was used before"),
+        }
+    }
+}
+
+impl From<TokenRefusal> for OAuthError {
+    fn from(refusal: TokenRefusal) -> Self {
+        match refusal {
+            TokenRefusal::Client(refusal) => refusal.into(),
+            TokenRefusal::Request(error) => error,
+            TokenRefusal::Grant(refusal) => refusal.into(),
+            TokenRefusal::Failed(error) => error.into(),
+        }
+    }
+}

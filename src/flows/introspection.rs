@@ -1,0 +1,114 @@
+//! Token introspection (RFC 7662): any client of the tenant that authenticates may ask about a token that it was shown. Whatever isn't good
+//! here and now is inactive, and nothing else is said of it.
+
+use super::access::AccessRefusal;
+use super::client_authentication::ClientRefusal;
+use super::grants::TokenRefusal;
+use super::issue::subject_of;
+use super::provider::{FlowError, Provider};
+use super::scopes::Rules;
+use super::tenancy::TenantAt;
+use crate::domain::audit::Origin;
+use crate::domain::client::Client;
+use crate::domain::grant::{Grant, GrantStage, RefreshToken};
+use crate::domain::ids::RefreshTokenId;
+use crate::domain::user::User;
+use crate::protocol::Params;
+use crate::protocol::access_token::AccessTokenClaims;
+use crate::protocol::client_authentication::ClientCredentials;
+use crate::protocol::introspection::{ActiveToken, IntrospectionRequest, IntrospectionResponse};
+use crate::protocol::token::TokenType;
+use crate::secret::{Handle, Purpose};
+
+impl Provider {
+    /// Answers an introspection request.
+    pub async fn introspect(&self, at: &TenantAt, authorization: &[&str], body: &Params, origin: &Origin) -> Result<IntrospectionResponse, TokenRefusal> {
+        let credentials = ClientCredentials::from_request(authorization, body).map_err(ClientRefusal::Malformed)?;
+        let asking = self.authenticate_client(at, &credentials, origin).await?;
+        // RFC 7662 §2.1: whoever can't authenticate could only be guessing tokens.
+        if asking.is_public() {
+            return Err(ClientRefusal::Public.into());
+        }
+        let request = IntrospectionRequest::from_params(body)?;
+        let found = match Handle::parse(Purpose::RefreshToken, request.token.expose()) {
+            Some(handle) => self.introspect_refresh_token(at, &handle).await?,
+            None => self.introspect_access_token(at, request.token.expose()).await?,
+        };
+        Ok(found.map_or(IntrospectionResponse::Inactive, |token| IntrospectionResponse::Active(Box::new(token))))
+    }
+
+    async fn introspect_access_token(&self, at: &TenantAt, token: &str) -> Result<Option<ActiveToken>, FlowError> {
+        match self.check_access(&at.tenant, token).await {
+            Ok(access) => {
+                let mut claims = access.claims;
+                // Whoever asks learns what holds now, not what held when the token was made.
+                if let Some(person) = access.person {
+                    claims.roles = person.state.roles.iter().map(ToString::to_string).collect();
+                }
+                Ok(Some(ActiveToken { claims, token_type: Some(TokenType::Bearer), username: None }))
+            }
+            Err(AccessRefusal::Failed(error)) => Err(error),
+            Err(refusal) => {
+                tracing::debug!(reason = %refusal, "an inactive token was introspected");
+                Ok(None)
+            }
+        }
+    }
+
+    async fn introspect_refresh_token(&self, at: &TenantAt, handle: &Handle) -> Result<Option<ActiveToken>, FlowError> {
+        let tenant = &at.tenant;
+        if !tenant.is_active() {
+            return Ok(None);
+        }
+        let id = RefreshTokenId::from(handle.id());
+        let proof = handle.hash(tenant.handle_key(), Purpose::RefreshToken);
+        let found = self
+            .db
+            .read(&**tenant, move |repo| {
+                let Some(token) = repo.find_refresh_token(id)?.filter(|token| token.proof.matches(&proof)) else { return Ok(None) };
+                let Some((grant, _)) = repo.find_grant(token.grant_id)? else { return Ok(None) };
+                // A grant that isn't offline ends with its session.
+                if !grant.offline {
+                    let now = repo.now();
+                    let session = repo.find_session(grant.session_id)?;
+                    if !session.is_some_and(|session| session.ended_at.is_none() && now < session.expires_at) {
+                        return Ok(None);
+                    }
+                }
+                let user = repo.find_user(grant.user_id)?;
+                Ok(user.map(|user| (token, grant, user)))
+            })
+            .await?;
+        let Some((token, grant, user)) = found else { return Ok(None) };
+        let now = self.now();
+        let alive = matches!(grant.stage, GrantStage::Redeemed { .. }) && grant.is_alive(now) && tenant.is_issuer(&grant.issuer);
+        if !alive || token.rotated.is_some() || now >= token.expires_at || !user.is_active() {
+            return Ok(None);
+        }
+        let Some(client) = self.find_client(tenant, grant.client_id).await? else { return Ok(None) };
+        let claims = self.refresh_token_claims(at, &client, &grant, &token, &user);
+        Ok(Some(ActiveToken { claims, token_type: None, username: None }))
+    }
+
+    fn refresh_token_claims(&self, at: &TenantAt, client: &Client, grant: &Grant, token: &RefreshToken, user: &User) -> AccessTokenClaims {
+        AccessTokenClaims {
+            iss: grant.issuer.clone(),
+            sub: subject_of(&at.tenant, client, user.id),
+            aud: Rules::new(self, &at.tenant, client).audience(&grant.resources, &grant.issuer),
+            exp: token.expires_at.min(grant.expires_at).timestamp(),
+            iat: token.created_at.timestamp(),
+            jti: token.id.uuid(),
+            client_id: client.id.to_string(),
+            scope: grant.scope.clone(),
+            auth_time: Some(grant.auth_time.timestamp()),
+            acr: grant.acr.clone(),
+            amr: grant.amr.clone(),
+            sid: Some(grant.session_id.to_string()),
+            roles: user.roles.iter().map(ToString::to_string).collect(),
+            groups: Vec::new(),
+            tenant: at.tenant.slug().clone(),
+            tenant_id: at.tenant.id().uuid(),
+            grant_id: Some(grant.id.uuid()),
+        }
+    }
+}

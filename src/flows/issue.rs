@@ -1,0 +1,216 @@
+//! The only place where a token is minted: access tokens (RFC 9068, or sealed and opaque) and ID tokens (`OpenID` Connect Core §2).
+//!
+//! To be called after the commit that allows it. RSA signatures go through the blocking pool; the others take microseconds and are made
+//! here.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::provider::{FlowError, Provider};
+use super::scopes::{Rules, Target};
+use super::tenancy::Tenant;
+use crate::domain::client::Client;
+use crate::domain::grant::Grant;
+use crate::domain::ids::UserId;
+use crate::domain::role::Role;
+use crate::domain::user::User;
+use crate::jose::half_hash::half_hash;
+use crate::jose::seal::SealContext;
+use crate::protocol::access_token::{self, AccessTokenClaims, Audience};
+use crate::protocol::claims::StandardClaims;
+use crate::protocol::client_metadata::{AccessTokenFormat, SubjectType};
+use crate::protocol::id_token::{self, IdTokenClaims, ReleasedClaims};
+use crate::protocol::SigningAlgorithm;
+use crate::secret::Purpose;
+
+/// What access tokens are signed by: every tenant has such a key from its first token on, and it costs the least.
+pub const ACCESS_TOKEN_ALGORITHM: SigningAlgorithm = SigningAlgorithm::Es256;
+
+/// How an opaque access token is bound: it has no row.
+const fn opaque_context(tenant: &Tenant) -> SealContext {
+    SealContext { tenant: tenant.record.id.uuid(), table: "opaque_access_token", row: Uuid::nil() }
+}
+
+/// For whom an access token speaks.
+#[derive(Clone, Copy)]
+pub enum Principal<'a> {
+    /// The client itself.
+    Client,
+    /// A person, by a grant.
+    Person {
+        /// The grant.
+        grant: &'a Grant,
+        /// What the person administers at this moment.
+        roles: &'a [Role],
+    },
+}
+
+/// An access token that was minted.
+pub struct MintedAccessToken {
+    /// What is handed out.
+    pub text: String,
+    /// Its life in seconds.
+    pub expires_in: i64,
+    /// What it says.
+    pub claims: AccessTokenClaims,
+}
+
+/// What an ID token says besides who the person is.
+#[derive(Clone, Copy, Default)]
+pub struct IdTokenBinding<'a> {
+    /// The request's nonce; none on a refresh (`OpenID` Connect Core §12.2).
+    pub nonce: Option<&'a str>,
+    /// The access token that comes with it.
+    pub access_token: Option<&'a str>,
+}
+
+/// The person's `sub` at this client: their id, or one that only this client's sector knows (`OpenID` Connect Core §8).
+pub fn subject_of(tenant: &Tenant, client: &Client, user: UserId) -> String {
+    match client.metadata.subject_type {
+        SubjectType::Public => user.to_string(),
+        SubjectType::Pairwise => {
+            // A client without a sector can't be registered as pairwise; by its own id it would still be told from all others.
+            let sector = client.metadata.sector().unwrap_or_else(|| client.id.to_string());
+            let hash = tenant.handle_key().mac("pairwise subject", &[sector.as_bytes(), user.uuid().as_bytes()]);
+            URL_SAFE_NO_PAD.encode(hash.as_bytes())
+        }
+    }
+}
+
+/// What the standard claims say of a person, those of their account included.
+pub fn claims_of(user: &User) -> StandardClaims {
+    StandardClaims {
+        email: Some(user.email.as_str().to_owned()),
+        email_verified: Some(user.email_verified),
+        updated_at: Some(user.updated_at.timestamp()),
+        ..user.claims.clone()
+    }
+}
+
+/// How long the client's access tokens live, in seconds.
+pub fn access_token_lifetime(tenant: &Tenant, client: &Client) -> i64 {
+    client.metadata.access_token_lifetime.unwrap_or(tenant.settings().access_token_lifetime).into()
+}
+
+impl Provider {
+    /// Mints an access token.
+    pub async fn mint_access_token(
+        &self,
+        tenant: &Arc<Tenant>,
+        client: &Client,
+        issuer: &str,
+        target: &Target,
+        principal: Principal<'_>,
+    ) -> Result<MintedAccessToken, FlowError> {
+        let now = self.clock.unix();
+        let audience = Rules::new(self, tenant, client).audience(&target.resources, issuer);
+        let mut claims = AccessTokenClaims {
+            iss: issuer.to_owned(),
+            sub: client.id.to_string(),
+            aud: audience,
+            exp: now + access_token_lifetime(tenant, client),
+            iat: now,
+            jti: self.clock.uuid_v7(),
+            client_id: client.id.to_string(),
+            scope: target.scope.clone(),
+            auth_time: None,
+            acr: None,
+            amr: Vec::new(),
+            sid: None,
+            roles: Vec::new(),
+            groups: Vec::new(),
+            tenant: tenant.slug().clone(),
+            tenant_id: tenant.id().uuid(),
+            grant_id: None,
+        };
+        if let Principal::Person { grant, roles } = principal {
+            claims.sub = subject_of(tenant, client, grant.user_id);
+            // No token outlives its grant.
+            claims.exp = claims.exp.min(grant.expires_at.timestamp());
+            claims.auth_time = Some(grant.auth_time.timestamp());
+            claims.acr.clone_from(&grant.acr);
+            claims.amr.clone_from(&grant.amr);
+            claims.sid = Some(grant.session_id.to_string());
+            claims.roles = roles.iter().map(ToString::to_string).collect();
+            claims.grant_id = Some(grant.id.uuid());
+        }
+        let text = match client.metadata.access_token_format {
+            AccessTokenFormat::Jwt => self.sign(tenant, ACCESS_TOKEN_ALGORITHM, access_token::TYP, claims.clone()).await?,
+            AccessTokenFormat::Opaque => self.seal_access_token(tenant, &claims)?,
+        };
+        Ok(MintedAccessToken { text, expires_in: claims.exp - now, claims })
+    }
+
+    /// Mints an ID token for a grant's client, by the algorithm that the client registered.
+    pub async fn mint_id_token(
+        &self,
+        tenant: &Arc<Tenant>,
+        client: &Client,
+        grant: &Grant,
+        user: &User,
+        binding: IdTokenBinding<'_>,
+    ) -> Result<String, FlowError> {
+        let now = self.clock.unix();
+        let algorithm = client.metadata.id_token_signed_response_alg;
+        // OpenID Connect Core §5.4: with an access token beside it, the claims of the scope are at the userinfo endpoint.
+        let asked = grant.claims.iter().flat_map(|claims| claims.id_token.keys().map(String::as_str));
+        let claims = IdTokenClaims {
+            iss: grant.issuer.clone(),
+            sub: subject_of(tenant, client, grant.user_id),
+            aud: Audience::Single(client.id.to_string()),
+            exp: now + i64::from(tenant.settings().id_token_lifetime),
+            iat: now,
+            auth_time: Some(grant.auth_time.timestamp()),
+            nonce: binding.nonce.map(ToOwned::to_owned),
+            acr: grant.acr.clone(),
+            amr: grant.amr.clone(),
+            at_hash: binding.access_token.map(|token| half_hash(algorithm, token)),
+            sid: Some(grant.session_id.to_string()),
+            tenant: tenant.slug().clone(),
+            tenant_id: tenant.id().uuid(),
+            released: ReleasedClaims::new(claims_of(user).select(asked)),
+        };
+        self.sign(tenant, algorithm, id_token::TYP, claims).await
+    }
+
+    async fn sign(
+        &self,
+        tenant: &Arc<Tenant>,
+        algorithm: SigningAlgorithm,
+        typ: &'static str,
+        claims: impl Serialize + Send + 'static,
+    ) -> Result<String, FlowError> {
+        let key = self.signer(tenant, algorithm).await?;
+        Ok(match algorithm {
+            SigningAlgorithm::Es256 | SigningAlgorithm::EdDsa => key.sign_jwt(typ, &claims)?,
+            SigningAlgorithm::Rs256 | SigningAlgorithm::Ps256 => self.blocking(move || key.sign_jwt(typ, &claims)).await??,
+        })
+    }
+
+    /// An opaque token is its own claims, sealed: it needs no row, and nobody else can read it.
+    fn seal_access_token(&self, tenant: &Tenant, claims: &AccessTokenClaims) -> Result<String, FlowError> {
+        let json = serde_json::to_vec(claims).map_err(|_| FlowError::Internal("an access token's claims can't be written"))?;
+        let sealed = tenant.data_key().seal(opaque_context(tenant), &json, &self.clock)?;
+        let mut text = format!("{}_", Purpose::OpaqueAccessToken.prefix());
+        URL_SAFE_NO_PAD.encode_string(sealed, &mut text);
+        Ok(text)
+    }
+}
+
+/// Whether the text says of itself that it is an opaque access token.
+pub(super) fn is_opaque(text: &str) -> bool {
+    text.strip_prefix(Purpose::OpaqueAccessToken.prefix()).is_some_and(|rest| rest.starts_with('_'))
+}
+
+/// Opens an opaque access token; `None` where it isn't one of this tenant's.
+pub(super) fn open_access_token(tenant: &Tenant, text: &str) -> Option<AccessTokenClaims> {
+    let encoded = text.strip_prefix(Purpose::OpaqueAccessToken.prefix())?.strip_prefix('_')?;
+    let sealed = URL_SAFE_NO_PAD.decode(encoded).ok()?;
+    let json = tenant.data_key().open(opaque_context(tenant), &sealed).ok()?;
+    serde_json::from_slice(&json).ok()
+}
+

@@ -1,0 +1,72 @@
+//! Token revocation (RFC 7009): a client gives up a token of its own.
+//!
+//! A refresh token takes its whole grant along (§2.1), a rotated one too. An access token dies alone. What isn't the client's, or isn't
+//! known, is left alone, and the answer is the same (§2.2).
+
+use super::access::AccessRefusal;
+use super::client_authentication::ClientRefusal;
+use super::grants::TokenRefusal;
+use super::provider::{FlowError, Provider};
+use super::tenancy::TenantAt;
+use crate::domain::audit::{Act, Actor, Event, Origin};
+use crate::domain::client::Client;
+use crate::domain::ids::RefreshTokenId;
+use crate::protocol::Params;
+use crate::protocol::client_authentication::ClientCredentials;
+use crate::protocol::revocation::RevocationRequest;
+use crate::secret::{Handle, Purpose};
+use crate::storage::Repo;
+
+impl Provider {
+    /// Answers a revocation request.
+    pub async fn revoke(&self, at: &TenantAt, authorization: &[&str], body: &Params, origin: &Origin) -> Result<(), TokenRefusal> {
+        let credentials = ClientCredentials::from_request(authorization, body).map_err(ClientRefusal::Malformed)?;
+        let client = self.authenticate_client(at, &credentials, origin).await?;
+        let request = RevocationRequest::from_params(body)?;
+        match Handle::parse(Purpose::RefreshToken, request.token.expose()) {
+            Some(handle) => self.revoke_refresh_token(at, &client, &handle, origin).await?,
+            None => self.revoke_access_token(at, &client, request.token.expose(), origin).await?,
+        }
+        Ok(())
+    }
+
+    async fn revoke_refresh_token(&self, at: &TenantAt, client: &Client, handle: &Handle, origin: &Origin) -> Result<(), FlowError> {
+        let id = RefreshTokenId::from(handle.id());
+        let proof = handle.hash(at.tenant.handle_key(), Purpose::RefreshToken);
+        let (client, origin) = (client.id, origin.clone());
+        let revoke = move |repo: &mut Repo<'_>| {
+            let Some(token) = repo.find_refresh_token(id)?.filter(|token| token.proof.matches(&proof)) else { return Ok(()) };
+            let Some((grant, _)) = repo.find_grant(token.grant_id)? else { return Ok(()) };
+            if grant.client_id != client || !repo.revoke_grant(grant.id)? {
+                return Ok(());
+            }
+            let event = Event::new(Act::GrantRevoked, Actor::Client(client)).user(grant.user_id).client(client).from(&origin);
+            repo.record(event.detail(serde_json::json!({ "grant_id": grant.id })))
+        };
+        Ok(self.db.write(&*at.tenant, revoke).await?)
+    }
+
+    async fn revoke_access_token(&self, at: &TenantAt, client: &Client, token: &str, origin: &Origin) -> Result<(), FlowError> {
+        let claims = match self.check_form(&at.tenant, token) {
+            Ok(claims) if claims.client_id == client.id.to_string() => claims,
+            Err(AccessRefusal::Failed(error)) => return Err(error),
+            // Another client's, another tenant's, expired, or no token at all.
+            _ => return Ok(()),
+        };
+        let Some(expires_at) = chrono::DateTime::from_timestamp(claims.exp, 0) else { return Ok(()) };
+        let mut event = Event::new(Act::TokenRevoked, Actor::Client(client.id)).client(client.id).from(origin);
+        event = event.detail(serde_json::json!({ "jti": claims.jti, "grant_id": claims.grant_id }));
+        let revoke = move |repo: &mut Repo<'_>| {
+            if repo.is_token_revoked(claims.jti)? {
+                return Ok(());
+            }
+            repo.revoke_token(claims.jti, expires_at)?;
+            repo.record(event.clone())
+        };
+        match self.db.write(&*at.tenant, revoke).await {
+            // Another request has revoked it meanwhile.
+            Err(error) if error.is_conflict() => Ok(()),
+            result => Ok(result?),
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Which scope and which resources a client may have (RFC 6749 §3.3, RFC 8707 §2): the same rules at every endpoint that grants any.
+//!
+//! A scope-token is one of `OpenID` Connect's, `tessera:admin`, or one of a tenant's resource. A client may ask for what its metadata names.
+//! With resources named, tokens carry only those scope-tokens that one of them understands, besides those of `OpenID` Connect: the others
+//! are dropped, and where nothing is left of what was asked for, it is refused.
+
+use super::provider::Provider;
+use super::tenancy::Tenant;
+use crate::domain::client::Client;
+use crate::protocol::access_token::Audience;
+use crate::protocol::resource::ResourceIndicator;
+use crate::protocol::scope::{ADDRESS, EMAIL, OFFLINE_ACCESS, OPENID, PHONE, PROFILE};
+use crate::protocol::{OAuthError, Scope};
+
+/// The scope-token that the admin API asks for. Its audience is [`Rules::admin_api`].
+pub const ADMIN: &str = "tessera:admin";
+
+/// The scope-tokens that speak of a person.
+pub const OF_PERSONS: [&str; 6] = [OPENID, PROFILE, EMAIL, ADDRESS, PHONE, OFFLINE_ACCESS];
+
+/// The most bytes that the resources of one token may have together: a token has to fit into a header.
+const RESOURCES_MAX: usize = 4096;
+
+/// What a token is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// What it allows.
+    pub scope: Scope,
+    /// Where, if that was said.
+    pub resources: Vec<String>,
+}
+
+/// The rules for one client of one tenant.
+pub struct Rules<'a> {
+    tenant: &'a Tenant,
+    client: &'a Client,
+    admin_api: String,
+}
+
+/// The audience of the admin API.
+pub fn admin_api(provider: &Provider) -> String {
+    format!("{}/api/v1", provider.config.public_url.root())
+}
+
+impl<'a> Rules<'a> {
+    /// For this client.
+    pub fn new(provider: &Provider, tenant: &'a Tenant, client: &'a Client) -> Self {
+        Self::with_admin_api(admin_api(provider), tenant, client)
+    }
+
+    /// For closures, which have no provider at hand.
+    pub(super) fn with_admin_api(admin_api: String, tenant: &'a Tenant, client: &'a Client) -> Self {
+        Self { tenant, client, admin_api }
+    }
+
+    /// The audience of the admin API.
+    pub fn admin_api(&self) -> &str {
+        &self.admin_api
+    }
+
+    /// What the client may ask for by its metadata.
+    pub fn registered(&self) -> Scope {
+        self.client.metadata.scope.clone().unwrap_or_default()
+    }
+
+    /// Refuses resources that the tenant hasn't got or the client may not name (RFC 8707 §2).
+    pub fn check_resources(&self, requested: &[ResourceIndicator]) -> Result<Vec<String>, OAuthError> {
+        let own = &self.client.metadata.resources;
+        for resource in requested.iter().map(ResourceIndicator::as_str) {
+            if !self.knows(resource) {
+                return Err(OAuthError::invalid_target("a resource is none of this tenant's; register it, or check its identifier for a typing error"));
+            }
+            if !own.is_empty() && !own.iter().any(|allowed| allowed == resource) {
+                return Err(OAuthError::invalid_target("the client may not ask for this resource; name it in the client's `resources`"));
+            }
+        }
+        if requested.iter().map(|resource| resource.as_str().len()).sum::<usize>() > RESOURCES_MAX {
+            return Err(OAuthError::invalid_target("these are too many resources for one token; ask for a token for each"));
+        }
+        Ok(requested.iter().map(ToString::to_string).collect())
+    }
+
+    /// Those of resources granted before that are still to be had.
+    pub fn remaining_resources(&self, granted: &[String]) -> Vec<String> {
+        let own = &self.client.metadata.resources;
+        granted.iter().filter(|resource| self.knows(resource) && (own.is_empty() || own.contains(resource))).cloned().collect()
+    }
+
+    fn knows(&self, resource: &str) -> bool {
+        resource == self.admin_api || self.tenant.resources.iter().any(|known| known.identifier == resource)
+    }
+
+    /// Refuses a scope beyond what the client registered and what anything here understands.
+    pub fn check_scope(&self, requested: &Scope) -> Result<(), OAuthError> {
+        if !requested.is_subset_of(&self.registered()) {
+            return Err(OAuthError::invalid_scope("the client may not ask for this scope; name it in the client's `scope`"));
+        }
+        if requested.iter().any(|token| !self.understands(token)) {
+            return Err(OAuthError::invalid_scope("a scope belongs to none of this tenant's resources"));
+        }
+        Ok(())
+    }
+
+    /// Whether anything here understands the scope-token.
+    pub fn understands(&self, token: &str) -> bool {
+        OF_PERSONS.contains(&token) || token == ADMIN || self.tenant.resources.iter().any(|resource| resource.understands(token))
+    }
+
+    /// What remains of a scope at these resources; all of it where none is named.
+    pub fn scope_at(&self, scope: &Scope, resources: &[String]) -> Scope {
+        if resources.is_empty() {
+            return scope.iter().filter(|token| self.understands(token)).collect();
+        }
+        let fits = |token: &str| {
+            OF_PERSONS.contains(&token)
+                || resources.iter().any(|resource| {
+                    if *resource == self.admin_api {
+                        token == ADMIN
+                    } else {
+                        self.tenant.resources.iter().any(|known| known.identifier == *resource && known.understands(token))
+                    }
+                })
+        };
+        scope.iter().filter(|token| fits(token)).collect()
+    }
+
+    /// [`Rules::scope_at`] for a scope that was asked for: an error where nothing of it remains.
+    pub fn require_scope_at(&self, requested: &Scope, resources: &[String]) -> Result<Scope, OAuthError> {
+        let scope = self.scope_at(requested, resources);
+        if scope.is_empty() && !requested.is_empty() {
+            return Err(OAuthError::invalid_scope("none of the requested scopes belongs to the requested resources"));
+        }
+        Ok(scope)
+    }
+
+    /// `aud`: the resources, else the client's default audience, else the issuer (CONTRACT, "Tokens").
+    pub fn audience(&self, resources: &[String], issuer: &str) -> Audience {
+        if !resources.is_empty() {
+            return Audience::new(resources.to_vec());
+        }
+        Audience::Single(self.client.metadata.default_audience.clone().unwrap_or_else(|| issuer.to_owned()))
+    }
+
+    /// What a token of a grant is for: what was granted, less what has been taken from the client or the tenant since, narrowed to what
+    /// the request asks for (RFC 6749 §6, RFC 8707 §2.2).
+    pub fn narrow(&self, granted: &Target, scope: Option<&Scope>, resources: &[ResourceIndicator]) -> Result<Target, OAuthError> {
+        if scope.is_some_and(|scope| !scope.is_subset_of(&granted.scope)) {
+            return Err(OAuthError::invalid_scope("the requested scope is wider than what was granted"));
+        }
+        let resources = if resources.is_empty() {
+            let remaining = self.remaining_resources(&granted.resources);
+            if remaining.is_empty() && !granted.resources.is_empty() {
+                return Err(OAuthError::invalid_target("the granted resources aren't there any more"));
+            }
+            remaining
+        } else {
+            let was_granted = |resource: &ResourceIndicator| {
+                let resource = resource.as_str();
+                let by_default = granted.resources.is_empty() && self.client.metadata.default_audience.as_deref() == Some(resource);
+                by_default || granted.resources.iter().any(|known| known == resource)
+            };
+            if !resources.iter().all(was_granted) {
+                return Err(OAuthError::invalid_target("a requested resource was not granted; name it in the authorization request"));
+            }
+            self.check_resources(resources)?
+        };
+        let wanted = scope.unwrap_or(&granted.scope).intersection(&self.registered());
+        let scope = if scope.is_some() { self.require_scope_at(&wanted, &resources)? } else { self.scope_at(&wanted, &resources) };
+        Ok(Target { scope, resources })
+    }
+}

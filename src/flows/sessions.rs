@@ -1,0 +1,107 @@
+//! Who is signed in in a browser, and the end of that.
+
+use super::browser::SessionCookie;
+use super::provider::{FlowError, Provider};
+use super::tenancy::Tenant;
+use crate::domain::audit::{Act, Actor, Event, Origin};
+use crate::domain::consent::Consent;
+use crate::domain::ids::{ClientId, SessionId};
+use crate::domain::session::Session;
+use crate::domain::user::User;
+use crate::secret::Purpose;
+use crate::storage::SessionGrants;
+
+/// A person who is signed in in this browser.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    /// By which session.
+    pub session: Session,
+    /// Who.
+    pub user: User,
+    /// What they allowed the client that was asked about.
+    pub consent: Option<Consent>,
+}
+
+impl SignedIn {
+    /// What to call them; empty where only their address is known.
+    pub fn name(&self) -> String {
+        display_name(&self.user)
+    }
+}
+
+/// A person's name; empty where it isn't known.
+pub fn display_name(user: &User) -> String {
+    let claims = &user.claims;
+    claims.name.clone().unwrap_or_else(|| {
+        let parts = [claims.given_name.as_deref(), claims.family_name.as_deref()];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    })
+}
+
+/// Which grants end with a session that its person ends.
+pub fn grants_ended_by_sign_out(tenant: &Tenant) -> SessionGrants {
+    if tenant.settings().sign_out_ends_offline_access { SessionGrants::All } else { SessionGrants::KeepOffline }
+}
+
+impl Provider {
+    /// The people who are signed in in the browser that sent the cookie, in its order; with what they allowed `client`.
+    pub async fn find_signed_in(&self, tenant: &Tenant, cookie: &SessionCookie, client: Option<ClientId>) -> Result<Vec<SignedIn>, FlowError> {
+        if cookie.is_empty() {
+            return Ok(Vec::new());
+        }
+        let claimed: Vec<_> = cookie
+            .handles()
+            .iter()
+            .map(|handle| (SessionId::from(handle.id()), handle.hash(tenant.handle_key(), Purpose::Session)))
+            .collect();
+        let idle_lifetime = tenant.settings().session_idle_lifetime;
+        let found = self.db.read(tenant, move |repo| {
+            let mut found: Vec<SignedIn> = Vec::new();
+            for (id, proof) in &claimed {
+                let Some(session) = repo.find_session(*id)? else { continue };
+                if !session.proof.matches(proof) || !session.is_alive(repo.now(), idle_lifetime) {
+                    continue;
+                }
+                let Some(user) = repo.find_user(session.user_id)?.filter(User::is_active) else { continue };
+                if found.iter().any(|other| other.user.id == user.id) {
+                    continue;
+                }
+                let consent = match client {
+                    Some(client) => repo.find_consent(user.id, client)?,
+                    None => None,
+                };
+                found.push(SignedIn { session, user, consent });
+            }
+            Ok(found)
+        });
+        Ok(found.await?)
+    }
+
+    /// Writes down that a session was used, where that is worth a write.
+    pub async fn touch(&self, tenant: &Tenant, signed_in: &SignedIn) -> Result<(), FlowError> {
+        if signed_in.session.wants_touch(self.now()) {
+            let id = signed_in.session.id;
+            self.db.write(tenant, move |repo| repo.touch_session(id)).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends sessions that their person (or the proof of them) asked to end.
+    pub(super) async fn end_sessions_of_browser(&self, tenant: &Tenant, ended: &[&SignedIn], origin: &Origin) -> Result<(), FlowError> {
+        let ended: Vec<_> = ended.iter().map(|one| (one.user.id, one.session.id)).collect();
+        if ended.is_empty() {
+            return Ok(());
+        }
+        let (grants, origin) = (grants_ended_by_sign_out(tenant), origin.clone());
+        let write = self.db.write(tenant, move |repo| {
+            for (user, session) in &ended {
+                if repo.end_session(*user, *session, grants)? {
+                    let detail = serde_json::json!({ "session": session, "reason": "sign-out" });
+                    repo.record(Event::new(Act::SessionEnded, Actor::User(*user)).user(*user).from(&origin).detail(detail))?;
+                }
+            }
+            Ok(())
+        });
+        Ok(write.await?)
+    }
+}

@@ -1,0 +1,71 @@
+//! The userinfo endpoint (`OpenID` Connect Core §5.3): what the scope and the `claims` parameter ask for, of the person as they are now.
+
+use std::collections::BTreeSet;
+
+use super::access::AccessRefusal;
+use super::issue::{claims_of, subject_of};
+use super::provider::Provider;
+use super::tenancy::TenantAt;
+use crate::domain::ids::GrantId;
+use crate::protocol::claims::claims_for_scope;
+use crate::protocol::id_token::ReleasedClaims;
+use crate::protocol::scope::OPENID;
+use crate::protocol::userinfo::UserInfo;
+use crate::protocol::{OAuthError, Scope};
+
+/// Why userinfo isn't told.
+#[derive(Debug, thiserror::Error)]
+pub enum UserInfoRefusal {
+    /// The token isn't good.
+    #[error(transparent)]
+    Access(#[from] AccessRefusal),
+    /// The token is good, but not for this.
+    #[error("the access token has no openid scope")]
+    Scope,
+}
+
+impl From<UserInfoRefusal> for OAuthError {
+    fn from(refusal: UserInfoRefusal) -> Self {
+        match refusal {
+            UserInfoRefusal::Access(refusal) => refusal.into(),
+            UserInfoRefusal::Scope => Self::insufficient_scope("userinfo needs an access token with the scope openid"),
+        }
+    }
+}
+
+/// The scope that the endpoint needs.
+pub fn needed_scope() -> Scope {
+    [OPENID].into_iter().collect()
+}
+
+impl Provider {
+    /// What is said of the token's person.
+    pub async fn userinfo(&self, at: &TenantAt, token: &str) -> Result<UserInfo, UserInfoRefusal> {
+        let (access, found) = self
+            .check_access_and_read(&at.tenant, token, |repo, claims| {
+                let Some(id) = claims.grant_id.map(GrantId::from) else { return Ok(None) };
+                let Some((grant, _)) = repo.find_grant(id)? else { return Ok(None) };
+                let user = repo.find_user(grant.user_id)?;
+                Ok(user.map(|user| (grant, user)))
+            })
+            .await?;
+        if !access.claims.scope.contains(OPENID) {
+            return Err(UserInfoRefusal::Scope);
+        }
+        // The caches may be a moment behind: a grant or person that was just deleted.
+        let Some((grant, user)) = found else { return Err(AccessRefusal::Grant.into()) };
+        if !user.is_active() {
+            return Err(AccessRefusal::User.into());
+        }
+        if !grant.is_alive(self.now()) {
+            return Err(AccessRefusal::Grant.into());
+        }
+        let by_scope = access.claims.scope.iter().flat_map(|token| claims_for_scope(token).iter().map(|name| -> &str { name }));
+        let by_request = grant.claims.iter().flat_map(|claims| claims.userinfo.keys().map(String::as_str));
+        let names: BTreeSet<&str> = by_scope.chain(by_request).collect();
+        Ok(UserInfo {
+            sub: subject_of(&at.tenant, &access.client, user.id),
+            released: ReleasedClaims::new(claims_of(&user).select(names)),
+        })
+    }
+}

@@ -1,0 +1,188 @@
+//! The forms that an error takes. A handler's return type chooses: JSON, a page, or a redirect, which can only be made from a redirect
+//! URI that was validated. The reason is logged once, here, with the request's id.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError};
+
+use super::extract::Caller;
+use super::pages::render;
+use crate::flows::provider::FlowError;
+use crate::flows::tenancy::TenantAt;
+use crate::protocol::redirect_uri::RedirectResponse;
+use crate::protocol::{ErrorCode, OAuthError, ValidatedRedirect};
+
+/// How long a client is asked to wait when there is too much to do, in seconds.
+const RETRY_SECONDS: &str = "2";
+
+fn status_of(error: &OAuthError) -> StatusCode {
+    StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// Writes down why we failed; refusals were logged by their flow.
+fn log(error: &FlowError) {
+    if error.is_transient() {
+        tracing::warn!(%error, "can't answer now");
+    } else {
+        tracing::error!(%error, "a request failed");
+    }
+}
+
+/// An error as JSON (RFC 6749 §5.2).
+#[derive(Debug)]
+pub struct ApiError {
+    error: OAuthError,
+    challenge: Option<String>,
+    page: Option<Box<PageContext>>,
+}
+
+#[derive(Clone)]
+struct PageContext {
+    caller: Caller,
+    at: Option<TenantAt>,
+}
+
+impl fmt::Debug for PageContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PageContext")
+    }
+}
+
+impl ApiError {
+    /// From within an extractor or a middleware: as a page where the request asks for one.
+    pub fn new(error: OAuthError, request: &HttpRequest) -> Self {
+        let caller = Caller::of(request);
+        let page = caller.wants_html.then(|| Box::new(PageContext { caller, at: request.extensions().get::<TenantAt>().cloned() }));
+        Self { error, challenge: None, page }
+    }
+
+    /// Adds a `WWW-Authenticate` challenge.
+    #[must_use]
+    pub fn challenge(mut self, challenge: String) -> Self {
+        self.challenge = Some(challenge);
+        self
+    }
+
+    /// What it says.
+    pub fn error(&self) -> &OAuthError {
+        &self.error
+    }
+}
+
+impl From<OAuthError> for ApiError {
+    fn from(error: OAuthError) -> Self {
+        Self { error, challenge: None, page: None }
+    }
+}
+
+impl From<FlowError> for ApiError {
+    fn from(error: FlowError) -> Self {
+        log(&error);
+        OAuthError::from(error).into()
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        status_of(&self.error)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        if let Some(context) = &self.page {
+            return render::error_page(&context.caller, context.at.as_ref(), &self.error);
+        }
+        let mut response = HttpResponse::build(self.status_code());
+        response.insert_header((CACHE_CONTROL, "no-store")).insert_header((PRAGMA, "no-cache"));
+        if let Some(challenge) = &self.challenge {
+            response.insert_header((WWW_AUTHENTICATE, challenge.as_str()));
+        }
+        if self.error.status() == 503 {
+            response.insert_header((RETRY_AFTER, RETRY_SECONDS));
+        }
+        if self.error.code == ErrorCode::MethodNotAllowed {
+            response.insert_header((ALLOW, "POST"));
+        }
+        response.json(&self.error)
+    }
+}
+
+/// An error as a page that a person understands.
+#[derive(Debug)]
+pub struct PageError {
+    error: OAuthError,
+    context: Box<PageContext>,
+}
+
+impl PageError {
+    /// For the tenant's page.
+    pub fn new(error: impl Into<OAuthError>, at: &TenantAt, caller: &Caller) -> Self {
+        Self { error: error.into(), context: Box::new(PageContext { caller: caller.clone(), at: Some(at.clone()) }) }
+    }
+
+    /// For a failure of ours: logged, and told as little as needed.
+    pub fn failed(error: FlowError, at: &TenantAt, caller: &Caller) -> Self {
+        log(&error);
+        Self::new(error, at, caller)
+    }
+}
+
+impl fmt::Display for PageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl ResponseError for PageError {
+    fn status_code(&self) -> StatusCode {
+        status_of(&self.error)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        render::error_page(&self.context.caller, self.context.at.as_ref(), &self.error)
+    }
+}
+
+/// An error that goes back to the client by redirect (RFC 6749 §4.1.2.1): there is no other way to make one than from a validated
+/// redirect.
+#[derive(Debug)]
+pub struct RedirectError {
+    /// Where to, by which mode.
+    pub redirect: ValidatedRedirect,
+    /// What.
+    pub error: OAuthError,
+}
+
+impl RedirectError {
+    /// The answer; 303, so that a browser never repeats a POST at the client (RFC 9700 §4.12).
+    pub fn response(&self, at: &TenantAt, caller: &Caller) -> HttpResponse {
+        redirect(self.redirect.respond_error(&self.error), at, caller)
+    }
+}
+
+/// Sends an authorization response to its client.
+pub fn redirect(response: RedirectResponse, at: &TenantAt, caller: &Caller) -> HttpResponse {
+    match response {
+        RedirectResponse::Location(location) => {
+            HttpResponse::SeeOther().insert_header((LOCATION, location)).insert_header((CACHE_CONTROL, "no-store")).finish()
+        }
+        RedirectResponse::Form { action, fields } => render::form_post(at, caller, &action, &fields),
+    }
+}
+
+/// A page's bytes with the headers that every page has.
+pub fn page_response(status: StatusCode, body: String) -> HttpResponse {
+    let mut response = HttpResponse::build(status);
+    response.insert_header((CONTENT_TYPE, "text/html; charset=utf-8")).insert_header((CACHE_CONTROL, "no-store"));
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.insert_header((RETRY_AFTER, RETRY_SECONDS));
+    }
+    response.body(body)
+}

@@ -1,0 +1,143 @@
+//! What handlers take from a request: the tenant, the caller, and parameters that were read strictly.
+
+use std::future::{Future, Ready, ready};
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, USER_AGENT};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use futures_util::StreamExt;
+
+use super::error::ApiError;
+use super::telemetry::{RequestId, client_of};
+use crate::domain::audit::Origin;
+use crate::flows::Provider;
+use crate::flows::tenancy::TenantAt;
+use crate::protocol::{ErrorCode, OAuthError, Params};
+
+/// The tenant that the request is for, at the address where it came.
+#[derive(Clone)]
+pub struct At(pub TenantAt);
+
+impl FromRequest for At {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let found = request.extensions().get::<TenantAt>().cloned();
+        ready(found.map(Self).ok_or_else(|| ApiError::new(OAuthError::tenant_not_found("no tenant lives at this address"), request)))
+    }
+}
+
+/// Who sent the request, as far as that is known.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The request's id.
+    pub request_id: String,
+    /// The client's address; trusted proxies are looked behind.
+    pub address: String,
+    /// Whether the browser came over https.
+    pub secure: bool,
+    /// Both of the above as the audit wants them.
+    pub origin: Origin,
+    /// The browser's word for itself, shortened.
+    pub user_agent: String,
+    /// The languages it asks for.
+    pub accept_language: Option<String>,
+    /// Whether it wants a page rather than JSON.
+    pub wants_html: bool,
+}
+
+/// How much of `User-Agent` is kept.
+const USER_AGENT_MAX: usize = 300;
+
+impl Caller {
+    /// From a request that the telemetry has seen.
+    pub fn of(request: &HttpRequest) -> Self {
+        let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+        let client = client_of(request);
+        let address = client.map(|client| client.address.to_string()).unwrap_or_default();
+        let request_id = RequestId::of(request).as_str().to_owned();
+        Self {
+            origin: Origin { request_id: Some(request_id.clone()), address: Some(address.clone()) },
+            request_id,
+            address,
+            secure: client.and_then(|client| client.scheme).map_or_else(
+                || request.app_config().secure(),
+                |scheme| scheme == crate::config::Scheme::Https,
+            ),
+            user_agent: header(USER_AGENT).unwrap_or_default().chars().take(USER_AGENT_MAX).collect(),
+            accept_language: header(ACCEPT_LANGUAGE).map(|value| value.chars().take(200).collect()),
+            wants_html: header(ACCEPT).is_some_and(|value| value.contains("text/html")),
+        }
+    }
+}
+
+impl FromRequest for Caller {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self::of(request)))
+    }
+}
+
+/// The query's parameters.
+pub struct Query(pub Params);
+
+impl FromRequest for Query {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let params = Params::parse(request.query_string().as_bytes());
+        ready(params.map(Self).map_err(|error| ApiError::new(OAuthError::invalid_request(error.to_string()), request)))
+    }
+}
+
+/// The parameters of a form that was posted (`application/x-www-form-urlencoded`).
+pub struct FormBody(pub Params);
+
+impl FromRequest for FormBody {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        let mut payload = payload.take();
+        Box::pin(async move {
+            let refuse = |error| ApiError::new(error, &request);
+            if !is_form(&request) {
+                return Err(refuse(OAuthError::invalid_request("the body must be application/x-www-form-urlencoded, encoded as UTF-8")));
+            }
+            let Some(provider) = request.app_data::<web::Data<Provider>>() else {
+                return Err(refuse(OAuthError::server_error("the server isn't ready")));
+            };
+            let most = provider.config.request_body_limit.as_usize();
+            let deadline = provider.config.body_timeout;
+            let read = async {
+                let mut body = Vec::new();
+                while let Some(chunk) = payload.next().await {
+                    let chunk = chunk.map_err(|_| OAuthError::invalid_request("the body ended early"))?;
+                    if body.len() + chunk.len() > most {
+                        return Err(OAuthError::new(ErrorCode::RequestTooLarge, "the body is too large"));
+                    }
+                    body.extend_from_slice(&chunk);
+                }
+                Ok(body)
+            };
+            let body = match tokio::time::timeout(deadline, read).await {
+                Ok(body) => body.map_err(refuse)?,
+                Err(_) => return Err(refuse(OAuthError::new(ErrorCode::RequestTooLarge, "the body took too long to arrive"))),
+            };
+            Params::parse(&body).map(Self).map_err(|error| refuse(OAuthError::invalid_request(error.to_string())))
+        })
+    }
+}
+
+fn is_form(request: &HttpRequest) -> bool {
+    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut parts = content_type.split(';').map(str::trim);
+    let essence = parts.next().is_some_and(|part| part.eq_ignore_ascii_case("application/x-www-form-urlencoded"));
+    essence && parts.all(|part| !part.to_ascii_lowercase().starts_with("charset=") || part.to_ascii_lowercase().contains("utf-8"))
+}

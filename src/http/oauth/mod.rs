@@ -1,0 +1,18 @@
+//! The endpoints that clients and services call: JSON, never cached, each below the issuer.
+//!
+//! | module | endpoint | specification |
+//! | --- | --- | --- |
+//! | [`token`] | `POST /token` | RFC 6749 §3.2 |
+//! | [`introspect`] | `POST /introspect` | RFC 7662 |
+//! | [`revoke`] | `POST /revoke` | RFC 7009 |
+//! | [`userinfo`] | `GET`, `POST /userinfo` | `OpenID` Connect Core §5.3, RFC 6750 |
+
+pub mod introspect;
+pub mod revoke;
+pub mod token;
+pub mod userinfo;
+
+mod answer;
+mod routes;
+
+pub use routes::routes;

@@ -1,0 +1,22 @@
+//! The revocation endpoint (RFC 7009).
+
+use actix_web::http::header::{CACHE_CONTROL, PRAGMA};
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::answer::{authorization, refused};
+use crate::flows::Provider;
+use crate::http::error::ApiError;
+use crate::http::extract::{At, Caller, FormBody};
+
+/// Answers a revocation request; RFC 7009 §2.2 has nothing in the body.
+pub async fn revoke(
+    request: HttpRequest,
+    provider: web::Data<Provider>,
+    at: At,
+    caller: Caller,
+    body: FormBody,
+) -> Result<HttpResponse, ApiError> {
+    let answered = provider.revoke(&at.0, &authorization(&request)?, &body.0, &caller.origin).await;
+    answered.map_err(|refusal| refused(refusal, &at.0, &request))?;
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).insert_header((PRAGMA, "no-cache")).finish())
+}

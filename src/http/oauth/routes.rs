@@ -1,0 +1,36 @@
+//! The routes of these endpoints, relative to the issuer.
+
+use std::future::ready;
+
+use actix_web::http::header::{ALLOW, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+
+use super::{introspect, revoke, token, userinfo};
+use crate::http::error::ApiError;
+use crate::protocol::discovery::paths;
+use crate::protocol::{ErrorCode, OAuthError};
+
+/// Adds the routes.
+pub fn routes(scope: &mut web::ServiceConfig) {
+    scope.service(posts(paths::TOKEN).route(web::post().to(token::token)));
+    scope.service(posts(paths::INTROSPECT).route(web::post().to(introspect::introspect)));
+    scope.service(posts(paths::REVOKE).route(web::post().to(revoke::revoke)));
+    scope.service(
+        web::resource(paths::USERINFO)
+            .route(web::get().to(userinfo::get))
+            .route(web::post().to(userinfo::post))
+            .default_service(web::to(|request: HttpRequest| ready(not_allowed(&request, "GET, POST")))),
+    );
+}
+
+/// A resource that is only posted to.
+fn posts(path: &str) -> actix_web::Resource {
+    web::resource(path).default_service(web::to(|request: HttpRequest| ready(not_allowed(&request, "POST"))))
+}
+
+fn not_allowed(request: &HttpRequest, allowed: &'static str) -> HttpResponse {
+    let error = OAuthError::new(ErrorCode::MethodNotAllowed, format!("this endpoint answers {allowed} only"));
+    let mut response = ApiError::new(error, request).error_response();
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    response
+}

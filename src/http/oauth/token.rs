@@ -1,0 +1,26 @@
+//! The token endpoint (RFC 6749 §3.2).
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::answer::{authorization, json, refused};
+use crate::flows::Provider;
+use crate::http::error::ApiError;
+use crate::http::extract::{At, Caller, FormBody};
+use crate::http::metrics::Metrics;
+
+/// Answers a token request.
+pub async fn token(
+    request: HttpRequest,
+    provider: web::Data<Provider>,
+    metrics: web::Data<Metrics>,
+    at: At,
+    caller: Caller,
+    body: FormBody,
+) -> Result<HttpResponse, ApiError> {
+    let answered = provider.token(&at.0, &authorization(&request)?, &body.0, &caller.origin).await;
+    let answer = answered.map_err(|refusal| refused(refusal, &at.0, &request))?;
+    let grant_type = answer.grant_type.as_str();
+    metrics.token_issued(grant_type);
+    tracing::info!(tenant = %at.0.tenant.slug(), client = %answer.client.id, grant_type, "issued tokens");
+    Ok(json(&answer.response))
+}

@@ -1,0 +1,150 @@
+//! The authorization endpoint: takes a request, and sends the browser to whatever comes next.
+
+use actix_web::HttpResponse;
+
+use super::visit::Visit;
+use crate::flows::authorize::{AuthorizeRefusal, CheckedRequest, Flow, Outcome, Step};
+use crate::flows::interaction::Interaction;
+use crate::flows::sessions::SignedIn;
+use crate::http::error::{PageError, RedirectError, redirect};
+use crate::http::extract::{FormBody, Query};
+use crate::protocol::{OAuthError, Params};
+
+/// A request that waits for its person, checked anew, and who is there.
+pub struct Pending {
+    /// The request.
+    pub checked: CheckedRequest,
+    /// What has been done since it came.
+    pub interaction: Interaction,
+    /// Who is signed in, with what they allowed the client.
+    pub signed_in: Vec<SignedIn>,
+}
+
+/// Why a handler stops before its end.
+pub enum Stop {
+    /// An error page.
+    Page(PageError),
+    /// An answer that is whole.
+    Answer(HttpResponse),
+}
+
+impl Stop {
+    /// The handler's result.
+    pub fn result(self) -> Result<HttpResponse, PageError> {
+        match self {
+            Self::Page(error) => Err(error),
+            Self::Answer(response) => Ok(response),
+        }
+    }
+}
+
+impl From<PageError> for Stop {
+    fn from(error: PageError) -> Self {
+        Self::Page(error)
+    }
+}
+
+impl Pending {
+    /// As the flows see it.
+    pub fn flow<'a>(&'a self, visit: &'a Visit) -> Flow<'a> {
+        Flow { at: &visit.at, checked: &self.checked, interaction: &self.interaction, signed_in: &self.signed_in }
+    }
+
+    /// Tells the client.
+    pub fn refuse(&self, visit: &Visit, error: OAuthError) -> HttpResponse {
+        tracing::info!(client = %self.checked.client.id, %error, "an authorization request was refused");
+        RedirectError { redirect: self.checked.redirect.clone(), error }.response(&visit.at, &visit.caller)
+    }
+
+    /// Sends the browser to one of our own pages, with the request.
+    pub fn send_to(&self, visit: &Visit, path: &str, interaction: &Interaction) -> HttpResponse {
+        match interaction.to_text(&visit.at) {
+            Ok(text) => visit.see_other(path, &[("flow", &text)]),
+            Err(error) => self.refuse(visit, error),
+        }
+    }
+}
+
+/// `GET /authorize`.
+pub async fn get(visit: Visit, Query(params): Query) -> Result<HttpResponse, PageError> {
+    match begin(&visit, &params).await {
+        Ok(pending) => proceed(&visit, &pending).await,
+        Err(stop) => stop.result(),
+    }
+}
+
+/// `POST /authorize`. The browser goes on by GET, so that the session's cookie comes along where it is `SameSite=Lax`.
+pub async fn post(visit: Visit, FormBody(params): FormBody) -> Result<HttpResponse, PageError> {
+    match begin(&visit, &params).await {
+        Ok(pending) => Ok(pending.send_to(&visit, "/authorize/continue", &pending.interaction)),
+        Err(stop) => stop.result(),
+    }
+}
+
+/// `GET /authorize/continue`: something was done, what comes next?
+pub async fn resume(visit: Visit, Query(params): Query) -> Result<HttpResponse, PageError> {
+    let text = params.get("flow").map_err(|error| visit.refuse(error))?.unwrap_or_default();
+    match take_up(&visit, text).await {
+        Ok(pending) => proceed(&visit, &pending).await,
+        Err(stop) => stop.result(),
+    }
+}
+
+async fn begin(visit: &Visit, params: &Params) -> Result<Pending, Stop> {
+    let checked = check(visit, params).await?;
+    let interaction = Interaction {
+        params: checked.request.to_params(),
+        started_at: visit.provider.now(),
+        selected: None,
+        expected_sub: checked.expected_sub.clone(),
+    };
+    // The hint was verified and may be long: what it said goes on, it itself doesn't.
+    let interaction = Interaction { params: interaction.params.iter().filter(|(name, _)| *name != "id_token_hint").collect(), ..interaction };
+    with_people(visit, checked, interaction).await
+}
+
+/// Takes up a request that waited.
+pub async fn take_up(visit: &Visit, text: &str) -> Result<Pending, Stop> {
+    let interaction = Interaction::parse(&visit.at, text, visit.provider.now()).map_err(|reason| {
+        tracing::info!(%reason, "a pending request can't be taken up");
+        visit.refuse(reason)
+    })?;
+    let checked = check(visit, &interaction.params).await?;
+    with_people(visit, checked, interaction).await
+}
+
+async fn with_people(visit: &Visit, checked: CheckedRequest, interaction: Interaction) -> Result<Pending, Stop> {
+    let signed_in = visit.signed_in(Some(checked.client.id)).await.map_err(|error| visit.fail(error))?;
+    Ok(Pending { checked, interaction, signed_in })
+}
+
+async fn check(visit: &Visit, params: &Params) -> Result<CheckedRequest, Stop> {
+    visit.provider.check_authorization_request(&visit.at, params).await.map_err(|refusal| match refusal {
+        AuthorizeRefusal::Failed(error) => visit.fail(error).into(),
+        AuthorizeRefusal::Page(error) => {
+            tracing::info!(%error, "an authorization request was refused on a page");
+            visit.refuse(error).into()
+        }
+        AuthorizeRefusal::Redirect(redirect, error) => {
+            tracing::info!(%error, "an authorization request was refused");
+            Stop::Answer(RedirectError { redirect: *redirect, error }.response(&visit.at, &visit.caller))
+        }
+    })
+}
+
+/// Does what comes next, or sends the browser to where it is done.
+pub async fn proceed(visit: &Visit, pending: &Pending) -> Result<HttpResponse, PageError> {
+    let flow = pending.flow(visit);
+    Ok(match flow.next(None, visit.provider.now()) {
+        Step::Grant(person) => match visit.provider.grant(&flow, person, None, &visit.caller.origin).await {
+            Ok(Outcome::Granted(response)) => redirect(response, &visit.at, &visit.caller),
+            Ok(Outcome::SignedOut) => pending.send_to(visit, "/login", &pending.interaction),
+            Err(error) => return Err(visit.fail(error)),
+        },
+        Step::SignIn(_) => pending.send_to(visit, "/login", &pending.interaction),
+        Step::SelectAccount => pending.send_to(visit, "/select-account", &pending.interaction),
+        // The page asks one person; the answer is to be theirs.
+        Step::Consent(person) => pending.send_to(visit, "/consent", &pending.interaction.select(person.session.id)),
+        Step::Refuse(error) => pending.refuse(visit, error),
+    })
+}

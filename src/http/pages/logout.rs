@@ -1,0 +1,96 @@
+//! Signing out: by a client's request, or by a person's answer.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+
+use super::render::{Person, show};
+use super::views::{Form, SignOut as SignOutPage, SignedOut};
+use super::visit::{Visit, see_other};
+use crate::domain::client::Client;
+use crate::domain::ids::SessionId;
+use crate::flows::browser::FormPurpose;
+use crate::flows::logout::SignOut;
+use crate::flows::sessions::SignedIn;
+use crate::http::error::PageError;
+use crate::http::extract::{FormBody, Query};
+use crate::protocol::Params;
+use crate::protocol::logout::LogoutRequest;
+
+/// `GET /logout`.
+pub async fn get(visit: Visit, Query(params): Query) -> Result<HttpResponse, PageError> {
+    for_client(&visit, &params).await
+}
+
+/// `POST /logout`: a client's request, or the answer of our own page.
+pub async fn post(visit: Visit, FormBody(params): FormBody) -> Result<HttpResponse, PageError> {
+    if params.contains("logout") {
+        return confirmed(&visit, params).await;
+    }
+    // Over plain http the cookie is SameSite=Lax, and a POST from the client doesn't bring it: a GET will.
+    if visit.jar.sessions.is_empty() && visit.at.issuer.starts_with("http://") {
+        let query: Vec<_> = params.iter().collect();
+        return Ok(visit.see_other("/logout", &query));
+    }
+    for_client(&visit, &params).await
+}
+
+async fn for_client(visit: &Visit, params: &Params) -> Result<HttpResponse, PageError> {
+    let request = LogoutRequest::from_params(params).map_err(|error| visit.refuse(error))?;
+    let signed_in = visit.signed_in(None).await.map_err(|error| visit.fail(error))?;
+    let result = visit.provider.sign_out_for_client(&visit.at, &request, &signed_in, &visit.caller.origin).await;
+    match result.map_err(|error| visit.fail(error))? {
+        SignOut::Refuse(error) => Err(visit.refuse(error)),
+        SignOut::Ask { client } => Ok(match signed_in.first() {
+            Some(person) => ask(visit, &request.ui_locales, person, client.as_deref()),
+            None => said(visit, &request.ui_locales),
+        }),
+        SignOut::Done { location, ended, .. } => {
+            let mut response = match location {
+                Some(location) => see_other(&location),
+                None => said(visit, &request.ui_locales),
+            };
+            forget(visit, &mut response, &ended);
+            Ok(response)
+        }
+    }
+}
+
+async fn confirmed(visit: &Visit, params: Params) -> Result<HttpResponse, PageError> {
+    let form = visit.check(FormPurpose::SignOut, params)?;
+    let signed_in = visit.signed_in(None).await.map_err(|error| visit.fail(error))?;
+    let result = visit.provider.sign_out_confirmed(&visit.at, &form, &signed_in, &visit.caller.origin).await;
+    result.map_err(|error| visit.fail(error))?;
+    let mut response = said(visit, &[]);
+    let ended: Vec<_> = visit.jar.sessions.handles().iter().map(|handle| SessionId::from(handle.id())).collect();
+    forget(visit, &mut response, &ended);
+    Ok(response)
+}
+
+fn ask(visit: &Visit, ui_locales: &[String], person: &SignedIn, client: Option<&Client>) -> HttpResponse {
+    let frame = visit.frame(ui_locales);
+    let client_id = client.map(|client| client.id.to_string()).unwrap_or_default();
+    let account = Person::of(&person.user);
+    let (action, csrf) = (visit.address("/logout", &[]), visit.token(FormPurpose::SignOut));
+    let view = SignOutPage {
+        page: frame.page(),
+        form: Form { action: &action, csrf: &csrf, hidden: &[] },
+        account: account.account(),
+        client: client.map(|client| frame.client(client, &client_id)),
+        stay: &visit.address("/account", &[]),
+    };
+    visit.show_form(StatusCode::OK, &view)
+}
+
+fn said(visit: &Visit, ui_locales: &[String]) -> HttpResponse {
+    let frame = visit.frame(ui_locales);
+    let sign_in = visit.address("/login", &[]);
+    show(StatusCode::OK, &SignedOut { page: frame.page(), client: None, sign_in: Some(&sign_in), back: None })
+}
+
+fn forget(visit: &Visit, response: &mut HttpResponse, ended: &[SessionId]) {
+    if ended.is_empty() {
+        return;
+    }
+    let left = visit.jar.sessions.without(|id| ended.contains(&id));
+    visit.jar.set_sessions(response, &left, visit.tenant().settings().session_lifetime);
+}

@@ -1,0 +1,62 @@
+//! "Who is it?": one of those who are signed in, or somebody else.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+
+use super::authorize::{Pending, proceed, take_up};
+use super::render::{Person, allow_form_action};
+use super::views::{AccountChoice, Form, Problem, SelectAccount};
+use super::visit::Visit;
+use crate::domain::ids::SessionId;
+use crate::flows::browser::FormPurpose;
+use crate::http::error::PageError;
+use crate::http::extract::{FormBody, Query};
+
+fn page(visit: &Visit, pending: &Pending, text: &str, status: StatusCode, problem: Option<Problem>) -> HttpResponse {
+    let frame = visit.frame(&pending.checked.request.ui_locales);
+    let client_id = pending.checked.client.id.to_string();
+    let people: Vec<_> = pending.signed_in.iter().map(|one| (one.session.id.to_string(), Person::of(&one.user))).collect();
+    let accounts = people.iter().map(|(id, person)| AccountChoice { value: id, account: person.account(), signed_in: true });
+    let (action, csrf) = (visit.address("/select-account", &[]), visit.token(FormPurpose::SelectAccount));
+    let view = SelectAccount {
+        page: frame.page(),
+        form: Form { action: &action, csrf: &csrf, hidden: &[("flow", text)] },
+        client: Some(frame.client(&pending.checked.client, &client_id)),
+        accounts: accounts.collect(),
+        elsewhere: &visit.address("/login", &[("flow", text), ("elsewhere", "1")]),
+        problem,
+    };
+    let mut response = visit.show_form(status, &view);
+    allow_form_action(&mut response, &pending.checked.redirect.csp_source());
+    response
+}
+
+/// `GET /select-account`.
+pub async fn get(visit: Visit, Query(params): Query) -> Result<HttpResponse, PageError> {
+    let text = params.get("flow").map_err(|error| visit.refuse(error))?.unwrap_or_default();
+    let pending = match take_up(&visit, text).await {
+        Ok(pending) => pending,
+        Err(stop) => return stop.result(),
+    };
+    if pending.signed_in.is_empty() {
+        return proceed(&visit, &pending).await;
+    }
+    Ok(page(&visit, &pending, text, StatusCode::OK, None))
+}
+
+/// `POST /select-account`.
+pub async fn post(visit: Visit, FormBody(params): FormBody) -> Result<HttpResponse, PageError> {
+    let form = visit.check(FormPurpose::SelectAccount, params)?;
+    let text = form.input("flow");
+    let pending = match take_up(&visit, text).await {
+        Ok(pending) => pending,
+        Err(stop) => return stop.result(),
+    };
+    let wanted = form.input("account").parse::<SessionId>().ok();
+    let Some(chosen) = pending.signed_in.iter().map(|one| one.session.id).find(|id| Some(*id) == wanted) else {
+        return Ok(page(&visit, &pending, text, StatusCode::BAD_REQUEST, Some(Problem::GoneAlready)));
+    };
+    let mut response = pending.send_to(&visit, "/authorize/continue", &pending.interaction.select(chosen));
+    visit.jar.set_sessions(&mut response, &visit.jar.sessions.select(chosen), visit.tenant().settings().session_lifetime);
+    Ok(response)
+}

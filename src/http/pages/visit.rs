@@ -1,0 +1,156 @@
+//! A browser at one of our pages: everything that their handlers work with.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, HeaderName, LOCATION, ORIGIN, REFERER};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, web};
+use askama::Template;
+use url::form_urlencoded::Serializer;
+
+use super::cookies::Jar;
+use super::render::{Frame, show};
+use crate::domain::ids::ClientId;
+use crate::flows::Provider;
+use crate::flows::browser::{CheckedForm, CsrfSeed, FormPurpose, Provenance, issuer_path};
+use crate::flows::provider::FlowError;
+use crate::flows::sessions::SignedIn;
+use crate::flows::signin::Visitor;
+use crate::flows::tenancy::{Tenant, TenantAt};
+use crate::http::error::{ApiError, PageError};
+use crate::http::extract::Caller;
+use crate::protocol::{OAuthError, Params};
+
+/// A browser at a tenant's page.
+pub struct Visit {
+    /// The provider.
+    pub provider: web::Data<Provider>,
+    /// Where.
+    pub at: TenantAt,
+    /// Who sent the request.
+    pub caller: Caller,
+    /// The cookies that it brought.
+    pub jar: Jar,
+    origin: Option<String>,
+    fetch_site: Option<String>,
+    referer: Option<String>,
+    /// The browser's part of CSRF tokens: the one that it brought, or a new one.
+    seed: CsrfSeed,
+}
+
+impl FromRequest for Visit {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::of(request).map_err(|error| ApiError::new(error, request)))
+    }
+}
+
+impl Visit {
+    fn of(request: &HttpRequest) -> Result<Self, OAuthError> {
+        let at = request.extensions().get::<TenantAt>().cloned();
+        let at = at.ok_or_else(|| OAuthError::tenant_not_found("no tenant lives at this address"))?;
+        let provider = request.app_data::<web::Data<Provider>>().cloned();
+        let provider = provider.ok_or_else(|| OAuthError::server_error("the server isn't ready"))?;
+        // A header that is no text is there nevertheless, and fits nothing.
+        let header = |name: HeaderName| {
+            let value = request.headers().get(name)?;
+            Some(value.to_str().unwrap_or("null").to_owned())
+        };
+        let jar = Jar::read(request, &at.issuer);
+        let seed = jar.csrf.clone().unwrap_or_else(|| CsrfSeed::generate(&provider.clock));
+        Ok(Self {
+            caller: Caller::of(request),
+            origin: header(ORIGIN),
+            fetch_site: header(HeaderName::from_static("sec-fetch-site")),
+            referer: header(REFERER),
+            jar,
+            seed,
+            provider,
+            at,
+        })
+    }
+
+    /// The tenant.
+    pub fn tenant(&self) -> &Tenant {
+        &self.at.tenant
+    }
+
+    /// The page around a view, in the language that fits.
+    pub fn frame(&self, ui_locales: &[String]) -> Frame {
+        let frame = Frame::new(Some(&self.at), &self.caller, ui_locales);
+        frame.within(self.provider.config.public_url.root_path(), self.provider.now())
+    }
+
+    /// The token for a form of this purpose.
+    pub fn token(&self, purpose: FormPurpose) -> String {
+        self.seed.token(self.tenant(), purpose)
+    }
+
+    /// A view with a form as an answer: its token needs the cookie.
+    pub fn show_form(&self, status: StatusCode, view: &impl Template) -> HttpResponse {
+        let mut response = show(status, view);
+        if self.jar.csrf.is_none() {
+            self.jar.set_csrf(&mut response, &self.seed);
+        }
+        response
+    }
+
+    /// Takes a form that one of our own pages sent.
+    pub fn check(&self, purpose: FormPurpose, params: Params) -> Result<CheckedForm, PageError> {
+        let provenance =
+            Provenance { origin: self.origin.as_deref(), fetch_site: self.fetch_site.as_deref(), referer: self.referer.as_deref() };
+        CheckedForm::check(&self.at, provenance, self.jar.csrf.as_ref(), purpose, params).map_err(|reason| {
+            tracing::info!(%reason, form = ?purpose, "a form was refused");
+            self.refuse(reason)
+        })
+    }
+
+    /// A refusal as a page.
+    pub fn refuse(&self, error: impl Into<OAuthError>) -> PageError {
+        PageError::new(error, &self.at, &self.caller)
+    }
+
+    /// A failure of ours as a page.
+    pub fn fail(&self, error: FlowError) -> PageError {
+        PageError::failed(error, &self.at, &self.caller)
+    }
+
+    /// The address of one of our own pages.
+    pub fn address(&self, path: &str, query: &[(&str, &str)]) -> String {
+        let base = issuer_path(&self.at.issuer);
+        if query.is_empty() {
+            return format!("{base}{path}");
+        }
+        let query = Serializer::new(String::new()).extend_pairs(query).finish();
+        format!("{base}{path}?{query}")
+    }
+
+    /// Sends the browser to one of our own pages; 303, so that a form is never sent on (RFC 9700 §4.12).
+    pub fn see_other(&self, path: &str, query: &[(&str, &str)]) -> HttpResponse {
+        see_other(&self.address(path, query))
+    }
+
+    /// Who is signed in in this browser; with what they allowed `client`.
+    pub async fn signed_in(&self, client: Option<ClientId>) -> Result<Vec<SignedIn>, FlowError> {
+        self.provider.find_signed_in(self.tenant(), &self.jar.sessions, client).await
+    }
+
+    /// The browser, as signing in sees it.
+    pub fn visitor(&self) -> Visitor<'_> {
+        Visitor {
+            origin: &self.caller.origin,
+            user_agent: &self.caller.user_agent,
+            address: &self.caller.address,
+            sessions: &self.jar.sessions,
+            devices: &self.jar.devices,
+        }
+    }
+}
+
+/// A redirect that is never kept.
+pub fn see_other(location: &str) -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((LOCATION, location)).insert_header((CACHE_CONTROL, "no-store")).finish()
+}

@@ -1,0 +1,111 @@
+//! The listening process: binds, serves, and ends gracefully.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer, web};
+use openssl::ssl::{SslAcceptor, SslFiletype, SslMethod};
+
+use super::metrics::Metrics;
+use super::telemetry::{Observer, observe};
+use super::{cors, headers, locate, routes};
+use crate::flows::Provider;
+
+/// A server that is bound but doesn't run yet.
+pub struct Bound {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Serves when awaited or spawned.
+    pub server: Server,
+}
+
+/// Why a server can't be started.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address can't be bound.
+    #[error("can't listen on {address}: {error}")]
+    Listen {
+        /// Which address.
+        address: SocketAddr,
+        /// Why.
+        error: io::Error,
+    },
+    /// The certificate or its key can't be used.
+    #[error("the TLS certificate or key can't be used: {0}")]
+    Tls(#[from] openssl::error::ErrorStack),
+    /// The metrics can't be set up.
+    #[error("the metrics can't be set up: {0}")]
+    Metrics(#[from] prometheus::Error),
+}
+
+/// Binds the addresses that the settings name.
+pub fn bind(provider: Arc<Provider>) -> Result<Bound, ServeError> {
+    let config = Arc::clone(&provider.config);
+    let listen = |address: SocketAddr| TcpListener::bind(address).map_err(|error| ServeError::Listen { address, error });
+    let listener = listen(config.listen)?;
+    serve_on(provider, listener)
+}
+
+/// Serves on a listener that is bound already.
+pub fn serve_on(provider: Arc<Provider>, listener: TcpListener) -> Result<Bound, ServeError> {
+    let config = Arc::clone(&provider.config);
+    let failed = |error| ServeError::Listen { address: config.listen, error };
+    let address = listener.local_addr().map_err(failed)?;
+    let metrics = Arc::new(Metrics::new()?);
+    watch(&metrics, &provider)?;
+    let observer = web::Data::new(Observer::new(&config, provider.clock.clone(), Arc::clone(&metrics)));
+    let provider = web::Data::from(provider);
+    let shared = web::Data::from(Arc::clone(&metrics));
+    let mut server = HttpServer::new(move || {
+        App::new()
+            .app_data(observer.clone())
+            .app_data(provider.clone())
+            .app_data(shared.clone())
+            .configure(routes::table)
+            .wrap(from_fn(cors::cors))
+            .wrap(from_fn(locate::locate))
+            .wrap(from_fn(headers::protect))
+            .wrap(from_fn(observe))
+    })
+    .workers(config.workers.get())
+    .client_request_timeout(config.header_timeout)
+    .keep_alive(config.keep_alive)
+    .shutdown_timeout(config.shutdown_timeout.as_secs())
+    .server_hostname(config.public_url.host())
+    .listen(listener)
+    .map_err(failed)?;
+    if let (Some(tls), Some(certificate), Some(key)) = (config.tls_listen, &config.tls_certificate_file, &config.tls_key_file) {
+        let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server())?;
+        acceptor.set_certificate_chain_file(certificate)?;
+        acceptor.set_private_key_file(key, SslFiletype::PEM)?;
+        acceptor.check_private_key()?;
+        server = server.bind_openssl(tls, acceptor).map_err(|error| ServeError::Listen { address: tls, error })?;
+    }
+    if let Some(address) = config.metrics_listen {
+        let (bound, metrics_server) = super::metrics::listen(metrics, address).map_err(|error| ServeError::Listen { address, error })?;
+        tracing::info!(address = %bound, "metrics");
+        actix_web::rt::spawn(metrics_server);
+    }
+    Ok(Bound { address, server: server.run() })
+}
+
+fn watch(metrics: &Metrics, provider: &Arc<Provider>) -> Result<(), prometheus::Error> {
+    #[expect(clippy::cast_precision_loss, reason = "a float is what the format has")]
+    let gauge = |count: usize| count as f64;
+    let of = |read: fn(&Provider) -> usize| {
+        let provider = Arc::downgrade(provider);
+        move || provider.upgrade().map_or(0.0, |provider| gauge(read(&provider)))
+    };
+    metrics.watch("tessera_database_connections", "Open database connections.", of(|p| p.db.gauges().connections as usize))?;
+    metrics.watch("tessera_database_connections_idle", "Database connections that do nothing.", of(|p| p.db.gauges().idle as usize))?;
+    metrics.watch("tessera_database_queue", "Requests waiting for a database thread.", of(|p| p.db.gauges().waiting))?;
+    metrics.watch("tessera_hashing_queue", "Passwords waiting to be hashed.", of(|p| p.hashing.waiting()))
+}
+
+/// Has the server finish what runs and end.
+pub async fn stop(handle: ServerHandle) {
+    handle.stop(true).await;
+}

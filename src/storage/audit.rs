@@ -1,0 +1,129 @@
+//! Audit events: written in the transaction of the act that they tell of.
+
+use chrono::Duration;
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use super::error::{Result, StorageError};
+use super::repo::{Page, PageRequest, Repo};
+use super::schema::{audit_events, insert_scoped, scoped};
+use super::types::{DbInstant, DbUuid};
+use crate::clock::Timestamp;
+use crate::domain::audit::{Act, Event, RecordedEvent};
+use crate::domain::ids::{ClientId, EventId, UserId};
+
+/// The longest explanation that is kept, in bytes of JSON.
+const DETAIL_MAX: usize = 4096;
+
+/// How far an event's id and its time may be apart: ids may run ahead of the clock by a second.
+const ID_SLACK: Duration = Duration::seconds(2);
+
+/// Which events are wanted; what isn't said doesn't matter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// This act only.
+    pub act: Option<Act>,
+    /// Those that concern this person.
+    pub user_id: Option<UserId>,
+    /// Those that concern this client.
+    pub client_id: Option<ClientId>,
+    /// From then on.
+    pub since: Option<Timestamp>,
+    /// Before then.
+    pub until: Option<Timestamp>,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = audit_events)]
+struct EventRow {
+    id: DbUuid,
+    at: DbInstant,
+    act: String,
+    actor: String,
+    user_id: Option<DbUuid>,
+    client_id: Option<DbUuid>,
+    request_id: Option<String>,
+    address: Option<String>,
+    detail: String,
+}
+
+impl TryFrom<EventRow> for RecordedEvent {
+    type Error = StorageError;
+
+    fn try_from(row: EventRow) -> Result<Self> {
+        Ok(Self {
+            id: EventId::from(row.id.0),
+            at: row.at.0,
+            act: row.act,
+            actor: serde_json::from_str(&row.actor).map_err(|_| StorageError::Corrupt("audit_events.actor"))?,
+            user_id: row.user_id.map(|id| UserId::from(id.0)),
+            client_id: row.client_id.map(|id| ClientId::from(id.0)),
+            request_id: row.request_id,
+            address: row.address,
+            detail: serde_json::from_str(&row.detail).map_err(|_| StorageError::Corrupt("audit_events.detail"))?,
+        })
+    }
+}
+
+/// The least time-ordered id of a moment.
+fn first_id_at(at: Timestamp) -> DbUuid {
+    let millis = u64::try_from(at.timestamp_millis()).unwrap_or(0);
+    DbUuid(Uuid::from_u128(u128::from(millis & 0xffff_ffff_ffff) << 80))
+}
+
+impl Repo<'_> {
+    /// Writes an event down.
+    pub fn record(&mut self, event: Event) -> Result<()> {
+        let mut detail = event.detail.to_string();
+        if detail.len() > DETAIL_MAX {
+            detail = serde_json::json!({ "left_out": "too long", "bytes": detail.len() }).to_string();
+        }
+        insert_scoped!(
+            self,
+            audit_events,
+            (
+                audit_events::id.eq(DbUuid(self.clock.uuid_v7())),
+                audit_events::at.eq(self.db_now()),
+                audit_events::act.eq(event.act.name()),
+                audit_events::actor.eq(serde_json::to_string(&event.actor).map_err(|_| StorageError::Corrupt("an actor"))?),
+                audit_events::user_id.eq(event.user_id.map(DbUuid::from)),
+                audit_events::client_id.eq(event.client_id.map(DbUuid::from)),
+                audit_events::request_id.eq(event.origin.request_id),
+                audit_events::address.eq(event.origin.address),
+                audit_events::detail.eq(detail),
+            )
+        )
+        .execute(self.connection)?;
+        Ok(())
+    }
+
+    /// Lists events, the newest first.
+    pub fn list_events(&mut self, filter: &EventFilter, page: PageRequest) -> Result<Page<RecordedEvent>> {
+        let mut query = scoped::audit_events(self.tenant)
+            .select(EventRow::as_select())
+            .order(audit_events::id.desc())
+            .limit(page.rows() + 1)
+            .into_boxed();
+        if let Some(act) = filter.act {
+            query = query.filter(audit_events::act.eq(act.name()));
+        }
+        if let Some(user) = filter.user_id {
+            query = query.filter(audit_events::user_id.eq(Some(DbUuid::from(user))));
+        }
+        if let Some(client) = filter.client_id {
+            query = query.filter(audit_events::client_id.eq(Some(DbUuid::from(client))));
+        }
+        // The key's order is the time's, nearly: it narrows the range, and the time itself decides.
+        if let Some(since) = filter.since {
+            query = query.filter(audit_events::id.ge(first_id_at(since - ID_SLACK))).filter(audit_events::at.ge(DbInstant(since)));
+        }
+        if let Some(until) = filter.until {
+            query = query.filter(audit_events::id.lt(first_id_at(until + ID_SLACK))).filter(audit_events::at.lt(DbInstant(until)));
+        }
+        if let Some(after) = page.after {
+            query = query.filter(audit_events::id.lt(DbUuid(after)));
+        }
+        let items = query.load::<EventRow>(self.connection)?.into_iter().map(RecordedEvent::try_from).collect::<Result<Vec<_>>>()?;
+        Ok(Page::cut(items, page, |event| event.id.uuid()))
+    }
+}

@@ -1,0 +1,120 @@
+//! The end of rows whose life is over: in bounded batches, so that a sweep holds neither the writer nor locks for long.
+//!
+//! Some are kept for a while after their end, so that what is presented late is told apart from what never was, and so that an
+//! administrator can still see it.
+
+use chrono::Duration;
+use diesel::prelude::*;
+
+use super::connection::on_backend;
+use super::error::Result;
+use super::installation::Installation;
+use super::schema::changes;
+use super::types::{DbInstant, InstantType};
+
+/// What one sweep deleted, by table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expired {
+    /// Refresh tokens; those that went with their grant aren't counted.
+    pub refresh_tokens: usize,
+    /// Marks of revoked tokens.
+    pub revoked_tokens: usize,
+    /// Identifiers of client assertions.
+    pub assertion_ids: usize,
+    /// Sessions.
+    pub sessions: usize,
+    /// Counters of failed sign-ins.
+    pub login_failures: usize,
+    /// One-time links.
+    pub one_time_links: usize,
+    /// Grants.
+    pub grants: usize,
+    /// Signing keys.
+    pub signing_keys: usize,
+    /// Notes of the change feed.
+    pub changes: usize,
+    /// Whether a batch was full, so that there may be more.
+    pub more: bool,
+}
+
+/// Rows of one table that have come to their end.
+struct Ended {
+    table: &'static str,
+    key: &'static str,
+    /// `$1` is the present less `kept`.
+    condition: &'static str,
+    kept: Duration,
+}
+
+const MONTH: Duration = Duration::days(30);
+
+impl Expired {
+    /// Rows in all.
+    pub fn total(&self) -> usize {
+        self.refresh_tokens
+            + self.revoked_tokens
+            + self.assertion_ids
+            + self.sessions
+            + self.login_failures
+            + self.one_time_links
+            + self.grants
+            + self.signing_keys
+            + self.changes
+    }
+}
+
+impl Installation<'_> {
+    /// Deletes up to `batch` rows of each kind whose life has ended.
+    pub fn delete_expired(&mut self, batch: i64) -> Result<Expired> {
+        let batch = batch.clamp(1, 10_000);
+        let mut expired = Expired::default();
+        let mut more = false;
+        let mut sweep = |ended: &Ended, count: &mut usize| -> Result<()> {
+            let deleted = self.delete_ended(ended, batch)?;
+            *count += deleted;
+            more |= i64::try_from(deleted).is_ok_and(|deleted| deleted >= batch);
+            Ok(())
+        };
+        let row = |table, key, condition, kept| Ended { table, key, condition, kept };
+        let none = Duration::zero();
+        sweep(&row("refresh_tokens", "tenant_id, id", "expires_at < $1", none), &mut expired.refresh_tokens)?;
+        sweep(&row("revoked_tokens", "tenant_id, jti", "expires_at < $1", none), &mut expired.revoked_tokens)?;
+        sweep(&row("assertion_ids", "tenant_id, client_id, jti_hash", "expires_at < $1", none), &mut expired.assertion_ids)?;
+        sweep(&row("sessions", "tenant_id, id", "expires_at < $1", MONTH), &mut expired.sessions)?;
+        sweep(&row("sessions", "tenant_id, id", "ended_at < $1", MONTH), &mut expired.sessions)?;
+        // No window is longer than a day.
+        sweep(&row("login_failures", "tenant_id, counter", "window_start < $1", Duration::days(1)), &mut expired.login_failures)?;
+        sweep(&row("one_time_links", "tenant_id, id", "expires_at < $1", MONTH), &mut expired.one_time_links)?;
+        // A code that was never redeemed made no tokens: there is nothing to remember of it.
+        let unredeemed = "redeemed_at IS NULL AND code_expires_at < $1";
+        sweep(&row("grants", "tenant_id, id", unredeemed, Duration::minutes(10)), &mut expired.grants)?;
+        sweep(&row("grants", "tenant_id, id", "expires_at < $1", MONTH), &mut expired.grants)?;
+        sweep(&row("grants", "tenant_id, id", "revoked_at < $1", MONTH), &mut expired.grants)?;
+        sweep(&row("signing_keys", "tenant_id, id", "removed_at < $1", MONTH), &mut expired.signing_keys)?;
+        sweep(&row("signing_keys", "tenant_id, id", "revoked_at < $1", MONTH), &mut expired.signing_keys)?;
+        expired.changes = self.delete_old_changes(batch)?;
+        expired.more = more || i64::try_from(expired.changes).is_ok_and(|deleted| deleted >= batch);
+        Ok(expired)
+    }
+
+    /// SQLite has no `DELETE … LIMIT`, and diesel no keys of several columns: both take this, and read `$1` alike.
+    fn delete_ended(&mut self, ended: &Ended, batch: i64) -> Result<usize> {
+        let Ended { table, key, condition, kept } = ended;
+        let before = DbInstant(self.clock.now() - *kept);
+        let text = format!("DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {condition} LIMIT {batch})");
+        let query = diesel::sql_query(text).bind::<InstantType, _>(before);
+        Ok(on_backend!(&mut *self.connection, inner => query.execute(inner))?)
+    }
+
+    /// Notes are swept from the oldest on, by number, up to the first that is still of use.
+    fn delete_old_changes(&mut self, batch: i64) -> Result<usize> {
+        let before = self.clock.now() - Duration::hours(1);
+        let oldest = changes::table
+            .select((changes::seq, changes::created_at))
+            .order(changes::seq.asc())
+            .limit(batch)
+            .load::<(i64, DbInstant)>(self.connection)?;
+        let Some((last, _)) = oldest.into_iter().take_while(|(_, at)| at.0 < before).last() else { return Ok(0) };
+        Ok(diesel::delete(changes::table.filter(changes::seq.le(last))).execute(self.connection)?)
+    }
+}

@@ -1,0 +1,49 @@
+//! Guesses at a password, counted before they are looked at: however many come at once, no more than the policy allows are
+//! evaluated within a window.
+
+use diesel::dsl::case_when;
+use diesel::prelude::*;
+use diesel::query_dsl::methods;
+use diesel::sql_types::Integer;
+
+use super::connection::on_backend;
+use super::error::Result;
+use super::repo::Repo;
+use super::schema::{insert_scoped, login_failures, scoped};
+use super::types::{DbInstant, InstantType};
+use crate::domain::settings::LockoutPolicy;
+use crate::domain::throttle::Admission;
+
+impl Repo<'_> {
+    /// Counts an attempt, if it is within what the policy allows. A refused attempt isn't counted, so that refusals end with the window.
+    pub fn admit_attempt(&mut self, counter: &[u8; 32], policy: &LockoutPolicy) -> Result<Admission> {
+        let now = self.clock.now();
+        let elapsed_before = DbInstant(now - chrono::Duration::seconds(i64::from(policy.window)));
+        let attempts = i32::try_from(policy.attempts).unwrap_or(i32::MAX);
+        let statement = insert_scoped!(
+            self,
+            login_failures,
+            (login_failures::counter.eq(counter.to_vec()), login_failures::count.eq(1), login_failures::window_start.eq(DbInstant(now)))
+        );
+        let admitted = on_backend!(&mut *self.connection, inner => {
+            methods::FilterDsl::filter(
+                statement.on_conflict((login_failures::tenant_id, login_failures::counter)).do_update().set((
+                    login_failures::count.eq(case_when::<_, _, Integer>(login_failures::window_start.le(elapsed_before), 1)
+                        .otherwise(login_failures::count + 1)),
+                    login_failures::window_start
+                        .eq(case_when::<_, _, InstantType>(login_failures::window_start.le(elapsed_before), DbInstant(now))
+                            .otherwise(login_failures::window_start)),
+                )),
+                login_failures::window_start.le(elapsed_before).or(login_failures::count.lt(attempts)),
+            )
+            .execute(inner)
+        })?;
+        Ok(if admitted == 1 { Admission::Admitted } else { Admission::Refused })
+    }
+
+    /// Forgets failed attempts: one has succeeded.
+    pub fn clear_failures(&mut self, counter: &[u8; 32]) -> Result<()> {
+        diesel::delete(scoped::login_failures(self.tenant).filter(login_failures::counter.eq(counter.to_vec()))).execute(self.connection)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,299 @@
+//! People of a tenant.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use super::changes::Entity;
+use super::error::{Result, StorageError};
+use super::repo::{Page, PageRequest, Repo};
+use super::schema::{insert_scoped, role_assignments, scoped, users};
+use super::types::{DbInstant, DbUuid};
+use crate::domain::ids::UserId;
+use crate::domain::role::Role;
+use crate::domain::user::{PasswordHash, User, UserStatus};
+use crate::protocol::email::EmailAddress;
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = users)]
+struct UserRow {
+    id: DbUuid,
+    email: String,
+    email_verified: bool,
+    password_phc: Option<String>,
+    password_set_at: Option<DbInstant>,
+    disabled_at: Option<DbInstant>,
+    claims: String,
+    version: i64,
+    created_at: DbInstant,
+    updated_at: DbInstant,
+}
+
+impl UserRow {
+    fn with_roles(self, roles: Vec<Role>) -> Result<User> {
+        Ok(User {
+            id: UserId::from(self.id.0),
+            email: EmailAddress::parse(&self.email).map_err(|_| StorageError::Corrupt("users.email"))?,
+            email_verified: self.email_verified,
+            status: self.disabled_at.map_or(UserStatus::Active, |since| UserStatus::Disabled { since: since.0 }),
+            claims: serde_json::from_str(&self.claims).map_err(|_| StorageError::Corrupt("users.claims"))?,
+            password: self.password_phc.zip(self.password_set_at).map(|(phc, set_at)| PasswordHash { phc, set_at: set_at.0 }),
+            roles,
+            version: self.version,
+            created_at: self.created_at.0,
+            updated_at: self.updated_at.0,
+        })
+    }
+}
+
+fn claims_text(user: &User) -> Result<String> {
+    serde_json::to_string(&user.claims).map_err(|_| StorageError::Corrupt("a person's claims"))
+}
+
+/// The pattern that finds `text` anywhere; its own wildcards are taken literally.
+fn containing(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() + 2);
+    pattern.push('%');
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
+
+impl Repo<'_> {
+    /// Adds a person with their roles. A conflict: the address is another's.
+    pub fn insert_user(&mut self, user: &User) -> Result<()> {
+        let disabled_at = match user.status {
+            UserStatus::Active => None,
+            UserStatus::Disabled { since } => Some(DbInstant(since)),
+        };
+        insert_scoped!(
+            self,
+            users,
+            (
+                users::id.eq(DbUuid::from(user.id)),
+                users::email.eq(user.email.as_str()),
+                users::email_key.eq(user.email.key()),
+                users::email_verified.eq(user.email_verified),
+                users::password_phc.eq(user.password.as_ref().map(|password| password.phc.clone())),
+                users::password_set_at.eq(user.password.as_ref().map(|password| DbInstant(password.set_at))),
+                users::disabled_at.eq(disabled_at),
+                users::claims.eq(claims_text(user)?),
+                users::version.eq(user.version),
+                users::created_at.eq(DbInstant(user.created_at)),
+                users::updated_at.eq(DbInstant(user.updated_at)),
+            )
+        )
+        .execute(self.connection)?;
+        for role in &user.roles {
+            self.insert_role(user.id, *role)?;
+        }
+        self.note(Entity::User, user.id)
+    }
+
+    /// Finds a person.
+    pub fn find_user(&mut self, id: UserId) -> Result<Option<User>> {
+        let row = scoped::users(self.tenant)
+            .filter(users::id.eq(DbUuid::from(id)))
+            .select(UserRow::as_select())
+            .first(self.connection)
+            .optional()?;
+        self.complete_user(row)
+    }
+
+    /// Finds the person with the address, however it is written.
+    pub fn find_user_by_email(&mut self, email: &EmailAddress) -> Result<Option<User>> {
+        let row = scoped::users(self.tenant)
+            .filter(users::email_key.eq(email.key().to_owned()))
+            .select(UserRow::as_select())
+            .first(self.connection)
+            .optional()?;
+        self.complete_user(row)
+    }
+
+    fn complete_user(&mut self, row: Option<UserRow>) -> Result<Option<User>> {
+        let Some(row) = row else { return Ok(None) };
+        let mut roles = self.roles_of(&[row.id])?;
+        let roles = roles.remove(&row.id.0).unwrap_or_default();
+        row.with_roles(roles).map(Some)
+    }
+
+    /// Lists people in the order of their making; `search` is a part of their address.
+    pub fn list_users(&mut self, search: Option<&str>, page: PageRequest) -> Result<Page<User>> {
+        let mut query =
+            scoped::users(self.tenant).select(UserRow::as_select()).order(users::id.asc()).limit(page.rows() + 1).into_boxed();
+        if let Some(text) = search.map(str::trim).filter(|text| !text.is_empty()) {
+            query = query.filter(users::email_key.like(containing(&text.to_lowercase())).escape('\\'));
+        }
+        if let Some(after) = page.after {
+            query = query.filter(users::id.gt(DbUuid(after)));
+        }
+        let rows = query.load::<UserRow>(self.connection)?;
+        let ids = rows.iter().map(|row| row.id).collect::<Vec<_>>();
+        let mut roles = self.roles_of(&ids)?;
+        let items = rows
+            .into_iter()
+            .map(|row| {
+                let roles = roles.remove(&row.id.0).unwrap_or_default();
+                row.with_roles(roles)
+            })
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Page::cut(items, page, |user| user.id.uuid()))
+    }
+
+    /// How many people the tenant has.
+    pub fn count_users(&mut self) -> Result<i64> {
+        Ok(scoped::users(self.tenant).count().get_result(self.connection)?)
+    }
+
+    /// Replaces address and claims if nobody changed the person since; `false` where somebody did. Password, roles and whether the
+    /// person is disabled have functions of their own.
+    pub fn update_user(&mut self, user: &User) -> Result<bool> {
+        let changed = diesel::update(
+            scoped::users(self.tenant).filter(users::id.eq(DbUuid::from(user.id))).filter(users::version.eq(user.version)),
+        )
+        .set((
+            users::email.eq(user.email.as_str()),
+            users::email_key.eq(user.email.key()),
+            users::email_verified.eq(user.email_verified),
+            users::claims.eq(claims_text(user)?),
+            users::version.eq(user.version + 1),
+            users::updated_at.eq(self.db_now()),
+        ))
+        .execute(self.connection)?;
+        self.note_user(user.id, changed)
+    }
+
+    /// Gives a person another password; one-time links that are out are good no more.
+    pub fn set_password(&mut self, id: UserId, phc: &str) -> Result<()> {
+        let now = self.db_now();
+        let changed = diesel::update(scoped::users(self.tenant).filter(users::id.eq(DbUuid::from(id))))
+            .set((
+                users::password_phc.eq(Some(phc.to_owned())),
+                users::password_set_at.eq(Some(now)),
+                users::version.eq(users::version + 1),
+                users::updated_at.eq(now),
+            ))
+            .execute(self.connection)?;
+        self.note_user(id, changed)?;
+        self.revoke_links(id)
+    }
+
+    /// Keeps the same password under other parameters; nothing where it was changed meanwhile. No change of the person: version and
+    /// links stay.
+    pub fn rehash_password(&mut self, id: UserId, old_phc: &str, new_phc: &str) -> Result<()> {
+        diesel::update(
+            scoped::users(self.tenant).filter(users::id.eq(DbUuid::from(id))).filter(users::password_phc.eq(Some(old_phc.to_owned()))),
+        )
+        .set(users::password_phc.eq(Some(new_phc.to_owned())))
+        .execute(self.connection)?;
+        Ok(())
+    }
+
+    /// Closes or opens a person's account; `false` where it is so already.
+    pub fn set_user_disabled(&mut self, id: UserId, disabled: bool) -> Result<bool> {
+        let now = self.db_now();
+        let person = scoped::users(self.tenant).filter(users::id.eq(DbUuid::from(id)));
+        let values = (
+            users::disabled_at.eq(disabled.then_some(now)),
+            users::version.eq(users::version + 1),
+            users::updated_at.eq(now),
+        );
+        let changed = if disabled {
+            diesel::update(person.filter(users::disabled_at.is_null())).set(values).execute(self.connection)?
+        } else {
+            diesel::update(person.filter(users::disabled_at.is_not_null())).set(values).execute(self.connection)?
+        };
+        self.note_user(id, changed)
+    }
+
+    /// Deletes a person with their sessions, grants, consents, roles and links.
+    pub fn delete_user(&mut self, id: UserId) -> Result<bool> {
+        let deleted = diesel::delete(scoped::users(self.tenant).filter(users::id.eq(DbUuid::from(id)))).execute(self.connection)?;
+        self.note_user(id, deleted)
+    }
+
+    /// Grants a role; `false` where the person has it already, or there is no such person.
+    pub fn grant_role(&mut self, id: UserId, role: Role) -> Result<bool> {
+        let Some(user) = self.find_user(id)? else { return Ok(false) };
+        if user.roles.contains(&role) {
+            return Ok(false);
+        }
+        self.insert_role(id, role)?;
+        self.touch_user(id)
+    }
+
+    /// Takes a role away; `false` where the person doesn't have it.
+    pub fn revoke_role(&mut self, id: UserId, role: Role) -> Result<bool> {
+        let deleted = diesel::delete(
+            scoped::role_assignments(self.tenant)
+                .filter(role_assignments::user_id.eq(DbUuid::from(id)))
+                .filter(role_assignments::role.eq(role.as_str())),
+        )
+        .execute(self.connection)?;
+        if deleted == 0 {
+            return Ok(false);
+        }
+        self.touch_user(id)
+    }
+
+    fn insert_role(&mut self, id: UserId, role: Role) -> Result<()> {
+        insert_scoped!(
+            self,
+            role_assignments,
+            (
+                role_assignments::user_id.eq(DbUuid::from(id)),
+                role_assignments::role.eq(role.as_str()),
+                role_assignments::created_at.eq(self.db_now()),
+            )
+        )
+        .execute(self.connection)?;
+        Ok(())
+    }
+
+    fn touch_user(&mut self, id: UserId) -> Result<bool> {
+        let changed = diesel::update(scoped::users(self.tenant).filter(users::id.eq(DbUuid::from(id))))
+            .set((users::version.eq(users::version + 1), users::updated_at.eq(self.db_now())))
+            .execute(self.connection)?;
+        self.note_user(id, changed)
+    }
+
+    fn note_user(&mut self, id: UserId, changed: usize) -> Result<bool> {
+        if changed > 0 {
+            self.note(Entity::User, id)?;
+        }
+        Ok(changed > 0)
+    }
+
+    /// The roles of each of these people, sorted.
+    fn roles_of(&mut self, ids: &[DbUuid]) -> Result<HashMap<Uuid, Vec<Role>>> {
+        let rows = scoped::role_assignments(self.tenant)
+            .filter(role_assignments::user_id.eq_any(ids.to_vec()))
+            .select((role_assignments::user_id, role_assignments::role))
+            .load::<(DbUuid, String)>(self.connection)?;
+        let mut roles = HashMap::<Uuid, Vec<Role>>::new();
+        for (user, role) in rows {
+            let role = role.parse().map_err(|_| StorageError::Corrupt("role_assignments.role"))?;
+            roles.entry(user.0).or_default().push(role);
+        }
+        for roles in roles.values_mut() {
+            roles.sort();
+        }
+        Ok(roles)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::containing;
+
+    #[test]
+    fn wildcards_of_the_search_are_literal() {
+        assert_eq!(containing("a_b%c\\d@e"), "%a\\_b\\%c\\\\d@e%");
+    }
+}

@@ -1,0 +1,3 @@
+//! Mistakes that were made once, and rules of the tree that a compiler doesn't hold.
+
+mod layers;

@@ -1,0 +1,103 @@
+//! Two nodes at one database: what one does, the other knows within a second.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tessera::domain::tenant::TenantStatus::{Active, Suspended};
+
+use crate::support::app::{TestApp, app_test};
+use crate::support::relying_party::RelyingParty;
+
+/// Looks until it is so; a second is what the design promises, ten what a busy machine may take.
+async fn eventually(what: &str, mut look: impl AsyncFnMut() -> bool) {
+    let begun = Instant::now();
+    while !look().await {
+        assert!(begun.elapsed() < Duration::from_secs(10), "{what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+app_test! {
+    async fn codes_sessions_and_tokens_of_one_are_good_on_the_other(app: TestApp) {
+        let other = app.second_node();
+        let acme = app.tenant("acme").await;
+        let ana = app.user(&acme, "ana@example.com", "correct horse battery").await;
+        let client = app.web_client(&acme).await;
+        let here = RelyingParty::new(&app, &acme, &client).with_scope("openid offline_access");
+        let mut there = here.clone();
+        there.move_to(&other.http);
+        let mut browser = app.browser();
+        let code = here.code(&mut browser, &ana).await;
+        let tokens = there.redeem(&code).await.expect_ok().json();
+        let access = tokens["access_token"].as_str().expect("a token");
+        assert_eq!(here.userinfo(access).await.expect_ok().json()["sub"], json!(ana.id.to_string()));
+        assert_eq!(here.introspect(access).await["active"], json!(true));
+        browser.move_to(&other.http);
+        let silent = browser.open(&there.authorization_url(&[("prompt", "none")])).await;
+        assert!(silent.answer.location_param("code").is_some(), "{:?}", silent.answer);
+        here.refresh(tokens["refresh_token"].as_str().expect("a token")).await.expect_ok();
+    }
+
+    async fn what_one_changes_the_other_sees(app: TestApp) {
+        let other = app.second_node();
+        let acme = app.tenant("acme").await;
+        let ana = app.user(&acme, "ana@example.com", "correct horse battery").await;
+        let client = app.web_client(&acme).await;
+        let here = RelyingParty::new(&app, &acme, &client).with_scope("openid offline_access");
+        let mut there = here.clone();
+        there.move_to(&other.http);
+        let tokens = here.sign_in(&mut app.browser(), &ana).await;
+        // warm the other's caches
+        assert_eq!(there.introspect(&tokens.access_token).await["active"], json!(true));
+        there.userinfo(&tokens.access_token).await.expect_ok();
+
+        // a rotated key
+        let loaded = app.load(&acme).await;
+        let rotation = tessera::flows::keys::RotationStart::Immediately;
+        let actor = tessera::domain::audit::Actor::System;
+        let algorithm = tessera::protocol::SigningAlgorithm::Es256;
+        let key = app.provider.rotate_key(&loaded, algorithm, rotation, actor, tessera::domain::audit::Origin::default(), None).await;
+        let kid = key.expect("storage works").expect("a key").kid;
+        let jwks = acme.url("/jwks");
+        eventually("the new key is published", async || other.http.get(&jwks).send().await.body.contains(&kid)).await;
+        there.userinfo(&tokens.access_token).await.expect_ok();
+
+        // a revoked grant
+        assert_eq!(here.authenticated("/revoke", &[("token", tokens.refresh())]).send().await.status, 200);
+        eventually("the revoked grant is dead", async || there.userinfo(&tokens.access_token).await.status == 401).await;
+
+        // a deleted client
+        let id = client.id;
+        let deleted = app.provider.db.write(&*app.load(&acme).await, move |repo| repo.delete_client(id)).await;
+        assert!(deleted.expect("storage works"));
+        let form = [("grant_type", "refresh_token"), ("refresh_token", tokens.refresh())];
+        eventually("the client is unknown", async || there.token(&form).await.status == 401).await;
+
+        // a suspension
+        let id = loaded.id();
+        assert!(app.provider.db.write_installation(move |all| all.set_tenant_status(id, Active, Suspended)).await.expect("storage works"));
+        let userinfo = acme.url("/userinfo");
+        eventually("the suspension is seen", async || other.http.get(&userinfo).send().await.status == 403).await;
+    }
+
+    async fn a_hundred_redemptions_of_one_code_on_two_nodes_give_one_success(app: TestApp) {
+        let other = app.second_node();
+        let acme = app.tenant("acme").await;
+        let ana = app.user(&acme, "ana@example.com", "correct horse battery").await;
+        let client = app.web_client(&acme).await;
+        let here = RelyingParty::new(&app, &acme, &client);
+        let mut there = here.clone();
+        there.move_to(&other.http);
+        let code = here.code(&mut app.browser(), &ana).await;
+        let attempts = (0..100).map(|number| if number % 2 == 0 { here.redeem(&code) } else { there.redeem(&code) });
+        let answers = futures_util::future::join_all(attempts).await;
+        let good: Vec<_> = answers.iter().filter(|answer| answer.status == 200).collect();
+        assert_eq!(good.len(), 1, "{:?}", answers.iter().map(|answer| answer.status).collect::<Vec<_>>());
+        for answer in answers.iter().filter(|answer| answer.status != 200) {
+            answer.expect_error(400, "invalid_grant");
+        }
+        // reuse was detected: what the one success got is dead
+        let access = good[0].json()["access_token"].as_str().expect("a token").to_owned();
+        RelyingParty::expect_inactive(&here.introspect(&access).await);
+    }
+}

@@ -1,0 +1,320 @@
+//! Tenant B can't see, change or delete a row of tenant A: one case per repository, each on both databases.
+
+use chrono::Duration;
+use tessera::domain::audit::{Act, Actor, Event};
+use tessera::domain::ids::TenantId;
+use tessera::domain::role::Role;
+use tessera::domain::settings::LockoutPolicy;
+use tessera::domain::throttle::Admission;
+use tessera::domain::user::User;
+use tessera::storage::{
+    DatabaseKind, EventFilter, PageRequest, Repo, Result, SessionGrants, StorageError, TENANT_TABLES, TenantScope,
+};
+use uuid::Uuid;
+
+use super::fixture::{self, CLIENT_ORIGIN, COUNTER, DOMAIN_ORIGIN, Populated, RESOURCE, hash, scope};
+use crate::support::database::{Raw, TestDatabase, db_test};
+
+/// Tenant A with a row of everything, and tenant B with nothing.
+struct Two {
+    database: TestDatabase,
+    a: TenantScope,
+    b: TenantScope,
+    rows: Populated,
+}
+
+impl Two {
+    async fn new(database: TestDatabase) -> Self {
+        let a = database.tenant("acme").await;
+        let b = database.tenant("globex").await;
+        let rows = Populated::fill(&database, &a).await;
+        Self { database, a, b, rows }
+    }
+
+    /// What B gets from `work`, each in a transaction of its own.
+    async fn as_b<T: Send + 'static>(&self, work: impl Fn(&mut Repo<'_>, &Populated) -> Result<T> + Send + 'static) -> Result<T> {
+        let rows = self.rows.clone();
+        self.database.db.write(&self.b, move |repo| work(repo, &rows)).await
+    }
+
+    async fn as_a<T: Send + 'static>(&self, work: impl Fn(&mut Repo<'_>, &Populated) -> Result<T> + Send + 'static) -> Result<T> {
+        let rows = self.rows.clone();
+        self.database.db.read(&self.a, move |repo| work(repo, &rows)).await
+    }
+}
+
+const ALL: PageRequest = PageRequest { limit: None, after: None };
+
+fn is_empty<T>(page: tessera::storage::Page<T>) -> bool {
+    page.items.is_empty() && page.next.is_none()
+}
+
+db_test! {
+    async fn users(database: TestDatabase) {
+        let two = Two::new(database).await;
+        two.as_b(|repo, rows| {
+            let id = rows.user.id;
+            assert_eq!(repo.find_user(id)?, None);
+            assert_eq!(repo.find_user_by_email(&rows.user.email)?, None);
+            assert!(is_empty(repo.list_users(None, ALL)?));
+            assert!(is_empty(repo.list_users(Some("ada"), ALL)?));
+            assert_eq!(repo.count_users()?, 0);
+            assert!(!repo.update_user(&User { email: fixture::email("eve@globex.example"), ..rows.user.clone() })?);
+            repo.set_password(id, "$argon2id$theirs")?;
+            repo.rehash_password(id, "$argon2id$first", "$argon2id$theirs")?;
+            assert!(!repo.set_user_disabled(id, true)?);
+            assert!(!repo.grant_role(id, Role::UserManager)?);
+            assert!(!repo.revoke_role(id, Role::Auditor)?);
+            assert!(!repo.delete_user(id)?);
+            Ok(())
+        }).await.expect("runs");
+        assert_eq!(two.as_a(|repo, rows| repo.find_user(rows.user.id)).await.expect("runs"), Some(two.rows.user));
+    }
+
+    async fn the_same_person_may_be_in_both(database: TestDatabase) {
+        let two = Two::new(database).await;
+        let mut theirs = two.rows.user.clone();
+        theirs.claims.name = Some("Another".into());
+        let inserted = theirs.clone();
+        two.as_b(move |repo, _| repo.insert_user(&inserted)).await.expect("the same id and address are free in another tenant");
+        assert_eq!(two.as_b(|repo, rows| repo.find_user(rows.user.id)).await.expect("runs"), Some(theirs));
+        assert!(two.as_b(|repo, rows| repo.delete_user(rows.user.id)).await.expect("runs"));
+        assert_eq!(two.as_a(|repo, rows| repo.find_user(rows.user.id)).await.expect("runs"), Some(two.rows.user));
+    }
+
+    async fn clients(database: TestDatabase) {
+        let two = Two::new(database).await;
+        two.as_b(|repo, rows| {
+            let id = rows.client.id;
+            assert!(repo.find_client(id)?.is_none());
+            assert!(is_empty(repo.list_clients(ALL)?));
+            assert!(!repo.update_client(&rows.client)?);
+            assert!(!repo.rotate_client_secret(id, &hash(66), None)?);
+            assert!(!repo.is_client_origin(CLIENT_ORIGIN)?);
+            assert!(!repo.delete_client(id)?);
+            Ok(())
+        }).await.expect("runs");
+        two.as_a(|repo, rows| {
+            let found = repo.find_client(rows.client.id)?.expect("still there");
+            assert_eq!(found.version, rows.client.version);
+            assert!(found.secret.expect("a secret").current.matches(&hash(1)));
+            assert!(repo.is_client_origin(CLIENT_ORIGIN)?);
+            Ok(())
+        }).await.expect("runs");
+    }
+
+    async fn sessions(database: TestDatabase) {
+        let two = Two::new(database).await;
+        two.database.time.advance(std::time::Duration::from_mins(1));
+        two.as_b(|repo, rows| {
+            let (user, id) = (rows.user.id, rows.session.id);
+            assert!(repo.find_session(id)?.is_none());
+            assert!(is_empty(repo.list_sessions(user, ALL)?));
+            repo.touch_session(id)?;
+            assert!(!repo.end_session(user, id, SessionGrants::All)?);
+            assert_eq!(repo.end_sessions(user, None, SessionGrants::All)?, 0);
+            Ok(())
+        }).await.expect("runs");
+        two.as_a(|repo, rows| {
+            let found = repo.find_session(rows.session.id)?.expect("still there");
+            assert_eq!((found.ended_at, found.last_used_at), (None, rows.session.last_used_at));
+            Ok(())
+        }).await.expect("runs");
+    }
+
+    async fn grants(database: TestDatabase) {
+        let two = Two::new(database).await;
+        two.as_b(|repo, rows| {
+            let id = rows.grant.id;
+            assert!(repo.find_grant(id)?.is_none());
+            assert!(repo.find_grant_summary(id)?.is_none());
+            assert!(!repo.consume_code(id)?);
+            assert!(!repo.revoke_grant(id)?);
+            assert_eq!(repo.revoke_grants_of_user(rows.user.id, None)?, 0);
+            assert_eq!(repo.revoke_grants_of_user(rows.user.id, Some(rows.client.id))?, 0);
+            Ok(())
+        }).await.expect("runs");
+        assert!(two.database.db.write(&two.a, { let id = two.rows.grant.id; move |repo| repo.consume_code(id) }).await.expect("runs"));
+    }
+
+    async fn refresh_tokens(database: TestDatabase) {
+        let two = Two::new(database).await;
+        two.as_b(|repo, rows| {
+            let id = rows.refresh_token.id;
+            assert!(repo.find_refresh_token(id)?.is_none());
+            assert!(!repo.rotate_refresh_token(id, id)?);
+            repo.extend_refresh_token(id, rows.begun + Duration::days(999))
+        }).await.expect("runs");
+        two.as_a(|repo, rows| {
+            let found = repo.find_refresh_token(rows.refresh_token.id)?.expect("still there");
+            assert!(found.rotated.is_none());
+            assert_eq!(found.expires_at, rows.refresh_token.expires_at);
+            Ok(())
+        }).await.expect("runs");
+    }
+
+    async fn revoked_tokens_and_assertions(database: TestDatabase) {
+        let two = Two::new(database).await;
+        assert!(!two.as_b(|repo, rows| repo.is_token_revoked(rows.revoked_jti)).await.expect("runs"));
+        assert!(two.as_a(|repo, rows| repo.is_token_revoked(rows.revoked_jti)).await.expect("runs"));
+        // The same assertion is new to another tenant, and needs a client there.
+        let consumed = two.as_b(|repo, rows| repo.consume_assertion(rows.client.id, &hash(6), rows.begun)).await;
+        assert!(matches!(consumed, Err(StorageError::Conflict(_))), "{consumed:?}");
+    }
+
+    async fn resources(database: TestDatabase) {
+        let two = Two::new(database).await;
+        two.as_b(|repo, rows| {
+            assert_eq!(repo.find_resource_by_identifier(RESOURCE)?, None);
+            assert_eq!(repo.list_resources()?, vec![]);
+            assert!(!repo.delete_resource(rows.resource.id)?);
+            Ok(())
+        }).await.expect("runs");
+        assert_eq!(two.as_a(|repo, _| repo.list_resources()).await.expect("runs"), vec![two.rows.resource]);
+    }
+
+    async fn domains(database: TestDatabase) {
+        let two = Two::new(database).await;
+        two.as_b(|repo, rows| {
+            let id = rows.domain.id;
+            assert_eq!(repo.list_domains()?, vec![]);
+            assert_eq!(repo.find_domain_by_origin(DOMAIN_ORIGIN)?, None);
+            assert!(!repo.verify_domain(id)?);
+            assert!(!repo.set_canonical_domain(Some(id))?);
+            assert!(!repo.delete_domain(id)?);
+            Ok(())
+        }).await.expect("runs");
+        let clock = two.database.clock.clone();
+        let claimed = fixture::domain(&clock, DOMAIN_ORIGIN);
+        let id = claimed.id;
+        two.as_b(move |repo, _| repo.insert_domain(&claimed)).await.expect("anybody may claim an origin");
+        let verified = two.as_b(move |repo, _| repo.verify_domain(id)).await;
+        assert!(matches!(verified, Err(StorageError::Conflict(_))), "{verified:?}");
+        let owner = two.database.db.read_installation(|all| all.find_tenant_by_origin(DOMAIN_ORIGIN)).await.expect("runs");
+        assert_eq!(owner.expect("an owner").record.id, two.a.id());
+        // Free again once its owner lets go of it.
+        two.database.db.write(&two.a, { let id = two.rows.domain.id; move |repo| repo.delete_domain(id) }).await.expect("runs");
+        assert!(two.as_b(move |repo, _| repo.verify_domain(id)).await.expect("runs"));
+    }
+
+    async fn consents(database: TestDatabase) {
+        let two = Two::new(database).await;
+        two.as_b(|repo, rows| {
+            let (user, client) = (rows.user.id, rows.client.id);
+            assert_eq!(repo.find_consent(user, client)?, None);
+            assert!(is_empty(repo.list_consents(user, ALL)?));
+            assert!(!repo.withdraw_consent(user, client)?);
+            Ok(())
+        }).await.expect("runs");
+        let merged = two.as_b(|repo, rows| repo.merge_consent(rows.user.id, rows.client.id, &scope("all"), &[])).await;
+        assert!(matches!(merged, Err(StorageError::Conflict(_))), "{merged:?}");
+        let kept = two.as_a(|repo, rows| repo.find_consent(rows.user.id, rows.client.id)).await.expect("runs");
+        assert_eq!(kept.expect("still there").scope, scope("openid"));
+    }
+
+    async fn links(database: TestDatabase) {
+        let two = Two::new(database).await;
+        two.as_b(|repo, rows| {
+            assert!(repo.find_link(rows.link.id)?.is_none());
+            assert!(!repo.consume_link(rows.link.id, rows.begun)?);
+            repo.revoke_links(rows.user.id)
+        }).await.expect("runs");
+        let inserted = two.as_b(|repo, rows| repo.insert_link(&rows.link)).await;
+        assert!(matches!(inserted, Err(StorageError::Conflict(_))), "{inserted:?}");
+        let kept = two.as_a(|repo, rows| repo.find_link(rows.link.id)).await.expect("runs");
+        assert_eq!(kept.expect("still there").consumed_at, None);
+    }
+
+    async fn keys(database: TestDatabase) {
+        let two = Two::new(database).await;
+        two.as_b(|repo, rows| {
+            assert!(repo.list_keys()?.is_empty());
+            assert!(!repo.retire_key(rows.key.id, rows.begun, rows.begun)?);
+            assert!(!repo.revoke_key(rows.key.id)?);
+            Ok(())
+        }).await.expect("runs");
+        let kept = two.as_a(|repo, _| repo.list_keys()).await.expect("runs");
+        assert_eq!((kept.len(), kept[0].stage), (1, two.rows.key.stage));
+    }
+
+    async fn failures(database: TestDatabase) {
+        let two = Two::new(database).await;
+        let once = LockoutPolicy { attempts: 1, window: 900 };
+        let policy = once.clone();
+        assert_eq!(two.as_b(move |repo, _| repo.admit_attempt(&COUNTER, &policy)).await.expect("runs"), Admission::Admitted);
+        two.as_b(|repo, _| repo.clear_failures(&COUNTER)).await.expect("runs");
+        let refused = two.database.db.write(&two.a, move |repo| repo.admit_attempt(&COUNTER, &once)).await.expect("runs");
+        assert_eq!(refused, Admission::Refused);
+    }
+
+    async fn events(database: TestDatabase) {
+        let two = Two::new(database).await;
+        let filter = |rows: &Populated| EventFilter { user_id: Some(rows.user.id), ..EventFilter::default() };
+        assert!(is_empty(two.as_b(|repo, _| repo.list_events(&EventFilter::default(), ALL)).await.expect("runs")));
+        assert!(is_empty(two.as_b(move |repo, rows| repo.list_events(&filter(rows), ALL)).await.expect("runs")));
+        // A record names people freely, as they may be gone; it is the writer's tenant's all the same.
+        two.as_b(|repo, rows| repo.record(Event::new(Act::UserDeleted, Actor::System).user(rows.user.id))).await.expect("runs");
+        let seen = two.as_a(move |repo, rows| repo.list_events(&filter(rows), ALL)).await.expect("runs");
+        assert_eq!(seen.items.iter().map(|event| event.act.as_str()).collect::<Vec<_>>(), ["user.created"]);
+    }
+
+    /// What belongs to a person or a client of another tenant can't be written: the keys say so.
+    async fn nothing_refers_across_tenants(database: TestDatabase) {
+        let two = Two::new(database).await;
+        let conflicts = |outcome: Result<()>| assert!(matches!(outcome, Err(StorageError::Conflict(_))), "{outcome:?}");
+        conflicts(two.as_b(|repo, rows| repo.insert_session(&rows.session)).await);
+        conflicts(two.as_b(|repo, rows| repo.insert_refresh_token(&rows.refresh_token)).await);
+        let clock = two.database.clock.clone();
+        conflicts(two.as_b(move |repo, rows| {
+            let (grant, code) = fixture::grant(&clock, rows.user.id, rows.client.id, rows.session.id);
+            repo.insert_grant(&grant, &code)
+        }).await);
+    }
+
+    async fn deleting_a_tenant_takes_its_rows_only(database: TestDatabase) {
+        let two = Two::new(database).await;
+        let (clock, b) = (two.database.clock.clone(), two.b);
+        let other = fixture::user(&clock, "bob@globex.example");
+        let kept = other.clone();
+        two.as_b(move |repo, _| repo.insert_user(&other)).await.expect("runs");
+        let a = two.a.id();
+        assert!(two.database.db.write_installation(move |all| all.delete_tenant(a)).await.expect("runs"));
+        let mut raw = two.database.raw();
+        for table in TENANT_TABLES {
+            let expected = match *table { "users" => 1, "role_assignments" => 2, _ => 0 };
+            assert_eq!(raw.count(table), expected, "{table}");
+        }
+        assert_eq!(raw.count("domain_owners"), 0);
+        let found = two.database.db.read(&b, move |repo| repo.find_user(kept.id)).await.expect("runs");
+        assert!(found.is_some());
+    }
+}
+
+/// Past every filter of ours, PostgreSQL itself shows and takes a tenant's own rows only.
+#[test]
+fn row_level_security_holds_without_any_filter() {
+    crate::support::database::run(TestDatabase::postgres(), |database| async {
+        assert_eq!(database.kind(), DatabaseKind::Postgres);
+        let two = Two::new(database).await;
+        let mut raw = two.database.raw();
+        raw.execute("SET ROLE tessera_app").expect("a role");
+        let as_tenant = |raw: &mut Raw, tenant: Option<TenantId>| {
+            let tenant = tenant.map(|id| id.to_string()).unwrap_or_default();
+            raw.execute(&format!("SELECT set_config('tessera.tenant', '{tenant}', false)")).expect("set");
+        };
+        for table in TENANT_TABLES {
+            as_tenant(&mut raw, Some(two.a.id()));
+            assert!(raw.count(table) > 0, "the fixture has no row of {table}");
+            for stranger in [Some(two.b.id()), Some(TenantId::from(Uuid::nil())), None] {
+                as_tenant(&mut raw, stranger);
+                assert_eq!(raw.count(table), 0, "{table} as {stranger:?}");
+                raw.execute(&format!("DELETE FROM {table}")).expect("nothing to delete");
+            }
+            as_tenant(&mut raw, Some(two.a.id()));
+            assert!(raw.count(table) > 0, "{table} was deleted from by a stranger");
+            // Nor can a row be given to another tenant.
+            let given = raw.execute(&format!("UPDATE {table} SET tenant_id = '{}'", two.b.id()));
+            assert!(given.expect_err("refused").to_string().contains("row-level security"), "{table}");
+        }
+    });
+}

@@ -1,0 +1,232 @@
+//! One row of everything in one tenant.
+
+use chrono::Duration;
+use serde_json::json;
+use tessera::clock::{Clock, Timestamp};
+use tessera::domain::address::{Domain, DomainStage};
+use tessera::domain::audit::{Act, Actor, Event};
+use tessera::domain::client::{Client, ClientSecrets};
+use tessera::domain::grant::{Grant, GrantStage, PendingCode, RefreshToken};
+use tessera::domain::ids::{ClientId, DomainId, GrantId, KeyId, LinkId, RefreshTokenId, ResourceId, SessionId, UserId};
+use tessera::domain::key::{KeyRecord, KeyStage};
+use tessera::domain::one_time_link::OneTimeLink;
+use tessera::domain::resource::{Resource, ResourceScope};
+use tessera::domain::role::Role;
+use tessera::domain::session::Session;
+use tessera::domain::settings::LockoutPolicy;
+use tessera::domain::user::{PasswordHash, User, UserStatus};
+use tessera::protocol::algorithm::SigningAlgorithm;
+use tessera::protocol::claims::StandardClaims;
+use tessera::protocol::client_metadata::ClientMetadata;
+use tessera::protocol::email::EmailAddress;
+use tessera::protocol::scope::Scope;
+use tessera::secret::HashedSecret;
+use tessera::storage::{Repo, Result, TenantScope};
+use uuid::Uuid;
+
+use crate::support::database::TestDatabase;
+
+pub const CLIENT_ORIGIN: &str = "https://app.acme.example";
+pub const DOMAIN_ORIGIN: &str = "https://login.acme.example";
+pub const RESOURCE: &str = "https://api.acme.example";
+pub const COUNTER: [u8; 32] = [9; 32];
+
+pub fn hash(byte: u8) -> HashedSecret {
+    HashedSecret::from_slice(&[byte; 32]).expect("32 bytes")
+}
+
+pub fn scope(text: &str) -> Scope {
+    Scope::parse(text).expect("a scope")
+}
+
+pub fn email(text: &str) -> EmailAddress {
+    EmailAddress::parse(text).expect("an address")
+}
+
+pub fn user(clock: &Clock, address: &str) -> User {
+    let now = clock.now();
+    User {
+        id: UserId::from(clock.uuid_v7()),
+        email: email(address),
+        email_verified: true,
+        status: UserStatus::Active,
+        claims: StandardClaims { name: Some("Ada".into()), ..StandardClaims::default() },
+        password: Some(PasswordHash { phc: "$argon2id$first".into(), set_at: now }),
+        roles: vec![Role::Administrator, Role::Auditor],
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+pub fn client(clock: &Clock) -> Client {
+    let metadata = json!({ "client_name": "App", "token_endpoint_auth_method": "none", "redirect_uris": [format!("{CLIENT_ORIGIN}/callback")] });
+    Client {
+        id: ClientId::from(clock.uuid_v7()),
+        metadata: ClientMetadata::from_json(metadata).expect("metadata"),
+        secret: Some(ClientSecrets { current: hash(1), previous: None }),
+        version: 1,
+        created_at: clock.now(),
+        updated_at: clock.now(),
+    }
+}
+
+pub fn session(clock: &Clock, user: UserId) -> Session {
+    let now = clock.now();
+    Session {
+        id: SessionId::from(clock.uuid_v7()),
+        user_id: user,
+        proof: hash(2),
+        auth_time: now,
+        amr: vec!["pwd".into()],
+        user_agent: "test".into(),
+        address: "127.0.0.1".into(),
+        last_used_at: now,
+        expires_at: now + Duration::days(1),
+        ended_at: None,
+    }
+}
+
+pub fn grant(clock: &Clock, user: UserId, client: ClientId, session: SessionId) -> (Grant, PendingCode) {
+    let now = clock.now();
+    let grant = Grant {
+        id: GrantId::from(clock.uuid_v7()),
+        user_id: user,
+        client_id: client,
+        session_id: session,
+        issuer: "https://acme.example".into(),
+        scope: scope("openid"),
+        resources: vec![RESOURCE.into()],
+        claims: None,
+        auth_time: now,
+        amr: vec!["pwd".into()],
+        acr: None,
+        offline: true,
+        stage: GrantStage::CodeIssued,
+        created_at: now,
+        expires_at: now + Duration::days(365),
+    };
+    let code = PendingCode {
+        proof: hash(3),
+        redirect_uri: None,
+        nonce: None,
+        code_challenge: None,
+        expires_at: now + Duration::seconds(60),
+    };
+    (grant, code)
+}
+
+pub fn refresh_token(clock: &Clock, grant: GrantId) -> RefreshToken {
+    RefreshToken {
+        id: RefreshTokenId::from(clock.uuid_v7()),
+        grant_id: grant,
+        proof: hash(4),
+        created_at: clock.now(),
+        expires_at: clock.now() + Duration::days(30),
+        rotated: None,
+    }
+}
+
+pub fn link(clock: &Clock, user: UserId) -> OneTimeLink {
+    OneTimeLink {
+        id: LinkId::from(clock.uuid_v7()),
+        user_id: user,
+        proof: hash(5),
+        expires_at: clock.now() + Duration::days(3),
+        consumed_at: None,
+    }
+}
+
+pub fn domain(clock: &Clock, origin: &str) -> Domain {
+    Domain {
+        id: DomainId::from(clock.uuid_v7()),
+        origin: origin.into(),
+        stage: DomainStage::Pending { verification_token: "token".into() },
+        canonical: false,
+        created_at: clock.now(),
+    }
+}
+
+pub fn resource(clock: &Clock) -> Resource {
+    Resource {
+        id: ResourceId::from(clock.uuid_v7()),
+        identifier: RESOURCE.into(),
+        name: "API".into(),
+        scopes: vec![ResourceScope { name: "read".into(), description: None }],
+        created_at: clock.now(),
+    }
+}
+
+pub fn key(clock: &Clock) -> KeyRecord {
+    KeyRecord {
+        id: KeyId::from(clock.uuid_v7()),
+        kid: "thumbprint".into(),
+        algorithm: SigningAlgorithm::Es256,
+        stage: KeyStage::Published { signs_from: clock.now() },
+        public_jwk: json!({ "kty": "EC" }),
+        sealed_private_jwk: vec![7; 40],
+        created_at: clock.now(),
+    }
+}
+
+/// One row of everything, and what it is found by.
+#[derive(Clone)]
+pub struct Populated {
+    pub user: User,
+    pub client: Client,
+    pub session: Session,
+    pub grant: Grant,
+    pub refresh_token: RefreshToken,
+    pub link: OneTimeLink,
+    pub domain: Domain,
+    pub resource: Resource,
+    pub key: KeyRecord,
+    pub revoked_jti: Uuid,
+    pub begun: Timestamp,
+}
+
+impl Populated {
+    /// Fills a tenant.
+    pub async fn fill(database: &TestDatabase, tenant: &TenantScope) -> Self {
+        let clock = &database.clock;
+        let user = user(clock, "ada@acme.example");
+        let client = client(clock);
+        let session = session(clock, user.id);
+        let (grant, code) = grant(clock, user.id, client.id, session.id);
+        let all = Self {
+            refresh_token: refresh_token(clock, grant.id),
+            link: link(clock, user.id),
+            domain: domain(clock, DOMAIN_ORIGIN),
+            resource: resource(clock),
+            key: key(clock),
+            revoked_jti: clock.uuid_v7(),
+            begun: clock.now(),
+            user,
+            client,
+            session,
+            grant,
+        };
+        let rows = all.clone();
+        let written = database.db.write(tenant, move |repo| rows.insert(repo, &code)).await;
+        written.expect("everything is inserted");
+        all
+    }
+
+    fn insert(&self, repo: &mut Repo<'_>, code: &PendingCode) -> Result<()> {
+        repo.insert_user(&self.user)?;
+        repo.insert_client(&self.client)?;
+        repo.insert_session(&self.session)?;
+        repo.insert_grant(&self.grant, code)?;
+        repo.insert_refresh_token(&self.refresh_token)?;
+        repo.insert_link(&self.link)?;
+        repo.insert_domain(&self.domain)?;
+        repo.verify_domain(self.domain.id)?;
+        repo.insert_resource(&self.resource)?;
+        repo.insert_key(&self.key, self.begun)?;
+        repo.merge_consent(self.user.id, self.client.id, &self.grant.scope, &self.grant.resources)?;
+        repo.admit_attempt(&COUNTER, &LockoutPolicy::default())?;
+        repo.revoke_token(self.revoked_jti, self.begun + Duration::hours(1))?;
+        repo.consume_assertion(self.client.id, &hash(6), self.begun + Duration::hours(1))?;
+        repo.record(Event::new(Act::UserCreated, Actor::CommandLine).user(self.user.id).client(self.client.id))
+    }
+}

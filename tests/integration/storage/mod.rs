@@ -1,0 +1,9 @@
+//! Storage on both databases: tenants kept apart, single use, commits in groups, the change feed, the schema.
+
+mod conformance;
+mod feed;
+mod fixture;
+mod group_commit;
+mod repositories;
+mod schema;
+mod single_use;

@@ -1,0 +1,97 @@
+//! What may be used once is used once, however many try at the same moment and on whichever node.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::future::join_all;
+use tessera::domain::settings::LockoutPolicy;
+use tessera::domain::throttle::Admission;
+use tessera::storage::{Db, Repo, Result, TenantScope};
+
+use super::fixture::{self, COUNTER, Populated, hash};
+use crate::support::database::{TestDatabase, db_test};
+
+/// Runs `work` 24 times at once on two nodes, and says how often it won.
+async fn race(database: &TestDatabase, tenant: TenantScope, work: impl Fn(&mut Repo<'_>) -> Result<bool> + Clone + Send + 'static) -> usize {
+    let nodes: [Db; 2] = [database.db.clone(), database.second_node()];
+    let wins = AtomicUsize::new(0);
+    let attempts = (0..24).map(|attempt| {
+        let (node, work) = (&nodes[attempt % 2], work.clone());
+        let wins = &wins;
+        async move {
+            if node.write(&tenant, move |repo| work(repo)).await.expect("answers") {
+                wins.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    });
+    join_all(attempts).await;
+    wins.into_inner()
+}
+
+db_test! {
+    async fn a_code_is_redeemed_once(database: TestDatabase) {
+        let tenant = database.tenant("acme").await;
+        let id = Populated::fill(&database, &tenant).await.grant.id;
+        assert_eq!(race(&database, tenant, move |repo| repo.consume_code(id)).await, 1);
+    }
+
+    async fn a_refresh_token_is_rotated_once(database: TestDatabase) {
+        let tenant = database.tenant("acme").await;
+        let rows = Populated::fill(&database, &tenant).await;
+        let (id, successor) = (rows.refresh_token.id, fixture::refresh_token(&database.clock, rows.grant.id));
+        let won = race(&database, tenant, move |repo| {
+            let won = repo.rotate_refresh_token(id, successor.id)?;
+            if won {
+                repo.insert_refresh_token(&successor)?;
+            }
+            Ok(won)
+        }).await;
+        assert_eq!(won, 1);
+    }
+
+    async fn a_link_is_used_once(database: TestDatabase) {
+        let tenant = database.tenant("acme").await;
+        let rows = Populated::fill(&database, &tenant).await;
+        let (id, now) = (rows.link.id, rows.begun);
+        assert_eq!(race(&database, tenant, move |repo| repo.consume_link(id, now)).await, 1);
+    }
+
+    async fn an_assertion_is_taken_once(database: TestDatabase) {
+        let tenant = database.tenant("acme").await;
+        let rows = Populated::fill(&database, &tenant).await;
+        let (client, until) = (rows.client.id, rows.begun + chrono::Duration::minutes(5));
+        assert_eq!(race(&database, tenant, move |repo| repo.consume_assertion(client, &hash(77), until)).await, 1);
+    }
+
+    async fn no_more_guesses_are_admitted_than_allowed(database: TestDatabase) {
+        let tenant = database.tenant("acme").await;
+        let admit = |repo: &mut Repo<'_>| {
+            let policy = LockoutPolicy { attempts: 5, window: 900 };
+            Ok(repo.admit_attempt(&COUNTER, &policy)? == Admission::Admitted)
+        };
+        assert_eq!(race(&database, tenant, admit).await, 5);
+        // The window ends, whatever came meanwhile, and the next one is as wide.
+        database.time.advance(std::time::Duration::from_secs(899));
+        assert_eq!(race(&database, tenant, admit).await, 0);
+        database.time.advance(std::time::Duration::from_secs(1));
+        assert_eq!(race(&database, tenant, admit).await, 5);
+        database.db.write(&tenant, |repo| repo.clear_failures(&COUNTER)).await.expect("runs");
+        assert_eq!(race(&database, tenant, admit).await, 5);
+    }
+
+    async fn consents_given_at_once_add_up(database: TestDatabase) {
+        let tenant = database.tenant("acme").await;
+        let rows = Populated::fill(&database, &tenant).await;
+        let (user, client) = (rows.user.id, rows.client.id);
+        let nodes = [database.db.clone(), database.second_node()];
+        let merges = (0..8).map(|number| {
+            let scope = fixture::scope(&format!("scope{number}"));
+            let resource = vec![format!("https://api{number}.example")];
+            nodes[number % 2].write(&tenant, move |repo| repo.merge_consent(user, client, &scope, &resource))
+        });
+        for merged in join_all(merges).await {
+            merged.expect("added");
+        }
+        let consent = database.db.read(&tenant, move |repo| repo.find_consent(user, client)).await.expect("runs").expect("a consent");
+        assert_eq!((consent.scope.len(), consent.resources.len()), (9, 9));
+    }
+}

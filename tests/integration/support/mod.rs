@@ -1,0 +1,7 @@
+//! What tests stand on.
+
+pub mod app;
+pub mod browser;
+pub mod database;
+pub mod http;
+pub mod relying_party;
