@@ -7,7 +7,9 @@ use uuid::Uuid;
 use super::browser::{CheckedForm, DeviceCookie};
 use super::provider::{FlowError, Provider};
 use super::sessions::{SignedIn, grants_ended_by_sign_out};
-use super::signin::{Admitted, Checked, Counted, EntryProblem, minutes_of_window, take_new_password};
+use super::signin::{
+    Admitted, Checked, Counted, EntryProblem, minutes_of_window, take_new_password,
+};
 use super::tenancy::Tenant;
 use crate::domain::audit::{Act, Actor, Event, Origin};
 use crate::domain::client::Client;
@@ -47,11 +49,16 @@ pub struct Allowed {
 }
 
 fn event(act: Act, person: &SignedIn, origin: &Origin) -> Event {
-    Event::new(act, Actor::User(person.user.id)).user(person.user.id).from(origin)
+    Event::new(act, Actor::User(person.user.id))
+        .user(person.user.id)
+        .from(origin)
 }
 
 fn page(after: Option<Uuid>) -> PageRequest {
-    PageRequest { limit: Some(ROWS), after }
+    PageRequest {
+        limit: Some(ROWS),
+        after,
+    }
 }
 
 impl Provider {
@@ -76,22 +83,39 @@ impl Provider {
         let counted = Counted::new(tenant, person.user.email.key(), devices);
         let user = match self.admit(tenant, &counted, origin).await? {
             Admitted::Yes(user) => user.filter(|user| user.id == person.user.id),
-            Admitted::No => return Ok(PasswordChange::Throttled { minutes: minutes_of_window(tenant) }),
+            Admitted::No => {
+                return Ok(PasswordChange::Throttled {
+                    minutes: minutes_of_window(tenant),
+                });
+            }
         };
-        let phc = user.and_then(|user| user.password).map(|password| password.phc);
-        let checked = self.check_password(tenant, PlainSecret::new(current.to_owned()), phc.clone()).await?;
+        let phc = user
+            .and_then(|user| user.password)
+            .map(|password| password.phc);
+        let checked = self
+            .check_password(tenant, PlainSecret::new(current.to_owned()), phc.clone())
+            .await?;
         let (Checked::Match { .. }, Some(old)) = (checked, phc) else {
-            self.record_failure(tenant, &counted, Some(person.user.id), origin, "password").await?;
+            self.record_failure(tenant, &counted, Some(person.user.id), origin, "password")
+                .await?;
             return Ok(PasswordChange::WrongCurrent);
         };
         if new.expose() == current {
             return Ok(PasswordChange::Problem(EntryProblem::Unchanged));
         }
         let phc = self.hash_new_password(tenant, new).await?;
-        let (user, session, end_others) = (person.user.id, person.session.id, form.input("end_others") == "1");
-        let event = event(Act::PasswordChanged, person, origin).detail(serde_json::json!({ "ended_others": end_others }));
+        let (user, session, end_others) = (
+            person.user.id,
+            person.session.id,
+            form.input("end_others") == "1",
+        );
+        let event = event(Act::PasswordChanged, person, origin)
+            .detail(serde_json::json!({ "ended_others": end_others }));
         let write = self.db.write(tenant, move |repo| {
-            let current = repo.find_user(user)?.filter(User::is_active).and_then(|user| user.password);
+            let current = repo
+                .find_user(user)?
+                .filter(User::is_active)
+                .and_then(|user| user.password);
             if current.is_none_or(|password| password.phc != old) {
                 return Ok(false);
             }
@@ -103,23 +127,46 @@ impl Provider {
             repo.record(event.clone())?;
             Ok(true)
         });
-        Ok(if write.await? { PasswordChange::Done } else { PasswordChange::WrongCurrent })
+        Ok(if write.await? {
+            PasswordChange::Done
+        } else {
+            PasswordChange::WrongCurrent
+        })
     }
 
     /// A person's sessions that are alive, the youngest first.
-    pub async fn list_own_sessions(&self, tenant: &Tenant, person: &SignedIn, after: Option<Uuid>) -> Result<Page<Session>, FlowError> {
+    pub async fn list_own_sessions(
+        &self,
+        tenant: &Tenant,
+        person: &SignedIn,
+        after: Option<Uuid>,
+    ) -> Result<Page<Session>, FlowError> {
         let user = person.user.id;
-        let mut sessions = self.db.read(tenant, move |repo| repo.list_sessions(user, page(after))).await?;
+        let mut sessions = self
+            .db
+            .read(tenant, move |repo| repo.list_sessions(user, page(after)))
+            .await?;
         let (now, idle_lifetime) = (self.now(), tenant.settings().session_idle_lifetime);
-        sessions.items.retain(|session| session.is_alive(now, idle_lifetime));
+        sessions
+            .items
+            .retain(|session| session.is_alive(now, idle_lifetime));
         Ok(sessions)
     }
 
     /// Ends one of a person's sessions; `false` where it had ended already, or isn't theirs.
-    pub async fn end_own_session(&self, tenant: &Tenant, person: &SignedIn, form: &CheckedForm, origin: &Origin) -> Result<bool, FlowError> {
-        let Ok(id) = form.input("end").parse::<SessionId>() else { return Ok(false) };
+    pub async fn end_own_session(
+        &self,
+        tenant: &Tenant,
+        person: &SignedIn,
+        form: &CheckedForm,
+        origin: &Origin,
+    ) -> Result<bool, FlowError> {
+        let Ok(id) = form.input("end").parse::<SessionId>() else {
+            return Ok(false);
+        };
         let (user, grants) = (person.user.id, grants_ended_by_sign_out(tenant));
-        let event = event(Act::SessionEnded, person, origin).detail(serde_json::json!({ "session": id, "reason": "ended by its owner" }));
+        let event = event(Act::SessionEnded, person, origin)
+            .detail(serde_json::json!({ "session": id, "reason": "ended by its owner" }));
         let write = self.db.write(tenant, move |repo| {
             let ended = repo.end_session(user, id, grants)?;
             if ended {
@@ -131,8 +178,18 @@ impl Provider {
     }
 
     /// Ends all of a person's sessions but this one.
-    pub async fn end_other_sessions(&self, tenant: &Tenant, person: &SignedIn, _form: &CheckedForm, origin: &Origin) -> Result<(), FlowError> {
-        let (user, session, grants) = (person.user.id, person.session.id, grants_ended_by_sign_out(tenant));
+    pub async fn end_other_sessions(
+        &self,
+        tenant: &Tenant,
+        person: &SignedIn,
+        _form: &CheckedForm,
+        origin: &Origin,
+    ) -> Result<(), FlowError> {
+        let (user, session, grants) = (
+            person.user.id,
+            person.session.id,
+            grants_ended_by_sign_out(tenant),
+        );
         let event = event(Act::SessionEnded, person, origin);
         let write = self.db.write(tenant, move |repo| {
             let ended = repo.end_sessions(user, Some(session), grants)?;
@@ -146,28 +203,51 @@ impl Provider {
     }
 
     /// The applications that a person allowed something.
-    pub async fn list_own_consents(&self, tenant: &Tenant, person: &SignedIn, after: Option<Uuid>) -> Result<Page<Allowed>, FlowError> {
+    pub async fn list_own_consents(
+        &self,
+        tenant: &Tenant,
+        person: &SignedIn,
+        after: Option<Uuid>,
+    ) -> Result<Page<Allowed>, FlowError> {
         let user = person.user.id;
-        let consents = self.db.read(tenant, move |repo| repo.list_consents(user, page(after))).await?;
+        let consents = self
+            .db
+            .read(tenant, move |repo| repo.list_consents(user, page(after)))
+            .await?;
         let mut items = Vec::with_capacity(consents.items.len());
         for consent in consents.items {
             if let Some(client) = self.find_client(tenant, consent.client_id).await? {
                 items.push(Allowed { consent, client });
             }
         }
-        Ok(Page { items, next: consents.next })
+        Ok(Page {
+            items,
+            next: consents.next,
+        })
     }
 
     /// Takes back what a person allowed an application, and everything that it got by it; `false` where there is nothing.
-    pub async fn withdraw_own_consent(&self, tenant: &Tenant, person: &SignedIn, form: &CheckedForm, origin: &Origin) -> Result<bool, FlowError> {
-        let Ok(client) = form.input("withdraw").parse::<ClientId>() else { return Ok(false) };
+    pub async fn withdraw_own_consent(
+        &self,
+        tenant: &Tenant,
+        person: &SignedIn,
+        form: &CheckedForm,
+        origin: &Origin,
+    ) -> Result<bool, FlowError> {
+        let Ok(client) = form.input("withdraw").parse::<ClientId>() else {
+            return Ok(false);
+        };
         let user = person.user.id;
         let event = event(Act::ConsentWithdrawn, person, origin).client(client);
         let write = self.db.write(tenant, move |repo| {
             let withdrawn = repo.withdraw_consent(user, client)?;
             if withdrawn {
                 let revoked = repo.revoke_grants_of_user(user, Some(client))?;
-                repo.record(event.clone().detail(serde_json::json!({ "grants_revoked": revoked })))?;
+                repo.record(
+                    event
+                        .clone()
+                        .detail(serde_json::json!({ "grants_revoked": revoked })),
+                )?;
             }
             Ok(withdrawn)
         });

@@ -42,7 +42,15 @@ impl CookiePlace {
             (true, false) => "__Secure-",
             (false, _) => "",
         };
-        Self { path: if path.is_empty() { "/".to_owned() } else { path.to_owned() }, secure, prefix }
+        Self {
+            path: if path.is_empty() {
+                "/".to_owned()
+            } else {
+                path.to_owned()
+            },
+            secure,
+            prefix,
+        }
     }
 
     /// A cookie's whole name.
@@ -59,7 +67,9 @@ pub fn issuer_path(issuer: &str) -> &str {
 /// Scheme, host and port of an issuer.
 pub fn issuer_origin(issuer: &str) -> &str {
     let authority = issuer.find("://").map_or(0, |at| at + 3);
-    let end = issuer[authority..].find('/').map_or(issuer.len(), |at| authority + at);
+    let end = issuer[authority..]
+        .find('/')
+        .map_or(issuer.len(), |at| authority + at);
     &issuer[..end]
 }
 
@@ -92,7 +102,11 @@ impl SessionCookie {
     /// Reads the cookie's value; what isn't a handle is passed over.
     pub fn parse(value: Option<&str>) -> Self {
         let texts = value.unwrap_or_default().split('.').take(MOST_SESSIONS);
-        Self(texts.filter_map(|text| Handle::parse(Purpose::Session, text)).collect())
+        Self(
+            texts
+                .filter_map(|text| Handle::parse(Purpose::Session, text))
+                .collect(),
+        )
     }
 
     /// The handles.
@@ -117,13 +131,23 @@ impl SessionCookie {
     /// The cookie without the sessions that `gone` names.
     #[must_use]
     pub fn without(&self, gone: impl Fn(SessionId) -> bool) -> Self {
-        Self(self.0.iter().filter(|handle| !gone(SessionId::from(handle.id()))).cloned().collect())
+        Self(
+            self.0
+                .iter()
+                .filter(|handle| !gone(SessionId::from(handle.id())))
+                .cloned()
+                .collect(),
+        )
     }
 
     /// The cookie with a session that it holds moved to the front.
     #[must_use]
     pub fn select(&self, id: SessionId) -> Self {
-        match self.0.iter().find(|handle| SessionId::from(handle.id()) == id) {
+        match self
+            .0
+            .iter()
+            .find(|handle| SessionId::from(handle.id()) == id)
+        {
             Some(handle) => self.with_first(handle.clone()),
             None => self.clone(),
         }
@@ -131,8 +155,16 @@ impl SessionCookie {
 
     /// The cookie's value; empty where it holds no session.
     pub fn to_value(&self) -> String {
-        let texts: Vec<_> = self.0.iter().map(|handle| handle.to_text(Purpose::Session)).collect();
-        texts.iter().map(PlainSecret::expose).collect::<Vec<_>>().join(".")
+        let texts: Vec<_> = self
+            .0
+            .iter()
+            .map(|handle| handle.to_text(Purpose::Session))
+            .collect();
+        texts
+            .iter()
+            .map(PlainSecret::expose)
+            .collect::<Vec<_>>()
+            .join(".")
     }
 }
 
@@ -157,7 +189,9 @@ impl CsrfSeed {
     }
 
     fn hash(&self, tenant: &Tenant, purpose: FormPurpose) -> HashedSecret {
-        tenant.browser_key().mac("csrf", &[&self.0, purpose.label().as_bytes()])
+        tenant
+            .browser_key()
+            .mac("csrf", &[&self.0, purpose.label().as_bytes()])
     }
 
     /// The token for a form of this purpose.
@@ -228,7 +262,9 @@ impl Provenance<'_> {
         match (self.origin, self.fetch_site, self.referer) {
             (Some(origin), _, _) => origin == own,
             (None, Some(site), _) => site == "same-origin",
-            (None, None, Some(referer)) => referer.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
+            (None, None, Some(referer)) => referer
+                .strip_prefix(own)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
             (None, None, None) => true,
         }
     }
@@ -250,7 +286,9 @@ pub enum FormRefusal {
 
 impl From<FormRefusal> for OAuthError {
     fn from(_: FormRefusal) -> Self {
-        OAuthError::forbidden("the form was sent from elsewhere, or lay open for too long; go back, reload the page and send it again")
+        OAuthError::forbidden(
+            "the form was sent from elsewhere, or lay open for too long; go back, reload the page and send it again",
+        )
     }
 }
 
@@ -272,13 +310,21 @@ impl CheckedForm {
         if !provenance.is_own(&at.issuer) {
             return Err(FormRefusal::ForeignOrigin);
         }
-        let presented = params.get("csrf").map_err(|_| FormRefusal::Malformed)?.and_then(decode_32);
-        let (Some(seed), Some(presented)) = (seed, presented) else { return Err(FormRefusal::Token) };
+        let presented = params
+            .get("csrf")
+            .map_err(|_| FormRefusal::Malformed)?
+            .and_then(decode_32);
+        let (Some(seed), Some(presented)) = (seed, presented) else {
+            return Err(FormRefusal::Token);
+        };
         let presented = HashedSecret::from_slice(&presented).ok_or(FormRefusal::Token)?;
         if !seed.hash(&at.tenant, purpose).matches(&presented) {
             return Err(FormRefusal::Token);
         }
-        Ok(Self { params, _private: () })
+        Ok(Self {
+            params,
+            _private: (),
+        })
     }
 
     /// What an input holds; empty where it is absent or there more than once.
@@ -307,7 +353,8 @@ impl DeviceCookie {
     /// The number of the device on which the person with this address signed in, if this browser is one.
     pub fn find(&self, tenant: &Tenant, email_key: &str) -> Option<[u8; 16]> {
         let fits = |device: &&Device| {
-            HashedSecret::from_slice(&device.proof).is_some_and(|proof| Device::hash(tenant, email_key, &device.nonce).matches(&proof))
+            HashedSecret::from_slice(&device.proof)
+                .is_some_and(|proof| Device::hash(tenant, email_key, &device.nonce).matches(&proof))
         };
         self.0.iter().find(fits).map(|device| device.nonce)
     }
@@ -320,14 +367,22 @@ impl DeviceCookie {
         }
         let nonce = clock.random_bytes();
         let mut devices = self.0.clone();
-        devices.insert(0, Device { nonce, proof: *Device::hash(tenant, email_key, &nonce).as_bytes() });
+        devices.insert(
+            0,
+            Device {
+                nonce,
+                proof: *Device::hash(tenant, email_key, &nonce).as_bytes(),
+            },
+        );
         devices.truncate(MOST_SESSIONS);
         Self(devices)
     }
 
     /// The cookie's value.
     pub fn to_value(&self) -> String {
-        let text = |device: &Device| URL_SAFE_NO_PAD.encode([device.nonce.as_slice(), &device.proof].concat());
+        let text = |device: &Device| {
+            URL_SAFE_NO_PAD.encode([device.nonce.as_slice(), &device.proof].concat())
+        };
         self.0.iter().map(text).collect::<Vec<_>>().join(".")
     }
 }
@@ -339,11 +394,16 @@ impl Device {
         }
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let (nonce, proof) = bytes.split_first_chunk::<16>()?;
-        Some(Self { nonce: *nonce, proof: proof.try_into().ok()? })
+        Some(Self {
+            nonce: *nonce,
+            proof: proof.try_into().ok()?,
+        })
     }
 
     fn hash(tenant: &Tenant, email_key: &str, nonce: &[u8; 16]) -> HashedSecret {
-        tenant.browser_key().mac("known device", &[email_key.as_bytes(), nonce])
+        tenant
+            .browser_key()
+            .mac("known device", &[email_key.as_bytes(), nonce])
     }
 }
 
@@ -355,29 +415,69 @@ mod tests {
     fn cookies_live_where_their_issuer_does() {
         for (issuer, name, path) in [
             ("https://login.acme.com", "__Host-tessera_session", "/"),
-            ("https://id.example.com/t/acme", "__Secure-tessera_session", "/t/acme"),
+            (
+                "https://id.example.com/t/acme",
+                "__Secure-tessera_session",
+                "/t/acme",
+            ),
             ("http://localhost:8080/t/acme", "tessera_session", "/t/acme"),
             ("http://acme.localhost:8080", "tessera_session", "/"),
         ] {
             let place = CookiePlace::of(issuer);
-            assert_eq!((place.name(Cookie::Session).as_str(), place.path.as_str()), (name, path), "{issuer}");
+            assert_eq!(
+                (place.name(Cookie::Session).as_str(), place.path.as_str()),
+                (name, path),
+                "{issuer}"
+            );
         }
     }
 
     #[test]
     fn only_our_own_origin_sends_forms() {
         let issuer = "https://id.example.com/t/acme";
-        let from = |origin, fetch_site, referer| Provenance { origin, fetch_site, referer }.is_own(issuer);
+        let from = |origin, fetch_site, referer| {
+            Provenance {
+                origin,
+                fetch_site,
+                referer,
+            }
+            .is_own(issuer)
+        };
         assert!(from(Some("https://id.example.com"), None, None));
         assert!(from(None, Some("same-origin"), None));
-        assert!(from(None, None, Some("https://id.example.com/t/acme/login?x")));
-        for origin in ["null", "", "https://id.example.com.evil.example", "http://id.example.com", "https://id.example.com:444", "https://evil.example"] {
-            assert!(!from(Some(origin), Some("same-origin"), Some("https://id.example.com/")), "{origin}");
+        assert!(from(
+            None,
+            None,
+            Some("https://id.example.com/t/acme/login?x")
+        ));
+        for origin in [
+            "null",
+            "",
+            "https://id.example.com.evil.example",
+            "http://id.example.com",
+            "https://id.example.com:444",
+            "https://evil.example",
+        ] {
+            assert!(
+                !from(
+                    Some(origin),
+                    Some("same-origin"),
+                    Some("https://id.example.com/")
+                ),
+                "{origin}"
+            );
         }
         for site in ["cross-site", "same-site", "none", ""] {
-            assert!(!from(None, Some(site), Some("https://id.example.com/")), "{site}");
+            assert!(
+                !from(None, Some(site), Some("https://id.example.com/")),
+                "{site}"
+            );
         }
-        assert!(!from(None, None, Some("https://id.example.com.evil.example/")));
+        assert!(!from(
+            None,
+            None,
+            Some("https://id.example.com.evil.example/")
+        ));
         assert!(!from(None, None, Some("")));
     }
 

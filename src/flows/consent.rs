@@ -21,14 +21,21 @@ pub enum Decided {
 
 impl Provider {
     /// Takes the person's answer.
-    pub async fn decide(&self, flow: &Flow<'_>, form: &CheckedForm, origin: &Origin) -> Result<Decided, FlowError> {
+    pub async fn decide(
+        &self,
+        flow: &Flow<'_>,
+        form: &CheckedForm,
+        origin: &Origin,
+    ) -> Result<Decided, FlowError> {
         let decision = match form.input("decision") {
             "allow" => Decision::Allow,
             "deny" => Decision::Deny,
             _ => return Ok(Decided::Unclear),
         };
         if decision == Decision::Deny {
-            return Ok(Decided::Refused(self.deny(flow, flow.candidate(), origin).await?));
+            return Ok(Decided::Refused(
+                self.deny(flow, flow.candidate(), origin).await?,
+            ));
         }
         // The page names the person whom it asked; a session that has taken their place meanwhile was not asked.
         if flow.interaction.selected.is_none() {

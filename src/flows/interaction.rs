@@ -70,14 +70,21 @@ impl Interaction {
     /// The text that travels; an error where the request is too long to.
     pub fn to_text(&self, at: &TenantAt) -> Result<String, OAuthError> {
         let wire = Wire {
-            q: self.params.iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            q: self
+                .params
+                .iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
             t: self.started_at.timestamp_micros(),
             s: self.selected,
             e: self.expected_sub.clone(),
         };
-        let payload = serde_json::to_vec(&wire).map_err(|_| OAuthError::server_error("the request can't be kept"))?;
+        let payload = serde_json::to_vec(&wire)
+            .map_err(|_| OAuthError::server_error("the request can't be kept"))?;
         if payload.len() > MAX_PAYLOAD {
-            return Err(OAuthError::invalid_request("the request is too long to wait for a person; shorten state, nonce or claims"));
+            return Err(OAuthError::invalid_request(
+                "the request is too long to wait for a person; shorten state, nonce or claims",
+            ));
         }
         let mut text = format!("{}_", Purpose::Interaction.prefix());
         URL_SAFE_NO_PAD.encode_string(&payload, &mut text);
@@ -92,7 +99,9 @@ impl Interaction {
     }
 
     fn read(at: &TenantAt, text: &str, now: Timestamp) -> Option<Result<Self, InvalidInteraction>> {
-        let rest = text.strip_prefix(Purpose::Interaction.prefix())?.strip_prefix('_')?;
+        let rest = text
+            .strip_prefix(Purpose::Interaction.prefix())?
+            .strip_prefix('_')?;
         let (payload, presented) = rest.split_once('.')?;
         if payload.len() > MAX_PAYLOAD.div_ceil(3) * 4 || presented.len() != 43 {
             return None;
@@ -107,17 +116,31 @@ impl Interaction {
         if now - started_at > LIFETIME {
             return Some(Err(InvalidInteraction::Expired));
         }
-        let params = wire.q.iter().map(|(name, value)| (name.as_ref(), value.as_ref())).collect();
-        Some(Ok(Self { params, started_at, selected: wire.s, expected_sub: wire.e }))
+        let params = wire
+            .q
+            .iter()
+            .map(|(name, value)| (name.as_ref(), value.as_ref()))
+            .collect();
+        Some(Ok(Self {
+            params,
+            started_at,
+            selected: wire.s,
+            expected_sub: wire.e,
+        }))
     }
 
     /// The same request, now with a session chosen.
     #[must_use]
     pub fn select(&self, session: SessionId) -> Self {
-        Self { selected: Some(session), ..self.clone() }
+        Self {
+            selected: Some(session),
+            ..self.clone()
+        }
     }
 }
 
 fn proof(at: &TenantAt, payload: &[u8]) -> HashedSecret {
-    at.tenant.browser_key().mac("interaction", &[at.issuer.as_bytes(), payload])
+    at.tenant
+        .browser_key()
+        .mac("interaction", &[at.issuer.as_bytes(), payload])
 }

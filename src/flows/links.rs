@@ -29,22 +29,42 @@ pub enum LinkUse {
 
 impl Provider {
     /// The link of a text; `None` for one that was used, is too old, or never was.
-    pub async fn find_link(&self, tenant: &Tenant, text: &str) -> Result<Option<GoodLink>, FlowError> {
-        let Some(handle) = Handle::parse(Purpose::OneTimeLink, text) else { return Ok(None) };
-        let (id, proof) = (LinkId::from(handle.id()), handle.hash(tenant.handle_key(), Purpose::OneTimeLink));
+    pub async fn find_link(
+        &self,
+        tenant: &Tenant,
+        text: &str,
+    ) -> Result<Option<GoodLink>, FlowError> {
+        let Some(handle) = Handle::parse(Purpose::OneTimeLink, text) else {
+            return Ok(None);
+        };
+        let (id, proof) = (
+            LinkId::from(handle.id()),
+            handle.hash(tenant.handle_key(), Purpose::OneTimeLink),
+        );
         let read = self.db.read(tenant, move |repo| {
             let now = repo.now();
             let good = |link: &crate::domain::one_time_link::OneTimeLink| {
                 link.proof.matches(&proof) && link.consumed_at.is_none() && now < link.expires_at
             };
-            let Some(link) = repo.find_link(id)?.filter(good) else { return Ok(None) };
-            Ok(repo.find_user(link.user_id)?.filter(User::is_active).map(|user| GoodLink { id, user }))
+            let Some(link) = repo.find_link(id)?.filter(good) else {
+                return Ok(None);
+            };
+            Ok(repo
+                .find_user(link.user_id)?
+                .filter(User::is_active)
+                .map(|user| GoodLink { id, user }))
         });
         Ok(read.await?)
     }
 
     /// Sets the password by a link: it is used up, and every session and grant of before is ended.
-    pub async fn use_link(&self, tenant: &Tenant, link: GoodLink, form: &CheckedForm, origin: &Origin) -> Result<LinkUse, FlowError> {
+    pub async fn use_link(
+        &self,
+        tenant: &Tenant,
+        link: GoodLink,
+        form: &CheckedForm,
+        origin: &Origin,
+    ) -> Result<LinkUse, FlowError> {
         let password = match take_new_password(tenant, &link.user, form) {
             Ok(password) => password,
             Err(problem) => return Ok(LinkUse::Problem(problem)),
@@ -59,9 +79,18 @@ impl Provider {
             repo.end_sessions(user, None, SessionGrants::All)?;
             repo.revoke_grants_of_user(user, None)?;
             let detail = serde_json::json!({ "link": link.id });
-            repo.record(Event::new(Act::LinkUsed, Actor::User(user)).user(user).from(&origin).detail(detail))?;
+            repo.record(
+                Event::new(Act::LinkUsed, Actor::User(user))
+                    .user(user)
+                    .from(&origin)
+                    .detail(detail),
+            )?;
             Ok(true)
         });
-        Ok(if write.await? { LinkUse::Done } else { LinkUse::Spent })
+        Ok(if write.await? {
+            LinkUse::Done
+        } else {
+            LinkUse::Spent
+        })
     }
 }

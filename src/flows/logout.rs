@@ -46,11 +46,18 @@ impl Provider {
         signed_in: &[SignedIn],
         origin: &Origin,
     ) -> Result<SignOut, FlowError> {
-        let hint = match request.id_token_hint.as_deref().map(|hint| check_id_token_hint(&at.tenant, hint)).transpose() {
+        let hint = match request
+            .id_token_hint
+            .as_deref()
+            .map(|hint| check_id_token_hint(&at.tenant, hint))
+            .transpose()
+        {
             Ok(hint) => hint,
             Err(reason) => {
                 tracing::info!(%reason, "a logout hint was refused");
-                return Ok(SignOut::Refuse(OAuthError::invalid_request("id_token_hint is not an ID token that this tenant issued")));
+                return Ok(SignOut::Refuse(OAuthError::invalid_request(
+                    "id_token_hint is not an ID token that this tenant issued",
+                )));
             }
         };
         let client = match self.client_of(at, request, hint.as_ref()).await? {
@@ -61,19 +68,42 @@ impl Provider {
             Ok(location) => location,
             Err(error) => return Ok(SignOut::Refuse(error)),
         };
-        let (Some(hint), Some(client)) = (hint, client.clone()) else { return Ok(Self::ask_or_say(signed_in, client)) };
+        let (Some(hint), Some(client)) = (hint, client.clone()) else {
+            return Ok(Self::ask_or_say(signed_in, client));
+        };
         if signed_in.is_empty() {
-            return Ok(SignOut::Done { location, ended: Vec::new(), client: Some(client) });
+            return Ok(SignOut::Done {
+                location,
+                ended: Vec::new(),
+                client: Some(client),
+            });
         }
         // §2: where the hint isn't about whoever is here, this is to be treated as suspect.
-        let Some(meant) = find_meant(at, &client, &hint, signed_in) else { return Ok(SignOut::Ask { client: Some(client) }) };
-        self.end_sessions_of_browser(&at.tenant, &[meant], origin).await?;
-        Ok(SignOut::Done { location, ended: vec![meant.session.id], client: Some(client) })
+        let Some(meant) = find_meant(at, &client, &hint, signed_in) else {
+            return Ok(SignOut::Ask {
+                client: Some(client),
+            });
+        };
+        self.end_sessions_of_browser(&at.tenant, &[meant], origin)
+            .await?;
+        Ok(SignOut::Done {
+            location,
+            ended: vec![meant.session.id],
+            client: Some(client),
+        })
     }
 
     /// Without anybody to sign out there is nothing to ask.
     fn ask_or_say(signed_in: &[SignedIn], client: Option<Arc<Client>>) -> SignOut {
-        if signed_in.is_empty() { SignOut::Done { location: None, ended: Vec::new(), client: None } } else { SignOut::Ask { client } }
+        if signed_in.is_empty() {
+            SignOut::Done {
+                location: None,
+                ended: Vec::new(),
+                client: None,
+            }
+        } else {
+            SignOut::Ask { client }
+        }
     }
 
     async fn client_of(
@@ -85,18 +115,24 @@ impl Provider {
         let named = match (&request.client_id, hint) {
             // §2: "the OP MUST verify that the Client Identifier matches the one used as the audience of the ID Token"
             (Some(named), Some(hint)) if !hint.audiences.contains(named) => {
-                return Ok(Err(OAuthError::invalid_request("client_id is not the client that the id_token_hint was issued to")));
+                return Ok(Err(OAuthError::invalid_request(
+                    "client_id is not the client that the id_token_hint was issued to",
+                )));
             }
             (Some(named), _) => Some(named.as_str()),
             (None, Some(hint)) => hint.audiences.first().map(String::as_str),
             (None, None) => None,
         };
-        let Some(named) = named else { return Ok(Ok(None)) };
+        let Some(named) = named else {
+            return Ok(Ok(None));
+        };
         let found = match named.parse::<ClientId>() {
             Ok(id) => self.find_client(&at.tenant, id).await?,
             Err(_) => None,
         };
-        Ok(found.map(Some).ok_or_else(|| OAuthError::invalid_request("the client is none of this tenant's")))
+        Ok(found
+            .map(Some)
+            .ok_or_else(|| OAuthError::invalid_request("the client is none of this tenant's")))
     }
 
     /// The person said yes: everybody who is signed in in this browser is signed out.
@@ -113,13 +149,22 @@ impl Provider {
 }
 
 /// Where to send the browser; an error for a URI that isn't the client's, whether or not it could be used.
-fn location(request: &LogoutRequest, client: Option<&Client>) -> Result<Option<String>, OAuthError> {
-    let Some(presented) = &request.post_logout_redirect_uri else { return Ok(None) };
-    let Some(client) = client else { return Ok(None) };
+fn location(
+    request: &LogoutRequest,
+    client: Option<&Client>,
+) -> Result<Option<String>, OAuthError> {
+    let Some(presented) = &request.post_logout_redirect_uri else {
+        return Ok(None);
+    };
+    let Some(client) = client else {
+        return Ok(None);
+    };
     let registered = client
         .metadata
         .parse_post_logout_redirect_uris()
-        .map_err(|_| OAuthError::server_error("the client's post_logout_redirect_uris can't be read"))?;
+        .map_err(|_| {
+            OAuthError::server_error("the client's post_logout_redirect_uris can't be read")
+        })?;
     let found = PostLogoutRedirectUri::find(&registered, presented).ok_or_else(|| {
         OAuthError::invalid_request("post_logout_redirect_uri is not registered for this client; it must match a registered one exactly")
     })?;
@@ -127,7 +172,18 @@ fn location(request: &LogoutRequest, client: Option<&Client>) -> Result<Option<S
 }
 
 /// The session that the hint names, or the same person's present one.
-fn find_meant<'a>(at: &TenantAt, client: &Client, hint: &IdTokenHint, signed_in: &'a [SignedIn]) -> Option<&'a SignedIn> {
-    let by_sid = signed_in.iter().find(|one| hint.sid.as_deref() == Some(one.session.id.to_string().as_str()));
-    by_sid.or_else(|| signed_in.iter().find(|one| subject_of(&at.tenant, client, one.user.id) == hint.sub))
+fn find_meant<'a>(
+    at: &TenantAt,
+    client: &Client,
+    hint: &IdTokenHint,
+    signed_in: &'a [SignedIn],
+) -> Option<&'a SignedIn> {
+    let by_sid = signed_in
+        .iter()
+        .find(|one| hint.sid.as_deref() == Some(one.session.id.to_string().as_str()));
+    by_sid.or_else(|| {
+        signed_in
+            .iter()
+            .find(|one| subject_of(&at.tenant, client, one.user.id) == hint.sub)
+    })
 }

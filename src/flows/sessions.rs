@@ -40,29 +40,47 @@ pub fn display_name(user: &User) -> String {
 
 /// Which grants end with a session that its person ends.
 pub fn grants_ended_by_sign_out(tenant: &Tenant) -> SessionGrants {
-    if tenant.settings().sign_out_ends_offline_access { SessionGrants::All } else { SessionGrants::KeepOffline }
+    if tenant.settings().sign_out_ends_offline_access {
+        SessionGrants::All
+    } else {
+        SessionGrants::KeepOffline
+    }
 }
 
 impl Provider {
     /// The people who are signed in in the browser that sent the cookie, in its order; with what they allowed `client`.
-    pub async fn find_signed_in(&self, tenant: &Tenant, cookie: &SessionCookie, client: Option<ClientId>) -> Result<Vec<SignedIn>, FlowError> {
+    pub async fn find_signed_in(
+        &self,
+        tenant: &Tenant,
+        cookie: &SessionCookie,
+        client: Option<ClientId>,
+    ) -> Result<Vec<SignedIn>, FlowError> {
         if cookie.is_empty() {
             return Ok(Vec::new());
         }
         let claimed: Vec<_> = cookie
             .handles()
             .iter()
-            .map(|handle| (SessionId::from(handle.id()), handle.hash(tenant.handle_key(), Purpose::Session)))
+            .map(|handle| {
+                (
+                    SessionId::from(handle.id()),
+                    handle.hash(tenant.handle_key(), Purpose::Session),
+                )
+            })
             .collect();
         let idle_lifetime = tenant.settings().session_idle_lifetime;
         let found = self.db.read(tenant, move |repo| {
             let mut found: Vec<SignedIn> = Vec::new();
             for (id, proof) in &claimed {
-                let Some(session) = repo.find_session(*id)? else { continue };
+                let Some(session) = repo.find_session(*id)? else {
+                    continue;
+                };
                 if !session.proof.matches(proof) || !session.is_alive(repo.now(), idle_lifetime) {
                     continue;
                 }
-                let Some(user) = repo.find_user(session.user_id)?.filter(User::is_active) else { continue };
+                let Some(user) = repo.find_user(session.user_id)?.filter(User::is_active) else {
+                    continue;
+                };
                 if found.iter().any(|other| other.user.id == user.id) {
                     continue;
                 }
@@ -70,7 +88,11 @@ impl Provider {
                     Some(client) => repo.find_consent(user.id, client)?,
                     None => None,
                 };
-                found.push(SignedIn { session, user, consent });
+                found.push(SignedIn {
+                    session,
+                    user,
+                    consent,
+                });
             }
             Ok(found)
         });
@@ -81,14 +103,24 @@ impl Provider {
     pub async fn touch(&self, tenant: &Tenant, signed_in: &SignedIn) -> Result<(), FlowError> {
         if signed_in.session.wants_touch(self.now()) {
             let id = signed_in.session.id;
-            self.db.write(tenant, move |repo| repo.touch_session(id)).await?;
+            self.db
+                .write(tenant, move |repo| repo.touch_session(id))
+                .await?;
         }
         Ok(())
     }
 
     /// Ends sessions that their person (or the proof of them) asked to end.
-    pub(super) async fn end_sessions_of_browser(&self, tenant: &Tenant, ended: &[&SignedIn], origin: &Origin) -> Result<(), FlowError> {
-        let ended: Vec<_> = ended.iter().map(|one| (one.user.id, one.session.id)).collect();
+    pub(super) async fn end_sessions_of_browser(
+        &self,
+        tenant: &Tenant,
+        ended: &[&SignedIn],
+        origin: &Origin,
+    ) -> Result<(), FlowError> {
+        let ended: Vec<_> = ended
+            .iter()
+            .map(|one| (one.user.id, one.session.id))
+            .collect();
         if ended.is_empty() {
             return Ok(());
         }
@@ -97,7 +129,12 @@ impl Provider {
             for (user, session) in &ended {
                 if repo.end_session(*user, *session, grants)? {
                     let detail = serde_json::json!({ "session": session, "reason": "sign-out" });
-                    repo.record(Event::new(Act::SessionEnded, Actor::User(*user)).user(*user).from(&origin).detail(detail))?;
+                    repo.record(
+                        Event::new(Act::SessionEnded, Actor::User(*user))
+                            .user(*user)
+                            .from(&origin)
+                            .detail(detail),
+                    )?;
                 }
             }
             Ok(())

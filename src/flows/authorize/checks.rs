@@ -59,28 +59,46 @@ struct Checking<'a> {
 type Check = fn(&Checking<'_>) -> Result<(), OAuthError>;
 
 /// Every check that needs nothing but the request, the client and the tenant, in the order in which faults are told.
-const CHECKS: [Check; 5] = [check_response_type, check_pkce, check_resources, check_scope, check_essential_acr];
+const CHECKS: [Check; 5] = [
+    check_response_type,
+    check_pkce,
+    check_resources,
+    check_scope,
+    check_essential_acr,
+];
 
 fn check_response_type(checking: &Checking<'_>) -> Result<(), OAuthError> {
     let metadata = &checking.client.metadata;
-    if metadata.response_types.contains(&checking.request.response_type) && metadata.allows_grant(GrantType::AuthorizationCode) {
+    if metadata
+        .response_types
+        .contains(&checking.request.response_type)
+        && metadata.allows_grant(GrantType::AuthorizationCode)
+    {
         Ok(())
     } else {
-        Err(OAuthError::unauthorized_client("the client has not registered this response_type with the grant type authorization_code"))
+        Err(OAuthError::unauthorized_client(
+            "the client has not registered this response_type with the grant type authorization_code",
+        ))
     }
 }
 
 fn check_pkce(checking: &Checking<'_>) -> Result<(), OAuthError> {
     // RFC 9700 §2.1.1
-    let required = checking.client.is_public() || checking.client.metadata.require_pkce || checking.at.tenant.settings().require_pkce;
+    let required = checking.client.is_public()
+        || checking.client.metadata.require_pkce
+        || checking.at.tenant.settings().require_pkce;
     if required && checking.request.code_challenge.is_none() {
-        return Err(OAuthError::invalid_request("code_challenge is missing: this client must use PKCE with S256"));
+        return Err(OAuthError::invalid_request(
+            "code_challenge is missing: this client must use PKCE with S256",
+        ));
     }
     Ok(())
 }
 
 fn check_resources(checking: &Checking<'_>) -> Result<(), OAuthError> {
-    rules(checking).check_resources(&checking.request.resources).map(|_| ())
+    rules(checking)
+        .check_resources(&checking.request.resources)
+        .map(|_| ())
 }
 
 fn check_scope(checking: &Checking<'_>) -> Result<(), OAuthError> {
@@ -92,7 +110,10 @@ fn check_essential_acr(checking: &Checking<'_>) -> Result<(), OAuthError> {
     let claims = checking.request.claims.as_ref();
     let acr = claims.and_then(|claims| claims.id_token.get("acr")?.as_ref());
     if acr.is_some_and(|acr| acr.essential && !acr.accepts(&ACR.into())) {
-        return Err(OAuthError::new(ErrorCode::UnmetAuthenticationRequirements, "the essential acr can't be reached"));
+        return Err(OAuthError::new(
+            ErrorCode::UnmetAuthenticationRequirements,
+            "the essential acr can't be reached",
+        ));
     }
     Ok(())
 }
@@ -103,22 +124,43 @@ fn rules<'a>(checking: &Checking<'a>) -> Rules<'a> {
 
 impl Provider {
     /// Checks an authorization request, whether it comes from the client or back from one of our own pages.
-    pub async fn check_authorization_request(&self, at: &TenantAt, params: &Params) -> Result<CheckedRequest, AuthorizeRefusal> {
+    pub async fn check_authorization_request(
+        &self,
+        at: &TenantAt,
+        params: &Params,
+    ) -> Result<CheckedRequest, AuthorizeRefusal> {
         let target = RedirectTarget::from_params(params).map_err(AuthorizeRefusal::Page)?;
-        let unknown = || AuthorizeRefusal::Page(OAuthError::invalid_request("client_id is none of this tenant's clients"));
+        let unknown = || {
+            AuthorizeRefusal::Page(OAuthError::invalid_request(
+                "client_id is none of this tenant's clients",
+            ))
+        };
         let id: ClientId = target.client_id.parse().map_err(|_| unknown())?;
-        let client = self.find_client(&at.tenant, id).await?.ok_or_else(unknown)?;
-        let registered =
-            client.metadata.parse_redirect_uris().map_err(|_| FlowError::Internal("a client's redirect URIs can't be read"))?;
-        let redirect = ValidatedRedirect::check(&registered, target.redirect_uri.as_deref(), &at.issuer)
-            .map_err(|mismatch| AuthorizeRefusal::Page(OAuthError::invalid_request(mismatch.to_string())))?
-            .with_state(target.state)
-            .with_response_mode(target.response_mode);
+        let client = self
+            .find_client(&at.tenant, id)
+            .await?
+            .ok_or_else(unknown)?;
+        let registered = client
+            .metadata
+            .parse_redirect_uris()
+            .map_err(|_| FlowError::Internal("a client's redirect URIs can't be read"))?;
+        let redirect =
+            ValidatedRedirect::check(&registered, target.redirect_uri.as_deref(), &at.issuer)
+                .map_err(|mismatch| {
+                    AuthorizeRefusal::Page(OAuthError::invalid_request(mismatch.to_string()))
+                })?
+                .with_state(target.state)
+                .with_response_mode(target.response_mode);
         // From here on the client is told.
         match self.check_whole(at, &client, params) {
-            Ok((request, scope, resources, expected_sub)) => {
-                Ok(CheckedRequest { request, client, redirect, scope, resources, expected_sub })
-            }
+            Ok((request, scope, resources, expected_sub)) => Ok(CheckedRequest {
+                request,
+                client,
+                redirect,
+                scope,
+                resources,
+                expected_sub,
+            }),
             Err(error) => Err(AuthorizeRefusal::Redirect(Box::new(redirect), error)),
         }
     }
@@ -130,7 +172,12 @@ impl Provider {
         params: &Params,
     ) -> Result<(AuthorizationRequest, Scope, Vec<String>, Option<String>), OAuthError> {
         let request = AuthorizationRequest::from_params(params)?;
-        let checking = Checking { provider: self, at, client, request: &request };
+        let checking = Checking {
+            provider: self,
+            at,
+            client,
+            request: &request,
+        };
         for check in CHECKS {
             check(&checking)?;
         }
@@ -139,21 +186,44 @@ impl Provider {
             None => None,
         };
         let rules = rules(&checking);
-        let resources = request.resources.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let resources = request
+            .resources
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>();
         let scope = if request.scope.is_empty() {
             // RFC 6749 §3.3: the default where none is asked for; what makes it an OpenID Connect request has to be said.
-            rules.scope_at(&rules.registered().without(OPENID).without(OFFLINE_ACCESS), &resources)
+            rules.scope_at(
+                &rules.registered().without(OPENID).without(OFFLINE_ACCESS),
+                &resources,
+            )
         } else {
             rules.require_scope_at(&request.scope, &resources)?
         };
         // OpenID Connect Core §11: ignored where no refresh token can come of it.
-        let scope = if client.allows(GrantType::RefreshToken) { scope } else { scope.without(OFFLINE_ACCESS) };
+        let scope = if client.allows(GrantType::RefreshToken) {
+            scope
+        } else {
+            scope.without(OFFLINE_ACCESS)
+        };
         Ok((request, scope, resources, expected_sub))
     }
 }
 
 fn check_hint_of(at: &TenantAt, client: &Client, hint: &str) -> Result<String, OAuthError> {
-    let refuse = || OAuthError::invalid_request("id_token_hint is not an ID token that this tenant issued to this client");
+    let refuse = || {
+        OAuthError::invalid_request(
+            "id_token_hint is not an ID token that this tenant issued to this client",
+        )
+    };
     let hint = check_id_token_hint(&at.tenant, hint).map_err(|_| refuse())?;
-    if hint.audiences.iter().any(|audience| *audience == client.id.to_string()) { Ok(hint.sub) } else { Err(refuse()) }
+    if hint
+        .audiences
+        .iter()
+        .any(|audience| *audience == client.id.to_string())
+    {
+        Ok(hint.sub)
+    } else {
+        Err(refuse())
+    }
 }

@@ -25,14 +25,21 @@ pub enum Outcome {
 
 impl Provider {
     /// Makes the grant of a request whose person has done everything: one write, and the code.
-    pub async fn grant(&self, flow: &Flow<'_>, person: &SignedIn, decision: Option<Decision>, origin: &Origin) -> Result<Outcome, FlowError> {
+    pub async fn grant(
+        &self,
+        flow: &Flow<'_>,
+        person: &SignedIn,
+        decision: Option<Decision>,
+        origin: &Origin,
+    ) -> Result<Outcome, FlowError> {
         let tenant = &flow.at.tenant;
         let now = self.now();
         let handle = Handle::generate(&self.clock);
         let code_text = handle.to_text(Purpose::AuthorizationCode);
         let (grant, code) = self.new_grant(flow, person, &handle);
         let checked = flow.checked;
-        let consented = (decision == Some(Decision::Allow)).then(|| (checked.scope.clone(), checked.resources.clone()));
+        let consented = (decision == Some(Decision::Allow))
+            .then(|| (checked.scope.clone(), checked.resources.clone()));
         let touch = person.session.wants_touch(now);
         let origin = origin.clone();
         let write = self.db.write(&**tenant, move |repo| {
@@ -55,13 +62,26 @@ impl Provider {
             repo.record(event(Act::GrantCreated).detail(detail))?;
             Ok(true)
         });
-        Ok(if write.await? { Outcome::Granted(checked.redirect.respond(&[("code", code_text.expose())])) } else { Outcome::SignedOut })
+        Ok(if write.await? {
+            Outcome::Granted(checked.redirect.respond(&[("code", code_text.expose())]))
+        } else {
+            Outcome::SignedOut
+        })
     }
 
-    fn new_grant(&self, flow: &Flow<'_>, person: &SignedIn, handle: &Handle) -> (Grant, PendingCode) {
+    fn new_grant(
+        &self,
+        flow: &Flow<'_>,
+        person: &SignedIn,
+        handle: &Handle,
+    ) -> (Grant, PendingCode) {
         let (tenant, checked) = (&flow.at.tenant, flow.checked);
         let (now, settings) = (self.now(), tenant.settings());
-        let lifetime = checked.client.metadata.refresh_token_lifetime.unwrap_or(settings.refresh_token_lifetime);
+        let lifetime = checked
+            .client
+            .metadata
+            .refresh_token_lifetime
+            .unwrap_or(settings.refresh_token_lifetime);
         let offline = checked.scope.contains(OFFLINE_ACCESS);
         let longest = now + Duration::seconds(i64::from(lifetime));
         let grant = Grant {
@@ -80,7 +100,11 @@ impl Provider {
             stage: GrantStage::CodeIssued,
             created_at: now,
             // Without offline access nothing outlives the session.
-            expires_at: if offline { longest } else { longest.min(person.session.expires_at) },
+            expires_at: if offline {
+                longest
+            } else {
+                longest.min(person.session.expires_at)
+            },
         };
         let code = PendingCode {
             proof: handle.hash(tenant.handle_key(), Purpose::AuthorizationCode),
@@ -93,13 +117,25 @@ impl Provider {
     }
 
     /// The person said no.
-    pub async fn deny(&self, flow: &Flow<'_>, person: Option<&SignedIn>, origin: &Origin) -> Result<OAuthError, FlowError> {
+    pub async fn deny(
+        &self,
+        flow: &Flow<'_>,
+        person: Option<&SignedIn>,
+        origin: &Origin,
+    ) -> Result<OAuthError, FlowError> {
         let CheckedRequest { client, scope, .. } = flow.checked;
         let user = person.map(|person| person.user.id);
-        let mut event = Event::new(Act::ConsentDenied, user.map_or(Actor::Anonymous, Actor::User)).client(client.id).from(origin);
+        let mut event = Event::new(
+            Act::ConsentDenied,
+            user.map_or(Actor::Anonymous, Actor::User),
+        )
+        .client(client.id)
+        .from(origin);
         event.user_id = user;
         let event = event.detail(serde_json::json!({ "scope": scope }));
-        self.db.write(&*flow.at.tenant, move |repo| repo.record(event.clone())).await?;
+        self.db
+            .write(&*flow.at.tenant, move |repo| repo.record(event.clone()))
+            .await?;
         Ok(OAuthError::access_denied("the person did not allow this"))
     }
 }

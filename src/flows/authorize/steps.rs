@@ -65,23 +65,36 @@ impl<'a> Flow<'a> {
         }
         // OpenID Connect Core §3.1.2.6: never a page.
         match step {
-            Step::SignIn(_) => Step::Refuse(OAuthError::login_required("nobody fitting is signed in in this browser")),
-            Step::SelectAccount => Step::Refuse(OAuthError::account_selection_required("the person must choose an account")),
-            Step::Consent(_) => Step::Refuse(OAuthError::consent_required("the person must be asked")),
+            Step::SignIn(_) => Step::Refuse(OAuthError::login_required(
+                "nobody fitting is signed in in this browser",
+            )),
+            Step::SelectAccount => Step::Refuse(OAuthError::account_selection_required(
+                "the person must choose an account",
+            )),
+            Step::Consent(_) => {
+                Step::Refuse(OAuthError::consent_required("the person must be asked"))
+            }
             step => step,
         }
     }
 
     fn next_page(&self, decision: Option<Decision>, now: Timestamp) -> Step<'a> {
         let prompt = &self.checked.request.prompt;
-        if prompt.contains(Prompt::SelectAccount) && self.interaction.selected.is_none() && !self.signed_in.is_empty() {
+        if prompt.contains(Prompt::SelectAccount)
+            && self.interaction.selected.is_none()
+            && !self.signed_in.is_empty()
+        {
             return Step::SelectAccount;
         }
-        let Some(person) = self.candidate() else { return Step::SignIn(None) };
+        let Some(person) = self.candidate() else {
+            return Step::SignIn(None);
+        };
         if !self.is_expected(person) {
             // OpenID Connect Core §3.1.2.1: whoever was expected isn't the one who came.
             return match self.interaction.selected {
-                Some(_) => Step::Refuse(OAuthError::login_required("somebody else than the expected person signed in")),
+                Some(_) => Step::Refuse(OAuthError::login_required(
+                    "somebody else than the expected person signed in",
+                )),
                 None => Step::SignIn(None),
             };
         }
@@ -97,19 +110,33 @@ impl<'a> Flow<'a> {
     /// The session that the request is about: the one that was chosen, or that of the expected person, or the active one.
     pub fn candidate(&self) -> Option<&'a SignedIn> {
         if let Some(selected) = self.interaction.selected {
-            return self.signed_in.iter().find(|person| person.session.id == selected);
+            return self
+                .signed_in
+                .iter()
+                .find(|person| person.session.id == selected);
         }
-        self.signed_in.iter().find(|person| self.is_expected(person)).or_else(|| self.signed_in.first())
+        self.signed_in
+            .iter()
+            .find(|person| self.is_expected(person))
+            .or_else(|| self.signed_in.first())
     }
 
     fn is_expected(&self, person: &SignedIn) -> bool {
-        let claimed = self.checked.request.claims.as_ref().and_then(|claims| claims.required_subject());
+        let claimed = self
+            .checked
+            .request
+            .claims
+            .as_ref()
+            .and_then(|claims| claims.required_subject());
         let hinted = self.interaction.expected_sub.as_deref();
         if claimed.is_none() && hinted.is_none() {
             return true;
         }
         let sub = subject_of(&self.at.tenant, &self.checked.client, person.user.id);
-        [claimed, hinted].into_iter().flatten().all(|expected| expected == sub)
+        [claimed, hinted]
+            .into_iter()
+            .flatten()
+            .all(|expected| expected == sub)
     }
 
     /// `prompt=login` and `max_age`: a sign-in since the request came satisfies both.
@@ -118,8 +145,14 @@ impl<'a> Flow<'a> {
         if auth_time >= self.interaction.started_at {
             return true;
         }
-        let max_age = self.checked.request.max_age.or(self.checked.client.metadata.default_max_age);
-        let too_old = max_age.is_some_and(|max_age| now - auth_time > Duration::seconds(i64::from(max_age)) || max_age == 0);
+        let max_age = self
+            .checked
+            .request
+            .max_age
+            .or(self.checked.client.metadata.default_max_age);
+        let too_old = max_age.is_some_and(|max_age| {
+            now - auth_time > Duration::seconds(i64::from(max_age)) || max_age == 0
+        });
         !too_old && !self.checked.request.prompt.contains(Prompt::Login)
     }
 
@@ -130,7 +163,12 @@ impl<'a> Flow<'a> {
         if self.checked.client.metadata.skip_consent {
             return false;
         }
-        let covered = || person.consent.as_ref().is_some_and(|consent| consent.covers(&self.checked.scope, &self.checked.resources));
+        let covered = || {
+            person
+                .consent
+                .as_ref()
+                .is_some_and(|consent| consent.covers(&self.checked.scope, &self.checked.resources))
+        };
         match self.at.tenant.settings().consent {
             ConsentPolicy::Always => true,
             ConsentPolicy::Remembered => !covered(),

@@ -101,11 +101,25 @@ pub(in crate::flows) struct Counted {
 impl Counted {
     pub(in crate::flows) fn new(tenant: &Tenant, username: &str, devices: &DeviceCookie) -> Self {
         let email = EmailAddress::parse(username).ok();
-        let key = email.as_ref().map_or_else(|| username.trim().to_lowercase(), |email| email.key().to_owned());
+        let key = email.as_ref().map_or_else(
+            || username.trim().to_lowercase(),
+            |email| email.key().to_owned(),
+        );
         let device = devices.find(tenant, &key);
-        let device = device.as_ref().map_or(b"a stranger".as_slice(), <[u8; 16]>::as_slice);
-        let mac = |label| *tenant.browser_key().mac(label, &[key.as_bytes(), device]).as_bytes();
-        Self { counter: mac("attempts"), told: mac("attempts stopped"), email }
+        let device = device
+            .as_ref()
+            .map_or(b"a stranger".as_slice(), <[u8; 16]>::as_slice);
+        let mac = |label| {
+            *tenant
+                .browser_key()
+                .mac(label, &[key.as_bytes(), device])
+                .as_bytes()
+        };
+        Self {
+            counter: mac("attempts"),
+            told: mac("attempts stopped"),
+            email,
+        }
     }
 }
 
@@ -117,7 +131,12 @@ pub(in crate::flows) enum Admitted {
     No,
 }
 
-fn admit(repo: &mut Repo<'_>, counted: &Counted, policy: &LockoutPolicy, origin: &Origin) -> storage::Result<Admitted> {
+fn admit(
+    repo: &mut Repo<'_>,
+    counted: &Counted,
+    policy: &LockoutPolicy,
+    origin: &Origin,
+) -> storage::Result<Admitted> {
     let user = match &counted.email {
         Some(email) => repo.find_user_by_email(email)?,
         None => None,
@@ -126,17 +145,34 @@ fn admit(repo: &mut Repo<'_>, counted: &Counted, policy: &LockoutPolicy, origin:
         return Ok(Admitted::Yes(user.map(Box::new)));
     }
     // Refusals themselves aren't written down, or a storm of them would be a storm of writes.
-    let once = LockoutPolicy { attempts: 1, window: policy.window };
+    let once = LockoutPolicy {
+        attempts: 1,
+        window: policy.window,
+    };
     if repo.admit_attempt(&counted.told, &once)? == Admission::Admitted {
-        repo.record(failure(Act::SignInLocked, counted, user.as_ref().map(|user| user.id), origin, "too many attempts"))?;
+        repo.record(failure(
+            Act::SignInLocked,
+            counted,
+            user.as_ref().map(|user| user.id),
+            origin,
+            "too many attempts",
+        ))?;
     }
     Ok(Admitted::No)
 }
 
-fn failure(act: Act, counted: &Counted, user: Option<UserId>, origin: &Origin, reason: &str) -> Event {
+fn failure(
+    act: Act,
+    counted: &Counted,
+    user: Option<UserId>,
+    origin: &Origin,
+    reason: &str,
+) -> Event {
     // What was typed is told only where it is an address: people type passwords into the wrong field.
     let email = counted.email.as_ref().map(EmailAddress::as_str);
-    let mut event = Event::new(act, Actor::Anonymous).from(origin).detail(serde_json::json!({ "email": email, "reason": reason }));
+    let mut event = Event::new(act, Actor::Anonymous)
+        .from(origin)
+        .detail(serde_json::json!({ "email": email, "reason": reason }));
     event.user_id = user;
     event
 }
@@ -149,9 +185,15 @@ pub(in crate::flows) fn minutes_of_window(tenant: &Tenant) -> u32 {
 impl Provider {
     /// Checks an attempt to sign in, and begins a session where it is right.
     pub async fn sign_in(&self, attempt: &Attempt<'_>) -> Result<SignIn, FlowError> {
-        let (username, password) = (attempt.form.input("username"), attempt.form.input("password"));
+        let (username, password) = (
+            attempt.form.input("username"),
+            attempt.form.input("password"),
+        );
         if username.trim().is_empty() || password.is_empty() {
-            return Ok(SignIn::Missing { username: username.trim().is_empty(), password: password.is_empty() });
+            return Ok(SignIn::Missing {
+                username: username.trim().is_empty(),
+                password: password.is_empty(),
+            });
         }
         if password.len() > MAX_PASSWORD || username.len() > MAX_USERNAME {
             return Ok(SignIn::TooLong);
@@ -160,13 +202,23 @@ impl Provider {
         let counted = Counted::new(tenant, username, attempt.visitor.devices);
         let user = match self.admit(tenant, &counted, attempt.visitor.origin).await? {
             Admitted::Yes(user) => user,
-            Admitted::No => return Ok(SignIn::Throttled { minutes: minutes_of_window(tenant) }),
+            Admitted::No => {
+                return Ok(SignIn::Throttled {
+                    minutes: minutes_of_window(tenant),
+                });
+            }
         };
-        let phc = user.as_ref().and_then(|user| user.password.as_ref()).map(|password| password.phc.clone());
-        let checked = self.check_password(tenant, PlainSecret::new(password.to_owned()), phc.clone()).await?;
+        let phc = user
+            .as_ref()
+            .and_then(|user| user.password.as_ref())
+            .map(|password| password.phc.clone());
+        let checked = self
+            .check_password(tenant, PlainSecret::new(password.to_owned()), phc.clone())
+            .await?;
         match (user, phc, checked) {
             (Some(user), Some(phc), Checked::Match { rehashed }) if user.is_active() => {
-                self.begin_session(attempt, *user, phc, rehashed, counted).await
+                self.begin_session(attempt, *user, phc, rehashed, counted)
+                    .await
             }
             (user, ..) => {
                 let reason = match &user {
@@ -174,17 +226,32 @@ impl Provider {
                     Some(user) if !user.is_active() => "disabled",
                     Some(_) => "password",
                 };
-                self.record_failure(tenant, &counted, user.map(|user| user.id), attempt.visitor.origin, reason).await?;
+                self.record_failure(
+                    tenant,
+                    &counted,
+                    user.map(|user| user.id),
+                    attempt.visitor.origin,
+                    reason,
+                )
+                .await?;
                 Ok(SignIn::Refused)
             }
         }
     }
 
     /// Counts a guess, if it may be looked at.
-    pub(in crate::flows) async fn admit(&self, tenant: &Tenant, counted: &Counted, origin: &Origin) -> Result<Admitted, FlowError> {
+    pub(in crate::flows) async fn admit(
+        &self,
+        tenant: &Tenant,
+        counted: &Counted,
+        origin: &Origin,
+    ) -> Result<Admitted, FlowError> {
         let policy = tenant.settings().lockout.clone();
         let (counted, origin) = (counted.clone(), origin.clone());
-        Ok(self.db.write(tenant, move |repo| admit(repo, &counted, &policy, &origin)).await?)
+        Ok(self
+            .db
+            .write(tenant, move |repo| admit(repo, &counted, &policy, &origin))
+            .await?)
     }
 
     /// Writes a wrong guess down.
@@ -197,18 +264,28 @@ impl Provider {
         reason: &str,
     ) -> Result<(), FlowError> {
         let event = failure(Act::SignInFailed, counted, user, origin, reason);
-        Ok(self.db.write(tenant, move |repo| repo.record(event.clone())).await?)
+        Ok(self
+            .db
+            .write(tenant, move |repo| repo.record(event.clone()))
+            .await?)
     }
 
     /// Compares a password with a stored hash, or with one that nothing fits where there is none.
-    pub(in crate::flows) async fn check_password(&self, tenant: &Tenant, password: PlainSecret, phc: Option<String>) -> Result<Checked, FlowError> {
+    pub(in crate::flows) async fn check_password(
+        &self,
+        tenant: &Tenant,
+        password: PlainSecret,
+        phc: Option<String>,
+    ) -> Result<Checked, FlowError> {
         let (parameters, clock) = (self.password_parameters(), self.clock.clone());
         let job = self.hashing.submit(tenant.id().uuid(), move |workspace| {
             let phc = phc.unwrap_or_else(|| dummy_phc(parameters, &clock));
             let rehashed = match verify(password.expose(), &phc, parameters, workspace)? {
                 Verification::Mismatch => return Ok(Checked::Mismatch),
                 Verification::Match { rehash: false } => None,
-                Verification::Match { rehash: true } => Some(hash(password.expose(), parameters, &clock, workspace)?),
+                Verification::Match { rehash: true } => {
+                    Some(hash(password.expose(), parameters, &clock, workspace)?)
+                }
             };
             Ok(Checked::Match { rehashed })
         });
@@ -219,10 +296,17 @@ impl Provider {
     }
 
     /// Hashes a new password.
-    pub(in crate::flows) async fn hash_new_password(&self, tenant: &Tenant, password: PlainSecret) -> Result<String, FlowError> {
+    pub(in crate::flows) async fn hash_new_password(
+        &self,
+        tenant: &Tenant,
+        password: PlainSecret,
+    ) -> Result<String, FlowError> {
         let (parameters, clock) = (self.password_parameters(), self.clock.clone());
-        let job = self.hashing.submit(tenant.id().uuid(), move |workspace| hash(password.expose(), parameters, &clock, workspace));
-        job.await?.map_err(|_| FlowError::Internal("a password can't be hashed"))
+        let job = self.hashing.submit(tenant.id().uuid(), move |workspace| {
+            hash(password.expose(), parameters, &clock, workspace)
+        });
+        job.await?
+            .map_err(|_| FlowError::Internal("a password can't be hashed"))
     }
 
     async fn begin_session(
@@ -237,13 +321,20 @@ impl Provider {
         let handle = Handle::generate(&self.clock);
         let session = self.new_session(tenant, &user, &handle, visitor);
         let id = session.id;
-        let replaced = self.find_signed_in(tenant, visitor.sessions, None).await?.into_iter().find(|other| other.user.id == user.id);
+        let replaced = self
+            .find_signed_in(tenant, visitor.sessions, None)
+            .await?
+            .into_iter()
+            .find(|other| other.user.id == user.id);
         let replaced = replaced.map(|other| other.session.id);
         let devices = visitor.devices.with(tenant, user.email.key(), &self.clock);
         let origin = visitor.origin.clone();
         let write = self.db.write(&**tenant, move |repo| {
             // Between the comparison and this, the account may have been closed or its password changed.
-            let current = repo.find_user(user.id)?.filter(User::is_active).and_then(|user| user.password);
+            let current = repo
+                .find_user(user.id)?
+                .filter(User::is_active)
+                .and_then(|user| user.password);
             if current.is_none_or(|password| password.phc != phc) {
                 return Ok(false);
             }
@@ -256,17 +347,35 @@ impl Provider {
                 repo.rehash_password(user.id, &phc, rehashed)?;
             }
             let detail = serde_json::json!({ "session": session.id, "amr": session.amr });
-            repo.record(Event::new(Act::SignInSucceeded, Actor::User(user.id)).user(user.id).from(&origin).detail(detail))?;
+            repo.record(
+                Event::new(Act::SignInSucceeded, Actor::User(user.id))
+                    .user(user.id)
+                    .from(&origin)
+                    .detail(detail),
+            )?;
             Ok(true)
         });
         if !write.await? {
             return Ok(SignIn::Refused);
         }
-        let sessions = visitor.sessions.without(|other| Some(other) == replaced).with_first(handle);
-        Ok(SignIn::Done(NewSession { id, sessions, devices }))
+        let sessions = visitor
+            .sessions
+            .without(|other| Some(other) == replaced)
+            .with_first(handle);
+        Ok(SignIn::Done(NewSession {
+            id,
+            sessions,
+            devices,
+        }))
     }
 
-    fn new_session(&self, tenant: &Tenant, user: &User, handle: &Handle, visitor: Visitor<'_>) -> Session {
+    fn new_session(
+        &self,
+        tenant: &Tenant,
+        user: &User,
+        handle: &Handle,
+        visitor: Visitor<'_>,
+    ) -> Session {
         let now: Timestamp = self.now();
         Session {
             id: SessionId::from(handle.id()),

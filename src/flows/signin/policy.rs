@@ -24,12 +24,21 @@ pub enum EntryProblem {
 }
 
 /// Takes the new password of a form, `new_password` and `confirm_password`.
-pub fn take_new_password(tenant: &Tenant, user: &User, form: &CheckedForm) -> Result<PlainSecret, EntryProblem> {
+pub fn take_new_password(
+    tenant: &Tenant,
+    user: &User,
+    form: &CheckedForm,
+) -> Result<PlainSecret, EntryProblem> {
     let password = form.input("new_password");
     if password.is_empty() {
         return Err(EntryProblem::Missing);
     }
-    check_new_password(&tenant.settings().password, &user.email, &tenant.record.name, password)?;
+    check_new_password(
+        &tenant.settings().password,
+        &user.email,
+        &tenant.record.name,
+        password,
+    )?;
     if form.input("confirm_password") != password {
         return Err(EntryProblem::Differ);
     }

@@ -11,7 +11,8 @@ use super::device;
 use super::password_problems::{NewPasswordProblems, rules};
 use super::render::{Person, show};
 use super::views::{
-    AccountApplications, AccountHome, AccountPassword, AccountSessions, ApplicationItem, Form, Notice, Problem, ProfileEntry, SessionItem,
+    AccountApplications, AccountHome, AccountPassword, AccountSessions, ApplicationItem, Form,
+    Notice, Problem, ProfileEntry, SessionItem,
 };
 use super::visit::Visit;
 use crate::domain::user::User;
@@ -31,41 +32,84 @@ const APPLICATIONS: &str = "/account/applications";
 
 /// The person whose account it is; whoever isn't signed in is sent to where they can.
 async fn owner(visit: &Visit, path: &str) -> Result<SignedIn, Stop> {
-    let mut signed_in = visit.signed_in(None).await.map_err(|error| visit.fail(error))?;
+    let mut signed_in = visit
+        .signed_in(None)
+        .await
+        .map_err(|error| visit.fail(error))?;
     if signed_in.is_empty() {
-        return Err(Stop::Answer(visit.see_other("/login", &[("return_to", path)])));
+        return Err(Stop::Answer(
+            visit.see_other("/login", &[("return_to", path)]),
+        ));
     }
     let person = signed_in.swap_remove(0);
-    visit.provider.touch(visit.tenant(), &person).await.map_err(|error| visit.fail(error))?;
+    visit
+        .provider
+        .touch(visit.tenant(), &person)
+        .await
+        .map_err(|error| visit.fail(error))?;
     Ok(person)
 }
 
 fn notice(params: &Params, known: &[(&str, Notice)]) -> Option<Notice> {
     let name = params.get("notice").ok().flatten()?;
-    known.iter().find(|(own, _)| *own == name).map(|(_, notice)| *notice)
+    known
+        .iter()
+        .find(|(own, _)| *own == name)
+        .map(|(_, notice)| *notice)
 }
 
 fn after(params: &Params) -> Option<Uuid> {
-    params.get("after").ok().flatten().and_then(|text| Uuid::try_parse(text).ok())
+    params
+        .get("after")
+        .ok()
+        .flatten()
+        .and_then(|text| Uuid::try_parse(text).ok())
 }
 
 /// What is known about a person, in the order of the standard claims.
 fn profile(user: &User) -> Vec<(String, String, Option<bool>)> {
-    let Ok(Value::Object(claims)) = serde_json::to_value(claims_of(user)) else { return Vec::new() };
-    let verified = |claim: &str| claims.get(&format!("{claim}_verified")).and_then(Value::as_bool);
+    let Ok(Value::Object(claims)) = serde_json::to_value(claims_of(user)) else {
+        return Vec::new();
+    };
+    let verified = |claim: &str| {
+        claims
+            .get(&format!("{claim}_verified"))
+            .and_then(Value::as_bool)
+    };
     let names = [
-        "name", "given_name", "middle_name", "family_name", "nickname", "preferred_username", "email", "phone_number", "address", "birthdate",
-        "gender", "zoneinfo", "locale", "website", "profile", "picture",
+        "name",
+        "given_name",
+        "middle_name",
+        "family_name",
+        "nickname",
+        "preferred_username",
+        "email",
+        "phone_number",
+        "address",
+        "birthdate",
+        "gender",
+        "zoneinfo",
+        "locale",
+        "website",
+        "profile",
+        "picture",
     ];
     let text = |value: &Value| match value {
         Value::String(text) => text.clone(),
         Value::Object(parts) => match parts.get("formatted") {
             Some(Value::String(text)) => text.clone(),
-            _ => parts.values().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
+            _ => parts
+                .values()
+                .filter_map(Value::as_str)
+                .collect::<Vec<_>>()
+                .join(", "),
         },
         other => other.to_string(),
     };
-    names.into_iter().filter_map(|name| Some((name.to_owned(), text(claims.get(name)?), verified(name)))).collect()
+    names
+        .into_iter()
+        .filter_map(|name| Some((name.to_owned(), text(claims.get(name)?), verified(name))))
+        .collect()
 }
 
 /// `GET /account`.
@@ -74,12 +118,23 @@ pub async fn home(visit: Visit) -> Result<HttpResponse, PageError> {
         Ok(person) => person,
         Err(stop) => return stop.result(),
     };
-    let (frame, account, entries) = (visit.frame(&[]), Person::of(&person.user), profile(&person.user));
+    let (frame, account, entries) = (
+        visit.frame(&[]),
+        Person::of(&person.user),
+        profile(&person.user),
+    );
     let view = AccountHome {
         page: frame.page(),
         account: account.account(),
         sign_out: &visit.address("/logout", &[]),
-        profile: entries.iter().map(|(claim, value, verified)| ProfileEntry { claim, value, verified: *verified }).collect(),
+        profile: entries
+            .iter()
+            .map(|(claim, value, verified)| ProfileEntry {
+                claim,
+                value,
+                verified: *verified,
+            })
+            .collect(),
         notice: None,
     };
     Ok(show(StatusCode::OK, &view))
@@ -94,14 +149,26 @@ struct PasswordSaid {
     notice: Option<Notice>,
 }
 
-fn password_page(visit: &Visit, person: &SignedIn, status: StatusCode, said: &PasswordSaid) -> HttpResponse {
+fn password_page(
+    visit: &Visit,
+    person: &SignedIn,
+    status: StatusCode,
+    said: &PasswordSaid,
+) -> HttpResponse {
     let (frame, account) = (visit.frame(&[]), Person::of(&person.user));
-    let (action, csrf) = (visit.address(PASSWORD, &[]), visit.token(FormPurpose::Password));
+    let (action, csrf) = (
+        visit.address(PASSWORD, &[]),
+        visit.token(FormPurpose::Password),
+    );
     let view = AccountPassword {
         page: frame.page(),
         account: account.account(),
         sign_out: &visit.address("/logout", &[]),
-        form: Form { action: &action, csrf: &csrf, hidden: &[] },
+        form: Form {
+            action: &action,
+            csrf: &csrf,
+            hidden: &[],
+        },
         rules: rules(visit.tenant()),
         problem: said.problem,
         current_problem: said.current,
@@ -118,18 +185,33 @@ pub async fn password(visit: Visit, Query(params): Query) -> Result<HttpResponse
         Ok(person) => person,
         Err(stop) => return stop.result(),
     };
-    let said = PasswordSaid { notice: notice(&params, &[("changed", Notice::PasswordChanged)]), ..PasswordSaid::default() };
+    let said = PasswordSaid {
+        notice: notice(&params, &[("changed", Notice::PasswordChanged)]),
+        ..PasswordSaid::default()
+    };
     Ok(password_page(&visit, &person, StatusCode::OK, &said))
 }
 
 /// `POST /account/password`.
-pub async fn change_password(visit: Visit, FormBody(params): FormBody) -> Result<HttpResponse, PageError> {
+pub async fn change_password(
+    visit: Visit,
+    FormBody(params): FormBody,
+) -> Result<HttpResponse, PageError> {
     let form = visit.check(FormPurpose::Password, params)?;
     let person = match owner(&visit, PASSWORD).await {
         Ok(person) => person,
         Err(stop) => return stop.result(),
     };
-    let changed = visit.provider.change_password(visit.tenant(), &person, &visit.jar.devices, &form, &visit.caller.origin).await;
+    let changed = visit
+        .provider
+        .change_password(
+            visit.tenant(),
+            &person,
+            &visit.jar.devices,
+            &form,
+            &visit.caller.origin,
+        )
+        .await;
     let mut said = PasswordSaid::default();
     let status = match changed {
         Ok(PasswordChange::Done) => return Ok(visit.see_other(PASSWORD, &[("notice", "changed")])),
@@ -164,19 +246,36 @@ struct ListSaid {
 
 impl ListSaid {
     fn status(self) -> StatusCode {
-        if self.problem.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK }
+        if self.problem.is_some() {
+            StatusCode::BAD_REQUEST
+        } else {
+            StatusCode::OK
+        }
     }
 }
 
-async fn sessions_page(visit: &Visit, person: &SignedIn, said: ListSaid) -> Result<HttpResponse, PageError> {
-    let mut listed =
-        visit.provider.list_own_sessions(visit.tenant(), person, said.after).await.map_err(|error| visit.fail(error))?;
+async fn sessions_page(
+    visit: &Visit,
+    person: &SignedIn,
+    said: ListSaid,
+) -> Result<HttpResponse, PageError> {
+    let mut listed = visit
+        .provider
+        .list_own_sessions(visit.tenant(), person, said.after)
+        .await
+        .map_err(|error| visit.fail(error))?;
     // This one first, on the first page and nowhere else.
-    listed.items.retain(|session| session.id != person.session.id);
+    listed
+        .items
+        .retain(|session| session.id != person.session.id);
     if said.after.is_none() {
         listed.items.insert(0, person.session.clone());
     }
-    let ids: Vec<_> = listed.items.iter().map(|session| session.id.to_string()).collect();
+    let ids: Vec<_> = listed
+        .items
+        .iter()
+        .map(|session| session.id.to_string())
+        .collect();
     let items = listed.items.iter().zip(&ids).map(|(session, id)| {
         let device = device::describe(&session.user_agent);
         SessionItem {
@@ -189,14 +288,23 @@ async fn sessions_page(visit: &Visit, person: &SignedIn, said: ListSaid) -> Resu
             current: session.id == person.session.id,
         }
     });
-    let more = listed.next.map(|next| visit.address(SESSIONS, &[("after", &next.to_string())]));
+    let more = listed
+        .next
+        .map(|next| visit.address(SESSIONS, &[("after", &next.to_string())]));
     let (frame, account) = (visit.frame(&[]), Person::of(&person.user));
-    let (action, csrf) = (visit.address(SESSIONS, &[]), visit.token(FormPurpose::Sessions));
+    let (action, csrf) = (
+        visit.address(SESSIONS, &[]),
+        visit.token(FormPurpose::Sessions),
+    );
     let view = AccountSessions {
         page: frame.page(),
         account: account.account(),
         sign_out: &visit.address("/logout", &[]),
-        form: Form { action: &action, csrf: &csrf, hidden: &[] },
+        form: Form {
+            action: &action,
+            csrf: &csrf,
+            hidden: &[],
+        },
         sessions: items.collect(),
         more: more.as_deref(),
         problem: said.problem,
@@ -211,12 +319,30 @@ pub async fn sessions(visit: Visit, Query(params): Query) -> Result<HttpResponse
         Ok(person) => person,
         Err(stop) => return stop.result(),
     };
-    let notice = notice(&params, &[("ended", Notice::SessionEnded), ("others-ended", Notice::OthersEnded)]);
-    sessions_page(&visit, &person, ListSaid { after: after(&params), notice, problem: None }).await
+    let notice = notice(
+        &params,
+        &[
+            ("ended", Notice::SessionEnded),
+            ("others-ended", Notice::OthersEnded),
+        ],
+    );
+    sessions_page(
+        &visit,
+        &person,
+        ListSaid {
+            after: after(&params),
+            notice,
+            problem: None,
+        },
+    )
+    .await
 }
 
 /// `POST /account/sessions`.
-pub async fn end_sessions(visit: Visit, FormBody(params): FormBody) -> Result<HttpResponse, PageError> {
+pub async fn end_sessions(
+    visit: Visit,
+    FormBody(params): FormBody,
+) -> Result<HttpResponse, PageError> {
     let form = visit.check(FormPurpose::Sessions, params)?;
     let person = match owner(&visit, SESSIONS).await {
         Ok(person) => person,
@@ -224,34 +350,76 @@ pub async fn end_sessions(visit: Visit, FormBody(params): FormBody) -> Result<Ht
     };
     let (tenant, origin) = (visit.tenant(), &visit.caller.origin);
     if form.input("end_others") == "1" {
-        visit.provider.end_other_sessions(tenant, &person, &form, origin).await.map_err(|error| visit.fail(error))?;
+        visit
+            .provider
+            .end_other_sessions(tenant, &person, &form, origin)
+            .await
+            .map_err(|error| visit.fail(error))?;
         return Ok(visit.see_other(SESSIONS, &[("notice", "others-ended")]));
     }
-    if visit.provider.end_own_session(tenant, &person, &form, origin).await.map_err(|error| visit.fail(error))? {
+    if visit
+        .provider
+        .end_own_session(tenant, &person, &form, origin)
+        .await
+        .map_err(|error| visit.fail(error))?
+    {
         return Ok(visit.see_other(SESSIONS, &[("notice", "ended")]));
     }
-    sessions_page(&visit, &person, ListSaid { problem: Some(Problem::GoneAlready), ..ListSaid::default() }).await
+    sessions_page(
+        &visit,
+        &person,
+        ListSaid {
+            problem: Some(Problem::GoneAlready),
+            ..ListSaid::default()
+        },
+    )
+    .await
 }
 
-async fn applications_page(visit: &Visit, person: &SignedIn, said: ListSaid) -> Result<HttpResponse, PageError> {
-    let allowed = visit.provider.list_own_consents(visit.tenant(), person, said.after).await.map_err(|error| visit.fail(error))?;
+async fn applications_page(
+    visit: &Visit,
+    person: &SignedIn,
+    said: ListSaid,
+) -> Result<HttpResponse, PageError> {
+    let allowed = visit
+        .provider
+        .list_own_consents(visit.tenant(), person, said.after)
+        .await
+        .map_err(|error| visit.fail(error))?;
     let frame = visit.frame(&[]);
-    let ids: Vec<_> = allowed.items.iter().map(|item| item.client.id.to_string()).collect();
+    let ids: Vec<_> = allowed
+        .items
+        .iter()
+        .map(|item| item.client.id.to_string())
+        .collect();
     let resources = &visit.tenant().resources;
-    let items = allowed.items.iter().zip(&ids).map(|(item, id)| ApplicationItem {
-        id,
-        client: frame.client(&item.client, id),
-        scopes: scope_items(resources, &item.consent.scope),
-        granted_at: item.consent.created_at,
-    });
-    let more = allowed.next.map(|next| visit.address(APPLICATIONS, &[("after", &next.to_string())]));
+    let items = allowed
+        .items
+        .iter()
+        .zip(&ids)
+        .map(|(item, id)| ApplicationItem {
+            id,
+            client: frame.client(&item.client, id),
+            scopes: scope_items(resources, &item.consent.scope),
+            granted_at: item.consent.created_at,
+        });
+    let more = allowed
+        .next
+        .map(|next| visit.address(APPLICATIONS, &[("after", &next.to_string())]));
     let account = Person::of(&person.user);
-    let (action, csrf) = (visit.address(APPLICATIONS, &[]), visit.token(FormPurpose::Applications));
+    let (action, csrf) = (
+        visit.address(APPLICATIONS, &[]),
+        visit.token(FormPurpose::Applications),
+    );
     let view = AccountApplications {
         page: frame.page(),
         account: account.account(),
         sign_out: &visit.address("/logout", &[]),
-        form: Form { action: &action, csrf: &csrf, hidden: &[] },
+        form: Form {
+            action: &action,
+            csrf: &csrf,
+            hidden: &[],
+        },
         applications: items.collect(),
         more: more.as_deref(),
         problem: said.problem,
@@ -267,7 +435,16 @@ pub async fn applications(visit: Visit, Query(params): Query) -> Result<HttpResp
         Err(stop) => return stop.result(),
     };
     let notice = notice(&params, &[("withdrawn", Notice::AccessWithdrawn)]);
-    applications_page(&visit, &person, ListSaid { after: after(&params), notice, problem: None }).await
+    applications_page(
+        &visit,
+        &person,
+        ListSaid {
+            after: after(&params),
+            notice,
+            problem: None,
+        },
+    )
+    .await
 }
 
 /// `POST /account/applications`.
@@ -277,9 +454,20 @@ pub async fn withdraw(visit: Visit, FormBody(params): FormBody) -> Result<HttpRe
         Ok(person) => person,
         Err(stop) => return stop.result(),
     };
-    let withdrawn = visit.provider.withdraw_own_consent(visit.tenant(), &person, &form, &visit.caller.origin).await;
+    let withdrawn = visit
+        .provider
+        .withdraw_own_consent(visit.tenant(), &person, &form, &visit.caller.origin)
+        .await;
     if withdrawn.map_err(|error| visit.fail(error))? {
         return Ok(visit.see_other(APPLICATIONS, &[("notice", "withdrawn")]));
     }
-    applications_page(&visit, &person, ListSaid { problem: Some(Problem::GoneAlready), ..ListSaid::default() }).await
+    applications_page(
+        &visit,
+        &person,
+        ListSaid {
+            problem: Some(Problem::GoneAlready),
+            ..ListSaid::default()
+        },
+    )
+    .await
 }

@@ -47,13 +47,22 @@ impl From<PageError> for Stop {
 impl Pending {
     /// As the flows see it.
     pub fn flow<'a>(&'a self, visit: &'a Visit) -> Flow<'a> {
-        Flow { at: &visit.at, checked: &self.checked, interaction: &self.interaction, signed_in: &self.signed_in }
+        Flow {
+            at: &visit.at,
+            checked: &self.checked,
+            interaction: &self.interaction,
+            signed_in: &self.signed_in,
+        }
     }
 
     /// Tells the client.
     pub fn refuse(&self, visit: &Visit, error: OAuthError) -> HttpResponse {
         tracing::info!(client = %self.checked.client.id, %error, "an authorization request was refused");
-        RedirectError { redirect: self.checked.redirect.clone(), error }.response(&visit.at, &visit.caller)
+        RedirectError {
+            redirect: self.checked.redirect.clone(),
+            error,
+        }
+        .response(&visit.at, &visit.caller)
     }
 
     /// Sends the browser to one of our own pages, with the request.
@@ -83,7 +92,10 @@ pub async fn post(visit: Visit, FormBody(params): FormBody) -> Result<HttpRespon
 
 /// `GET /authorize/continue`: something was done, what comes next?
 pub async fn resume(visit: Visit, Query(params): Query) -> Result<HttpResponse, PageError> {
-    let text = params.get("flow").map_err(|error| visit.refuse(error))?.unwrap_or_default();
+    let text = params
+        .get("flow")
+        .map_err(|error| visit.refuse(error))?
+        .unwrap_or_default();
     match take_up(&visit, text).await {
         Ok(pending) => proceed(&visit, &pending).await,
         Err(stop) => stop.result(),
@@ -99,44 +111,77 @@ async fn begin(visit: &Visit, params: &Params) -> Result<Pending, Stop> {
         expected_sub: checked.expected_sub.clone(),
     };
     // The hint was verified and may be long: what it said goes on, it itself doesn't.
-    let interaction = Interaction { params: interaction.params.iter().filter(|(name, _)| *name != "id_token_hint").collect(), ..interaction };
+    let interaction = Interaction {
+        params: interaction
+            .params
+            .iter()
+            .filter(|(name, _)| *name != "id_token_hint")
+            .collect(),
+        ..interaction
+    };
     with_people(visit, checked, interaction).await
 }
 
 /// Takes up a request that waited.
 pub async fn take_up(visit: &Visit, text: &str) -> Result<Pending, Stop> {
-    let interaction = Interaction::parse(&visit.at, text, visit.provider.now()).map_err(|reason| {
-        tracing::info!(%reason, "a pending request can't be taken up");
-        visit.refuse(reason)
-    })?;
+    let interaction =
+        Interaction::parse(&visit.at, text, visit.provider.now()).map_err(|reason| {
+            tracing::info!(%reason, "a pending request can't be taken up");
+            visit.refuse(reason)
+        })?;
     let checked = check(visit, &interaction.params).await?;
     with_people(visit, checked, interaction).await
 }
 
-async fn with_people(visit: &Visit, checked: CheckedRequest, interaction: Interaction) -> Result<Pending, Stop> {
-    let signed_in = visit.signed_in(Some(checked.client.id)).await.map_err(|error| visit.fail(error))?;
-    Ok(Pending { checked, interaction, signed_in })
+async fn with_people(
+    visit: &Visit,
+    checked: CheckedRequest,
+    interaction: Interaction,
+) -> Result<Pending, Stop> {
+    let signed_in = visit
+        .signed_in(Some(checked.client.id))
+        .await
+        .map_err(|error| visit.fail(error))?;
+    Ok(Pending {
+        checked,
+        interaction,
+        signed_in,
+    })
 }
 
 async fn check(visit: &Visit, params: &Params) -> Result<CheckedRequest, Stop> {
-    visit.provider.check_authorization_request(&visit.at, params).await.map_err(|refusal| match refusal {
-        AuthorizeRefusal::Failed(error) => visit.fail(error).into(),
-        AuthorizeRefusal::Page(error) => {
-            tracing::info!(%error, "an authorization request was refused on a page");
-            visit.refuse(error).into()
-        }
-        AuthorizeRefusal::Redirect(redirect, error) => {
-            tracing::info!(%error, "an authorization request was refused");
-            Stop::Answer(RedirectError { redirect: *redirect, error }.response(&visit.at, &visit.caller))
-        }
-    })
+    visit
+        .provider
+        .check_authorization_request(&visit.at, params)
+        .await
+        .map_err(|refusal| match refusal {
+            AuthorizeRefusal::Failed(error) => visit.fail(error).into(),
+            AuthorizeRefusal::Page(error) => {
+                tracing::info!(%error, "an authorization request was refused on a page");
+                visit.refuse(error).into()
+            }
+            AuthorizeRefusal::Redirect(redirect, error) => {
+                tracing::info!(%error, "an authorization request was refused");
+                Stop::Answer(
+                    RedirectError {
+                        redirect: *redirect,
+                        error,
+                    }
+                    .response(&visit.at, &visit.caller),
+                )
+            }
+        })
 }
 
 /// Does what comes next, or sends the browser to where it is done.
 pub async fn proceed(visit: &Visit, pending: &Pending) -> Result<HttpResponse, PageError> {
     let flow = pending.flow(visit);
     Ok(match flow.next(None, visit.provider.now()) {
-        Step::Grant(person) => match visit.provider.grant(&flow, person, None, &visit.caller.origin).await {
+        Step::Grant(person) => match visit
+            .provider
+            .grant(&flow, person, None, &visit.caller.origin)
+            .await
+        {
             Ok(Outcome::Granted(response)) => redirect(response, &visit.at, &visit.caller),
             Ok(Outcome::SignedOut) => pending.send_to(visit, "/login", &pending.interaction),
             Err(error) => return Err(visit.fail(error)),
@@ -144,7 +189,11 @@ pub async fn proceed(visit: &Visit, pending: &Pending) -> Result<HttpResponse, P
         Step::SignIn(_) => pending.send_to(visit, "/login", &pending.interaction),
         Step::SelectAccount => pending.send_to(visit, "/select-account", &pending.interaction),
         // The page asks one person; the answer is to be theirs.
-        Step::Consent(person) => pending.send_to(visit, "/consent", &pending.interaction.select(person.session.id)),
+        Step::Consent(person) => pending.send_to(
+            visit,
+            "/consent",
+            &pending.interaction.select(person.session.id),
+        ),
         Step::Refuse(error) => pending.refuse(visit, error),
     })
 }

@@ -20,18 +20,37 @@ use crate::protocol::{OAuthError, Scope};
 
 /// The tenant's own words for a scope-token; empty where it has none.
 pub fn describe<'a>(resources: &'a [Resource], token: &str) -> &'a str {
-    let mut known = resources.iter().flat_map(|resource| &resource.scopes).filter(|scope| scope.name == token);
-    known.find_map(|scope| scope.description.as_deref()).unwrap_or_default()
+    let mut known = resources
+        .iter()
+        .flat_map(|resource| &resource.scopes)
+        .filter(|scope| scope.name == token);
+    known
+        .find_map(|scope| scope.description.as_deref())
+        .unwrap_or_default()
 }
 
 /// A scope's items, each with the tenant's words.
 pub fn scope_items<'a>(resources: &'a [Resource], scope: &'a Scope) -> Vec<ScopeItem<'a>> {
-    scope.iter().map(|name| ScopeItem { name, description: describe(resources, name) }).collect()
+    scope
+        .iter()
+        .map(|name| ScopeItem {
+            name,
+            description: describe(resources, name),
+        })
+        .collect()
 }
 
 /// The scope by the APIs that it belongs to, and what belongs to none.
-fn by_resource<'a>(known: &'a [Resource], scope: &'a Scope, named: &'a [String], admin_api: &'a str) -> (Vec<ScopeItem<'a>>, Vec<ResourceItem<'a>>) {
-    let item = |name: &'a str| ScopeItem { name, description: describe(known, name) };
+fn by_resource<'a>(
+    known: &'a [Resource],
+    scope: &'a Scope,
+    named: &'a [String],
+    admin_api: &'a str,
+) -> (Vec<ScopeItem<'a>>, Vec<ResourceItem<'a>>) {
+    let item = |name: &'a str| ScopeItem {
+        name,
+        description: describe(known, name),
+    };
     let at = |resource: &Resource| named.is_empty() || named.contains(&resource.identifier);
     let mut resources: Vec<_> = known
         .iter()
@@ -39,14 +58,33 @@ fn by_resource<'a>(known: &'a [Resource], scope: &'a Scope, named: &'a [String],
         .map(|resource| ResourceItem {
             name: &resource.name,
             identifier: &resource.identifier,
-            scopes: scope.iter().filter(|token| resource.understands(token)).map(item).collect(),
+            scopes: scope
+                .iter()
+                .filter(|token| resource.understands(token))
+                .map(item)
+                .collect(),
         })
-        .filter(|resource| !resource.scopes.is_empty() || named.iter().any(|name| name == resource.identifier))
+        .filter(|resource| {
+            !resource.scopes.is_empty() || named.iter().any(|name| name == resource.identifier)
+        })
         .collect();
-    let listed = |token: &str| !OF_PERSONS.contains(&token) && known.iter().any(|resource| at(resource) && resource.understands(token));
-    let scopes: Vec<_> = scope.iter().filter(|token| !listed(token)).map(item).collect();
+    let listed = |token: &str| {
+        !OF_PERSONS.contains(&token)
+            && known
+                .iter()
+                .any(|resource| at(resource) && resource.understands(token))
+    };
+    let scopes: Vec<_> = scope
+        .iter()
+        .filter(|token| !listed(token))
+        .map(item)
+        .collect();
     if named.iter().any(|name| name == admin_api) {
-        resources.push(ResourceItem { name: admin_api, identifier: admin_api, scopes: Vec::new() });
+        resources.push(ResourceItem {
+            name: admin_api,
+            identifier: admin_api,
+            scopes: Vec::new(),
+        });
     }
     (scopes, resources)
 }
@@ -56,12 +94,27 @@ fn page(visit: &Visit, pending: &Pending, person: &SignedIn, text: &str) -> Http
     let frame = visit.frame(&checked.request.ui_locales);
     let (client_id, account) = (checked.client.id.to_string(), Person::of(&person.user));
     let admin_api = admin_api(&visit.provider);
-    let (scopes, resources) = by_resource(&visit.tenant().resources, &checked.scope, &checked.resources, &admin_api);
-    let redirect_host = Url::parse(checked.redirect.uri()).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
-    let (action, csrf) = (visit.address("/consent", &[]), visit.token(FormPurpose::Consent));
+    let (scopes, resources) = by_resource(
+        &visit.tenant().resources,
+        &checked.scope,
+        &checked.resources,
+        &admin_api,
+    );
+    let redirect_host = Url::parse(checked.redirect.uri())
+        .ok()
+        .and_then(|url| url.host_str().map(str::to_owned))
+        .unwrap_or_default();
+    let (action, csrf) = (
+        visit.address("/consent", &[]),
+        visit.token(FormPurpose::Consent),
+    );
     let view = ConsentPage {
         page: frame.page(),
-        form: Form { action: &action, csrf: &csrf, hidden: &[("flow", text)] },
+        form: Form {
+            action: &action,
+            csrf: &csrf,
+            hidden: &[("flow", text)],
+        },
         client: frame.client(&checked.client, &client_id),
         account: account.account(),
         elsewhere: Some(&visit.address("/login", &[("flow", text), ("elsewhere", "1")])),
@@ -77,13 +130,18 @@ fn page(visit: &Visit, pending: &Pending, person: &SignedIn, text: &str) -> Http
 
 /// `GET /consent`.
 pub async fn get(visit: Visit, Query(params): Query) -> Result<HttpResponse, PageError> {
-    let text = params.get("flow").map_err(|error| visit.refuse(error))?.unwrap_or_default();
+    let text = params
+        .get("flow")
+        .map_err(|error| visit.refuse(error))?
+        .unwrap_or_default();
     let pending = match take_up(&visit, text).await {
         Ok(pending) => pending,
         Err(stop) => return stop.result(),
     };
     match pending.flow(&visit).next(None, visit.provider.now()) {
-        Step::Consent(person) if pending.interaction.selected.is_some() => Ok(page(&visit, &pending, person, text)),
+        Step::Consent(person) if pending.interaction.selected.is_some() => {
+            Ok(page(&visit, &pending, person, text))
+        }
         _ => proceed(&visit, &pending).await,
     }
 }
@@ -95,11 +153,16 @@ pub async fn post(visit: Visit, FormBody(params): FormBody) -> Result<HttpRespon
         Ok(pending) => pending,
         Err(stop) => return stop.result(),
     };
-    let decided = visit.provider.decide(&pending.flow(&visit), &form, &visit.caller.origin).await;
+    let decided = visit
+        .provider
+        .decide(&pending.flow(&visit), &form, &visit.caller.origin)
+        .await;
     match decided.map_err(|error| visit.fail(error))? {
         Decided::Granted(response) => Ok(redirect(response, &visit.at, &visit.caller)),
         Decided::Refused(error) => Ok(pending.refuse(&visit, error)),
         Decided::NotYet => proceed(&visit, &pending).await,
-        Decided::Unclear => Err(visit.refuse(OAuthError::invalid_request("decision must be allow or deny"))),
+        Decided::Unclear => Err(visit.refuse(OAuthError::invalid_request(
+            "decision must be allow or deny",
+        ))),
     }
 }

@@ -5,7 +5,9 @@ use actix_web::cookie::{Cookie as HttpCookie, SameSite};
 use actix_web::http::header::COOKIE;
 use actix_web::{HttpRequest, HttpResponse};
 
-use crate::flows::browser::{Cookie, CookiePlace, CsrfSeed, DEVICE_LIFETIME, DeviceCookie, SessionCookie};
+use crate::flows::browser::{
+    Cookie, CookiePlace, CsrfSeed, DEVICE_LIFETIME, DeviceCookie, SessionCookie,
+};
 
 /// The most that is looked at, in bytes: a browser may bring cookies of others, too.
 const MAX_HEADER: usize = 16 * 1024;
@@ -28,19 +30,38 @@ impl Jar {
         let value = |cookie| find(request, &place.name(cookie));
         let (sessions, devices) = (value(Cookie::Session), value(Cookie::Device));
         let csrf = value(Cookie::Csrf).and_then(CsrfSeed::parse);
-        Self { sessions: SessionCookie::parse(sessions), devices: DeviceCookie::parse(devices), csrf, place }
+        Self {
+            sessions: SessionCookie::parse(sessions),
+            devices: DeviceCookie::parse(devices),
+            csrf,
+            place,
+        }
     }
 
     /// Keeps the sessions in the browser; none takes the cookie away.
-    pub fn set_sessions(&self, response: &mut HttpResponse, sessions: &SessionCookie, lifetime: u32) {
+    pub fn set_sessions(
+        &self,
+        response: &mut HttpResponse,
+        sessions: &SessionCookie,
+        lifetime: u32,
+    ) {
         let value = sessions.to_value();
-        let lifetime = if value.is_empty() { Duration::ZERO } else { Duration::seconds(lifetime.into()) };
+        let lifetime = if value.is_empty() {
+            Duration::ZERO
+        } else {
+            Duration::seconds(lifetime.into())
+        };
         self.set(response, Cookie::Session, value, Some(lifetime));
     }
 
     /// Keeps the known people in the browser.
     pub fn set_devices(&self, response: &mut HttpResponse, devices: &DeviceCookie) {
-        self.set(response, Cookie::Device, devices.to_value(), Some(Duration::seconds(DEVICE_LIFETIME)));
+        self.set(
+            response,
+            Cookie::Device,
+            devices.to_value(),
+            Some(Duration::seconds(DEVICE_LIFETIME)),
+        );
     }
 
     /// Keeps the browser's part of CSRF tokens until it is closed.
@@ -48,14 +69,24 @@ impl Jar {
         self.set(response, Cookie::Csrf, seed.to_value(), None);
     }
 
-    fn set(&self, response: &mut HttpResponse, cookie: Cookie, value: String, lifetime: Option<Duration>) {
+    fn set(
+        &self,
+        response: &mut HttpResponse,
+        cookie: Cookie,
+        value: String,
+        lifetime: Option<Duration>,
+    ) {
         // Silent renewal in a frame and requests that a client posts need the session across sites; nothing needs the others there.
         let across_sites = cookie == Cookie::Session && self.place.secure;
         let mut made = HttpCookie::build(self.place.name(cookie), value)
             .path(self.place.path.clone())
             .http_only(true)
             .secure(self.place.secure)
-            .same_site(if across_sites { SameSite::None } else { SameSite::Lax });
+            .same_site(if across_sites {
+                SameSite::None
+            } else {
+                SameSite::Lax
+            });
         if let Some(lifetime) = lifetime {
             made = made.max_age(lifetime);
         }
@@ -67,9 +98,15 @@ impl Jar {
 
 /// The first value under this name: browsers send the most specific path first (RFC 6265 §5.4).
 fn find<'r>(request: &'r HttpRequest, name: &str) -> Option<&'r str> {
-    let headers = request.headers().get_all(COOKIE).filter_map(|value| value.to_str().ok()).filter(|value| value.len() <= MAX_HEADER);
-    headers.flat_map(|header| header.split(';')).find_map(|pair| {
-        let (own, value) = pair.trim().split_once('=')?;
-        (own == name).then_some(value)
-    })
+    let headers = request
+        .headers()
+        .get_all(COOKIE)
+        .filter_map(|value| value.to_str().ok())
+        .filter(|value| value.len() <= MAX_HEADER);
+    headers
+        .flat_map(|header| header.split(';'))
+        .find_map(|pair| {
+            let (own, value) = pair.trim().split_once('=')?;
+            (own == name).then_some(value)
+        })
 }

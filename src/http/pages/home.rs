@@ -12,14 +12,30 @@ use crate::http::extract::Caller;
 
 /// `GET /` of an issuer.
 pub async fn tenant(visit: Visit) -> Result<HttpResponse, PageError> {
-    let signed_in = visit.signed_in(None).await.map_err(|error| visit.fail(error))?;
+    let signed_in = visit
+        .signed_in(None)
+        .await
+        .map_err(|error| visit.fail(error))?;
     let person = signed_in.first().map(|one| Person::of(&one.user));
     let frame = visit.frame(&[]);
-    Ok(show(StatusCode::OK, &TenantHome { page: frame.page(), account: person.as_ref().map(Person::account) }))
+    Ok(show(
+        StatusCode::OK,
+        &TenantHome {
+            page: frame.page(),
+            account: person.as_ref().map(Person::account),
+        },
+    ))
 }
 
 /// `GET /` of the installation: names no tenant.
 pub async fn landing(provider: web::Data<Provider>, caller: Caller) -> HttpResponse {
-    let frame = Frame::new(None, &caller, &[]).within(provider.config.public_url.root_path(), provider.now());
-    show(StatusCode::OK, &Landing { page: frame.page(), documentation: None })
+    let frame = Frame::new(None, &caller, &[])
+        .within(provider.config.public_url.root_path(), provider.now());
+    show(
+        StatusCode::OK,
+        &Landing {
+            page: frame.page(),
+            documentation: None,
+        },
+    )
 }

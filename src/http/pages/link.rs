@@ -22,10 +22,17 @@ fn page(
     problems: NewPasswordProblems,
 ) -> HttpResponse {
     let frame = visit.frame(&[]);
-    let (action, csrf) = (visit.address(&format!("/link/{token}"), &[]), visit.token(FormPurpose::Link));
+    let (action, csrf) = (
+        visit.address(&format!("/link/{token}"), &[]),
+        visit.token(FormPurpose::Link),
+    );
     let view = ChoosePassword {
         page: frame.page(),
-        form: Form { action: &action, csrf: &csrf, hidden: &[] },
+        form: Form {
+            action: &action,
+            csrf: &csrf,
+            hidden: &[],
+        },
         username,
         rules: rules(visit.tenant()),
         problem,
@@ -38,36 +45,72 @@ fn page(
 fn spent(visit: &Visit) -> HttpResponse {
     let frame = visit.frame(&[]);
     let sign_in = visit.address("/login", &[]);
-    let view = LinkSpent { page: frame.page(), request_id: &visit.caller.request_id, sign_in: Some(&sign_in) };
+    let view = LinkSpent {
+        page: frame.page(),
+        request_id: &visit.caller.request_id,
+        sign_in: Some(&sign_in),
+    };
     show(StatusCode::BAD_REQUEST, &view)
 }
 
 /// `GET /link/{token}`: looking at it doesn't use it up, as mail programs look at links too.
 pub async fn get(visit: Visit, token: web::Path<String>) -> Result<HttpResponse, PageError> {
-    let link = visit.provider.find_link(visit.tenant(), &token).await.map_err(|error| visit.fail(error))?;
+    let link = visit
+        .provider
+        .find_link(visit.tenant(), &token)
+        .await
+        .map_err(|error| visit.fail(error))?;
     Ok(match link {
-        Some(link) => page(&visit, &token, link.user.email.as_str(), StatusCode::OK, None, NewPasswordProblems::default()),
+        Some(link) => page(
+            &visit,
+            &token,
+            link.user.email.as_str(),
+            StatusCode::OK,
+            None,
+            NewPasswordProblems::default(),
+        ),
         None => spent(&visit),
     })
 }
 
 /// `POST /link/{token}`.
-pub async fn post(visit: Visit, token: web::Path<String>, FormBody(params): FormBody) -> Result<HttpResponse, PageError> {
+pub async fn post(
+    visit: Visit,
+    token: web::Path<String>,
+    FormBody(params): FormBody,
+) -> Result<HttpResponse, PageError> {
     let form = visit.check(FormPurpose::Link, params)?;
-    let link = visit.provider.find_link(visit.tenant(), &token).await.map_err(|error| visit.fail(error))?;
-    let Some(link) = link else { return Ok(spent(&visit)) };
+    let link = visit
+        .provider
+        .find_link(visit.tenant(), &token)
+        .await
+        .map_err(|error| visit.fail(error))?;
+    let Some(link) = link else {
+        return Ok(spent(&visit));
+    };
     let username = link.user.email.as_str().to_owned();
-    let again = |status, problem, problems| page(&visit, &token, &username, status, problem, problems);
-    match visit.provider.use_link(visit.tenant(), link, &form, &visit.caller.origin).await {
+    let again =
+        |status, problem, problems| page(&visit, &token, &username, status, problem, problems);
+    match visit
+        .provider
+        .use_link(visit.tenant(), link, &form, &visit.caller.origin)
+        .await
+    {
         Ok(LinkUse::Done) => {
             // Whoever was signed in as this person is so no more, and whoever chose a password signs in by it.
             let mut response = visit.see_other("/login", &[("notice", "password-chosen")]);
-            visit.jar.set_sessions(&mut response, &SessionCookie::default(), 0);
+            visit
+                .jar
+                .set_sessions(&mut response, &SessionCookie::default(), 0);
             Ok(response)
         }
         Ok(LinkUse::Spent) => Ok(spent(&visit)),
         Ok(LinkUse::Problem(problem)) => Ok(again(StatusCode::BAD_REQUEST, None, problem.into())),
-        Err(FlowError::Busy) => Ok(again(StatusCode::SERVICE_UNAVAILABLE, Some(Problem::Busy), NewPasswordProblems::default())),
+        Err(FlowError::Busy) => Ok(again(
+            StatusCode::SERVICE_UNAVAILABLE,
+            Some(Problem::Busy),
+            NewPasswordProblems::default(),
+        )),
         Err(error) => Err(visit.fail(error)),
     }
 }

@@ -18,7 +18,13 @@ use crate::jose::passwords::MAX_PASSWORD;
 use crate::protocol::Params;
 
 /// The pages of ours that signing in may lead to.
-pub const RETURN_PATHS: [&str; 5] = ["/account", "/account/password", "/account/sessions", "/account/applications", "/"];
+pub const RETURN_PATHS: [&str; 5] = [
+    "/account",
+    "/account/password",
+    "/account/sessions",
+    "/account/applications",
+    "/",
+];
 
 /// Where signing in leads.
 enum Onward {
@@ -31,9 +37,17 @@ enum Onward {
 impl Onward {
     async fn read(visit: &Visit, flow: &str, return_to: &str) -> Result<Self, Stop> {
         if flow.is_empty() {
-            return Ok(Self::Path(RETURN_PATHS.into_iter().find(|path| *path == return_to).unwrap_or(RETURN_PATHS[0])));
+            return Ok(Self::Path(
+                RETURN_PATHS
+                    .into_iter()
+                    .find(|path| *path == return_to)
+                    .unwrap_or(RETURN_PATHS[0]),
+            ));
         }
-        Ok(Self::Flow(Box::new(take_up(visit, flow).await?), flow.to_owned()))
+        Ok(Self::Flow(
+            Box::new(take_up(visit, flow).await?),
+            flow.to_owned(),
+        ))
     }
 
     fn pending(&self) -> Option<&Pending> {
@@ -67,18 +81,29 @@ struct Said<'a> {
 fn page(visit: &Visit, onward: &Onward, status: StatusCode, said: &Said<'_>) -> HttpResponse {
     let pending = onward.pending();
     let frame = visit.frame(pending.map_or(&[], |pending| &pending.checked.request.ui_locales));
-    let client_id = pending.map(|pending| pending.checked.client.id.to_string()).unwrap_or_default();
+    let client_id = pending
+        .map(|pending| pending.checked.client.id.to_string())
+        .unwrap_or_default();
     let csrf = visit.token(FormPurpose::SignIn);
     let action = visit.address("/login", &[]);
     let carried = [onward.carried()];
     let elsewhere = visit.address("/login", &[carried[0], ("elsewhere", "1")]);
     let who = match said.known {
-        Some(person) => Who::Known { account: person.account(), elsewhere: &elsewhere },
-        None => Who::Anyone { username: said.username },
+        Some(person) => Who::Known {
+            account: person.account(),
+            elsewhere: &elsewhere,
+        },
+        None => Who::Anyone {
+            username: said.username,
+        },
     };
     let view = SignInPage {
         page: frame.page(),
-        form: Form { action: &action, csrf: &csrf, hidden: &carried },
+        form: Form {
+            action: &action,
+            csrf: &csrf,
+            hidden: &carried,
+        },
         client: pending.map(|pending| frame.client(&pending.checked.client, &client_id)),
         who,
         problem: said.problem,
@@ -94,27 +119,46 @@ fn page(visit: &Visit, onward: &Onward, status: StatusCode, said: &Said<'_>) -> 
 }
 
 fn input<'p>(visit: &Visit, params: &'p Params, name: &str) -> Result<&'p str, PageError> {
-    Ok(params.get(name).map_err(|error| visit.refuse(error))?.unwrap_or_default())
+    Ok(params
+        .get(name)
+        .map_err(|error| visit.refuse(error))?
+        .unwrap_or_default())
 }
 
 /// `GET /login`.
 pub async fn get(visit: Visit, Query(params): Query) -> Result<HttpResponse, PageError> {
-    let (flow, return_to) = (input(&visit, &params, "flow")?, input(&visit, &params, "return_to")?);
+    let (flow, return_to) = (
+        input(&visit, &params, "flow")?,
+        input(&visit, &params, "return_to")?,
+    );
     let elsewhere = !input(&visit, &params, "elsewhere")?.is_empty();
     let onward = match Onward::read(&visit, flow, return_to).await {
         Ok(onward) => onward,
         Err(stop) => return stop.result(),
     };
-    let notice = (input(&visit, &params, "notice")? == "password-chosen").then_some(Notice::PasswordChosen);
+    let notice =
+        (input(&visit, &params, "notice")? == "password-chosen").then_some(Notice::PasswordChosen);
     let Some(pending) = onward.pending() else {
         if let Onward::Path(path) = onward
             && !elsewhere
             && notice.is_none()
-            && !visit.signed_in(None).await.map_err(|error| visit.fail(error))?.is_empty()
+            && !visit
+                .signed_in(None)
+                .await
+                .map_err(|error| visit.fail(error))?
+                .is_empty()
         {
             return Ok(visit.see_other(path, &[]));
         }
-        return Ok(page(&visit, &onward, StatusCode::OK, &Said { notice, ..Said::default() }));
+        return Ok(page(
+            &visit,
+            &onward,
+            StatusCode::OK,
+            &Said {
+                notice,
+                ..Said::default()
+            },
+        ));
     };
     let next = pending.flow(&visit).next(None, visit.provider.now());
     let known = match next {
@@ -123,18 +167,42 @@ pub async fn get(visit: Visit, Query(params): Query) -> Result<HttpResponse, Pag
         // Nobody has to sign in any more: in another window, say, it was done.
         _ => return proceed(&visit, pending).await,
     };
-    let username = pending.checked.request.login_hint.as_deref().filter(|_| !elsewhere).unwrap_or_default();
-    Ok(page(&visit, &onward, StatusCode::OK, &Said { username, known: known.as_ref(), notice, ..Said::default() }))
+    let username = pending
+        .checked
+        .request
+        .login_hint
+        .as_deref()
+        .filter(|_| !elsewhere)
+        .unwrap_or_default();
+    Ok(page(
+        &visit,
+        &onward,
+        StatusCode::OK,
+        &Said {
+            username,
+            known: known.as_ref(),
+            notice,
+            ..Said::default()
+        },
+    ))
 }
 
 /// `POST /login`.
-pub async fn post(visit: Visit, metrics: web::Data<Metrics>, FormBody(params): FormBody) -> Result<HttpResponse, PageError> {
+pub async fn post(
+    visit: Visit,
+    metrics: web::Data<Metrics>,
+    FormBody(params): FormBody,
+) -> Result<HttpResponse, PageError> {
     let form = visit.check(FormPurpose::SignIn, params)?;
     let onward = match Onward::read(&visit, form.input("flow"), form.input("return_to")).await {
         Ok(onward) => onward,
         Err(stop) => return stop.result(),
     };
-    let attempt = Attempt { at: &visit.at, form: &form, visitor: visit.visitor() };
+    let attempt = Attempt {
+        at: &visit.at,
+        form: &form,
+        visitor: visit.visitor(),
+    };
     let result = visit.provider.sign_in(&attempt).await;
     let outcome = match &result {
         Ok(SignIn::Done(_)) => Some(SignInOutcome::Success),
@@ -150,8 +218,17 @@ pub async fn post(visit: Visit, metrics: web::Data<Metrics>, FormBody(params): F
         Ok(SignIn::Done(session)) => Ok(signed_in(&visit, &onward, &session)),
         Ok(other) => Ok(again(&visit, &onward, &form, &other)),
         Err(FlowError::Busy) => {
-            let said = Said { username: typed(&form), problem: Some(Problem::Busy), ..Said::default() };
-            Ok(page(&visit, &onward, StatusCode::SERVICE_UNAVAILABLE, &said))
+            let said = Said {
+                username: typed(&form),
+                problem: Some(Problem::Busy),
+                ..Said::default()
+            };
+            Ok(page(
+                &visit,
+                &onward,
+                StatusCode::SERVICE_UNAVAILABLE,
+                &said,
+            ))
         }
         Err(error) => Err(visit.fail(error)),
     }
@@ -159,18 +236,27 @@ pub async fn post(visit: Visit, metrics: web::Data<Metrics>, FormBody(params): F
 
 /// What was typed, to be shown again.
 fn typed(form: &CheckedForm) -> &str {
-    Some(form.input("username")).filter(|username| username.len() <= MAX_USERNAME).unwrap_or_default()
+    Some(form.input("username"))
+        .filter(|username| username.len() <= MAX_USERNAME)
+        .unwrap_or_default()
 }
 
 fn again(visit: &Visit, onward: &Onward, form: &CheckedForm, result: &SignIn) -> HttpResponse {
-    let mut said = Said { username: typed(form), ..Said::default() };
+    let mut said = Said {
+        username: typed(form),
+        ..Said::default()
+    };
     let mut status = StatusCode::BAD_REQUEST;
     match result {
         SignIn::Missing { username, password } => {
             said.username_problem = username.then_some(Problem::UsernameMissing);
             said.password_problem = password.then_some(Problem::PasswordMissing);
         }
-        SignIn::TooLong => said.password_problem = Some(Problem::PasswordTooLong { max: u16::try_from(MAX_PASSWORD).unwrap_or(u16::MAX) }),
+        SignIn::TooLong => {
+            said.password_problem = Some(Problem::PasswordTooLong {
+                max: u16::try_from(MAX_PASSWORD).unwrap_or(u16::MAX),
+            })
+        }
         SignIn::Throttled { minutes } => {
             status = StatusCode::TOO_MANY_REQUESTS;
             said.problem = Some(Problem::TooManyAttempts { minutes: *minutes });
@@ -182,10 +268,18 @@ fn again(visit: &Visit, onward: &Onward, form: &CheckedForm, result: &SignIn) ->
 
 fn signed_in(visit: &Visit, onward: &Onward, session: &NewSession) -> HttpResponse {
     let mut response = match onward {
-        Onward::Flow(pending, _) => pending.send_to(visit, "/authorize/continue", &pending.interaction.select(session.id)),
+        Onward::Flow(pending, _) => pending.send_to(
+            visit,
+            "/authorize/continue",
+            &pending.interaction.select(session.id),
+        ),
         Onward::Path(path) => visit.see_other(path, &[]),
     };
-    visit.jar.set_sessions(&mut response, &session.sessions, visit.tenant().settings().session_lifetime);
+    visit.jar.set_sessions(
+        &mut response,
+        &session.sessions,
+        visit.tenant().settings().session_lifetime,
+    );
     visit.jar.set_devices(&mut response, &session.devices);
     response
 }

@@ -36,15 +36,23 @@ pub async fn post(visit: Visit, FormBody(params): FormBody) -> Result<HttpRespon
 
 async fn for_client(visit: &Visit, params: &Params) -> Result<HttpResponse, PageError> {
     let request = LogoutRequest::from_params(params).map_err(|error| visit.refuse(error))?;
-    let signed_in = visit.signed_in(None).await.map_err(|error| visit.fail(error))?;
-    let result = visit.provider.sign_out_for_client(&visit.at, &request, &signed_in, &visit.caller.origin).await;
+    let signed_in = visit
+        .signed_in(None)
+        .await
+        .map_err(|error| visit.fail(error))?;
+    let result = visit
+        .provider
+        .sign_out_for_client(&visit.at, &request, &signed_in, &visit.caller.origin)
+        .await;
     match result.map_err(|error| visit.fail(error))? {
         SignOut::Refuse(error) => Err(visit.refuse(error)),
         SignOut::Ask { client } => Ok(match signed_in.first() {
             Some(person) => ask(visit, &request.ui_locales, person, client.as_deref()),
             None => said(visit, &request.ui_locales),
         }),
-        SignOut::Done { location, ended, .. } => {
+        SignOut::Done {
+            location, ended, ..
+        } => {
             let mut response = match location {
                 Some(location) => see_other(&location),
                 None => said(visit, &request.ui_locales),
@@ -57,23 +65,49 @@ async fn for_client(visit: &Visit, params: &Params) -> Result<HttpResponse, Page
 
 async fn confirmed(visit: &Visit, params: Params) -> Result<HttpResponse, PageError> {
     let form = visit.check(FormPurpose::SignOut, params)?;
-    let signed_in = visit.signed_in(None).await.map_err(|error| visit.fail(error))?;
-    let result = visit.provider.sign_out_confirmed(&visit.at, &form, &signed_in, &visit.caller.origin).await;
+    let signed_in = visit
+        .signed_in(None)
+        .await
+        .map_err(|error| visit.fail(error))?;
+    let result = visit
+        .provider
+        .sign_out_confirmed(&visit.at, &form, &signed_in, &visit.caller.origin)
+        .await;
     result.map_err(|error| visit.fail(error))?;
     let mut response = said(visit, &[]);
-    let ended: Vec<_> = visit.jar.sessions.handles().iter().map(|handle| SessionId::from(handle.id())).collect();
+    let ended: Vec<_> = visit
+        .jar
+        .sessions
+        .handles()
+        .iter()
+        .map(|handle| SessionId::from(handle.id()))
+        .collect();
     forget(visit, &mut response, &ended);
     Ok(response)
 }
 
-fn ask(visit: &Visit, ui_locales: &[String], person: &SignedIn, client: Option<&Client>) -> HttpResponse {
+fn ask(
+    visit: &Visit,
+    ui_locales: &[String],
+    person: &SignedIn,
+    client: Option<&Client>,
+) -> HttpResponse {
     let frame = visit.frame(ui_locales);
-    let client_id = client.map(|client| client.id.to_string()).unwrap_or_default();
+    let client_id = client
+        .map(|client| client.id.to_string())
+        .unwrap_or_default();
     let account = Person::of(&person.user);
-    let (action, csrf) = (visit.address("/logout", &[]), visit.token(FormPurpose::SignOut));
+    let (action, csrf) = (
+        visit.address("/logout", &[]),
+        visit.token(FormPurpose::SignOut),
+    );
     let view = SignOutPage {
         page: frame.page(),
-        form: Form { action: &action, csrf: &csrf, hidden: &[] },
+        form: Form {
+            action: &action,
+            csrf: &csrf,
+            hidden: &[],
+        },
         account: account.account(),
         client: client.map(|client| frame.client(client, &client_id)),
         stay: &visit.address("/account", &[]),
@@ -84,7 +118,15 @@ fn ask(visit: &Visit, ui_locales: &[String], person: &SignedIn, client: Option<&
 fn said(visit: &Visit, ui_locales: &[String]) -> HttpResponse {
     let frame = visit.frame(ui_locales);
     let sign_in = visit.address("/login", &[]);
-    show(StatusCode::OK, &SignedOut { page: frame.page(), client: None, sign_in: Some(&sign_in), back: None })
+    show(
+        StatusCode::OK,
+        &SignedOut {
+            page: frame.page(),
+            client: None,
+            sign_in: Some(&sign_in),
+            back: None,
+        },
+    )
 }
 
 fn forget(visit: &Visit, response: &mut HttpResponse, ended: &[SessionId]) {
@@ -92,5 +134,7 @@ fn forget(visit: &Visit, response: &mut HttpResponse, ended: &[SessionId]) {
         return;
     }
     let left = visit.jar.sessions.without(|id| ended.contains(&id));
-    visit.jar.set_sessions(response, &left, visit.tenant().settings().session_lifetime);
+    visit
+        .jar
+        .set_sessions(response, &left, visit.tenant().settings().session_lifetime);
 }

@@ -25,20 +25,38 @@ fn longest() -> u16 {
 
 /// The rules as the page tells them.
 pub fn rules(tenant: &Tenant) -> PasswordRules {
-    PasswordRules { min_length: small(tenant.settings().password.minimum_length), max_length: longest(), refuses_common: true }
+    PasswordRules {
+        min_length: small(tenant.settings().password.minimum_length),
+        max_length: longest(),
+        refuses_common: true,
+    }
 }
 
 impl From<EntryProblem> for NewPasswordProblems {
     fn from(problem: EntryProblem) -> Self {
         let new = match problem {
-            EntryProblem::Differ => return Self { new: None, confirm: Some(Problem::PasswordsDiffer) },
+            EntryProblem::Differ => {
+                return Self {
+                    new: None,
+                    confirm: Some(Problem::PasswordsDiffer),
+                };
+            }
             EntryProblem::Missing => Problem::PasswordMissing,
             EntryProblem::Unchanged => Problem::PasswordUnchanged,
-            EntryProblem::Policy(PasswordProblem::TooShort { minimum }) => Problem::PasswordTooShort { min: small(minimum) },
-            EntryProblem::Policy(PasswordProblem::TooLong) => Problem::PasswordTooLong { max: longest() },
+            EntryProblem::Policy(PasswordProblem::TooShort { minimum }) => {
+                Problem::PasswordTooShort {
+                    min: small(minimum),
+                }
+            }
+            EntryProblem::Policy(PasswordProblem::TooLong) => {
+                Problem::PasswordTooLong { max: longest() }
+            }
             EntryProblem::Policy(PasswordProblem::Common) => Problem::PasswordCommon,
             EntryProblem::Policy(PasswordProblem::OwnName) => Problem::PasswordPersonal,
         };
-        Self { new: Some(new), confirm: None }
+        Self {
+            new: Some(new),
+            confirm: None,
+        }
     }
 }

@@ -42,7 +42,9 @@ impl Mark {
             name: tenant.record.name.clone(),
             slug: tenant.slug().as_str().to_owned(),
             logo_uri: branding.logo_uri().map(ToString::to_string),
-            brand_sheet: branding.accent().map(|_| BrandSheet::render(branding).href(base)),
+            brand_sheet: branding
+                .accent()
+                .map(|_| BrandSheet::render(branding).href(base)),
         }
     }
 }
@@ -50,9 +52,14 @@ impl Mark {
 impl Frame {
     /// A page of a tenant, or of nobody.
     pub fn new(at: Option<&TenantAt>, caller: &Caller, ui_locales: &[String]) -> Self {
-        let base = at.map(|at| issuer_path(&at.issuer).to_owned()).unwrap_or_default();
+        let base = at
+            .map(|at| issuer_path(&at.issuer).to_owned())
+            .unwrap_or_default();
         Self {
-            messages: Messages::negotiate(Some(&ui_locales.join(" ")), caller.accept_language.as_deref()),
+            messages: Messages::negotiate(
+                Some(&ui_locales.join(" ")),
+                caller.accept_language.as_deref(),
+            ),
             tenant: at.map(|at| Mark::of(&at.tenant, &base)),
             base,
             static_base: String::new(),
@@ -76,7 +83,13 @@ impl Frame {
             logo_uri: mark.logo_uri.as_deref(),
             brand_sheet: mark.brand_sheet.as_deref(),
         });
-        Page { messages: self.messages, tenant, base: &self.base, static_base: &self.static_base, now: self.now }
+        Page {
+            messages: self.messages,
+            tenant,
+            base: &self.base,
+            static_base: &self.static_base,
+            now: self.now,
+        }
     }
 
     /// What leads to the issuer.
@@ -87,7 +100,9 @@ impl Frame {
     /// A client as it shows itself, in the page's language.
     pub fn client<'c>(&self, client: &'c Client, id: &'c str) -> ClientMark<'c> {
         let (metadata, lang) = (&client.metadata, self.messages.lang());
-        let value = |field, default: &'c Option<String>| metadata.localized.find(field, lang).or(default.as_deref());
+        let value = |field, default: &'c Option<String>| {
+            metadata.localized.find(field, lang).or(default.as_deref())
+        };
         let link = |field, default| value(field, default).and_then(WebLink::parse);
         ClientMark {
             name: value("client_name", &metadata.client_name).unwrap_or(id),
@@ -108,12 +123,18 @@ pub struct Person {
 impl Person {
     /// This one.
     pub fn of(user: &User) -> Self {
-        Self { name: display_name(user), username: user.email.as_str().to_owned() }
+        Self {
+            name: display_name(user),
+            username: user.email.as_str().to_owned(),
+        }
     }
 
     /// For a view.
     pub fn account(&self) -> Account<'_> {
-        Account { name: &self.name, username: &self.username }
+        Account {
+            name: &self.name,
+            username: &self.username,
+        }
     }
 }
 
@@ -145,10 +166,23 @@ pub fn error_page(caller: &Caller, at: Option<&TenantAt>, error: &OAuthError) ->
 }
 
 /// An authorization response that the browser posts to the client. `action` is a validated redirect's URI.
-pub fn form_post(at: &TenantAt, caller: &Caller, action: &str, fields: &[(String, String)]) -> HttpResponse {
+pub fn form_post(
+    at: &TenantAt,
+    caller: &Caller,
+    action: &str,
+    fields: &[(String, String)],
+) -> HttpResponse {
     let frame = Frame::new(Some(at), caller, &[]);
-    let parameters = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let view = FormPost { page: frame.page(), redirect_uri: action, client_name: "", parameters };
+    let parameters = fields
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    let view = FormPost {
+        page: frame.page(),
+        redirect_uri: action,
+        client_name: "",
+        parameters,
+    };
     let mut response = show(StatusCode::OK, &view);
     allow_form_action(&mut response, &csp_source(action));
     response
@@ -156,7 +190,9 @@ pub fn form_post(at: &TenantAt, caller: &Caller, action: &str, fields: &[(String
 
 /// Lets a page's forms end at this source.
 pub fn allow_form_action(response: &mut HttpResponse, source: &str) {
-    response.extensions_mut().insert(FormAction(source.to_owned()));
+    response
+        .extensions_mut()
+        .insert(FormAction(source.to_owned()));
 }
 
 fn csp_source(uri: &str) -> String {

@@ -12,15 +12,36 @@ use crate::flows::browser::FormPurpose;
 use crate::http::error::PageError;
 use crate::http::extract::{FormBody, Query};
 
-fn page(visit: &Visit, pending: &Pending, text: &str, status: StatusCode, problem: Option<Problem>) -> HttpResponse {
+fn page(
+    visit: &Visit,
+    pending: &Pending,
+    text: &str,
+    status: StatusCode,
+    problem: Option<Problem>,
+) -> HttpResponse {
     let frame = visit.frame(&pending.checked.request.ui_locales);
     let client_id = pending.checked.client.id.to_string();
-    let people: Vec<_> = pending.signed_in.iter().map(|one| (one.session.id.to_string(), Person::of(&one.user))).collect();
-    let accounts = people.iter().map(|(id, person)| AccountChoice { value: id, account: person.account(), signed_in: true });
-    let (action, csrf) = (visit.address("/select-account", &[]), visit.token(FormPurpose::SelectAccount));
+    let people: Vec<_> = pending
+        .signed_in
+        .iter()
+        .map(|one| (one.session.id.to_string(), Person::of(&one.user)))
+        .collect();
+    let accounts = people.iter().map(|(id, person)| AccountChoice {
+        value: id,
+        account: person.account(),
+        signed_in: true,
+    });
+    let (action, csrf) = (
+        visit.address("/select-account", &[]),
+        visit.token(FormPurpose::SelectAccount),
+    );
     let view = SelectAccount {
         page: frame.page(),
-        form: Form { action: &action, csrf: &csrf, hidden: &[("flow", text)] },
+        form: Form {
+            action: &action,
+            csrf: &csrf,
+            hidden: &[("flow", text)],
+        },
         client: Some(frame.client(&pending.checked.client, &client_id)),
         accounts: accounts.collect(),
         elsewhere: &visit.address("/login", &[("flow", text), ("elsewhere", "1")]),
@@ -33,7 +54,10 @@ fn page(visit: &Visit, pending: &Pending, text: &str, status: StatusCode, proble
 
 /// `GET /select-account`.
 pub async fn get(visit: Visit, Query(params): Query) -> Result<HttpResponse, PageError> {
-    let text = params.get("flow").map_err(|error| visit.refuse(error))?.unwrap_or_default();
+    let text = params
+        .get("flow")
+        .map_err(|error| visit.refuse(error))?
+        .unwrap_or_default();
     let pending = match take_up(&visit, text).await {
         Ok(pending) => pending,
         Err(stop) => return stop.result(),
@@ -53,10 +77,29 @@ pub async fn post(visit: Visit, FormBody(params): FormBody) -> Result<HttpRespon
         Err(stop) => return stop.result(),
     };
     let wanted = form.input("account").parse::<SessionId>().ok();
-    let Some(chosen) = pending.signed_in.iter().map(|one| one.session.id).find(|id| Some(*id) == wanted) else {
-        return Ok(page(&visit, &pending, text, StatusCode::BAD_REQUEST, Some(Problem::GoneAlready)));
+    let Some(chosen) = pending
+        .signed_in
+        .iter()
+        .map(|one| one.session.id)
+        .find(|id| Some(*id) == wanted)
+    else {
+        return Ok(page(
+            &visit,
+            &pending,
+            text,
+            StatusCode::BAD_REQUEST,
+            Some(Problem::GoneAlready),
+        ));
     };
-    let mut response = pending.send_to(&visit, "/authorize/continue", &pending.interaction.select(chosen));
-    visit.jar.set_sessions(&mut response, &visit.jar.sessions.select(chosen), visit.tenant().settings().session_lifetime);
+    let mut response = pending.send_to(
+        &visit,
+        "/authorize/continue",
+        &pending.interaction.select(chosen),
+    );
+    visit.jar.set_sessions(
+        &mut response,
+        &visit.jar.sessions.select(chosen),
+        visit.tenant().settings().session_lifetime,
+    );
     Ok(response)
 }

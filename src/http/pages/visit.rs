@@ -51,16 +51,21 @@ impl FromRequest for Visit {
 impl Visit {
     fn of(request: &HttpRequest) -> Result<Self, OAuthError> {
         let at = request.extensions().get::<TenantAt>().cloned();
-        let at = at.ok_or_else(|| OAuthError::tenant_not_found("no tenant lives at this address"))?;
+        let at =
+            at.ok_or_else(|| OAuthError::tenant_not_found("no tenant lives at this address"))?;
         let provider = request.app_data::<web::Data<Provider>>().cloned();
-        let provider = provider.ok_or_else(|| OAuthError::server_error("the server isn't ready"))?;
+        let provider =
+            provider.ok_or_else(|| OAuthError::server_error("the server isn't ready"))?;
         // A header that is no text is there nevertheless, and fits nothing.
         let header = |name: HeaderName| {
             let value = request.headers().get(name)?;
             Some(value.to_str().unwrap_or("null").to_owned())
         };
         let jar = Jar::read(request, &at.issuer);
-        let seed = jar.csrf.clone().unwrap_or_else(|| CsrfSeed::generate(&provider.clock));
+        let seed = jar
+            .csrf
+            .clone()
+            .unwrap_or_else(|| CsrfSeed::generate(&provider.clock));
         Ok(Self {
             caller: Caller::of(request),
             origin: header(ORIGIN),
@@ -81,7 +86,10 @@ impl Visit {
     /// The page around a view, in the language that fits.
     pub fn frame(&self, ui_locales: &[String]) -> Frame {
         let frame = Frame::new(Some(&self.at), &self.caller, ui_locales);
-        frame.within(self.provider.config.public_url.root_path(), self.provider.now())
+        frame.within(
+            self.provider.config.public_url.root_path(),
+            self.provider.now(),
+        )
     }
 
     /// The token for a form of this purpose.
@@ -100,9 +108,19 @@ impl Visit {
 
     /// Takes a form that one of our own pages sent.
     pub fn check(&self, purpose: FormPurpose, params: Params) -> Result<CheckedForm, PageError> {
-        let provenance =
-            Provenance { origin: self.origin.as_deref(), fetch_site: self.fetch_site.as_deref(), referer: self.referer.as_deref() };
-        CheckedForm::check(&self.at, provenance, self.jar.csrf.as_ref(), purpose, params).map_err(|reason| {
+        let provenance = Provenance {
+            origin: self.origin.as_deref(),
+            fetch_site: self.fetch_site.as_deref(),
+            referer: self.referer.as_deref(),
+        };
+        CheckedForm::check(
+            &self.at,
+            provenance,
+            self.jar.csrf.as_ref(),
+            purpose,
+            params,
+        )
+        .map_err(|reason| {
             tracing::info!(%reason, form = ?purpose, "a form was refused");
             self.refuse(reason)
         })
@@ -135,7 +153,9 @@ impl Visit {
 
     /// Who is signed in in this browser; with what they allowed `client`.
     pub async fn signed_in(&self, client: Option<ClientId>) -> Result<Vec<SignedIn>, FlowError> {
-        self.provider.find_signed_in(self.tenant(), &self.jar.sessions, client).await
+        self.provider
+            .find_signed_in(self.tenant(), &self.jar.sessions, client)
+            .await
     }
 
     /// The browser, as signing in sees it.
@@ -152,5 +172,8 @@ impl Visit {
 
 /// A redirect that is never kept.
 pub fn see_other(location: &str) -> HttpResponse {
-    HttpResponse::SeeOther().insert_header((LOCATION, location)).insert_header((CACHE_CONTROL, "no-store")).finish()
+    HttpResponse::SeeOther()
+        .insert_header((LOCATION, location))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .finish()
 }
