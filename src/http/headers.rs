@@ -1,6 +1,5 @@
 //! Headers that every answer has: what a browser may do with it.
 
-use actix_web::HttpMessage;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{

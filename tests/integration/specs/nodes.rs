@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tessera::domain::tenant::TenantStatus::{Active, Suspended};
 
-use crate::support::app::{TestApp, app_test};
+use crate::support::app::app_test;
 use crate::support::relying_party::RelyingParty;
 
 /// Looks until it is so; a second is what the design promises, ten what a busy machine may take.
