@@ -8,6 +8,7 @@ use super::extract::At;
 use super::pages::messages::Messages;
 use crate::flows::Provider;
 use crate::flows::authorize::ACR_VALUES;
+use crate::protocol::client_metadata::SubjectType;
 use crate::protocol::discovery::{Capabilities, ProviderMetadata};
 
 /// How long metadata may be cached, in seconds: it changes when resources do.
@@ -23,6 +24,7 @@ pub async fn metadata(request: HttpRequest, at: At) -> HttpResponse {
         scopes,
         acr_values: ACR_VALUES.iter().map(ToString::to_string).collect(),
         ui_locales: Messages::tags().map(ToOwned::to_owned).collect(),
+        further_subject_types: vec![SubjectType::Pairwise],
         ..Capabilities::default()
     };
     let metadata = ProviderMetadata::new(&at.0.issuer, capabilities);
