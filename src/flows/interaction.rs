@@ -30,6 +30,9 @@ pub struct Interaction {
     pub started_at: Timestamp,
     /// The session that the person chose or began since.
     pub selected: Option<SessionId>,
+    /// The session that began since by a sign-in: what `prompt=login` and `max_age` ask for. No comparison of times, which a clock that is
+    /// set back would deceive.
+    pub begun: Option<SessionId>,
     /// The `sub` of the `id_token_hint`, which was verified.
     pub expected_sub: Option<String>,
 }
@@ -42,6 +45,8 @@ struct Wire<'a> {
     t: i64,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     s: Option<SessionId>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    b: Option<SessionId>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     e: Option<String>,
 }
@@ -77,6 +82,7 @@ impl Interaction {
                 .collect(),
             t: self.started_at.timestamp_micros(),
             s: self.selected,
+            b: self.begun,
             e: self.expected_sub.clone(),
         };
         let payload = serde_json::to_vec(&wire)
@@ -125,6 +131,7 @@ impl Interaction {
             params,
             started_at,
             selected: wire.s,
+            begun: wire.b,
             expected_sub: wire.e,
         }))
     }
@@ -134,6 +141,16 @@ impl Interaction {
     pub fn select(&self, session: SessionId) -> Self {
         Self {
             selected: Some(session),
+            ..self.clone()
+        }
+    }
+
+    /// The same request, now with a session that has just begun.
+    #[must_use]
+    pub fn begin(&self, session: SessionId) -> Self {
+        Self {
+            selected: Some(session),
+            begun: Some(session),
             ..self.clone()
         }
     }

@@ -13,8 +13,8 @@ use crate::flows::tenancy::TenantAt;
 use crate::protocol::OAuthError;
 use crate::protocol::prompt::Prompt;
 
-/// The `acr` of a sign-in by password.
-pub const ACR: &str = "1";
+/// The `acr` of a sign-in by password: an absolute URI, as OpenID Connect Core §2 asks for.
+pub const ACR: &str = "urn:tessera:acr:password";
 
 /// Every `acr` that can be stated.
 pub const ACR_VALUES: &[&str] = &[ACR];
@@ -141,10 +141,10 @@ impl<'a> Flow<'a> {
 
     /// `prompt=login` and `max_age`: a sign-in since the request came satisfies both.
     fn is_fresh(&self, person: &SignedIn, now: Timestamp) -> bool {
-        let auth_time = person.session.auth_time;
-        if auth_time >= self.interaction.started_at {
+        if self.interaction.begun == Some(person.session.id) {
             return true;
         }
+        let auth_time = person.session.auth_time;
         let max_age = self
             .checked
             .request

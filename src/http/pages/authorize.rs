@@ -108,6 +108,7 @@ async fn begin(visit: &Visit, params: &Params) -> Result<Pending, Stop> {
         params: checked.request.to_params(),
         started_at: visit.provider.now(),
         selected: None,
+        begun: None,
         expected_sub: checked.expected_sub.clone(),
     };
     // The hint was verified and may be long: what it said goes on, it itself doesn't.

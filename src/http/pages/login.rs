@@ -255,7 +255,7 @@ fn again(visit: &Visit, onward: &Onward, form: &CheckedForm, result: &SignIn) ->
         SignIn::TooLong => {
             said.password_problem = Some(Problem::PasswordTooLong {
                 max: u16::try_from(MAX_PASSWORD).unwrap_or(u16::MAX),
-            })
+            });
         }
         SignIn::Throttled { minutes } => {
             status = StatusCode::TOO_MANY_REQUESTS;
@@ -271,7 +271,7 @@ fn signed_in(visit: &Visit, onward: &Onward, session: &NewSession) -> HttpRespon
         Onward::Flow(pending, _) => pending.send_to(
             visit,
             "/authorize/continue",
-            &pending.interaction.select(session.id),
+            &pending.interaction.begin(session.id),
         ),
         Onward::Path(path) => visit.see_other(path, &[]),
     };

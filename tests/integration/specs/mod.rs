@@ -1,14 +1,21 @@
 //! Each specification, over HTTP.
 
+pub mod account;
 pub mod addresses;
+pub mod browser_security;
 pub mod client_authentication;
 pub mod nodes;
+pub mod oidc_core_authorization;
 pub mod oidc_userinfo;
+pub mod one_time_links;
 pub mod rfc6749_token;
 pub mod rfc7009;
 pub mod rfc7636;
 pub mod rfc7662;
 pub mod rfc8707;
 pub mod rfc9068;
+pub mod rfc9207;
+pub mod rp_initiated_logout;
 pub mod seed;
+pub mod sign_in;
 pub mod tenancy;
