@@ -93,7 +93,7 @@ password-rules-common = Allgemein bekannte Passwörter werden abgelehnt.
 link-spent-heading = Dieser Link gilt nicht mehr
 link-spent-lede = Er wurde schon verwendet oder ist zu alt. Wenn Sie noch ein Passwort festlegen müssen, bitten Sie die Person, von der Sie den Link haben, um einen neuen.
 
-problem-username-missing = Geben Sie Ihre E-Mail-Adresse oder Ihren Benutzernamen ein.
+problem-username-missing = Geben Sie Ihre E-Mail-Adresse ein.
 problem-password-missing = Geben Sie ein Passwort ein.
 problem-credentials = Benutzername und Passwort passen nicht zusammen. Prüfen Sie beides und versuchen Sie es noch einmal.
 problem-too-many-attempts = { $minutes ->

@@ -93,7 +93,7 @@ password-rules-common = Passwords that are widely known are refused.
 link-spent-heading = This link can’t be used
 link-spent-lede = It has been used already, or it is too old. If you still need to choose a password, ask the person who sent you the link for a new one.
 
-problem-username-missing = Enter your email or user name.
+problem-username-missing = Enter your email address.
 problem-password-missing = Enter a password.
 problem-credentials = That user name and password don’t match. Check both and try again.
 problem-too-many-attempts = { $minutes ->
