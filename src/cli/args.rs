@@ -5,12 +5,20 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use super::output::{Failure, Output, Report};
-use super::{client, domain, key, master_key, migrate, operator, quickstart, resource, role, serve, tenant, user};
+use super::{
+    client, doctor, domain, key, master_key, migrate, operator, quickstart, resource, role, serve,
+    tenant, user,
+};
 use crate::config::Flags;
 
 /// A multi-tenant OAuth 2 and OpenID Connect provider
 #[derive(Debug, clap::Parser)]
-#[command(name = "tessera", version, propagate_version = true, max_term_width = 120)]
+#[command(
+    name = "tessera",
+    version,
+    propagate_version = true,
+    max_term_width = 120
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -56,6 +64,8 @@ enum Command {
     /// The key that seals the others
     #[command(subcommand)]
     MasterKey(master_key::Command),
+    /// Look at everything that a server needs; say what is wrong and how to mend it
+    Doctor,
 }
 
 /// Reads the command line of this process and does what it says.
@@ -78,7 +88,8 @@ pub fn run() -> ExitCode {
 fn refuse(error: &clap::Error) -> ExitCode {
     let json = std::env::args_os().any(|argument| argument == "--json");
     if error.use_stderr() && json {
-        Failure::usage(error.to_string().trim_end().trim_start_matches("error: ")).print(Output::new(true));
+        Failure::usage(error.to_string().trim_end().trim_start_matches("error: "))
+            .print(Output::new(true));
     } else {
         let _ = error.print();
     }
@@ -90,6 +101,7 @@ async fn execute(cli: Cli, output: Output) -> Result<(), Failure> {
     let report: Report = match command {
         Command::Quickstart => return quickstart::run(flags, output).await,
         Command::Serve => return serve::run(flags, output).await,
+        Command::Doctor => return doctor::run(flags, output).await,
         Command::Migrate => migrate::run(flags)?,
         Command::Tenant(command) => tenant::run(command, flags).await?,
         Command::Domain(command) => domain::run(command, flags).await?,

@@ -10,7 +10,9 @@ use super::output::{Failure, Listing, Report, fields, json_from_file, list, mome
 use crate::config::Flags;
 use crate::domain::client::Client;
 use crate::domain::ids::ClientId;
-use crate::flows::admin::{AdminError, By, DEFAULT_SECRET_OVERLAP, RegisteredClient, client_information};
+use crate::flows::admin::{
+    AdminError, By, DEFAULT_SECRET_OVERLAP, RegisteredClient, client_information,
+};
 use crate::protocol::Scope;
 use crate::protocol::client_metadata::{ClientMetadata, GrantType};
 
@@ -19,7 +21,7 @@ use crate::protocol::client_metadata::{ClientMetadata, GrantType};
 pub enum Command {
     /// Register a client and print its credentials; --json prints RFC 7591's response
     ///
-    /// Without options it is a confidential web client with refresh tokens (client_secret_basic, PKCE required). `--public` makes one
+    /// Without options it is a confidential web client with refresh tokens (`client_secret_basic`, PKCE required). `--public` makes one
     /// that can't keep a secret, `--grant-type client_credentials` one that acts for itself. Everything else is said in RFC 7591's
     /// metadata.
     Create {
@@ -83,34 +85,59 @@ pub struct Metadata {
     /// Where the browser may be sent to after signing out
     #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
     post_logout_redirect_uris: Vec<String>,
-    /// authorization_code, refresh_token or client_credentials
+    /// `authorization_code`, `refresh_token` or `client_credentials`
     #[arg(long = "grant-type", value_name = "TYPE")]
     grant_types: Vec<String>,
     /// A scope that it may ask for
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
     /// RFC 7591 client metadata in JSON; `-` for standard input. The other options override it
-    #[arg(long, value_name = "FILE")]
-    metadata_file: Option<PathBuf>,
+    #[arg(long = "metadata-file", value_name = "FILE")]
+    file: Option<PathBuf>,
 }
 
 /// What RFC 7591 §3.2.1 adds to the metadata in a response.
-const OF_RESPONSE: [&str; 4] = ["client_id", "client_id_issued_at", "client_secret", "client_secret_expires_at"];
+const OF_RESPONSE: [&str; 4] = [
+    "client_id",
+    "client_id_issued_at",
+    "client_secret",
+    "client_secret_expires_at",
+];
 
 impl Metadata {
     fn is_empty(&self) -> bool {
-        let lists = [&self.redirect_uris, &self.post_logout_redirect_uris, &self.grant_types, &self.scopes];
-        self.name.is_none() && !self.public && self.metadata_file.is_none() && lists.iter().all(|list| list.is_empty())
+        let lists = [
+            &self.redirect_uris,
+            &self.post_logout_redirect_uris,
+            &self.grant_types,
+            &self.scopes,
+        ];
+        self.name.is_none()
+            && !self.public
+            && self.file.is_none()
+            && lists.iter().all(|list| list.is_empty())
     }
 
     /// The metadata of a new client.
     fn of_new(self) -> Result<ClientMetadata, Failure> {
-        let from_file = self.metadata_file.is_some();
+        let from_file = self.file.is_some();
         let mut members = self.document(Map::new(), None)?;
         if !from_file {
-            members.entry("grant_types").or_insert_with(|| json!([GrantType::AuthorizationCode.as_str(), GrantType::RefreshToken.as_str()]));
-            let grants = |grant: GrantType| members["grant_types"].as_array().is_some_and(|types| types.iter().any(|name| name == grant.as_str()));
-            let scope = match (grants(GrantType::AuthorizationCode), grants(GrantType::RefreshToken)) {
+            members.entry("grant_types").or_insert_with(|| {
+                json!([
+                    GrantType::AuthorizationCode.as_str(),
+                    GrantType::RefreshToken.as_str()
+                ])
+            });
+            let grants = |grant: GrantType| {
+                members["grant_types"]
+                    .as_array()
+                    .is_some_and(|types| types.iter().any(|name| name == grant.as_str()))
+            };
+            let scope = match (
+                grants(GrantType::AuthorizationCode),
+                grants(GrantType::RefreshToken),
+            ) {
                 (false, _) => "",
                 (true, false) => "openid profile email",
                 (true, true) => "openid profile email offline_access",
@@ -118,7 +145,9 @@ impl Metadata {
             members.entry("scope").or_insert_with(|| scope.into());
         }
         if !members.contains_key("client_name") {
-            return Err(Failure::usage("a client needs a name: add --name NAME, or `client_name` to the metadata"));
+            return Err(Failure::usage(
+                "a client needs a name: add --name NAME, or `client_name` to the metadata",
+            ));
         }
         read(members)
     }
@@ -139,29 +168,47 @@ impl Metadata {
     }
 
     /// The file, or else `present`, with the options over it.
-    fn document(self, present: Map<String, Value>, id: Option<ClientId>) -> Result<Map<String, Value>, Failure> {
-        let mut members = match &self.metadata_file {
+    fn document(
+        self,
+        present: Map<String, Value>,
+        id: Option<ClientId>,
+    ) -> Result<Map<String, Value>, Failure> {
+        let mut members = match &self.file {
             None => present,
             Some(path) => match json_from_file(path)? {
                 Value::Object(mut members) => {
                     // What `client show` printed may be edited and given back (RFC 7592 §2.2 asks for the client_id even).
                     if let Some(id) = id {
-                        if members.get("client_id").is_some_and(|named| *named != id.to_string()) {
-                            return Err(Failure::failed("invalid_value", "client_id: the metadata is another client's"));
+                        if members
+                            .get("client_id")
+                            .is_some_and(|named| *named != id.to_string())
+                        {
+                            return Err(Failure::failed(
+                                "invalid_value",
+                                "client_id: the metadata is another client's",
+                            ));
                         }
-                        OF_RESPONSE.iter().for_each(|name| drop(members.remove(*name)));
+                        members.retain(|name, _| !OF_RESPONSE.contains(&name.as_str()));
                     }
                     members
                 }
-                _ => return Err(Failure::failed("invalid_value", format!("{}: must be a JSON object", path.display()))),
+                _ => {
+                    return Err(Failure::failed(
+                        "invalid_value",
+                        format!("{}: must be a JSON object", path.display()),
+                    ));
+                }
             },
         };
         let mut scopes = Scope::empty();
         for text in &self.scopes {
             scopes = scopes.union(&Scope::parse(text).map_err(|error| invalid("scope", &error))?);
         }
-        let lists =
-            [("redirect_uris", self.redirect_uris), ("post_logout_redirect_uris", self.post_logout_redirect_uris), ("grant_types", self.grant_types)];
+        let lists = [
+            ("redirect_uris", self.redirect_uris),
+            ("post_logout_redirect_uris", self.post_logout_redirect_uris),
+            ("grant_types", self.grant_types),
+        ];
         for (name, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
             members.insert(name.to_owned(), values.into());
         }
@@ -179,11 +226,16 @@ impl Metadata {
 }
 
 fn invalid(field: &str, reason: &dyn ToString) -> Failure {
-    AdminError::Invalid { field: field.to_owned(), reason: reason.to_string() }.into()
+    AdminError::Invalid {
+        field: field.to_owned(),
+        reason: reason.to_string(),
+    }
+    .into()
 }
 
 fn read(members: Map<String, Value>) -> Result<ClientMetadata, Failure> {
-    ClientMetadata::from_json(Value::Object(members)).map_err(|error| invalid(&error.field, &error.reason))
+    ClientMetadata::from_json(Value::Object(members))
+        .map_err(|error| invalid(&error.field, &error.reason))
 }
 
 /// Does it.
@@ -195,17 +247,24 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
             let provider = open::command(flags).await?;
             let tenant = provider.load_tenant_named(&tenant).await?;
             let registered = provider.create_client(&tenant, metadata, &by).await?;
-            let mut text = credentials(&registered);
-            text.push_str(&format!("issuer         {}\n", tenant.canonical));
+            let text = credentials(&registered, &tenant.canonical);
             Ok(Report::new(registered.response(), text))
         }
         Command::List { tenant, listing } => {
             let provider = open::command(flags).await?;
             let tenant = provider.load_tenant_named(&tenant).await?;
-            let page = listing.collect(async |page| provider.list_clients(&tenant, page).await).await?;
+            let page = listing
+                .collect(async |page| provider.list_clients(&tenant, page).await)
+                .await?;
             let rows = page.items.iter().map(row).collect::<Vec<_>>();
             let page = page.map(|client| client_information(&client));
-            Ok(list("clients", &page, &["CLIENT_ID", "NAME", "AUTHENTICATION", "GRANTS"], &rows, "This tenant has no clients."))
+            Ok(list(
+                "clients",
+                &page,
+                &["CLIENT_ID", "NAME", "AUTHENTICATION", "GRANTS"],
+                &rows,
+                "This tenant has no clients.",
+            ))
         }
         Command::Show(target) => {
             let provider = open::command(flags).await?;
@@ -215,27 +274,46 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
         }
         Command::Update { target, metadata } => {
             if metadata.is_empty() {
-                return Err(Failure::usage("nothing to change was given; --help lists what can be"));
+                return Err(Failure::usage(
+                    "nothing to change was given; --help lists what can be",
+                ));
             }
             let provider = open::command(flags).await?;
             let tenant = provider.load_tenant_named(&target.tenant).await?;
             let mut client = provider.load_client(&tenant, target.client_id).await?;
             client.metadata = metadata.of_present(&client)?;
             let registered = provider.update_client(&tenant, client, &by).await?;
-            let text = if registered.secret.is_some() { credentials(&registered) } else { describe(&registered.client) };
+            let text = if registered.secret.is_some() {
+                credentials(&registered, &tenant.canonical)
+            } else {
+                describe(&registered.client)
+            };
             Ok(Report::new(registered.response(), text))
         }
         Command::RotateSecret { target, overlap } => {
             let overlap = overlap.map_or(DEFAULT_SECRET_OVERLAP, Duration::from_secs);
             let provider = open::command(flags).await?;
             let tenant = provider.load_tenant_named(&target.tenant).await?;
-            let registered = provider.rotate_client_secret(&tenant, target.client_id, overlap, &by).await?;
-            let previous = registered.client.secret.as_ref().and_then(|secrets| secrets.previous.as_ref()).map(|(_, until)| *until);
-            let mut text = credentials(&registered);
-            match previous {
-                Some(until) => text.push_str(&format!("\nThe secret before stays good until {}; give the application the new one by then.\n", moment(until))),
-                None => text.push_str("\nThe secret before is good no more.\n"),
-            }
+            let registered = provider
+                .rotate_client_secret(&tenant, target.client_id, overlap, &by)
+                .await?;
+            let previous = registered
+                .client
+                .secret
+                .as_ref()
+                .and_then(|secrets| secrets.previous.as_ref())
+                .map(|(_, until)| *until);
+            let fate = match previous {
+                Some(until) => format!(
+                    "stays good until {}; give the application the new one by then",
+                    moment(until)
+                ),
+                None => "is good no more".to_owned(),
+            };
+            let text = format!(
+                "{}The secret before {fate}.",
+                credentials(&registered, &tenant.canonical)
+            );
             let mut document = registered.response();
             document["previous_secret_accepted_until"] = json!(previous);
             Ok(Report::new(document, text))
@@ -243,50 +321,106 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
         Command::Delete(target) => {
             let provider = open::command(flags).await?;
             let tenant = provider.load_tenant_named(&target.tenant).await?;
-            provider.delete_client(&tenant, target.client_id, &by).await?;
-            let text = format!("The client {} is deleted, and what people had allowed it.", target.client_id);
-            Ok(Report::new(json!({ "deleted": { "client_id": target.client_id } }), text))
+            provider
+                .delete_client(&tenant, target.client_id, &by)
+                .await?;
+            let text = format!(
+                "The client {} is deleted, and what people had allowed it.",
+                target.client_id
+            );
+            Ok(Report::new(
+                json!({ "deleted": { "client_id": target.client_id } }),
+                text,
+            ))
         }
     }
 }
 
 /// What an application is set up with, for people.
-pub fn credentials(registered: &RegisteredClient) -> String {
+pub fn credentials(registered: &RegisteredClient, issuer: &str) -> String {
     let client = &registered.client;
-    let mut text = fields(&[
-        ("client_id    ", client.id.to_string()),
-        ("client_secret", registered.secret.as_ref().map(|secret| secret.expose().to_owned()).unwrap_or_default()),
-        ("scope", client.metadata.scope.as_ref().map(ToString::to_string).unwrap_or_default()),
+    let text = fields(&[
+        ("issuer", issuer.to_owned()),
+        ("client_id", client.id.to_string()),
+        (
+            "client_secret",
+            registered
+                .secret
+                .as_ref()
+                .map(|secret| secret.expose().to_owned())
+                .unwrap_or_default(),
+        ),
+        (
+            "scope",
+            client
+                .metadata
+                .scope
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+        ),
     ]);
     if registered.secret.is_some() {
-        text = format!("The secret is shown this once.\n\n{text}");
+        format!("{text}\nThe secret is shown this once.\n")
+    } else {
+        text
     }
-    text
 }
 
 fn grants(client: &Client) -> String {
-    client.metadata.grant_types.iter().map(|grant| grant.as_str()).collect::<Vec<_>>().join(", ")
+    client
+        .metadata
+        .grant_types
+        .iter()
+        .map(|grant| grant.as_str())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn row(client: &Client) -> Vec<String> {
     let name = client.metadata.client_name.clone().unwrap_or_default();
-    vec![client.id.to_string(), name, client.metadata.token_endpoint_auth_method.as_str().to_owned(), grants(client)]
+    vec![
+        client.id.to_string(),
+        name,
+        client
+            .metadata
+            .token_endpoint_auth_method
+            .as_str()
+            .to_owned(),
+        grants(client),
+    ]
 }
 
 fn describe(client: &Client) -> String {
     let document = client_information(client);
     let text = |value: &Value| match value {
         Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), ToOwned::to_owned)).collect::<Vec<_>>().join(", "),
+        Value::Array(items) => items
+            .iter()
+            .map(|item| {
+                item.as_str()
+                    .map_or_else(|| item.to_string(), ToOwned::to_owned)
+            })
+            .collect::<Vec<_>>()
+            .join(", "),
         other => other.to_string(),
     };
-    let mut rows = document.as_object().into_iter().flatten().map(|(name, value)| (name.as_str(), text(value))).collect::<Vec<_>>();
+    let mut rows = document
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| (name.as_str(), text(value)))
+        .collect::<Vec<_>>();
     for (name, value) in &mut rows {
         if *name == "client_id_issued_at" {
             *value = moment(client.created_at);
         }
     }
-    if let Some((_, until)) = client.secret.as_ref().and_then(|secrets| secrets.previous.as_ref()) {
+    if let Some((_, until)) = client
+        .secret
+        .as_ref()
+        .and_then(|secrets| secrets.previous.as_ref())
+    {
         rows.push(("previous secret accepted until", moment(*until)));
     }
     fields(&rows)

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::open;
-use super::output::{Failure, Confirmation, Report, list, moment};
+use super::output::{Confirmation, Failure, Report, list, moment};
 use crate::config::Flags;
 use crate::domain::address::{Domain, DomainStage};
 use crate::flows::admin::{By, VERIFICATION_PATH, removal_consequences};
@@ -58,7 +58,9 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
                     domain.origin,
                     tenant.slug()
                 ),
-                DomainStage::Verified { .. } => format!("{} serves {}.", domain.origin, tenant.slug()),
+                DomainStage::Verified { .. } => {
+                    format!("{} serves {}.", domain.origin, tenant.slug())
+                }
             };
             Ok(Report::new(document(&domain), text))
         }
@@ -66,15 +68,28 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
             let tenant = provider.load_tenant_named(&tenant).await?;
             let domains = provider.list_domains(&tenant).await?;
             let rows = domains.iter().map(row).collect::<Vec<_>>();
-            let page = Page { items: domains.iter().map(document).collect(), next: None };
-            Ok(list("domains", &page, &["DOMAIN", "STATE", "CANONICAL"], &rows, "This tenant has no domains of its own."))
+            let page = Page {
+                items: domains.iter().map(document).collect(),
+                next: None,
+            };
+            Ok(list(
+                "domains",
+                &page,
+                &["DOMAIN", "STATE", "CANONICAL"],
+                &rows,
+                "This tenant has no domains of its own.",
+            ))
         }
         Command::Verify(Target { tenant, url }) => {
             let tenant = provider.load_tenant_named(&tenant).await?;
             let done = provider.verify_domain(&tenant, &url, &by).await?;
             let domain = provider.load_domain(&tenant, &url).await?;
             let text = if done {
-                format!("{0} is verified, and an issuer of {1}: {0}/.well-known/openid-configuration", domain.origin, tenant.slug())
+                format!(
+                    "{0} is verified, and an issuer of {1}: {0}/.well-known/openid-configuration",
+                    domain.origin,
+                    tenant.slug()
+                )
             } else {
                 format!("{} is verified already.", domain.origin)
             };
@@ -82,19 +97,33 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
         }
         Command::SetCanonical(Target { tenant, url }) => {
             let tenant = provider.load_tenant_named(&tenant).await?;
-            provider.set_canonical_domain(&tenant, (url != "default").then_some(url.as_str()), &by).await?;
+            provider
+                .set_canonical_domain(&tenant, (url != "default").then_some(url.as_str()), &by)
+                .await?;
             let tenant = provider.load_tenant_named(tenant.slug().as_str()).await?;
             let document = json!({ "issuer": &*tenant.canonical, "issuers": tenant.issuers.iter().map(|issuer| &**issuer).collect::<Vec<_>>() });
-            Ok(Report::new(document, format!("Links name {} from now on. Every other address works as before.", tenant.canonical)))
+            Ok(Report::new(
+                document,
+                format!(
+                    "Links name {} from now on. Every other address works as before.",
+                    tenant.canonical
+                ),
+            ))
         }
-        Command::Remove { target: Target { tenant, url }, confirmation } => {
+        Command::Remove {
+            target: Target { tenant, url },
+            confirmation,
+        } => {
             let tenant = provider.load_tenant_named(&tenant).await?;
             let domain = provider.load_domain(&tenant, &url).await?;
             let consequences = removal_consequences(&tenant, &domain);
             confirmation.obtain(&consequences.join("\n"))?;
             let domain = provider.remove_domain(&tenant, &url, &by).await?;
             let text = format!("{} is removed.\n{}", domain.origin, consequences.join("\n"));
-            Ok(Report::new(json!({ "deleted": { "id": domain.id, "origin": domain.origin }, "consequences": consequences }), text))
+            Ok(Report::new(
+                json!({ "deleted": { "id": domain.id, "origin": domain.origin }, "consequences": consequences }),
+                text,
+            ))
         }
     }
 }
@@ -112,5 +141,9 @@ fn row(domain: &Domain) -> Vec<String> {
         DomainStage::Pending { .. } => "waits for its proof".to_owned(),
         DomainStage::Verified { verified_at } => format!("verified {}", moment(*verified_at)),
     };
-    vec![domain.origin.clone(), state, if domain.canonical { "yes" } else { "" }.to_owned()]
+    vec![
+        domain.origin.clone(),
+        state,
+        if domain.canonical { "yes" } else { "" }.to_owned(),
+    ]
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::open;
-use super::output::{Failure, Confirmation, Report, list, moment};
+use super::output::{Confirmation, Failure, Report, list, moment};
 use crate::clock::Timestamp;
 use crate::config::Flags;
 use crate::domain::audit::{Actor, Origin};
@@ -29,7 +29,7 @@ pub enum Command {
         /// Whose
         #[arg(long, value_name = "SLUG")]
         tenant: String,
-        /// RS256, ES256, PS256 or EdDSA; every one that the tenant has unless told
+        /// `RS256`, `ES256`, `PS256` or `EdDSA`; every one that the tenant has unless told
         #[arg(long)]
         algorithm: Option<SigningAlgorithm>,
         /// Let the successor sign at once: services that cached the keys must fetch them again
@@ -65,25 +65,51 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
     match command {
         Command::List { tenant } => {
             let (provider, tenant) = load(&tenant, flags).await?;
-            let keys = provider.db.read(&*tenant, |repo| repo.list_keys()).await.map_err(crate::flows::provider::FlowError::from)?;
+            let keys = provider
+                .db
+                .read(&*tenant, |repo| repo.list_keys())
+                .await
+                .map_err(crate::flows::provider::FlowError::from)?;
             Ok(report(&keys, provider.now(), ""))
         }
-        Command::Rotate { tenant, algorithm, immediately } => {
+        Command::Rotate {
+            tenant,
+            algorithm,
+            immediately,
+        } => {
             let (provider, tenant) = load(&tenant, flags).await?;
-            let start = if immediately { RotationStart::Immediately } else { RotationStart::PublishedFirst };
+            let start = if immediately {
+                RotationStart::Immediately
+            } else {
+                RotationStart::PublishedFirst
+            };
             rotate(&provider, &tenant, algorithm, start).await
         }
-        Command::Revoke { tenant, kid, confirmation } => {
+        Command::Revoke {
+            tenant,
+            kid,
+            confirmation,
+        } => {
             let kid = kid.positional.or(kid.named).unwrap_or_default();
             let (provider, tenant) = load(&tenant, flags).await?;
             confirmation.obtain(&format!(
                 "Every token that the key {kid} signed is refused from now on: people sign in again, applications ask for other tokens. \
                  Services refuse them as soon as they fetch the keys again."
             ))?;
-            let revoked = provider.revoke_key(&tenant, &kid, Actor::CommandLine, Origin::default()).await?;
-            let missing = || Failure::failed("not_found", format!("there is no key `{kid}` here; `tessera key list` lists them"));
+            let revoked = provider
+                .revoke_key(&tenant, &kid, Actor::CommandLine, Origin::default())
+                .await?;
+            let missing = || {
+                Failure::failed(
+                    "not_found",
+                    format!("there is no key `{kid}` here; `tessera key list` lists them"),
+                )
+            };
             let key = revoked.ok_or_else(missing)?;
-            Ok(Report::new(document(&key, provider.now()), format!("The key {kid} is revoked. Another one signs.")))
+            Ok(Report::new(
+                document(&key, provider.now()),
+                format!("The key {kid} is revoked. Another one signs."),
+            ))
         }
     }
 }
@@ -94,11 +120,19 @@ async fn load(slug: &str, flags: Flags) -> Result<(Arc<Provider>, Arc<Tenant>), 
     Ok((provider, tenant))
 }
 
-async fn rotate(provider: &Provider, tenant: &Arc<Tenant>, algorithm: Option<SigningAlgorithm>, start: RotationStart) -> Result<Report, Failure> {
+async fn rotate(
+    provider: &Provider,
+    tenant: &Arc<Tenant>,
+    algorithm: Option<SigningAlgorithm>,
+    start: RotationStart,
+) -> Result<Report, Failure> {
     let now = provider.now();
     let algorithms = match algorithm {
         Some(algorithm) => vec![algorithm],
-        None => SigningAlgorithm::ALL.into_iter().filter(|algorithm| tenant.keys.signer(*algorithm, now).is_some()).collect(),
+        None => SigningAlgorithm::ALL
+            .into_iter()
+            .filter(|algorithm| tenant.keys.signer(*algorithm, now).is_some())
+            .collect(),
     };
     let mut successors = Vec::new();
     for algorithm in algorithms {
@@ -107,20 +141,56 @@ async fn rotate(provider: &Provider, tenant: &Arc<Tenant>, algorithm: Option<Sig
             provider.ensure_key(tenant, algorithm).await?;
             continue;
         }
-        successors.extend(provider.rotate_key(tenant, algorithm, start, Actor::CommandLine, Origin::default(), None).await?);
+        successors.extend(
+            provider
+                .rotate_key(
+                    tenant,
+                    algorithm,
+                    start,
+                    Actor::CommandLine,
+                    Origin::default(),
+                    None,
+                )
+                .await?,
+        );
     }
     let text = match start {
         RotationStart::Immediately => "These sign from now on; what was signed before stays valid.",
-        RotationStart::PublishedFirst => "These are published now and sign from then on; nobody has to do anything.",
+        RotationStart::PublishedFirst => {
+            "These are published now and sign from then on; nobody has to do anything."
+        }
     };
     Ok(report(&successors, now, text))
 }
 
 fn report(keys: &[KeyRecord], now: Timestamp, text: &str) -> Report {
-    let rows = keys.iter().map(|key| vec![key.kid.clone(), key.algorithm.to_string(), state(key, now).to_owned(), since(key)]).collect::<Vec<_>>();
-    let page = Page { items: keys.iter().map(|key| document(key, now)).collect(), next: None };
-    let report = list("keys", &page, &["KID", "ALGORITHM", "STATE", "SINCE OR UNTIL"], &rows, "There are no keys.");
-    if text.is_empty() { report } else { report.with_text(text) }
+    let rows = keys
+        .iter()
+        .map(|key| {
+            vec![
+                key.kid.clone(),
+                key.algorithm.to_string(),
+                state(key, now).to_owned(),
+                since(key),
+            ]
+        })
+        .collect::<Vec<_>>();
+    let page = Page {
+        items: keys.iter().map(|key| document(key, now)).collect(),
+        next: None,
+    };
+    let report = list(
+        "keys",
+        &page,
+        &["KID", "ALGORITHM", "STATE", "SINCE OR UNTIL"],
+        &rows,
+        "There are no keys.",
+    );
+    if text.is_empty() {
+        report
+    } else {
+        report.with_text(text)
+    }
 }
 
 /// Where the key stands at this moment.
@@ -138,7 +208,15 @@ fn state(key: &KeyRecord, now: Timestamp) -> &'static str {
 fn since(key: &KeyRecord) -> String {
     match key.stage {
         KeyStage::Published { signs_from } => format!("from {}", moment(signs_from)),
-        KeyStage::Retired { retired_at, removed_at, .. } => format!("signs until {}, verifies until {}", moment(retired_at), moment(removed_at)),
+        KeyStage::Retired {
+            retired_at,
+            removed_at,
+            ..
+        } => format!(
+            "signs until {}, verifies until {}",
+            moment(retired_at),
+            moment(removed_at)
+        ),
         KeyStage::Revoked { revoked_at } => moment(revoked_at),
     }
 }

@@ -1,7 +1,7 @@
 //! `tessera master-key`: the key that seals the others.
 
-use std::path::{Path, PathBuf};
 use std::io;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
@@ -20,7 +20,7 @@ pub enum Command {
         /// The file, `master_key_file` unless told; one that is there is never overwritten
         #[arg(long, value_name = "FILE", conflicts_with = "print")]
         file: Option<PathBuf>,
-        /// Print the key instead of writing a file: for TESSERA_MASTER_KEY
+        /// Print the key instead of writing a file: for `TESSERA_MASTER_KEY`
         #[arg(long)]
         print: bool,
     },
@@ -56,16 +56,33 @@ fn create(config: &Config, file: Option<PathBuf>, print: bool) -> Result<Report,
         path.display(),
         key.fingerprint()
     );
-    Ok(Report::new(json!({ "file": path, "fingerprint": key.fingerprint() }), text))
+    Ok(Report::new(
+        json!({ "file": path, "fingerprint": key.fingerprint() }),
+        text,
+    ))
 }
 
 fn write_new(key: &MasterKey, path: &Path) -> Result<(), Failure> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        make_private_dir(folder).map_err(|error| Failure::failed("unusable_directory", format!("{}: {error}", folder.display())))?;
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        make_private_dir(folder).map_err(|error| {
+            Failure::failed(
+                "unusable_directory",
+                format!("{}: {error}", folder.display()),
+            )
+        })?;
     }
     key.write_new_file(path).map_err(|error| match error {
         MasterKeyError::File(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            Failure::failed("already_exists", format!("{} is there already and isn't overwritten: a database may be sealed under it", path.display()))
+            Failure::failed(
+                "already_exists",
+                format!(
+                    "{} is there already and isn't overwritten: a database may be sealed under it",
+                    path.display()
+                ),
+            )
         }
         error => Failure::failed("unusable_file", format!("{}: {error}", path.display())),
     })
@@ -75,25 +92,44 @@ fn write_new(key: &MasterKey, path: &Path) -> Result<(), Failure> {
 async fn rotate(config: Config, file: Option<PathBuf>) -> Result<Report, Failure> {
     let present = config.master_key_file.clone();
     if file.is_none() && config.master_key.is_some() {
-        return Err(Failure::usage("the master key comes from TESSERA_MASTER_KEY; name a file for the new one with --file, and put its text there afterwards"));
+        return Err(Failure::usage(
+            "the master key comes from TESSERA_MASTER_KEY; name a file for the new one with --file, and put its text there afterwards",
+        ));
     }
     let old = present.with_added_extension("old");
     if file.is_none() && old.exists() {
-        let message = format!("{} is there, the key before the present one; move it to where your old backups' keys are, then rotate again", old.display());
+        let message = format!(
+            "{} is there, the key before the present one; move it to where your old backups' keys are, then rotate again",
+            old.display()
+        );
         return Err(Failure::failed("already_exists", message));
     }
-    let new_path = file.clone().unwrap_or_else(|| present.with_added_extension("new"));
-    let provider = Opening { deadline: LONG_DEADLINE, ..Opening::command(config) }.provider().await?;
+    let new_path = file
+        .clone()
+        .unwrap_or_else(|| present.with_added_extension("new"));
+    let provider = Opening {
+        deadline: LONG_DEADLINE,
+        ..Opening::command(config)
+    }
+    .provider()
+    .await?;
     let key = MasterKey::generate(&provider.clock);
     write_new(&key, &new_path)?;
     let tenants = match provider.rotate_master_key(&key, &By::command_line()).await {
         Ok(tenants) => tenants,
         Err(error) => {
-            note(&format!("The new key stays in {}: should the database turn out to be sealed under it after all, it says so.", new_path.display()));
+            note(&format!(
+                "The new key stays in {}: should the database turn out to be sealed under it after all, it says so.",
+                new_path.display()
+            ));
             return Err(error.into());
         }
     };
-    let place = if file.is_some() { new_path } else { swap(&present, &old, &new_path)? };
+    let place = if file.is_some() {
+        new_path
+    } else {
+        swap(&present, &old, &new_path)?
+    };
     let text = format!(
         "{tenants} tenants are sealed under the new master key in {}.\nStart every node again with it now: those that run hold the old one and fail as soon as they load a tenant.\n\
          Keep the old key for as long as you keep backups made under it.\nfingerprint  {}",
@@ -101,7 +137,10 @@ async fn rotate(config: Config, file: Option<PathBuf>) -> Result<Report, Failure
         key.fingerprint()
     );
     let kept = old.exists().then_some(old);
-    Ok(Report::new(json!({ "file": place, "previous_file": kept, "fingerprint": key.fingerprint(), "tenants": tenants }), text))
+    Ok(Report::new(
+        json!({ "file": place, "previous_file": kept, "fingerprint": key.fingerprint(), "tenants": tenants }),
+        text,
+    ))
 }
 
 fn swap(present: &Path, old: &Path, new: &Path) -> Result<PathBuf, Failure> {

@@ -11,12 +11,21 @@ use crate::storage;
 pub fn run(flags: Flags) -> Result<Report, Failure> {
     let config = open::config(flags)?;
     open::make_data_dir(&config)?;
-    let url = config.migrate_database_url.as_ref().unwrap_or(&config.database_url);
+    let url = config
+        .migrate_database_url
+        .as_ref()
+        .unwrap_or(&config.database_url);
     let names = storage::migrate(&open::location_of(url))?;
     let text = if names.is_empty() {
         format!("The schema of {url} is up to date.")
     } else {
-        format!("The schema of {url} was brought up to date:\n  {}", names.join("\n  "))
+        format!(
+            "The schema of {url} was brought up to date:\n  {}",
+            names.join("\n  ")
+        )
     };
-    Ok(Report::new(json!({ "database": url.to_string(), "migrated": names }), text))
+    Ok(Report::new(
+        json!({ "database": url.to_string(), "migrated": names }),
+        text,
+    ))
 }

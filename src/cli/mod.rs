@@ -5,6 +5,7 @@
 
 pub mod args;
 pub mod client;
+pub mod doctor;
 pub mod domain;
 pub mod key;
 pub mod master_key;

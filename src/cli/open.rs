@@ -16,13 +16,15 @@ use crate::flows::admin::AdminError;
 use crate::flows::provider::{FeedUse, FlowError};
 use crate::http::telemetry;
 use crate::jose::seal::{MasterKey, MasterKeyError};
-use crate::storage::{Db, DbOptions, Location, MigrationState, SchemaError, StorageError, migrate, migration_state};
+use crate::storage::{
+    Db, DbOptions, Location, MigrationState, SchemaError, StorageError, migrate, migration_state,
+};
 
 /// How often a server looks at what others have changed.
 const FEED_INTERVAL: Duration = Duration::from_millis(200);
 
 /// How long a command waits for the database, which a server beside it may keep busy.
-const COMMAND_DEADLINE: Duration = Duration::from_secs(60);
+const COMMAND_DEADLINE: Duration = Duration::from_mins(1);
 
 /// The same for what touches every row of a tenant, or every tenant.
 pub const LONG_DEADLINE: Duration = Duration::from_hours(1);
@@ -84,7 +86,9 @@ pub enum OpenError {
         fingerprint: String,
     },
     /// The database is sealed under another key.
-    #[error("the master key in {place} is not the database's: its fingerprint is {found}, and {wanted} is wanted{hint}")]
+    #[error(
+        "the master key in {place} is not the database's: its fingerprint is {found}, and {wanted} is wanted{hint}"
+    )]
     WrongMasterKey {
         /// File or environment.
         place: String,
@@ -115,7 +119,10 @@ impl OpenError {
             Self::Occupied(_) => "already_running",
             Self::Pending(_) => "schema_outdated",
             Self::Schema(_) => "schema_unusable",
-            Self::MasterKey { .. } | Self::NoMasterKey(_) | Self::LostMasterKey { .. } | Self::WrongMasterKey { .. } => "master_key_unusable",
+            Self::MasterKey { .. }
+            | Self::NoMasterKey(_)
+            | Self::LostMasterKey { .. }
+            | Self::WrongMasterKey { .. } => "master_key_unusable",
             Self::Storage(_) => "database_failed",
             Self::Admin(error) => error.code(),
             Self::Flow(_) => "failed",
@@ -148,13 +155,23 @@ impl Opening {
     /// For a server.
     pub fn server(config: Config) -> Self {
         let deadline = config.database_timeout;
-        Self { config, feed: FeedUse::Every(FEED_INTERVAL), first_start: FirstStart::Embedded, deadline }
+        Self {
+            config,
+            feed: FeedUse::Every(FEED_INTERVAL),
+            first_start: FirstStart::Embedded,
+            deadline,
+        }
     }
 
     /// For a command, which ends at once and can wait.
     pub fn command(config: Config) -> Self {
         let deadline = config.database_timeout.max(COMMAND_DEADLINE);
-        Self { config, feed: FeedUse::None, first_start: FirstStart::Embedded, deadline }
+        Self {
+            config,
+            feed: FeedUse::None,
+            first_start: FirstStart::Embedded,
+            deadline,
+        }
     }
 
     /// Opens everything.
@@ -167,7 +184,12 @@ impl Opening {
             FeedUse::None => 2,
             FeedUse::Every(_) => self.config.database_pool_size.get(),
         };
-        let options = DbOptions { location, connections, queue: self.config.blocking_queue.get(), deadline: self.deadline };
+        let options = DbOptions {
+            location,
+            connections,
+            queue: self.config.blocking_queue.get(),
+            deadline: self.deadline,
+        };
         let db = Db::open(&options, Clock::system())?;
         let master = ready_master_key(&self.config, &db, make).await?;
         let provider = Provider::new(Arc::new(self.config), db, master, self.feed)?;
@@ -186,7 +208,10 @@ pub async fn provider(flags: Flags, feed: FeedUse) -> Result<Arc<Provider>, Open
     let config = config(flags)?;
     let opening = match feed {
         FeedUse::None => Opening::command(config),
-        FeedUse::Every(_) => Opening { feed, ..Opening::server(config) },
+        FeedUse::Every(_) => Opening {
+            feed,
+            ..Opening::server(config)
+        },
     };
     opening.provider().await
 }
@@ -208,11 +233,22 @@ pub struct Opened {
 pub async fn quickstart(flags: Flags) -> Result<Opened, OpenError> {
     let config = config(flags)?;
     // It remembers what it made there, whatever the database is.
-    make_private_dir(&config.data_dir).map_err(|error| OpenError::DataDir { path: config.data_dir.clone(), error })?;
+    make_private_dir(&config.data_dir).map_err(|error| OpenError::DataDir {
+        path: config.data_dir.clone(),
+        error,
+    })?;
     telemetry::init(config.log_format, &config.log_filter);
     let lock = lock(&config)?;
-    let provider = Opening { first_start: FirstStart::Anything, ..Opening::server(config) }.provider().await?;
-    Ok(Opened { provider, _lock: lock })
+    let provider = Opening {
+        first_start: FirstStart::Anything,
+        ..Opening::server(config)
+    }
+    .provider()
+    .await?;
+    Ok(Opened {
+        provider,
+        _lock: lock,
+    })
 }
 
 /// Where the database is, as storage wants it.
@@ -227,15 +263,28 @@ pub fn location_of(url: &DatabaseUrl) -> Location {
 pub fn make_data_dir(config: &Config) -> Result<(), OpenError> {
     let path = &config.data_dir;
     let needed = match &config.database_url {
-        DatabaseUrl::Sqlite(database) => database.starts_with(path) || config.master_key_file.starts_with(path),
+        DatabaseUrl::Sqlite(database) => {
+            database.starts_with(path) || config.master_key_file.starts_with(path)
+        }
         DatabaseUrl::Postgres(_) => false,
     };
-    if needed { make_private_dir(path).map_err(|error| OpenError::DataDir { path: path.clone(), error }) } else { Ok(()) }
+    if needed {
+        make_private_dir(path).map_err(|error| OpenError::DataDir {
+            path: path.clone(),
+            error,
+        })
+    } else {
+        Ok(())
+    }
 }
 
 /// Makes a directory that only its owner may enter; one that is there is left as it is.
 pub fn make_private_dir(path: &Path) -> io::Result<()> {
-    if path.is_dir() { Ok(()) } else { DirBuilder::new().recursive(true).mode(0o700).create(path) }
+    if path.is_dir() {
+        Ok(())
+    } else {
+        DirBuilder::new().recursive(true).mode(0o700).create(path)
+    }
 }
 
 /// Held by a server on an embedded database for as long as it runs.
@@ -245,13 +294,24 @@ pub struct DatabaseLock {
 
 /// Takes the lock of a server. Nothing is to be taken with PostgreSQL.
 pub fn lock(config: &Config) -> Result<DatabaseLock, OpenError> {
-    let DatabaseUrl::Sqlite(database) = &config.database_url else { return Ok(DatabaseLock { _file: None }) };
+    let DatabaseUrl::Sqlite(database) = &config.database_url else {
+        return Ok(DatabaseLock { _file: None });
+    };
     make_data_dir(config)?;
     let mut name = database.clone().into_os_string();
     name.push(".lock");
     let path = PathBuf::from(name);
-    let failed = |error| OpenError::Lock { path: path.clone(), error };
-    let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(failed)?;
+    let failed = |error| OpenError::Lock {
+        path: path.clone(),
+        error,
+    };
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(&path)
+        .map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(DatabaseLock { _file: Some(file) }),
         Err(TryLockError::WouldBlock) => Err(OpenError::Occupied(database.clone())),
@@ -281,7 +341,11 @@ fn is_everything(names: &[String]) -> bool {
 
 /// Where the master key is looked for, in words.
 pub fn master_key_place(config: &Config) -> String {
-    if config.master_key.is_some() { "the environment (TESSERA_MASTER_KEY)".to_owned() } else { config.master_key_file.display().to_string() }
+    if config.master_key.is_some() {
+        "the environment (TESSERA_MASTER_KEY)".to_owned()
+    } else {
+        config.master_key_file.display().to_string()
+    }
 }
 
 /// Reads the master key; `None` where there is no file.
@@ -293,15 +357,23 @@ pub fn read_master_key(config: &Config) -> Result<Option<MasterKey>, OpenError> 
     match read {
         Ok(key) => Ok(Some(key)),
         Err(MasterKeyError::File(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(OpenError::MasterKey { place: master_key_place(config), error }),
+        Err(error) => Err(OpenError::MasterKey {
+            place: master_key_place(config),
+            error,
+        }),
     }
 }
 
 async fn ready_master_key(config: &Config, db: &Db, make: bool) -> Result<MasterKey, OpenError> {
-    let stored = db.read_installation(|all| all.master_key_fingerprint()).await?;
+    let stored = db
+        .read_installation(|all| all.master_key_fingerprint())
+        .await?;
     match (read_master_key(config)?, stored) {
         (Some(key), Some(wanted)) => check_fingerprint(config, key, wanted),
-        (None, Some(fingerprint)) => Err(OpenError::LostMasterKey { path: config.master_key_file.clone(), fingerprint }),
+        (None, Some(fingerprint)) => Err(OpenError::LostMasterKey {
+            path: config.master_key_file.clone(),
+            fingerprint,
+        }),
         (Some(key), None) => remember(config, db, key).await,
         (None, None) if make => {
             let key = make_master_key(config, &Clock::system())?;
@@ -311,26 +383,46 @@ async fn ready_master_key(config: &Config, db: &Db, make: bool) -> Result<Master
     }
 }
 
-fn check_fingerprint(config: &Config, key: MasterKey, wanted: String) -> Result<MasterKey, OpenError> {
+/// Refuses a key under which the database isn't sealed.
+pub fn check_fingerprint(
+    config: &Config,
+    key: MasterKey,
+    wanted: String,
+) -> Result<MasterKey, OpenError> {
     let found = key.fingerprint();
     if found == wanted {
         return Ok(key);
     }
     let beside = ["new", "old"].map(|suffix| config.master_key_file.with_added_extension(suffix));
-    let fits = |path: &&PathBuf| MasterKey::from_file(path).is_ok_and(|key| key.fingerprint() == wanted);
+    let fits =
+        |path: &&PathBuf| MasterKey::from_file(path).is_ok_and(|key| key.fingerprint() == wanted);
     let hint = match beside.iter().find(fits) {
-        Some(path) => format!("; {} holds that one: a rotation was interrupted, move it into place", path.display()),
+        Some(path) => format!(
+            "; {} holds that one: a rotation was interrupted, move it into place",
+            path.display()
+        ),
         None => "; put the right one there".to_owned(),
     };
-    Err(OpenError::WrongMasterKey { place: master_key_place(config), found, wanted, hint })
+    Err(OpenError::WrongMasterKey {
+        place: master_key_place(config),
+        found,
+        wanted,
+        hint,
+    })
 }
 
 /// Writes the fingerprint down; where another process was faster, its key is the one that counts.
 async fn remember(config: &Config, db: &Db, key: MasterKey) -> Result<MasterKey, OpenError> {
     let fingerprint = key.fingerprint();
-    match db.write_installation(move |all| all.insert_master_key_fingerprint(&fingerprint)).await {
+    match db
+        .write_installation(move |all| all.insert_master_key_fingerprint(&fingerprint))
+        .await
+    {
         Ok(()) => Ok(key),
-        Err(error) if error.is_conflict() => match db.read_installation(|all| all.master_key_fingerprint()).await? {
+        Err(error) if error.is_conflict() => match db
+            .read_installation(|all| all.master_key_fingerprint())
+            .await?
+        {
             Some(wanted) => check_fingerprint(config, key, wanted),
             None => Err(error.into()),
         },
@@ -341,8 +433,14 @@ async fn remember(config: &Config, db: &Db, key: MasterKey) -> Result<MasterKey,
 /// Makes the key file, or takes that of a process that was faster.
 fn make_master_key(config: &Config, clock: &Clock) -> Result<MasterKey, OpenError> {
     let path = &config.master_key_file;
-    let failed = |error| OpenError::MasterKey { place: path.display().to_string(), error };
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+    let failed = |error| OpenError::MasterKey {
+        place: path.display().to_string(),
+        error,
+    };
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
         make_private_dir(folder).map_err(|error| failed(error.into()))?;
     }
     let key = MasterKey::generate(clock);
@@ -354,7 +452,9 @@ fn make_master_key(config: &Config, clock: &Clock) -> Result<MasterKey, OpenErro
             ));
             Ok(key)
         }
-        Err(MasterKeyError::File(error)) if error.kind() == io::ErrorKind::AlreadyExists => wait_for_key(path).map_err(failed),
+        Err(MasterKeyError::File(error)) if error.kind() == io::ErrorKind::AlreadyExists => {
+            wait_for_key(path).map_err(failed)
+        }
         Err(error) => Err(failed(error)),
     }
 }

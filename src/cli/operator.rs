@@ -17,7 +17,7 @@ pub enum Command {
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 pub struct Who {
-    /// A program: prints its client_id and client_secret
+    /// A program: prints its `client_id` and `client_secret`
     #[arg(long)]
     name: Option<String>,
     /// A person: prints a one-time link
@@ -32,11 +32,18 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
     let by = By::command_line();
     if let Some(email) = who.email {
         let created = provider.create_operator_person(email, &by).await?;
-        let text = format!("{} may do everything in this installation.\n", created.user.email);
+        let text = format!(
+            "{} may do everything in this installation.\n",
+            created.user.email
+        );
         return Ok(user::with_link(&created.user, created.link.as_ref(), text));
     }
-    let registered = provider.create_operator_program(&who.name.unwrap_or_default(), &by).await?;
+    let registered = provider
+        .create_operator_program(&who.name.unwrap_or_default(), &by)
+        .await?;
     let system = provider.ensure_system_tenant().await?;
-    let text = format!("{}issuer         {}\n", client::credentials(&registered), system.canonical);
-    Ok(Report::new(registered.response(), text))
+    Ok(Report::new(
+        registered.response(),
+        client::credentials(&registered, &system.canonical),
+    ))
 }

@@ -28,7 +28,10 @@ pub struct Report {
 impl Report {
     /// `document` for programs, `text` for people.
     pub fn new(document: impl Serialize, text: impl Into<String>) -> Self {
-        Self { document: serde_json::to_value(document).unwrap_or(Value::Null), text: text.into() }
+        Self {
+            document: serde_json::to_value(document).unwrap_or(Value::Null),
+            text: text.into(),
+        }
     }
 
     /// The same with a sentence below what people read.
@@ -40,7 +43,11 @@ impl Report {
 
     /// Prints the form that was asked for.
     pub fn print(&self, output: Output) -> Result<(), Failure> {
-        if output.is_json() { output.json(&self.document) } else { output.text(&self.text) }
+        if output.is_json() {
+            output.json(&self.document)
+        } else {
+            output.text(&self.text)
+        }
     }
 }
 
@@ -63,7 +70,8 @@ impl Output {
 
     /// Prints a document.
     pub fn json(self, document: &impl Serialize) -> Result<(), Failure> {
-        let text = serde_json::to_string_pretty(document).map_err(|error| Failure::failed("output_failed", error))?;
+        let text = serde_json::to_string_pretty(document)
+            .map_err(|error| Failure::failed("output_failed", error))?;
         self.text(&text)
     }
 
@@ -71,7 +79,9 @@ impl Output {
     pub fn text(self, text: &str) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
         match writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::failed("output_failed", error)),
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(Failure::failed("output_failed", error))
+            }
             _ => Ok(()),
         }
     }
@@ -93,12 +103,20 @@ impl Failure {
 
     /// It could not be done: exit 1.
     pub fn failed(code: &'static str, message: impl ToString) -> Self {
-        Self { code, message: message.to_string(), exit: 1 }
+        Self {
+            code,
+            message: message.to_string(),
+            exit: 1,
+        }
     }
 
     /// It was asked for in a wrong way: exit 2.
     pub fn usage(message: impl ToString) -> Self {
-        Self { code: "usage", message: message.to_string(), exit: 2 }
+        Self {
+            code: "usage",
+            message: message.to_string(),
+            exit: 2,
+        }
     }
 
     /// The process's exit status.
@@ -148,15 +166,32 @@ pub fn note(text: &str) {
 
 /// A table with aligned columns.
 pub fn table(headers: &[&str], rows: &[Vec<String>]) -> String {
-    let clean = |cell: &str| cell.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>();
+    let clean = |cell: &str| {
+        cell.chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect::<String>()
+    };
     let lines = std::iter::once(headers.iter().map(|header| (*header).to_owned()).collect())
-        .chain(rows.iter().map(|row| row.iter().map(|cell| clean(cell)).collect()))
+        .chain(
+            rows.iter()
+                .map(|row| row.iter().map(|cell| clean(cell)).collect()),
+        )
         .collect::<Vec<Vec<String>>>();
-    let width = |column: usize| lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let width = |column: usize| {
+        lines
+            .iter()
+            .filter_map(|line| line.get(column))
+            .map(|cell| cell.chars().count())
+            .max()
+            .unwrap_or(0)
+    };
     let widths = (0..headers.len()).map(width).collect::<Vec<_>>();
     let mut text = String::new();
     for line in &lines {
-        let cells = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        let cells = line
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}"));
         text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
         text.push('\n');
     }
@@ -165,9 +200,20 @@ pub fn table(headers: &[&str], rows: &[Vec<String>]) -> String {
 
 /// Names and values below each other; what has no value is left out.
 pub fn fields(rows: &[(&str, String)]) -> String {
-    let rows = rows.iter().filter(|(_, value)| !value.is_empty()).collect::<Vec<_>>();
-    let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-    rows.iter().map(|(name, value)| format!("{name:<width$}  {value}\n")).collect()
+    let rows = rows
+        .iter()
+        .filter(|(_, value)| !value.is_empty())
+        .collect::<Vec<_>>();
+    let width = rows
+        .iter()
+        .map(|(name, _)| name.chars().count())
+        .max()
+        .unwrap_or(0);
+    rows.iter()
+        .map(|(name, value)| format!("{name:<width$}  {value}"))
+        .chain([String::new()])
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// A moment, for people: to the second.
@@ -188,14 +234,30 @@ pub struct Listing {
 
 impl Listing {
     /// Fetches page after page.
-    pub async fn collect<T>(self, mut fetch: impl AsyncFnMut(PageRequest) -> Result<Page<T>, AdminError>) -> Result<Page<T>, Failure> {
-        let mut all = Page { items: Vec::new(), next: self.after };
+    pub async fn collect<T>(
+        self,
+        mut fetch: impl AsyncFnMut(PageRequest) -> Result<Page<T>, AdminError>,
+    ) -> Result<Page<T>, Failure> {
+        let mut all = Page {
+            items: Vec::new(),
+            next: self.after,
+        };
         loop {
-            let left = self.limit.map_or(200, |limit| limit - u32::try_from(all.items.len()).unwrap_or(limit));
-            let page = fetch(PageRequest { limit: Some(left.min(200)), after: all.next }).await?;
+            let left = self.limit.map_or(200, |limit| {
+                limit - u32::try_from(all.items.len()).unwrap_or(limit)
+            });
+            let page = fetch(PageRequest {
+                limit: Some(left.min(200)),
+                after: all.next,
+            })
+            .await?;
             all.items.extend(page.items);
             all.next = page.next;
-            if all.next.is_none() || self.limit.is_some_and(|limit| all.items.len() >= limit as usize) {
+            if all.next.is_none()
+                || self
+                    .limit
+                    .is_some_and(|limit| all.items.len() >= limit as usize)
+            {
                 return Ok(all);
             }
         }
@@ -203,13 +265,23 @@ impl Listing {
 }
 
 /// A list in both forms; `name` is the member of the document that holds it.
-pub fn list(name: &str, page: &Page<Value>, headers: &[&str], rows: &[Vec<String>], when_empty: &str) -> Report {
+pub fn list(
+    name: &str,
+    page: &Page<Value>,
+    headers: &[&str],
+    rows: &[Vec<String>],
+    when_empty: &str,
+) -> Report {
     let mut document = serde_json::Map::new();
     document.insert(name.to_owned(), page.items.clone().into());
-    let mut text = if rows.is_empty() { format!("{when_empty}\n") } else { table(headers, rows) };
+    let mut text = if rows.is_empty() {
+        format!("{when_empty}\n")
+    } else {
+        table(headers, rows)
+    };
     if let Some(next) = page.next {
         document.insert("next".to_owned(), next.to_string().into());
-        text.push_str(&format!("\nThere are more: go on with --after {next}\n"));
+        text = format!("{text}\nThere are more: go on with --after {next}\n");
     }
     Report::new(document, text)
 }
@@ -229,12 +301,21 @@ impl Confirmation {
             return Ok(());
         }
         if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-            return Err(Failure::usage(format!("{consequences}\nIf that is what you want, add --yes.")));
+            return Err(Failure::usage(format!(
+                "{consequences}\nIf that is what you want, add --yes."
+            )));
         }
-        let _ = write!(io::stderr(), "{consequences}\nIs that what you want? [y/N] ");
+        let _ = write!(
+            io::stderr(),
+            "{consequences}\nIs that what you want? [y/N] "
+        );
         let mut answer = String::new();
         let _ = io::stdin().read_line(&mut answer);
-        if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(Failure::failed("refused", "nothing was changed")) }
+        if matches!(answer.trim(), "y" | "Y" | "yes") {
+            Ok(())
+        } else {
+            Err(Failure::failed("refused", "nothing was changed"))
+        }
     }
 }
 
@@ -248,20 +329,29 @@ pub fn secret_from_stdin() -> Result<PlainSecret, Failure> {
 
 /// Reads a secret from a file: all of it but a line ending.
 pub fn secret_from_file(path: &Path) -> Result<PlainSecret, Failure> {
-    let file = std::fs::File::open(path).map_err(|error| Failure::failed("unreadable_file", format!("{}: {error}", path.display())))?;
+    let file = std::fs::File::open(path).map_err(|error| {
+        Failure::failed("unreadable_file", format!("{}: {error}", path.display()))
+    })?;
     secret_from(file, &path.display().to_string())
 }
 
 fn secret_from(source: impl io::Read, name: &str) -> Result<PlainSecret, Failure> {
     let mut text = Zeroizing::new(String::with_capacity(4096));
-    source.take(INPUT_MAX).read_to_string(&mut text).map_err(|error| Failure::failed("unreadable_input", format!("{name}: {error}")))?;
-    let line = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
+    source
+        .take(INPUT_MAX)
+        .read_to_string(&mut text)
+        .map_err(|error| Failure::failed("unreadable_input", format!("{name}: {error}")))?;
+    let line = text.strip_suffix('\n').map_or(text.as_str(), |line| {
+        line.strip_suffix('\r').unwrap_or(line)
+    });
     Ok(PlainSecret::new(line.to_owned()))
 }
 
 /// Reads a JSON document from a file, or from standard input where it is called `-`.
 pub fn json_from_file(path: &Path) -> Result<Value, Failure> {
-    let wrong = |problem: String| Failure::failed("unreadable_file", format!("{}: {problem}", path.display()));
+    let wrong = |problem: String| {
+        Failure::failed("unreadable_file", format!("{}: {problem}", path.display()))
+    };
     let mut text = String::new();
     let read = if path == Path::new("-") {
         io::stdin().lock().take(INPUT_MAX).read_to_string(&mut text)
@@ -278,13 +368,25 @@ mod tests {
 
     #[test]
     fn columns_are_aligned_and_hold_no_control_characters() {
-        let rows = vec![vec!["acme".to_owned(), "Acmé".to_owned()], vec!["globex-two".to_owned(), "a\u{1b}[31m".to_owned()]];
-        assert_eq!(table(&["SLUG", "NAME"], &rows), "SLUG        NAME\nacme        Acmé\nglobex-two  a [31m\n");
+        let rows = vec![
+            vec!["acme".to_owned(), "Acmé".to_owned()],
+            vec!["globex-two".to_owned(), "a\u{1b}[31m".to_owned()],
+        ];
+        assert_eq!(
+            table(&["SLUG", "NAME"], &rows),
+            "SLUG        NAME\nacme        Acmé\nglobex-two  a [31m\n"
+        );
     }
 
     #[test]
     fn one_line_ending_is_no_part_of_a_secret() {
-        for (input, secret) in [("a b\n", "a b"), ("a\r\n", "a"), ("a\n\n", "a\n"), (" a ", " a "), ("", "")] {
+        for (input, secret) in [
+            ("a b\n", "a b"),
+            ("a\r\n", "a"),
+            ("a\n\n", "a\n"),
+            (" a ", " a "),
+            ("", ""),
+        ] {
             assert_eq!(secret_from(input.as_bytes(), "").unwrap().expose(), secret);
         }
     }

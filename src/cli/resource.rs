@@ -51,8 +51,18 @@ pub enum Command {
 pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
     let by = By::command_line();
     match command {
-        Command::Create { tenant, identifier, name, scopes, descriptions } => {
-            let new = NewResource { identifier, name, scopes: described(&scopes, &descriptions)? };
+        Command::Create {
+            tenant,
+            identifier,
+            name,
+            scopes,
+            descriptions,
+        } => {
+            let new = NewResource {
+                identifier,
+                name,
+                scopes: described(&scopes, &descriptions)?,
+            };
             let provider = open::command(flags).await?;
             let tenant = provider.load_tenant_named(&tenant).await?;
             let resource = provider.create_resource(&tenant, new, &by).await?;
@@ -62,39 +72,100 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
             let provider = open::command(flags).await?;
             let tenant = provider.load_tenant_named(&tenant).await?;
             let resources = provider.list_resources(&tenant).await?;
-            let rows = resources.iter().map(|resource| vec![resource.identifier.clone(), resource.name.clone(), scopes(resource)]).collect::<Vec<_>>();
-            let page = Page { items: resources.iter().map(|resource| json!(resource)).collect(), next: None };
-            Ok(list("resources", &page, &["IDENTIFIER", "NAME", "SCOPES"], &rows, "This tenant has no resources."))
+            let rows = resources
+                .iter()
+                .map(|resource| {
+                    vec![
+                        resource.identifier.clone(),
+                        resource.name.clone(),
+                        scopes(resource),
+                    ]
+                })
+                .collect::<Vec<_>>();
+            let page = Page {
+                items: resources.iter().map(|resource| json!(resource)).collect(),
+                next: None,
+            };
+            Ok(list(
+                "resources",
+                &page,
+                &["IDENTIFIER", "NAME", "SCOPES"],
+                &rows,
+                "This tenant has no resources.",
+            ))
         }
         Command::Delete { tenant, identifier } => {
             let provider = open::command(flags).await?;
             let tenant = provider.load_tenant_named(&tenant).await?;
             let resource = provider.delete_resource(&tenant, &identifier, &by).await?;
-            let text = format!("{identifier} is gone. No more tokens are issued for it; those that are out expire by themselves.");
-            Ok(Report::new(json!({ "deleted": { "id": resource.id, "identifier": resource.identifier } }), text))
+            let text = format!(
+                "{identifier} is gone. No more tokens are issued for it; those that are out expire by themselves."
+            );
+            Ok(Report::new(
+                json!({ "deleted": { "id": resource.id, "identifier": resource.identifier } }),
+                text,
+            ))
         }
     }
 }
 
 /// The scopes with their descriptions. A scope may be given as several, with spaces between them.
 fn described(names: &[String], descriptions: &[String]) -> Result<Vec<ResourceScope>, Failure> {
-    let split = |name: &String| name.split(' ').filter(|name| !name.is_empty()).map(ToOwned::to_owned).collect::<Vec<_>>();
-    let mut scopes = names.iter().flat_map(split).map(|name| ResourceScope { name, description: None }).collect::<Vec<_>>();
+    let split = |name: &String| {
+        name.split(' ')
+            .filter(|name| !name.is_empty())
+            .map(ToOwned::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let mut scopes = names
+        .iter()
+        .flat_map(split)
+        .map(|name| ResourceScope {
+            name,
+            description: None,
+        })
+        .collect::<Vec<_>>();
     for description in descriptions {
         // A scope-token may hold `=` itself: the longest one that fits is meant.
-        let fits = |scope: &&mut ResourceScope| description.strip_prefix(&scope.name).is_some_and(|rest| rest.starts_with('='));
-        match scopes.iter_mut().filter(fits).max_by_key(|scope| scope.name.len()) {
-            Some(scope) => scope.description = description.get(scope.name.len() + 1..).map(ToOwned::to_owned),
-            None => return Err(Failure::usage(format!("--describe takes SCOPE=TEXT with one of the scopes; `{description}` names none"))),
+        let fits = |scope: &&mut ResourceScope| {
+            description
+                .strip_prefix(&scope.name)
+                .is_some_and(|rest| rest.starts_with('='))
+        };
+        match scopes
+            .iter_mut()
+            .filter(fits)
+            .max_by_key(|scope| scope.name.len())
+        {
+            Some(scope) => {
+                scope.description = description
+                    .get(scope.name.len() + 1..)
+                    .map(ToOwned::to_owned)
+            }
+            None => {
+                return Err(Failure::usage(format!(
+                    "--describe takes SCOPE=TEXT with one of the scopes; `{description}` names none"
+                )));
+            }
         }
     }
     Ok(scopes)
 }
 
 fn scopes(resource: &Resource) -> String {
-    resource.scopes.iter().map(|scope| scope.name.as_str()).collect::<Vec<_>>().join(" ")
+    resource
+        .scopes
+        .iter()
+        .map(|scope| scope.name.as_str())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn describe(resource: &Resource) -> String {
-    fields(&[("identifier", resource.identifier.clone()), ("name", resource.name.clone()), ("scopes", scopes(resource)), ("id", resource.id.to_string())])
+    fields(&[
+        ("identifier", resource.identifier.clone()),
+        ("name", resource.name.clone()),
+        ("scopes", scopes(resource)),
+        ("id", resource.id.to_string()),
+    ])
 }

@@ -41,10 +41,18 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
     let role = assignment.role;
     let text = if grant {
         let done = provider.grant_role(&tenant, &user, role, &by).await?;
-        format!("{} {} {role}.", user.email, if done { "is now" } else { "is already" })
+        format!(
+            "{} {} {role}.",
+            user.email,
+            if done { "is now" } else { "is already" }
+        )
     } else {
         let done = provider.revoke_role(&tenant, &user, role, &by).await?;
-        format!("{} {} {role}.", user.email, if done { "is no longer" } else { "isn't" })
+        format!(
+            "{} {} {role}.",
+            user.email,
+            if done { "is no longer" } else { "isn't" }
+        )
     };
     let user = provider.load_user(&tenant, user.id).await?;
     Ok(Report::new(user::document(&user), text))

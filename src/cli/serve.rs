@@ -22,10 +22,14 @@ pub async fn run(flags: Flags, output: Output) -> Result<(), Failure> {
     let _lock = open::lock(&config)?;
     let provider = Opening::server(config).provider().await?;
     let jobs = jobs::start(&provider);
-    let bound = server::serve_on(Arc::clone(&provider), listener).map_err(|error| Failure::failed("listen_failed", error))?;
+    let bound = server::serve_on(Arc::clone(&provider), listener)
+        .map_err(|error| Failure::failed("listen_failed", error))?;
     let public_url = &provider.config.public_url;
     let document = json!({ "listening": bound.address, "public_url": public_url.to_string(), "root": public_url.root() });
-    let text = format!("tessera listens on {}; tenants are at {public_url}", bound.address);
+    let text = format!(
+        "tessera listens on {}; tenants are at {public_url}",
+        bound.address
+    );
     Report::new(document, text).print(output)?;
     let ended = bound.server.await;
     jobs.stop().await;
@@ -34,7 +38,12 @@ pub async fn run(flags: Flags, output: Output) -> Result<(), Failure> {
 
 /// Binds the address; where the system chose the port, the default `public_url` follows.
 pub fn listen(config: &mut Config) -> Result<TcpListener, Failure> {
-    let failed = |error| Failure::failed("listen_failed", format!("can't listen on {}: {error}", config.listen));
+    let failed = |error| {
+        Failure::failed(
+            "listen_failed",
+            format!("can't listen on {}: {error}", config.listen),
+        )
+    };
     let listener = TcpListener::bind(config.listen).map_err(failed)?;
     if config.listen.port() == 0 && config.origin("public_url") == Origin::Default {
         let address = listener.local_addr().map_err(failed)?;

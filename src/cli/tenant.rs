@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::open::{self, LONG_DEADLINE, Opening};
-use super::output::{Failure, Confirmation, Listing, Report, fields, list, moment};
+use super::output::{Confirmation, Failure, Listing, Report, fields, list, moment};
 use crate::config::Flags;
 use crate::domain::branding::{Branding, Rgb};
 use crate::domain::tenant::TenantRecord;
@@ -100,10 +100,22 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
             Ok(Report::new(document(&tenant), text))
         }
         Command::List { search, listing } => {
-            let page = listing.collect(async |page| provider.list_tenants(search.clone(), page).await).await?;
-            let rows = page.items.iter().map(|tenant| row(&provider, tenant)).collect::<Vec<_>>();
+            let page = listing
+                .collect(async |page| provider.list_tenants(search.clone(), page).await)
+                .await?;
+            let rows = page
+                .items
+                .iter()
+                .map(|tenant| row(&provider, tenant))
+                .collect::<Vec<_>>();
             let page = page.map(|tenant| summary(&provider, &tenant));
-            Ok(list("tenants", &page, &["SLUG", "NAME", "STATUS", "ISSUER"], &rows, "No tenant has such a slug."))
+            Ok(list(
+                "tenants",
+                &page,
+                &["SLUG", "NAME", "STATUS", "ISSUER"],
+                &rows,
+                "No tenant has such a slug.",
+            ))
         }
         Command::Show { slug } => {
             let tenant = provider.load_tenant_named(&slug).await?;
@@ -118,7 +130,9 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
         Command::Suspend { slug } => {
             let done = provider.suspend_tenant(&slug, &by).await?;
             let text = if done {
-                format!("{slug} is suspended: everything but its keys and metadata answers 403, and its tokens introspect as inactive.\nOpen it again by: tessera tenant resume {slug}")
+                format!(
+                    "{slug} is suspended: everything but its keys and metadata answers 403, and its tokens introspect as inactive.\nOpen it again by: tessera tenant resume {slug}"
+                )
             } else {
                 format!("{slug} is suspended already.")
             };
@@ -126,24 +140,42 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
         }
         Command::Resume { slug } => {
             let done = provider.resume_tenant(&slug, &by).await?;
-            status(&provider, &slug, if done { format!("{slug} is open again.") } else { format!("{slug} is open already.") }).await
+            status(
+                &provider,
+                &slug,
+                if done {
+                    format!("{slug} is open again.")
+                } else {
+                    format!("{slug} is open already.")
+                },
+            )
+            .await
         }
         Command::Delete { .. } => Err(Failure::usage("tenant delete")),
     }
 }
 
 async fn status(provider: &Provider, slug: &str, text: String) -> Result<Report, Failure> {
-    Ok(Report::new(document(&*provider.load_tenant_named(slug).await?), text))
+    Ok(Report::new(
+        document(&*provider.load_tenant_named(slug).await?),
+        text,
+    ))
 }
 
 async fn delete(slug: &str, confirmation: Confirmation, flags: Flags) -> Result<Report, Failure> {
-    let opening = Opening { deadline: LONG_DEADLINE, ..Opening::command(open::config(flags)?) };
+    let opening = Opening {
+        deadline: LONG_DEADLINE,
+        ..Opening::command(open::config(flags)?)
+    };
     let provider = opening.provider().await?;
     confirmation.obtain(&format!(
         "The tenant {slug} will be deleted with its people, clients, keys and audit events, and its data key destroyed. Nothing can bring it back."
     ))?;
     let record = provider.delete_tenant(slug, &By::command_line()).await?;
-    Ok(Report::new(json!({ "deleted": { "id": record.id, "slug": record.slug } }), format!("The tenant {slug} is gone.")))
+    Ok(Report::new(
+        json!({ "deleted": { "id": record.id, "slug": record.slug } }),
+        format!("The tenant {slug} is gone."),
+    ))
 }
 
 impl Change {
@@ -153,48 +185,85 @@ impl Change {
         }
         for setting in &self.settings {
             let Some((key, value)) = setting.split_once('=') else {
-                return Err(Failure::usage(format!("--set takes KEY=VALUE, like access_token_lifetime=600; `{setting}` has no `=`")));
+                return Err(Failure::usage(format!(
+                    "--set takes KEY=VALUE, like access_token_lifetime=600; `{setting}` has no `=`"
+                )));
             };
             tenant.settings = change_setting(&tenant.settings, key.trim(), value.trim())?;
         }
-        let invalid = |field: &str, reason: String| Failure::from(AdminError::Invalid { field: field.to_owned(), reason });
-        let colour = |field: &str, text: Option<String>, present: Option<Rgb>| match text.as_deref() {
-            None => Ok(present),
-            Some("") => Ok(None),
-            Some(text) => text.parse().map(Some).map_err(|error: crate::domain::branding::BrandingError| invalid(field, error.to_string())),
+        let invalid = |field: &str, reason: String| {
+            Failure::from(AdminError::Invalid {
+                field: field.to_owned(),
+                reason,
+            })
         };
+        let colour =
+            |field: &str, text: Option<String>, present: Option<Rgb>| match text.as_deref() {
+                None => Ok(present),
+                Some("") => Ok(None),
+                Some(text) => text.parse().map(Some).map_err(
+                    |error: crate::domain::branding::BrandingError| {
+                        invalid(field, error.to_string())
+                    },
+                ),
+            };
         let logo = match self.logo_uri.as_deref() {
             None => tenant.branding.logo_uri().cloned(),
             Some("") => None,
-            Some(text) => Some(Url::parse(text).map_err(|error| invalid("logo_uri", error.to_string()))?),
+            Some(text) => {
+                Some(Url::parse(text).map_err(|error| invalid("logo_uri", error.to_string()))?)
+            }
         };
         let accent = colour("accent", self.accent, tenant.branding.accent())?;
-        let accent_dark = colour("accent_dark", self.accent_dark, tenant.branding.accent_dark())?;
-        tenant.branding = Branding::new(logo, accent, accent_dark).map_err(|error| invalid("logo_uri", error.to_string()))?;
+        let accent_dark = colour(
+            "accent_dark",
+            self.accent_dark,
+            tenant.branding.accent_dark(),
+        )?;
+        tenant.branding = Branding::new(logo, accent, accent_dark)
+            .map_err(|error| invalid("logo_uri", error.to_string()))?;
         Ok(tenant)
     }
 }
 
 fn summary(provider: &Provider, tenant: &TenantRecord) -> Value {
     let mut document = serde_json::to_value(tenant).unwrap_or_default();
-    document["issuer"] = provider.config.public_url.issuer(tenant.slug.as_str()).into();
+    document["issuer"] = provider
+        .config
+        .public_url
+        .issuer(tenant.slug.as_str())
+        .into();
     document
 }
 
 fn row(provider: &Provider, tenant: &TenantRecord) -> Vec<String> {
-    vec![tenant.slug.to_string(), tenant.name.clone(), tenant.status.to_string(), provider.config.public_url.issuer(tenant.slug.as_str())]
+    vec![
+        tenant.slug.to_string(),
+        tenant.name.clone(),
+        tenant.status.to_string(),
+        provider.config.public_url.issuer(tenant.slug.as_str()),
+    ]
 }
 
 fn document(tenant: &Tenant) -> Value {
     let mut document = serde_json::to_value(&tenant.record).unwrap_or_default();
     document["issuer"] = tenant.canonical.as_ref().into();
-    document["issuers"] = tenant.issuers.iter().map(|issuer| Value::from(&**issuer)).collect();
+    document["issuers"] = tenant
+        .issuers
+        .iter()
+        .map(|issuer| Value::from(&**issuer))
+        .collect();
     document
 }
 
 fn describe(tenant: &Tenant) -> String {
     let record = &tenant.record;
-    let others = tenant.issuers.iter().filter(|issuer| **issuer != tenant.canonical).map(|issuer| issuer.to_string()).collect::<Vec<_>>();
+    let others = tenant
+        .issuers
+        .iter()
+        .filter(|issuer| **issuer != tenant.canonical)
+        .map(ToString::to_string)
+        .collect::<Vec<_>>();
     let mut rows = vec![
         ("slug", record.slug.to_string()),
         ("name", record.name.clone()),
@@ -204,13 +273,42 @@ fn describe(tenant: &Tenant) -> String {
         ("other addresses", others.join(", ")),
         ("made", moment(record.created_at)),
         ("changed", moment(record.updated_at)),
-        ("logo_uri", record.branding.logo_uri().map(ToString::to_string).unwrap_or_default()),
-        ("accent", record.branding.accent().map(|accent| accent.to_string()).unwrap_or_default()),
-        ("accent_dark", record.branding.accent_dark().map(|accent| accent.to_string()).unwrap_or_default()),
+        (
+            "logo_uri",
+            record
+                .branding
+                .logo_uri()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+        ),
+        (
+            "accent",
+            record
+                .branding
+                .accent()
+                .map(|accent| accent.to_string())
+                .unwrap_or_default(),
+        ),
+        (
+            "accent_dark",
+            record
+                .branding
+                .accent_dark()
+                .map(|accent| accent.to_string())
+                .unwrap_or_default(),
+        ),
     ];
     let mut settings = Vec::new();
-    flatten("", &serde_json::to_value(&record.settings).unwrap_or_default(), &mut settings);
-    rows.extend(settings.iter().map(|(name, value)| (name.as_str(), value.clone())));
+    flatten(
+        "",
+        &serde_json::to_value(&record.settings).unwrap_or_default(),
+        &mut settings,
+    );
+    rows.extend(
+        settings
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.clone())),
+    );
     fields(&rows)
 }
 
@@ -218,7 +316,15 @@ fn flatten(path: &str, value: &Value, rows: &mut Vec<(String, String)>) {
     match value {
         Value::Object(members) => {
             for (name, value) in members {
-                flatten(&if path.is_empty() { name.clone() } else { format!("{path}.{name}") }, value, rows);
+                flatten(
+                    &if path.is_empty() {
+                        name.clone()
+                    } else {
+                        format!("{path}.{name}")
+                    },
+                    value,
+                    rows,
+                );
             }
         }
         Value::String(text) => rows.push((path.to_owned(), text.clone())),

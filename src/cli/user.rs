@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use serde_json::{Map, Value, json};
 
 use super::open;
-use super::output::{Failure, Listing, Report, fields, list, moment, secret_from_file, secret_from_stdin};
+use super::output::{
+    Failure, Listing, Report, fields, list, moment, secret_from_file, secret_from_stdin,
+};
 use crate::config::Flags;
 use crate::domain::ids::UserId;
 use crate::domain::role::Role;
@@ -104,7 +106,11 @@ impl Person {
     pub async fn load(&self, provider: &Provider, tenant: &Tenant) -> Result<User, AdminError> {
         match (&self.email, self.id) {
             (Some(email), _) => provider.load_user_by_email(tenant, email).await,
-            (None, id) => provider.load_user(tenant, id.unwrap_or(uuid::Uuid::nil().into())).await,
+            (None, id) => {
+                provider
+                    .load_user(tenant, id.unwrap_or(uuid::Uuid::nil().into()))
+                    .await
+            }
         }
     }
 }
@@ -133,12 +139,20 @@ impl Claims {
             Ok(Value::Object(members)) => members,
             _ => Map::new(),
         };
-        let named = [("name", self.name), ("given_name", self.given_name), ("family_name", self.family_name)];
-        let named = named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        let named = [
+            ("name", self.name),
+            ("given_name", self.given_name),
+            ("family_name", self.family_name),
+        ];
+        let named = named
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
         let mut given = named.collect::<Vec<_>>();
         for claim in &self.others {
             let Some((name, value)) = claim.split_once('=') else {
-                return Err(Failure::usage(format!("--claim takes NAME=VALUE, like locale=de-CH; `{claim}` has no `=`")));
+                return Err(Failure::usage(format!(
+                    "--claim takes NAME=VALUE, like locale=de-CH; `{claim}` has no `=`"
+                )));
             };
             given.push((name.to_owned(), value.to_owned()));
         }
@@ -147,24 +161,39 @@ impl Claims {
                 "" => Value::Null,
                 "true" | "false" if name.ends_with("_verified") => Value::Bool(text == "true"),
                 object if object.starts_with('{') => {
-                    serde_json::from_str(object).map_err(|error| Failure::from(AdminError::Invalid { field: name.clone(), reason: error.to_string() }))?
+                    serde_json::from_str(object).map_err(|error| {
+                        Failure::from(AdminError::Invalid {
+                            field: name.clone(),
+                            reason: error.to_string(),
+                        })
+                    })?
                 }
                 _ => Value::String(text),
             };
             // Alone first, so that the message names the claim.
-            serde_json::from_value::<StandardClaims>(json!({ name.as_str(): value }))
-                .map_err(|error| Failure::from(AdminError::Invalid { field: name.clone(), reason: error.to_string() }))?;
+            serde_json::from_value::<StandardClaims>(json!({ name.as_str(): value })).map_err(
+                |error| {
+                    Failure::from(AdminError::Invalid {
+                        field: name.clone(),
+                        reason: error.to_string(),
+                    })
+                },
+            )?;
             if value.is_null() {
                 members.remove(&name);
             } else {
                 members.insert(name, value);
             }
         }
-        serde_json::from_value(Value::Object(members)).map_err(|error| Failure::failed("invalid_value", error))
+        serde_json::from_value(Value::Object(members))
+            .map_err(|error| Failure::failed("invalid_value", error))
     }
 
     fn is_empty(&self) -> bool {
-        self.name.is_none() && self.given_name.is_none() && self.family_name.is_none() && self.others.is_empty()
+        self.name.is_none()
+            && self.given_name.is_none()
+            && self.family_name.is_none()
+            && self.others.is_empty()
     }
 }
 
@@ -172,7 +201,15 @@ impl Claims {
 pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
     let by = By::command_line();
     match command {
-        Command::Create { tenant, email, email_verified, password_stdin, password_file, roles, claims } => {
+        Command::Create {
+            tenant,
+            email,
+            email_verified,
+            password_stdin,
+            password_file,
+            roles,
+            claims,
+        } => {
             let claims = claims.apply(&StandardClaims::default())?;
             let password = match password_file {
                 Some(path) => Some(secret_from_file(&path)?),
@@ -181,20 +218,55 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
             };
             let provider = open::command(flags).await?;
             let tenant = provider.load_tenant_named(&tenant).await?;
-            let created = provider.create_user(&tenant, NewUser { email, email_verified, password, claims, roles }, &by).await?;
-            Ok(with_link(&created.user, created.link.as_ref(), describe(&created.user)))
+            let created = provider
+                .create_user(
+                    &tenant,
+                    NewUser {
+                        email,
+                        email_verified,
+                        password,
+                        claims,
+                        roles,
+                    },
+                    &by,
+                )
+                .await?;
+            Ok(with_link(
+                &created.user,
+                created.link.as_ref(),
+                describe(&created.user),
+            ))
         }
-        Command::List { tenant, search, listing } => {
+        Command::List {
+            tenant,
+            search,
+            listing,
+        } => {
             let provider = open::command(flags).await?;
             let tenant = provider.load_tenant_named(&tenant).await?;
-            let page = listing.collect(async |page| provider.list_users(&tenant, search.clone(), page).await).await?;
+            let page = listing
+                .collect(async |page| provider.list_users(&tenant, search.clone(), page).await)
+                .await?;
             let rows = page.items.iter().map(row).collect::<Vec<_>>();
             let page = page.map(|user| document(&user));
-            Ok(list("users", &page, &["EMAIL", "NAME", "STATUS", "ROLES", "ID"], &rows, "There is nobody."))
+            Ok(list(
+                "users",
+                &page,
+                &["EMAIL", "NAME", "STATUS", "ROLES", "ID"],
+                &rows,
+                "There is nobody.",
+            ))
         }
-        Command::Update { target, new_email, email_verified, claims } => {
+        Command::Update {
+            target,
+            new_email,
+            email_verified,
+            claims,
+        } => {
             if new_email.is_none() && email_verified.is_none() && claims.is_empty() {
-                return Err(Failure::usage("nothing to change was given; --help lists what can be"));
+                return Err(Failure::usage(
+                    "nothing to change was given; --help lists what can be",
+                ));
             }
             let (provider, tenant, mut user) = target.open(flags).await?;
             user.claims = claims.apply(&user.claims)?;
@@ -223,30 +295,53 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
                 ),
                 None => format!("{} is disabled already.", user.email),
             };
-            Ok(Report::new(document(&provider.load_user(&tenant, user.id).await?), text))
+            Ok(Report::new(
+                document(&provider.load_user(&tenant, user.id).await?),
+                text,
+            ))
         }
         Command::Enable(target) => {
             let (provider, tenant, user) = target.open(flags).await?;
             let done = provider.enable_user(&tenant, user.id, &by).await?;
-            let text = format!("{} {}.", user.email, if done { "may sign in again" } else { "isn't disabled" });
-            Ok(Report::new(document(&provider.load_user(&tenant, user.id).await?), text))
+            let text = format!(
+                "{} {}.",
+                user.email,
+                if done {
+                    "may sign in again"
+                } else {
+                    "isn't disabled"
+                }
+            );
+            Ok(Report::new(
+                document(&provider.load_user(&tenant, user.id).await?),
+                text,
+            ))
         }
         Command::Delete(target) => {
             let (provider, tenant, user) = target.open(flags).await?;
             provider.delete_user(&tenant, &user, &by).await?;
-            Ok(Report::new(json!({ "deleted": { "id": user.id, "email": user.email } }), format!("{} is deleted.", user.email)))
+            Ok(Report::new(
+                json!({ "deleted": { "id": user.id, "email": user.email } }),
+                format!("{} is deleted.", user.email),
+            ))
         }
         Command::ResetPassword(target) => {
             let (provider, tenant, user) = target.open(flags).await?;
             let link = provider.reset_password(&tenant, &user, &by).await?;
-            let text = format!("{} can set another password. The present one holds until then.\n", user.email);
+            let text = format!(
+                "{} can set another password. The present one holds until then.\n",
+                user.email
+            );
             Ok(with_link(&user, Some(&link), text))
         }
     }
 }
 
 impl Target {
-    async fn open(&self, flags: Flags) -> Result<(std::sync::Arc<Provider>, std::sync::Arc<Tenant>, User), Failure> {
+    async fn open(
+        &self,
+        flags: Flags,
+    ) -> Result<(std::sync::Arc<Provider>, std::sync::Arc<Tenant>, User), Failure> {
         let provider = open::command(flags).await?;
         let tenant = provider.load_tenant_named(&self.tenant).await?;
         let user = self.person.load(&provider, &tenant).await?;
@@ -260,11 +355,11 @@ pub fn with_link(user: &User, link: Option<&IssuedLink>, mut text: String) -> Re
     if let Some(link) = link {
         document["link"] = link.url.expose().into();
         document["link_expires_at"] = json!(link.expires_at);
-        text.push_str(&format!(
-            "\nHand this link over, by a way on which nobody else reads; it is good once, until {}:\n\n  {}\n",
+        text = format!(
+            "{text}\nHand this link over, by a way on which nobody else reads; it is good once, until {}:\n\n  {}\n",
             moment(link.expires_at),
             link.url.expose()
-        ));
+        );
     }
     Report::new(document, text)
 }
@@ -290,30 +385,63 @@ pub fn document(user: &User) -> Value {
 }
 
 fn status(user: &User) -> &'static str {
-    if user.is_active() { "active" } else { "disabled" }
+    if user.is_active() {
+        "active"
+    } else {
+        "disabled"
+    }
 }
 
 fn roles(user: &User) -> String {
-    user.roles.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    user.roles
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn row(user: &User) -> Vec<String> {
-    vec![user.email.to_string(), user.claims.name.clone().unwrap_or_default(), status(user).to_owned(), roles(user), user.id.to_string()]
+    vec![
+        user.email.to_string(),
+        user.claims.name.clone().unwrap_or_default(),
+        status(user).to_owned(),
+        roles(user),
+        user.id.to_string(),
+    ]
 }
 
 fn describe(user: &User) -> String {
     let mut rows = vec![
         ("email", user.email.to_string()),
-        ("verified", if user.email_verified { "yes" } else { "no" }.to_owned()),
+        (
+            "verified",
+            if user.email_verified { "yes" } else { "no" }.to_owned(),
+        ),
         ("status", status(user).to_owned()),
-        ("password", user.password.as_ref().map_or_else(|| "none yet".to_owned(), |password| format!("set {}", moment(password.set_at)))),
+        (
+            "password",
+            user.password.as_ref().map_or_else(
+                || "none yet".to_owned(),
+                |password| format!("set {}", moment(password.set_at)),
+            ),
+        ),
         ("roles", roles(user)),
         ("id", user.id.to_string()),
         ("made", moment(user.created_at)),
         ("changed", moment(user.updated_at)),
     ];
     let claims = serde_json::to_value(&user.claims).unwrap_or_default();
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
-    rows.extend(claims.as_object().into_iter().flatten().map(|(name, value)| (name.as_str(), text(value))));
+    let text = |value: &Value| {
+        value
+            .as_str()
+            .map_or_else(|| value.to_string(), ToOwned::to_owned)
+    };
+    rows.extend(
+        claims
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| (name.as_str(), text(value))),
+    );
     fields(&rows)
 }

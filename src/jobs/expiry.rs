@@ -10,7 +10,7 @@ use crate::flows::Provider;
 use crate::storage::StorageError;
 
 /// How often a node looks.
-const INTERVAL: Duration = Duration::from_secs(60);
+const INTERVAL: Duration = Duration::from_mins(1);
 
 /// Rows of a kind per transaction: a few milliseconds of the writer's time.
 const BATCH: i64 = 500;
@@ -28,7 +28,9 @@ pub fn start(provider: Arc<Provider>) -> JoinHandle<()> {
             match sweep(&provider).await {
                 Ok(0) => {}
                 Ok(rows) => tracing::debug!(rows, "expired rows were deleted"),
-                Err(error) => tracing::warn!(%error, "expired rows can't be deleted; another try in a minute"),
+                Err(error) => {
+                    tracing::warn!(%error, "expired rows can't be deleted; another try in a minute")
+                }
             }
         }
     })
@@ -38,7 +40,10 @@ pub fn start(provider: Arc<Provider>) -> JoinHandle<()> {
 pub async fn sweep(provider: &Provider) -> Result<usize, StorageError> {
     let mut total = 0;
     loop {
-        let expired = provider.db.write_installation(|all| all.delete_expired(BATCH)).await?;
+        let expired = provider
+            .db
+            .write_installation(|all| all.delete_expired(BATCH))
+            .await?;
         total += expired.total();
         if !expired.more {
             return Ok(total);

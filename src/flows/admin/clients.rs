@@ -48,7 +48,10 @@ impl RegisteredClient {
 pub fn client_information(client: &Client) -> Value {
     let mut members = serde_json::Map::new();
     members.insert("client_id".to_owned(), client.id.to_string().into());
-    members.insert("client_id_issued_at".to_owned(), client.created_at.timestamp().into());
+    members.insert(
+        "client_id_issued_at".to_owned(),
+        client.created_at.timestamp().into(),
+    );
     if let Ok(Value::Object(metadata)) = serde_json::to_value(&client.metadata) {
         members.extend(metadata);
     }
@@ -57,15 +60,30 @@ pub fn client_information(client: &Client) -> Value {
 
 impl Provider {
     /// Registers a client. What it needs to get ID tokens is made at once, so that its first sign-in finds a published key.
-    pub async fn create_client(&self, tenant: &Arc<Tenant>, metadata: ClientMetadata, by: &By) -> Result<RegisteredClient, AdminError> {
+    pub async fn create_client(
+        &self,
+        tenant: &Arc<Tenant>,
+        metadata: ClientMetadata,
+        by: &By,
+    ) -> Result<RegisteredClient, AdminError> {
         let now = self.now();
         let id = ClientId::from(self.clock.uuid_v7());
-        let mut client = Client { id, metadata: self.check_metadata(metadata)?, secret: None, version: 1, created_at: now, updated_at: now };
+        let mut client = Client {
+            id,
+            metadata: self.check_metadata(metadata)?,
+            secret: None,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        };
         self.check_surroundings(tenant, &client)?;
         self.ensure_client_key(tenant, &client).await?;
         let secret = if client.metadata.token_endpoint_auth_method.uses_secret() {
             let (secret, hash) = self.new_secret(tenant, id)?;
-            client.secret = Some(ClientSecrets { current: hash, previous: None });
+            client.secret = Some(ClientSecrets {
+                current: hash,
+                previous: None,
+            });
             Some(secret)
         } else {
             None
@@ -74,7 +92,11 @@ impl Provider {
         self.db
             .write(&**tenant, move |repo| {
                 repo.insert_client(&stored)?;
-                repo.record(by.event(Act::ClientCreated).client(id).detail(json!({ "client_name": stored.metadata.client_name })))
+                repo.record(
+                    by.event(Act::ClientCreated)
+                        .client(id)
+                        .detail(json!({ "client_name": stored.metadata.client_name })),
+                )
             })
             .await?;
         Ok(RegisteredClient { client, secret })
@@ -82,13 +104,24 @@ impl Provider {
 
     /// Replaces a client's metadata by that of `changed`, provided that nobody changed the client since it was read. Where the client
     /// needs a secret from now on and has none, one is made.
-    pub async fn update_client(&self, tenant: &Arc<Tenant>, changed: Client, by: &By) -> Result<RegisteredClient, AdminError> {
+    pub async fn update_client(
+        &self,
+        tenant: &Arc<Tenant>,
+        changed: Client,
+        by: &By,
+    ) -> Result<RegisteredClient, AdminError> {
         let mut changed = changed;
         changed.metadata = self.check_metadata(changed.metadata)?;
         self.check_surroundings(tenant, &changed)?;
         self.ensure_client_key(tenant, &changed).await?;
-        let wants_secret = changed.metadata.token_endpoint_auth_method.uses_secret() && changed.secret.is_none();
-        let (secret, hash) = if wants_secret { Some(self.new_secret(tenant, changed.id)?) } else { None }.unzip();
+        let wants_secret =
+            changed.metadata.token_endpoint_auth_method.uses_secret() && changed.secret.is_none();
+        let (secret, hash) = if wants_secret {
+            Some(self.new_secret(tenant, changed.id)?)
+        } else {
+            None
+        }
+        .unzip();
         let (id, by) = (changed.id, by.clone());
         let stored = self.db.write(&**tenant, move |repo| {
             if !repo.update_client(&changed)? {
@@ -97,7 +130,11 @@ impl Provider {
             if let Some(hash) = &hash {
                 repo.rotate_client_secret(id, hash, None)?;
             }
-            repo.record(by.event(Act::ClientUpdated).client(id).detail(json!({ "client_name": changed.metadata.client_name })))?;
+            repo.record(
+                by.event(Act::ClientUpdated)
+                    .client(id)
+                    .detail(json!({ "client_name": changed.metadata.client_name })),
+            )?;
             repo.find_client(id)
         });
         match stored.await? {
@@ -107,14 +144,28 @@ impl Provider {
     }
 
     /// Gives a client another secret; the one before stays good for `overlap`.
-    pub async fn rotate_client_secret(&self, tenant: &Tenant, id: ClientId, overlap: Duration, by: &By) -> Result<RegisteredClient, AdminError> {
+    pub async fn rotate_client_secret(
+        &self,
+        tenant: &Tenant,
+        id: ClientId,
+        overlap: Duration,
+        by: &By,
+    ) -> Result<RegisteredClient, AdminError> {
         if overlap > MAX_SECRET_OVERLAP {
-            return Err(AdminError::invalid("overlap", format!("must be at most {} seconds (90 days)", MAX_SECRET_OVERLAP.as_secs())));
+            return Err(AdminError::invalid(
+                "overlap",
+                format!(
+                    "must be at most {} seconds (90 days)",
+                    MAX_SECRET_OVERLAP.as_secs()
+                ),
+            ));
         }
         let client = self.load_client(tenant, id).await?;
         if !client.metadata.token_endpoint_auth_method.uses_secret() {
             let method = client.metadata.token_endpoint_auth_method.as_str();
-            return Err(AdminError::refused(format!("the client has no secret: its token_endpoint_auth_method is {method}")));
+            return Err(AdminError::refused(format!(
+                "the client has no secret: its token_endpoint_auth_method is {method}"
+            )));
         }
         let (secret, hash) = self.new_secret(tenant, id)?;
         let until = (!overlap.is_zero()).then(|| self.now() + overlap);
@@ -123,46 +174,90 @@ impl Provider {
             if !repo.rotate_client_secret(id, &hash, until)? {
                 return Ok(None);
             }
-            repo.record(by.event(Act::ClientSecretRotated).client(id).detail(json!({ "previous_accepted_until": until })))?;
+            repo.record(
+                by.event(Act::ClientSecretRotated)
+                    .client(id)
+                    .detail(json!({ "previous_accepted_until": until })),
+            )?;
             repo.find_client(id)
         });
         match stored.await? {
-            Some(client) => Ok(RegisteredClient { client, secret: Some(secret) }),
+            Some(client) => Ok(RegisteredClient {
+                client,
+                secret: Some(secret),
+            }),
             None => Err(AdminError::Stale("client")),
         }
     }
 
     /// Deletes a client with its grants and consents.
-    pub async fn delete_client(&self, tenant: &Tenant, id: ClientId, by: &By) -> Result<(), AdminError> {
+    pub async fn delete_client(
+        &self,
+        tenant: &Tenant,
+        id: ClientId,
+        by: &By,
+    ) -> Result<(), AdminError> {
         let by = by.clone();
         let done = self.db.write(tenant, move |repo| {
-            let Some(client) = repo.find_client(id)? else { return Ok(false) };
-            repo.record(by.event(Act::ClientDeleted).client(id).detail(json!({ "client_name": client.metadata.client_name })))?;
+            let Some(client) = repo.find_client(id)? else {
+                return Ok(false);
+            };
+            repo.record(
+                by.event(Act::ClientDeleted)
+                    .client(id)
+                    .detail(json!({ "client_name": client.metadata.client_name })),
+            )?;
             repo.delete_client(id)
         });
-        if done.await? { Ok(()) } else { Err(AdminError::no_client(id)) }
+        if done.await? {
+            Ok(())
+        } else {
+            Err(AdminError::no_client(id))
+        }
     }
 
     /// A client as it is stored at this moment.
     pub async fn load_client(&self, tenant: &Tenant, id: ClientId) -> Result<Client, AdminError> {
-        self.db.read(tenant, move |repo| repo.find_client(id)).await?.ok_or_else(|| AdminError::no_client(id))
+        self.db
+            .read(tenant, move |repo| repo.find_client(id))
+            .await?
+            .ok_or_else(|| AdminError::no_client(id))
     }
 
     /// Lists clients in the order of their making.
-    pub async fn list_clients(&self, tenant: &Tenant, page: PageRequest) -> Result<Page<Client>, AdminError> {
-        Ok(self.db.read(tenant, move |repo| repo.list_clients(page)).await?)
+    pub async fn list_clients(
+        &self,
+        tenant: &Tenant,
+        page: PageRequest,
+    ) -> Result<Page<Client>, AdminError> {
+        Ok(self
+            .db
+            .read(tenant, move |repo| repo.list_clients(page))
+            .await?)
     }
 
-    fn new_secret(&self, tenant: &Tenant, id: ClientId) -> Result<(PlainSecret, HashedSecret), AdminError> {
+    fn new_secret(
+        &self,
+        tenant: &Tenant,
+        id: ClientId,
+    ) -> Result<(PlainSecret, HashedSecret), AdminError> {
         let secret = generate_client_secret(&self.clock);
         let hash = hash_client_secret(tenant.handle_key(), id.uuid(), secret.expose());
-        Ok((secret, hash.ok_or(FlowError::Internal("a client secret is too long"))?))
+        Ok((
+            secret,
+            hash.ok_or(FlowError::Internal("a client secret is too long"))?,
+        ))
     }
 
     fn check_metadata(&self, metadata: ClientMetadata) -> Result<ClientMetadata, AdminError> {
-        let metadata = metadata.validate().map_err(|error| AdminError::Invalid { field: error.field, reason: error.reason })?;
+        let metadata = metadata.validate().map_err(|error| AdminError::Invalid {
+            field: error.field,
+            reason: error.reason,
+        })?;
         if let Some(url) = &metadata.jwks_uri {
-            self.egress.check(url).map_err(|error| AdminError::invalid("jwks_uri", error))?;
+            self.egress
+                .check(url)
+                .map_err(|error| AdminError::invalid("jwks_uri", error))?;
         }
         Ok(metadata)
     }
@@ -179,17 +274,37 @@ impl Provider {
             );
             return Err(AdminError::invalid("scope", reason));
         }
-        let known = |resource: &String| resource == rules.admin_api() || tenant.resources.iter().any(|own| own.identifier == *resource);
-        if let Some(unknown) = client.metadata.resources.iter().find(|resource| !known(resource)) {
-            let reason = format!("the tenant has no resource `{unknown}`; `tessera resource list --tenant {}` lists them", tenant.slug());
+        let known = |resource: &String| {
+            resource == rules.admin_api()
+                || tenant
+                    .resources
+                    .iter()
+                    .any(|own| own.identifier == *resource)
+        };
+        if let Some(unknown) = client
+            .metadata
+            .resources
+            .iter()
+            .find(|resource| !known(resource))
+        {
+            let reason = format!(
+                "the tenant has no resource `{unknown}`; `tessera resource list --tenant {}` lists them",
+                tenant.slug()
+            );
             return Err(AdminError::invalid("resources", reason));
         }
         Ok(())
     }
 
-    async fn ensure_client_key(&self, tenant: &Arc<Tenant>, client: &Client) -> Result<(), AdminError> {
+    async fn ensure_client_key(
+        &self,
+        tenant: &Arc<Tenant>,
+        client: &Client,
+    ) -> Result<(), AdminError> {
         let algorithm = client.metadata.id_token_signed_response_alg;
-        if client.allows(GrantType::AuthorizationCode) && tenant.keys.signer(algorithm, self.now()).is_none() {
+        if client.allows(GrantType::AuthorizationCode)
+            && tenant.keys.signer(algorithm, self.now()).is_none()
+        {
             self.ensure_key(tenant, algorithm).await?;
         }
         Ok(())

@@ -13,7 +13,7 @@ use crate::config::{Mode, Place};
 use crate::domain::address::{Domain, DomainStage};
 use crate::domain::audit::Act;
 use crate::domain::ids::DomainId;
-use crate::egress::{Expected, Outward};
+use crate::egress::{EgressError, Expected, Outward};
 use crate::flows::provider::Provider;
 use crate::flows::tenancy::Tenant;
 use crate::protocol::uri;
@@ -25,36 +25,58 @@ pub const VERIFICATION_PATH: &str = "/.well-known/tessera-domain-verification";
 const VERIFICATION_MAX: usize = 1024;
 
 fn no_domain(origin: &str) -> AdminError {
-    AdminError::NotFound { kind: "domain", name: origin.to_owned(), list: "tessera domain list" }
+    AdminError::NotFound {
+        kind: "domain",
+        name: origin.to_owned(),
+        list: "tessera domain list",
+    }
 }
 
 /// What stops working once the domain is removed, as sentences.
 pub fn removal_consequences(tenant: &Tenant, domain: &Domain) -> Vec<String> {
     let origin = &domain.origin;
     if matches!(domain.stage, DomainStage::Pending { .. }) {
-        return vec![format!("{origin} was never proved and serves nothing: removing it breaks nothing.")];
+        return vec![format!(
+            "{origin} was never proved and serves nothing: removing it breaks nothing."
+        )];
     }
     let mut lines = vec![
         format!("Every page and endpoint under {origin} answers 404, discovery and keys too."),
-        format!("Tokens whose iss is {origin} are refused here at once; services can't fetch the keys any more that verify them."),
-        format!("Applications that are set up with the issuer {origin} fail until they are given another: refresh tokens from there end."),
+        format!(
+            "Tokens whose iss is {origin} are refused here at once; services can't fetch the keys any more that verify them."
+        ),
+        format!(
+            "Applications that are set up with the issuer {origin} fail until they are given another: refresh tokens from there end."
+        ),
         format!("Sessions and one-time links at {origin} are lost."),
     ];
     if domain.canonical {
         let template = tenant.issuers.first().map_or("", |issuer| &**issuer);
-        lines.push(format!("It is the canonical address: {template} takes its place."));
+        lines.push(format!(
+            "It is the canonical address: {template} takes its place."
+        ));
     }
     lines
 }
 
 impl Provider {
     /// Adds a domain that has to be proved. Others may claim the same one until somebody has.
-    pub async fn add_domain(&self, tenant: &Tenant, origin: &str, by: &By) -> Result<Domain, AdminError> {
+    pub async fn add_domain(
+        &self,
+        tenant: &Tenant,
+        origin: &str,
+        by: &By,
+    ) -> Result<Domain, AdminError> {
         let origin = self.check_origin(origin)?;
         let domain = Domain {
             id: DomainId::from(self.clock.uuid_v7()),
             origin,
-            stage: DomainStage::Pending { verification_token: format!("tessera-{}", URL_SAFE_NO_PAD.encode(self.clock.random_bytes::<32>())) },
+            stage: DomainStage::Pending {
+                verification_token: format!(
+                    "tessera-{}",
+                    URL_SAFE_NO_PAD.encode(self.clock.random_bytes::<32>())
+                ),
+            },
             canonical: false,
             created_at: self.now(),
         };
@@ -64,20 +86,35 @@ impl Provider {
                 return Ok(false);
             }
             repo.insert_domain(&stored)?;
-            repo.record(by.event(Act::DomainAdded).detail(json!({ "origin": stored.origin })))?;
+            repo.record(
+                by.event(Act::DomainAdded)
+                    .detail(json!({ "origin": stored.origin })),
+            )?;
             Ok(true)
         });
-        if written.await.map_err(|error| on_conflict(error.clone(), || AdminError::refused(error.to_string())))? {
+        if written.await.map_err(|error| {
+            on_conflict(error.clone(), || AdminError::refused(error.to_string()))
+        })? {
             Ok(domain)
         } else {
-            Err(AdminError::Exists { kind: "domain", name: domain.origin })
+            Err(AdminError::Exists {
+                kind: "domain",
+                name: domain.origin,
+            })
         }
     }
 
     /// Fetches the proof, and has the domain serve the tenant where it is there. `false` where it was proved before.
-    pub async fn verify_domain(&self, tenant: &Tenant, origin: &str, by: &By) -> Result<bool, AdminError> {
+    pub async fn verify_domain(
+        &self,
+        tenant: &Tenant,
+        origin: &str,
+        by: &By,
+    ) -> Result<bool, AdminError> {
         let domain = self.load_domain(tenant, origin).await?;
-        let DomainStage::Pending { verification_token } = &domain.stage else { return Ok(false) };
+        let DomainStage::Pending { verification_token } = &domain.stage else {
+            return Ok(false);
+        };
         let url = format!("{}{VERIFICATION_PATH}", domain.origin);
         let outward = Outward {
             method: actix_web::http::Method::GET,
@@ -86,24 +123,51 @@ impl Provider {
             expected: Expected::Anything,
             limit: VERIFICATION_MAX,
         };
-        let fetched = self.egress.send(tenant.id().uuid(), outward).await.map_err(|error| AdminError::refused(format!("{url} can't be fetched: {error}")))?;
+        let fetched = self
+            .egress
+            .send(tenant.id().uuid(), outward)
+            .await
+            .map_err(|error| {
+                let hint = match error {
+                    EgressError::NotHttps | EgressError::Blocked => {
+                        "; for development, list the host in `egress_allow`"
+                    }
+                    _ => "",
+                };
+                AdminError::refused(format!("{url} can't be fetched: {error}{hint}"))
+            })?;
         if fetched.body.trim_ascii() != verification_token.as_bytes() {
-            return Err(AdminError::refused(format!("{url} doesn't hold the expected text; it must be exactly {verification_token}")));
+            return Err(AdminError::refused(format!(
+                "{url} doesn't hold the expected text; it must be exactly {verification_token}"
+            )));
         }
         let (id, stored, by) = (domain.id, domain.origin.clone(), by.clone());
         let written = self.db.write(tenant, move |repo| {
             let done = repo.verify_domain(id)?;
             if done {
-                repo.record(by.event(Act::DomainVerified).detail(json!({ "origin": stored })))?;
+                repo.record(
+                    by.event(Act::DomainVerified)
+                        .detail(json!({ "origin": stored })),
+                )?;
             }
             Ok(done)
         });
-        let taken = || AdminError::refused(format!("another tenant has proved {} to be its own; it must be removed there first", domain.origin));
+        let taken = || {
+            AdminError::refused(format!(
+                "another tenant has proved {} to be its own; it must be removed there first",
+                domain.origin
+            ))
+        };
         written.await.map_err(|error| on_conflict(error, taken))
     }
 
     /// Chooses the address that stands in links and mail: a verified domain's, or the template's.
-    pub async fn set_canonical_domain(&self, tenant: &Tenant, origin: Option<&str>, by: &By) -> Result<(), AdminError> {
+    pub async fn set_canonical_domain(
+        &self,
+        tenant: &Tenant,
+        origin: Option<&str>,
+        by: &By,
+    ) -> Result<(), AdminError> {
         let id = match origin {
             Some(origin) => Some(self.load_domain(tenant, origin).await?.id),
             None => None,
@@ -116,21 +180,39 @@ impl Provider {
             }
             Ok(done)
         });
-        if done.await? { Ok(()) } else { Err(AdminError::refused("the domain has to be verified before it can be the canonical address")) }
+        if done.await? {
+            Ok(())
+        } else {
+            Err(AdminError::refused(
+                "the domain has to be verified before it can be the canonical address",
+            ))
+        }
     }
 
     /// Removes a domain; [`removal_consequences`] says what that breaks.
-    pub async fn remove_domain(&self, tenant: &Tenant, origin: &str, by: &By) -> Result<Domain, AdminError> {
+    pub async fn remove_domain(
+        &self,
+        tenant: &Tenant,
+        origin: &str,
+        by: &By,
+    ) -> Result<Domain, AdminError> {
         let domain = self.load_domain(tenant, origin).await?;
         let (id, stored, by) = (domain.id, domain.origin.clone(), by.clone());
         let done = self.db.write(tenant, move |repo| {
             let done = repo.delete_domain(id)?;
             if done {
-                repo.record(by.event(Act::DomainRemoved).detail(json!({ "origin": stored })))?;
+                repo.record(
+                    by.event(Act::DomainRemoved)
+                        .detail(json!({ "origin": stored })),
+                )?;
             }
             Ok(done)
         });
-        if done.await? { Ok(domain) } else { Err(no_domain(origin)) }
+        if done.await? {
+            Ok(domain)
+        } else {
+            Err(no_domain(origin))
+        }
     }
 
     /// All domains of the tenant in the order of their making.
@@ -140,8 +222,14 @@ impl Provider {
 
     /// The tenant's domain with this origin.
     pub async fn load_domain(&self, tenant: &Tenant, origin: &str) -> Result<Domain, AdminError> {
-        let wanted = Url::parse(origin).map_or_else(|_| origin.to_owned(), |url| url.origin().ascii_serialization());
-        let found = self.db.read(tenant, move |repo| repo.find_domain_by_origin(&wanted)).await?;
+        let wanted = Url::parse(origin).map_or_else(
+            |_| origin.to_owned(),
+            |url| url.origin().ascii_serialization(),
+        );
+        let found = self
+            .db
+            .read(tenant, move |repo| repo.find_domain_by_origin(&wanted))
+            .await?;
         found.ok_or_else(|| no_domain(origin))
     }
 
@@ -150,10 +238,15 @@ impl Provider {
         let invalid = |reason: String| AdminError::invalid("domain", reason);
         let url = uri::parse_absolute(text).map_err(|error| invalid(error.to_string()))?;
         if url.path() != "/" || url.query().is_some() {
-            return Err(invalid("must be an address without path or query, like https://login.example.com".to_owned()));
+            return Err(invalid(
+                "must be an address without path or query, like https://login.example.com"
+                    .to_owned(),
+            ));
         }
         let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
-            return Err(invalid("must be a web address, like https://login.example.com".to_owned()));
+            return Err(invalid(
+                "must be a web address, like https://login.example.com".to_owned(),
+            ));
         };
         let text_of_host = host.to_string();
         let loopback = match host {
@@ -161,15 +254,26 @@ impl Provider {
             Host::Ipv4(address) => address.is_loopback(),
             Host::Ipv6(address) => address.is_loopback(),
         };
-        let allowed = loopback || self.config.egress_allow.iter().any(|allowed| allowed.matches(&text_of_host, port));
+        let allowed = loopback
+            || self
+                .config
+                .egress_allow
+                .iter()
+                .any(|allowed| allowed.matches(&text_of_host, port));
         if url.scheme() != "https" && !(url.scheme() == "http" && allowed) {
             return Err(invalid("must begin with https:// (http:// only for this very machine, or a host that `egress_allow` lists)".to_owned()));
         }
         let own = self.config.public_url.host();
-        let below = self.config.public_url.mode() == Mode::Subdomain && text_of_host.strip_suffix(own).is_some_and(|rest| rest.ends_with('.'));
+        let below = self.config.public_url.mode() == Mode::Subdomain
+            && text_of_host
+                .strip_suffix(own)
+                .is_some_and(|rest| rest.ends_with('.'));
         let authority = format!("{text_of_host}:{port}");
         if below || self.config.public_url.resolve(&authority, "/") != Place::Elsewhere {
-            return Err(invalid(format!("is under `public_url` ({}), where tenants have their addresses anyway", self.config.public_url)));
+            return Err(invalid(format!(
+                "is under `public_url` ({}), where tenants have their addresses anyway",
+                self.config.public_url
+            )));
         }
         Ok(url.origin().ascii_serialization())
     }

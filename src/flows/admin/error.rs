@@ -19,12 +19,18 @@ pub struct By {
 impl By {
     /// Somebody at the command line of the installation.
     pub fn command_line() -> Self {
-        Self { actor: Actor::CommandLine, origin: Origin::default() }
+        Self {
+            actor: Actor::CommandLine,
+            origin: Origin::default(),
+        }
     }
 
     /// The server itself.
     pub fn system() -> Self {
-        Self { actor: Actor::System, origin: Origin::default() }
+        Self {
+            actor: Actor::System,
+            origin: Origin::default(),
+        }
     }
 
     pub(super) fn event(&self, act: Act) -> Event {
@@ -68,7 +74,9 @@ pub enum AdminError {
     #[error("{0}")]
     Refused(String),
     /// Somebody else changed it first.
-    #[error("the {0} was changed by somebody else at the same time; look at it again and repeat the change")]
+    #[error(
+        "the {0} was changed by somebody else at the same time; look at it again and repeat the change"
+    )]
     Stale(&'static str),
     /// A failure of ours.
     #[error(transparent)]
@@ -77,7 +85,10 @@ pub enum AdminError {
 
 impl AdminError {
     pub(super) fn invalid(field: &str, reason: impl ToString) -> Self {
-        Self::Invalid { field: field.to_owned(), reason: reason.to_string() }
+        Self::Invalid {
+            field: field.to_owned(),
+            reason: reason.to_string(),
+        }
     }
 
     pub(super) fn refused(reason: impl Into<String>) -> Self {
@@ -85,15 +96,27 @@ impl AdminError {
     }
 
     pub(super) fn no_tenant(name: impl ToString) -> Self {
-        Self::NotFound { kind: "tenant", name: name.to_string(), list: "tessera tenant list" }
+        Self::NotFound {
+            kind: "tenant",
+            name: name.to_string(),
+            list: "tessera tenant list",
+        }
     }
 
     pub(super) fn no_person(name: impl ToString) -> Self {
-        Self::NotFound { kind: "person", name: name.to_string(), list: "tessera user list" }
+        Self::NotFound {
+            kind: "person",
+            name: name.to_string(),
+            list: "tessera user list",
+        }
     }
 
     pub(super) fn no_client(name: impl ToString) -> Self {
-        Self::NotFound { kind: "client", name: name.to_string(), list: "tessera client list" }
+        Self::NotFound {
+            kind: "client",
+            name: name.to_string(),
+            list: "tessera client list",
+        }
     }
 
     /// A stable name for programs.
@@ -131,5 +154,9 @@ impl From<KeyError> for AdminError {
 
 /// A unique name that turned out to be taken becomes `taken`; everything else stays a failure.
 pub(super) fn on_conflict(error: StorageError, taken: impl FnOnce() -> AdminError) -> AdminError {
-    if error.is_conflict() { taken() } else { error.into() }
+    if error.is_conflict() {
+        taken()
+    } else {
+        error.into()
+    }
 }

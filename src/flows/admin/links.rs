@@ -23,15 +23,33 @@ impl Provider {
     /// Makes a link and what is stored of it.
     pub(super) fn new_link(&self, tenant: &Tenant, user_id: UserId) -> (OneTimeLink, IssuedLink) {
         let handle = Handle::generate(&self.clock);
-        let expires_at = self.now() + chrono::Duration::seconds(tenant.settings().one_time_link_lifetime.into());
-        let url = PlainSecret::new(format!("{}/link/{}", tenant.canonical, handle.to_text(Purpose::OneTimeLink).expose()));
+        let expires_at =
+            self.now() + chrono::Duration::seconds(tenant.settings().one_time_link_lifetime.into());
+        let url = PlainSecret::new(format!(
+            "{}/link/{}",
+            tenant.canonical,
+            handle.to_text(Purpose::OneTimeLink).expose()
+        ));
         let proof = handle.hash(tenant.handle_key(), Purpose::OneTimeLink);
-        (OneTimeLink { id: LinkId::from(handle.id()), user_id, proof, expires_at, consumed_at: None }, IssuedLink { url, expires_at })
+        (
+            OneTimeLink {
+                id: LinkId::from(handle.id()),
+                user_id,
+                proof,
+                expires_at,
+                consumed_at: None,
+            },
+            IssuedLink { url, expires_at },
+        )
     }
 }
 
 /// Stores a link; the person's older ones are good no more.
 pub(super) fn insert(repo: &mut Repo<'_>, link: &OneTimeLink, by: &By) -> storage::Result<()> {
     repo.insert_link(link)?;
-    repo.record(by.event(Act::LinkCreated).user(link.user_id).detail(serde_json::json!({ "expires_at": link.expires_at })))
+    repo.record(
+        by.event(Act::LinkCreated)
+            .user(link.user_id)
+            .detail(serde_json::json!({ "expires_at": link.expires_at })),
+    )
 }

@@ -22,7 +22,12 @@ impl Provider {
     pub async fn rotate_master_key(&self, new: &MasterKey, by: &By) -> Result<usize, AdminError> {
         let system = self.ensure_system_tenant().await?;
         let scope: TenantScope = *AsRef::<TenantScope>::as_ref(&*system);
-        let (old, new, clock, by) = (self.master.clone(), new.clone(), self.clock.clone(), by.clone());
+        let (old, new, clock, by) = (
+            self.master.clone(),
+            new.clone(),
+            self.clock.clone(),
+            by.clone(),
+        );
         let rotated = self.db.write_installation(move |all| {
             // First, as it takes the lock that keeps new tenants out.
             if !all.replace_master_key_fingerprint(&old.fingerprint(), &new.fingerprint())? {
@@ -35,19 +40,26 @@ impl Provider {
                 after = Some(*last);
                 for (tenant, sealed) in &page {
                     let unreadable = |_| StorageError::Corrupt("tenants.sealed_data_key");
-                    let key = DataKey::open_under(&old, tenant.uuid(), sealed).map_err(unreadable)?;
-                    let sealed = key.seal_under(&new, tenant.uuid(), &clock).map_err(unreadable)?;
+                    let key =
+                        DataKey::open_under(&old, tenant.uuid(), sealed).map_err(unreadable)?;
+                    let sealed = key
+                        .seal_under(&new, tenant.uuid(), &clock)
+                        .map_err(unreadable)?;
                     all.replace_data_key(*tenant, &sealed)?;
                     count += 1;
                 }
             }
             let detail = serde_json::json!({ "tenants": count, "fingerprint": new.fingerprint() });
-            all.tenant(scope, |repo| repo.record(by.event(Act::MasterKeyRotated).detail(detail)))?;
+            all.tenant(scope, |repo| {
+                repo.record(by.event(Act::MasterKeyRotated).detail(detail))
+            })?;
             Ok(Rotated::Tenants(count))
         });
         match rotated.await? {
             Rotated::Tenants(count) => Ok(count),
-            Rotated::OtherKey => Err(AdminError::refused("the master key was rotated by somebody else at the same time; nothing was changed")),
+            Rotated::OtherKey => Err(AdminError::refused(
+                "the master key was rotated by somebody else at the same time; nothing was changed",
+            )),
         }
     }
 }

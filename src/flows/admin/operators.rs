@@ -13,7 +13,11 @@ use crate::protocol::email::EmailAddress;
 
 impl Provider {
     /// Makes a program that may do everything: a client whose tokens are for the administration API.
-    pub async fn create_operator_program(&self, name: &str, by: &By) -> Result<RegisteredClient, AdminError> {
+    pub async fn create_operator_program(
+        &self,
+        name: &str,
+        by: &By,
+    ) -> Result<RegisteredClient, AdminError> {
         check_display_name(name).map_err(|error| AdminError::invalid("name", error))?;
         let system = self.ensure_system_tenant().await?;
         let metadata = ClientMetadata {
@@ -27,9 +31,16 @@ impl Provider {
     }
 
     /// Makes a person who may do everything; they get a one-time link.
-    pub async fn create_operator_person(&self, email: EmailAddress, by: &By) -> Result<CreatedUser, AdminError> {
+    pub async fn create_operator_person(
+        &self,
+        email: EmailAddress,
+        by: &By,
+    ) -> Result<CreatedUser, AdminError> {
         let system = self.ensure_system_tenant().await?;
-        let new = NewUser { roles: vec![Role::Administrator], ..NewUser::new(email) };
+        let new = NewUser {
+            roles: vec![Role::Administrator],
+            ..NewUser::new(email)
+        };
         self.create_user(&system, new, by).await
     }
 }

@@ -32,9 +32,19 @@ pub struct NewResource {
 
 impl Provider {
     /// Makes a resource.
-    pub async fn create_resource(&self, tenant: &Tenant, new: NewResource, by: &By) -> Result<Resource, AdminError> {
+    pub async fn create_resource(
+        &self,
+        tenant: &Tenant,
+        new: NewResource,
+        by: &By,
+    ) -> Result<Resource, AdminError> {
         self.check_resource(&new)?;
-        let name = new.name.unwrap_or_else(|| new.identifier.chars().take(crate::domain::tenant::DISPLAY_NAME_MAX).collect());
+        let name = new.name.unwrap_or_else(|| {
+            new.identifier
+                .chars()
+                .take(crate::domain::tenant::DISPLAY_NAME_MAX)
+                .collect()
+        });
         check_display_name(&name).map_err(|error| AdminError::invalid("name", error))?;
         let resource = Resource {
             id: ResourceId::from(self.clock.uuid_v7()),
@@ -45,29 +55,50 @@ impl Provider {
         };
         let (stored, by) = (resource.clone(), by.clone());
         let written = self.db.write(tenant, move |repo| {
-            if repo.find_resource_by_identifier(&stored.identifier)?.is_some() {
+            if repo
+                .find_resource_by_identifier(&stored.identifier)?
+                .is_some()
+            {
                 return Ok(false);
             }
             repo.insert_resource(&stored)?;
-            repo.record(by.event(Act::ResourceCreated).detail(json!({ "identifier": stored.identifier, "scopes": scope_names(&stored) })))?;
+            repo.record(by.event(Act::ResourceCreated).detail(
+                json!({ "identifier": stored.identifier, "scopes": scope_names(&stored) }),
+            ))?;
             Ok(true)
         });
         // The name is free, so a conflict is the bound on their number, or somebody who was faster.
-        if written.await.map_err(|error| on_conflict(error.clone(), || AdminError::refused(error.to_string())))? {
+        if written.await.map_err(|error| {
+            on_conflict(error.clone(), || AdminError::refused(error.to_string()))
+        })? {
             Ok(resource)
         } else {
-            Err(AdminError::Exists { kind: "resource", name: resource.identifier })
+            Err(AdminError::Exists {
+                kind: "resource",
+                name: resource.identifier,
+            })
         }
     }
 
     fn check_resource(&self, new: &NewResource) -> Result<(), AdminError> {
-        ResourceIndicator::parse(&new.identifier).map_err(|error| AdminError::invalid("identifier", error))?;
+        ResourceIndicator::parse(&new.identifier)
+            .map_err(|error| AdminError::invalid("identifier", error))?;
         if new.identifier == admin_api(self) {
-            return Err(AdminError::invalid("identifier", "is that of the administration API of this server"));
+            return Err(AdminError::invalid(
+                "identifier",
+                "is that of the administration API of this server",
+            ));
         }
-        let names = new.scopes.iter().map(|scope| scope.name.as_str()).collect::<Vec<_>>();
+        let names = new
+            .scopes
+            .iter()
+            .map(|scope| scope.name.as_str())
+            .collect::<Vec<_>>();
         if names.is_empty() || names.len() > SCOPES_MAX {
-            return Err(AdminError::invalid("scope", format!("a resource has 1 to {SCOPES_MAX} scopes")));
+            return Err(AdminError::invalid(
+                "scope",
+                format!("a resource has 1 to {SCOPES_MAX} scopes"),
+            ));
         }
         for (position, name) in names.iter().enumerate() {
             let reason = if !is_scope_token(name) {
@@ -79,10 +110,22 @@ impl Provider {
             } else {
                 continue;
             };
-            return Err(AdminError::invalid("scope", format!("`{}` {reason}", name.chars().take(64).collect::<String>())));
+            return Err(AdminError::invalid(
+                "scope",
+                format!("`{}` {reason}", name.chars().take(64).collect::<String>()),
+            ));
         }
-        for description in new.scopes.iter().filter_map(|scope| scope.description.as_deref()) {
-            check_display_name(description).map_err(|_| AdminError::invalid("description", "has 1 to 200 characters, no control characters and no space at its ends"))?;
+        for description in new
+            .scopes
+            .iter()
+            .filter_map(|scope| scope.description.as_deref())
+        {
+            check_display_name(description).map_err(|_| {
+                AdminError::invalid(
+                    "description",
+                    "has 1 to 200 characters, no control characters and no space at its ends",
+                )
+            })?;
         }
         Ok(())
     }
@@ -93,19 +136,37 @@ impl Provider {
     }
 
     /// Deletes a resource: its tokens can't be refreshed or asked for any more; those that are out expire.
-    pub async fn delete_resource(&self, tenant: &Tenant, identifier: &str, by: &By) -> Result<Resource, AdminError> {
+    pub async fn delete_resource(
+        &self,
+        tenant: &Tenant,
+        identifier: &str,
+        by: &By,
+    ) -> Result<Resource, AdminError> {
         let (wanted, by) = (identifier.to_owned(), by.clone());
         let deleted = self.db.write(tenant, move |repo| {
-            let Some(resource) = repo.find_resource_by_identifier(&wanted)? else { return Ok(None) };
+            let Some(resource) = repo.find_resource_by_identifier(&wanted)? else {
+                return Ok(None);
+            };
             repo.delete_resource(resource.id)?;
-            repo.record(by.event(Act::ResourceDeleted).detail(json!({ "identifier": resource.identifier })))?;
+            repo.record(
+                by.event(Act::ResourceDeleted)
+                    .detail(json!({ "identifier": resource.identifier })),
+            )?;
             Ok(Some(resource))
         });
-        let missing = || AdminError::NotFound { kind: "resource", name: identifier.to_owned(), list: "tessera resource list" };
+        let missing = || AdminError::NotFound {
+            kind: "resource",
+            name: identifier.to_owned(),
+            list: "tessera resource list",
+        };
         deleted.await?.ok_or_else(missing)
     }
 }
 
 fn scope_names(resource: &Resource) -> Vec<&str> {
-    resource.scopes.iter().map(|scope| scope.name.as_str()).collect()
+    resource
+        .scopes
+        .iter()
+        .map(|scope| scope.name.as_str())
+        .collect()
 }

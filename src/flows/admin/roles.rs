@@ -11,12 +11,22 @@ use crate::flows::tenancy::Tenant;
 
 impl Provider {
     /// Grants a role; `false` where the person has it already.
-    pub async fn grant_role(&self, tenant: &Tenant, user: &User, role: Role, by: &By) -> Result<bool, AdminError> {
+    pub async fn grant_role(
+        &self,
+        tenant: &Tenant,
+        user: &User,
+        role: Role,
+        by: &By,
+    ) -> Result<bool, AdminError> {
         let (id, by) = (user.id, by.clone());
         let done = self.db.write(tenant, move |repo| {
             let done = repo.grant_role(id, role)?;
             if done {
-                repo.record(by.event(Act::RoleGranted).user(id).detail(json!({ "role": role })))?;
+                repo.record(
+                    by.event(Act::RoleGranted)
+                        .user(id)
+                        .detail(json!({ "role": role })),
+                )?;
             }
             Ok(done)
         });
@@ -24,12 +34,22 @@ impl Provider {
     }
 
     /// Takes a role away, from the next token on; `false` where the person doesn't have it.
-    pub async fn revoke_role(&self, tenant: &Tenant, user: &User, role: Role, by: &By) -> Result<bool, AdminError> {
+    pub async fn revoke_role(
+        &self,
+        tenant: &Tenant,
+        user: &User,
+        role: Role,
+        by: &By,
+    ) -> Result<bool, AdminError> {
         let (id, by) = (user.id, by.clone());
         let done = self.db.write(tenant, move |repo| {
             let done = repo.revoke_role(id, role)?;
             if done {
-                repo.record(by.event(Act::RoleRevoked).user(id).detail(json!({ "role": role })))?;
+                repo.record(
+                    by.event(Act::RoleRevoked)
+                        .user(id)
+                        .detail(json!({ "role": role })),
+                )?;
             }
             Ok(done)
         });

@@ -31,15 +31,26 @@ enum Made {
 
 impl Provider {
     /// Makes a tenant: it works at once.
-    pub async fn create_tenant(&self, slug: &str, name: &str, by: &By) -> Result<Arc<Tenant>, AdminError> {
+    pub async fn create_tenant(
+        &self,
+        slug: &str,
+        name: &str,
+        by: &By,
+    ) -> Result<Arc<Tenant>, AdminError> {
         let slug = Slug::choose(slug).map_err(|error| AdminError::invalid("slug", error))?;
         check_display_name(name).map_err(|error| AdminError::invalid("name", error))?;
         match self.make_tenant(&slug, name, by).await? {
-            Made::Yes => Ok(self.find_tenant(&slug).await?.ok_or_else(|| AdminError::no_tenant(&slug))?),
-            Made::SlugTaken => Err(AdminError::Exists { kind: "tenant with the slug", name: slug.to_string() }),
-            Made::OtherMasterKey => {
-                Err(AdminError::refused("the master key was rotated after this process had read it; start it again with the new key"))
-            }
+            Made::Yes => self
+                .find_tenant(&slug)
+                .await?
+                .ok_or_else(|| AdminError::no_tenant(&slug)),
+            Made::SlugTaken => Err(AdminError::Exists {
+                kind: "tenant with the slug",
+                name: slug.to_string(),
+            }),
+            Made::OtherMasterKey => Err(AdminError::refused(
+                "the master key was rotated after this process had read it; start it again with the new key",
+            )),
         }
     }
 
@@ -49,10 +60,17 @@ impl Provider {
         if let Some(tenant) = self.find_tenant(&slug).await? {
             return Ok(tenant);
         }
-        if matches!(self.make_tenant(&slug, SYSTEM_NAME, &By::system()).await?, Made::OtherMasterKey) {
-            return Err(AdminError::refused("the master key was rotated after this process had read it; start it again with the new key"));
+        if matches!(
+            self.make_tenant(&slug, SYSTEM_NAME, &By::system()).await?,
+            Made::OtherMasterKey
+        ) {
+            return Err(AdminError::refused(
+                "the master key was rotated after this process had read it; start it again with the new key",
+            ));
         }
-        Ok(self.find_tenant(&slug).await?.ok_or_else(|| AdminError::no_tenant(&slug))?)
+        self.find_tenant(&slug)
+            .await?
+            .ok_or_else(|| AdminError::no_tenant(&slug))
     }
 
     async fn make_tenant(&self, slug: &Slug, name: &str, by: &By) -> Result<Made, AdminError> {
@@ -60,13 +78,22 @@ impl Provider {
         let data_key = DataKey::generate(&self.clock);
         let sealed_data_key = data_key.seal_under(&self.master, id.uuid(), &self.clock)?;
         let signs_from = self.now();
-        let (key, _) = self.new_key(id, &data_key, ACCESS_TOKEN_ALGORITHM, signs_from).await?;
-        let tenant = NewTenant { id, slug: slug.clone(), name: name.to_owned(), sealed_data_key };
+        let (key, _) = self
+            .new_key(id, &data_key, ACCESS_TOKEN_ALGORITHM, signs_from)
+            .await?;
+        let tenant = NewTenant {
+            id,
+            slug: slug.clone(),
+            name: name.to_owned(),
+            sealed_data_key,
+        };
         let fingerprint = self.master.fingerprint();
         let by = by.clone();
         let written = self.db.write_installation(move |all| {
             // Takes the row's lock too: a rotation of the master key comes wholly before this tenant or wholly after it.
-            if !all.replace_master_key_fingerprint(&fingerprint, &fingerprint)? && all.master_key_fingerprint()?.is_some() {
+            if !all.replace_master_key_fingerprint(&fingerprint, &fingerprint)?
+                && all.master_key_fingerprint()?.is_some()
+            {
                 return Ok(Made::OtherMasterKey);
             }
             if all.find_tenant(&tenant.slug)?.is_some() {
@@ -75,8 +102,16 @@ impl Provider {
             let scope = all.insert_tenant(&tenant)?;
             all.tenant(scope, |repo| {
                 repo.insert_key(&key, signs_from)?;
-                repo.record(by.event(Act::TenantCreated).detail(json!({ "slug": tenant.slug, "name": tenant.name })))?;
-                repo.record(key_event(Act::KeyCreated, by.actor.clone(), &by.origin, &key))
+                repo.record(
+                    by.event(Act::TenantCreated)
+                        .detail(json!({ "slug": tenant.slug, "name": tenant.name })),
+                )?;
+                repo.record(key_event(
+                    Act::KeyCreated,
+                    by.actor.clone(),
+                    &by.origin,
+                    &key,
+                ))
             })?;
             Ok(Made::Yes)
         });
@@ -89,26 +124,51 @@ impl Provider {
     /// The tenant of a slug, whether active or suspended.
     pub async fn load_tenant_named(&self, slug: &str) -> Result<Arc<Tenant>, AdminError> {
         let parsed = Slug::parse(slug).map_err(|error| AdminError::invalid("tenant", error))?;
-        self.find_tenant(&parsed).await?.ok_or_else(|| AdminError::no_tenant(slug))
+        self.find_tenant(&parsed)
+            .await?
+            .ok_or_else(|| AdminError::no_tenant(slug))
     }
 
     /// Lists tenants by slug; `search` is the beginning of a slug.
-    pub async fn list_tenants(&self, search: Option<String>, page: PageRequest) -> Result<Page<TenantRecord>, AdminError> {
-        Ok(self.db.read_installation(move |all| all.list_tenants(search.as_deref(), page)).await?)
+    pub async fn list_tenants(
+        &self,
+        search: Option<String>,
+        page: PageRequest,
+    ) -> Result<Page<TenantRecord>, AdminError> {
+        Ok(self
+            .db
+            .read_installation(move |all| all.list_tenants(search.as_deref(), page))
+            .await?)
     }
 
     /// Replaces name, settings and branding by those of `changed`, provided that nobody changed the tenant since it was read.
-    pub async fn update_tenant(&self, changed: TenantRecord, by: &By) -> Result<Arc<Tenant>, AdminError> {
+    pub async fn update_tenant(
+        &self,
+        changed: TenantRecord,
+        by: &By,
+    ) -> Result<Arc<Tenant>, AdminError> {
         check_display_name(&changed.name).map_err(|error| AdminError::invalid("name", error))?;
-        changed.settings.check().map_err(|error| AdminError::invalid(error.name, format!("must be between {} and {}, not {}", error.least, error.most, error.value)))?;
+        changed.settings.check().map_err(|error| {
+            AdminError::invalid(
+                error.name,
+                format!(
+                    "must be between {} and {}, not {}",
+                    error.least, error.most, error.value
+                ),
+            )
+        })?;
         let (slug, by) = (changed.slug.clone(), by.clone());
         let done = self.db.write_installation(move |all| {
-            let Some(before) = all.find_tenant(&changed.slug)? else { return Ok(false) };
+            let Some(before) = all.find_tenant(&changed.slug)? else {
+                return Ok(false);
+            };
             let detail = json!({ "changed": differences(&before.record, &changed) });
             if !all.update_tenant(&changed)? {
                 return Ok(false);
             }
-            all.tenant(before.scope, |repo| repo.record(by.event(Act::TenantUpdated).detail(detail)))?;
+            all.tenant(before.scope, |repo| {
+                repo.record(by.event(Act::TenantUpdated).detail(detail))
+            })?;
             Ok(true)
         });
         if !done.await? {
@@ -120,7 +180,9 @@ impl Provider {
     /// Closes a tenant, on everything but its keys and metadata; `false` where it is closed already.
     pub async fn suspend_tenant(&self, slug: &str, by: &By) -> Result<bool, AdminError> {
         if slug == SYSTEM_SLUG {
-            return Err(AdminError::refused("the tenant of the operators can't be suspended: nobody could resume it from outside"));
+            return Err(AdminError::refused(
+                "the tenant of the operators can't be suspended: nobody could resume it from outside",
+            ));
         }
         self.set_status(slug, TenantStatus::Suspended, by).await
     }
@@ -133,7 +195,11 @@ impl Provider {
     async fn set_status(&self, slug: &str, to: TenantStatus, by: &By) -> Result<bool, AdminError> {
         let loaded = self.load_stored_tenant(slug).await?;
         let (from, act) = match (loaded.record.status, to) {
-            (TenantStatus::Deleting, _) => return Err(AdminError::refused(format!("the tenant `{slug}` is being deleted"))),
+            (TenantStatus::Deleting, _) => {
+                return Err(AdminError::refused(format!(
+                    "the tenant `{slug}` is being deleted"
+                )));
+            }
             (from, to) if from == to => return Ok(false),
             (from, TenantStatus::Suspended) => (from, Act::TenantSuspended),
             (from, _) => (from, Act::TenantResumed),
@@ -146,36 +212,55 @@ impl Provider {
             }
             Ok(done)
         });
-        if done.await? { Ok(true) } else { Err(AdminError::Stale("tenant")) }
+        if done.await? {
+            Ok(true)
+        } else {
+            Err(AdminError::Stale("tenant"))
+        }
     }
 
     /// Deletes a tenant for good. Its data key goes first, in a transaction of its own: from then on nothing of it can be used, however
     /// long the rows take. Can be run again where it was interrupted.
     pub async fn delete_tenant(&self, slug: &str, by: &By) -> Result<TenantRecord, AdminError> {
         if slug == SYSTEM_SLUG {
-            return Err(AdminError::refused("the tenant of the operators can't be deleted"));
+            return Err(AdminError::refused(
+                "the tenant of the operators can't be deleted",
+            ));
         }
         let loaded = self.load_stored_tenant(slug).await?;
         let system = self.ensure_system_tenant().await?;
-        let (id, record, by, scope) = (loaded.record.id, loaded.record.clone(), by.clone(), *AsRef::<TenantScope>::as_ref(&*system));
+        let (id, record, by, scope) = (
+            loaded.record.id,
+            loaded.record.clone(),
+            by.clone(),
+            *AsRef::<TenantScope>::as_ref(&*system),
+        );
         // The tenant's own events go with it, so this one is the operators'.
         self.db
             .write_installation(move |all| {
                 if record.status != TenantStatus::Deleting {
-                    let detail = json!({ "slug": record.slug, "tenant_id": record.id, "name": record.name });
-                    all.tenant(scope, |repo| repo.record(by.event(Act::TenantDeleted).detail(detail)))?;
+                    let detail =
+                        json!({ "slug": record.slug, "tenant_id": record.id, "name": record.name });
+                    all.tenant(scope, |repo| {
+                        repo.record(by.event(Act::TenantDeleted).detail(detail))
+                    })?;
                 }
                 all.begin_tenant_deletion(id)
             })
             .await?;
-        self.db.write_installation(move |all| all.delete_tenant(id)).await?;
+        self.db
+            .write_installation(move |all| all.delete_tenant(id))
+            .await?;
         Ok(loaded.record)
     }
 
     /// A tenant as it is stored, one that is being deleted too.
     async fn load_stored_tenant(&self, slug: &str) -> Result<LoadedTenant, AdminError> {
         let parsed = Slug::parse(slug).map_err(|error| AdminError::invalid("tenant", error))?;
-        let found = self.db.read_installation(move |all| all.find_tenant(&parsed)).await?;
+        let found = self
+            .db
+            .read_installation(move |all| all.find_tenant(&parsed))
+            .await?;
         found.ok_or_else(|| AdminError::no_tenant(slug))
     }
 }
@@ -186,7 +271,8 @@ fn differences(before: &TenantRecord, after: &TenantRecord) -> Vec<String> {
     if before.name != after.name {
         names.push("name".to_owned());
     }
-    let settings = |record: &TenantRecord| json!({ "settings": record.settings, "branding": record.branding });
+    let settings =
+        |record: &TenantRecord| json!({ "settings": record.settings, "branding": record.branding });
     compare(&settings(before), &settings(after), "", &mut names);
     names
 }
@@ -202,14 +288,28 @@ fn compare(before: &Value, after: &Value, path: &str, names: &mut Vec<String>) {
     members.sort_unstable();
     members.dedup();
     for member in members {
-        let path = if path.is_empty() { member.clone() } else { format!("{path}.{member}") };
-        compare(one.get(member).unwrap_or(&Value::Null), other.get(member).unwrap_or(&Value::Null), &path, names);
+        let path = if path.is_empty() {
+            member.clone()
+        } else {
+            format!("{path}.{member}")
+        };
+        compare(
+            one.get(member).unwrap_or(&Value::Null),
+            other.get(member).unwrap_or(&Value::Null),
+            &path,
+            names,
+        );
     }
 }
 
 /// The settings with one of them replaced: `access_token_lifetime`, `password.minimum_length`. Bounds are checked when they are stored.
-pub fn change_setting(settings: &TenantSettings, key: &str, value: &str) -> Result<TenantSettings, AdminError> {
-    let mut document = serde_json::to_value(settings).map_err(|_| FlowError::Internal("settings can't be written"))?;
+pub fn change_setting(
+    settings: &TenantSettings,
+    key: &str,
+    value: &str,
+) -> Result<TenantSettings, AdminError> {
+    let mut document = serde_json::to_value(settings)
+        .map_err(|_| FlowError::Internal("settings can't be written"))?;
     let mut known = Vec::new();
     leaves(&document, "", &mut known);
     if !known.iter().any(|name| name == key) {
@@ -217,7 +317,10 @@ pub fn change_setting(settings: &TenantSettings, key: &str, value: &str) -> Resu
             Some(name) => format!("did you mean `{name}`?"),
             None => format!("there are {}", known.join(", ")),
         };
-        return Err(AdminError::invalid(key, format!("there is no such setting; {hint}")));
+        return Err(AdminError::invalid(
+            key,
+            format!("there is no such setting; {hint}"),
+        ));
     }
     let pointer = format!("/{}", key.replace('.', "/"));
     if let Some(slot) = document.pointer_mut(&pointer) {
@@ -227,7 +330,12 @@ pub fn change_setting(settings: &TenantSettings, key: &str, value: &str) -> Resu
             (Value::Bool(_), _) => return Err(AdminError::invalid(key, "must be true or false")),
             (Value::Number(_), text) => match text.parse::<u32>() {
                 Ok(number) => number.into(),
-                Err(_) => return Err(AdminError::invalid(key, format!("`{text}` isn't a whole number; times are in seconds"))),
+                Err(_) => {
+                    return Err(AdminError::invalid(
+                        key,
+                        format!("`{text}` isn't a whole number; times are in seconds"),
+                    ));
+                }
             },
             (_, text) => text.into(),
         };
@@ -239,7 +347,11 @@ fn leaves(value: &Value, path: &str, names: &mut Vec<String>) {
     match value {
         Value::Object(members) => {
             for (member, value) in members {
-                let path = if path.is_empty() { member.clone() } else { format!("{path}.{member}") };
+                let path = if path.is_empty() {
+                    member.clone()
+                } else {
+                    format!("{path}.{member}")
+                };
                 leaves(value, &path, names);
             }
         }
@@ -255,16 +367,43 @@ mod tests {
     #[test]
     fn a_setting_is_changed_by_its_path() {
         let settings = TenantSettings::default();
-        assert_eq!(change_setting(&settings, "access_token_lifetime", "600").unwrap().access_token_lifetime, 600);
-        assert_eq!(change_setting(&settings, "password.minimum_length", "12").unwrap().password.minimum_length, 12);
-        assert!(change_setting(&settings, "require_pkce", "true").unwrap().require_pkce);
-        assert_eq!(change_setting(&settings, "consent", "always").unwrap().consent, ConsentPolicy::Always);
+        assert_eq!(
+            change_setting(&settings, "access_token_lifetime", "600")
+                .unwrap()
+                .access_token_lifetime,
+            600
+        );
+        assert_eq!(
+            change_setting(&settings, "password.minimum_length", "12")
+                .unwrap()
+                .password
+                .minimum_length,
+            12
+        );
+        assert!(
+            change_setting(&settings, "require_pkce", "true")
+                .unwrap()
+                .require_pkce
+        );
+        assert_eq!(
+            change_setting(&settings, "consent", "always")
+                .unwrap()
+                .consent,
+            ConsentPolicy::Always
+        );
     }
 
     #[test]
     fn a_wrong_setting_is_refused_with_what_to_write() {
-        let refusal = |key, value| change_setting(&TenantSettings::default(), key, value).unwrap_err().to_string();
-        assert_eq!(refusal("acces_token_lifetime", "600"), "acces_token_lifetime: there is no such setting; did you mean `access_token_lifetime`?");
+        let refusal = |key, value| {
+            change_setting(&TenantSettings::default(), key, value)
+                .unwrap_err()
+                .to_string()
+        };
+        assert_eq!(
+            refusal("acces_token_lifetime", "600"),
+            "acces_token_lifetime: there is no such setting; did you mean `access_token_lifetime`?"
+        );
         assert!(refusal("password", "{}").contains("there is no such setting"));
         assert!(refusal("code_lifetime", "1m").contains("isn't a whole number"));
         assert!(refusal("code_lifetime", "-1").contains("isn't a whole number"));
@@ -286,8 +425,12 @@ mod tests {
             updated_at: chrono::DateTime::UNIX_EPOCH,
         };
         let before = record(TenantSettings::default());
-        let mut after = record(change_setting(&TenantSettings::default(), "lockout.attempts", "5").unwrap());
+        let mut after =
+            record(change_setting(&TenantSettings::default(), "lockout.attempts", "5").unwrap());
         after.name = "Acme Rockets".into();
-        assert_eq!(differences(&before, &after), ["name", "settings.lockout.attempts"]);
+        assert_eq!(
+            differences(&before, &after),
+            ["name", "settings.lockout.attempts"]
+        );
     }
 }

@@ -34,7 +34,13 @@ pub struct NewUser {
 impl NewUser {
     /// A person with this address and nothing else.
     pub fn new(email: EmailAddress) -> Self {
-        Self { email, email_verified: false, password: None, claims: StandardClaims::default(), roles: Vec::new() }
+        Self {
+            email,
+            email_verified: false,
+            password: None,
+            claims: StandardClaims::default(),
+            roles: Vec::new(),
+        }
     }
 }
 
@@ -57,26 +63,47 @@ pub struct Disabled {
 }
 
 fn taken(email: &EmailAddress) -> AdminError {
-    AdminError::Exists { kind: "person with the address", name: email.to_string() }
+    AdminError::Exists {
+        kind: "person with the address",
+        name: email.to_string(),
+    }
 }
 
 fn check_claims(claims: &StandardClaims) -> Result<(), AdminError> {
     // They follow from the account; stored here they would contradict it one day.
     if claims.email.is_some() || claims.email_verified.is_some() || claims.updated_at.is_some() {
-        return Err(AdminError::invalid("claims", "email, email_verified and updated_at follow from the account and can't be set as claims"));
+        return Err(AdminError::invalid(
+            "claims",
+            "email, email_verified and updated_at follow from the account and can't be set as claims",
+        ));
     }
-    claims.validate().map_err(|error| AdminError::invalid(error.claim, error.reason))
+    claims
+        .validate()
+        .map_err(|error| AdminError::invalid(error.claim, error.reason))
 }
 
 impl Provider {
     /// Makes a person; without a password they get a one-time link.
-    pub async fn create_user(&self, tenant: &Tenant, new: NewUser, by: &By) -> Result<CreatedUser, AdminError> {
+    pub async fn create_user(
+        &self,
+        tenant: &Tenant,
+        new: NewUser,
+        by: &By,
+    ) -> Result<CreatedUser, AdminError> {
         check_claims(&new.claims)?;
         let now = self.now();
         let password = match new.password {
             Some(password) => {
-                check_new_password(&tenant.settings().password, &new.email, &tenant.record.name, password.expose())?;
-                Some(PasswordHash { phc: self.hash_new_password(tenant, password).await?, set_at: now })
+                check_new_password(
+                    &tenant.settings().password,
+                    &new.email,
+                    &tenant.record.name,
+                    password.expose(),
+                )?;
+                Some(PasswordHash {
+                    phc: self.hash_new_password(tenant, password).await?,
+                    set_at: now,
+                })
             }
             None => None,
         };
@@ -97,38 +124,74 @@ impl Provider {
             created_at: now,
             updated_at: now,
         };
-        let (stored, kept, by) = (user.clone(), link.as_ref().map(|(link, _)| link.clone()), by.clone());
+        let (stored, kept, by) = (
+            user.clone(),
+            link.as_ref().map(|(link, _)| link.clone()),
+            by.clone(),
+        );
         let written = self.db.write(tenant, move |repo| {
             repo.insert_user(&stored)?;
-            repo.record(by.event(Act::UserCreated).user(stored.id).detail(json!({ "email": stored.email, "roles": stored.roles })))?;
+            repo.record(
+                by.event(Act::UserCreated)
+                    .user(stored.id)
+                    .detail(json!({ "email": stored.email, "roles": stored.roles })),
+            )?;
             match &kept {
                 Some(link) => links::insert(repo, link, &by),
                 None => Ok(()),
             }
         });
-        written.await.map_err(|error| on_conflict(error, || taken(&user.email)))?;
-        Ok(CreatedUser { user, link: link.map(|(_, issued)| issued) })
+        written
+            .await
+            .map_err(|error| on_conflict(error, || taken(&user.email)))?;
+        Ok(CreatedUser {
+            user,
+            link: link.map(|(_, issued)| issued),
+        })
     }
 
     /// The person with this address.
-    pub async fn load_user_by_email(&self, tenant: &Tenant, email: &EmailAddress) -> Result<User, AdminError> {
+    pub async fn load_user_by_email(
+        &self,
+        tenant: &Tenant,
+        email: &EmailAddress,
+    ) -> Result<User, AdminError> {
         let wanted = email.clone();
-        let found = self.db.read(tenant, move |repo| repo.find_user_by_email(&wanted)).await?;
+        let found = self
+            .db
+            .read(tenant, move |repo| repo.find_user_by_email(&wanted))
+            .await?;
         found.ok_or_else(|| AdminError::no_person(email))
     }
 
     /// The person with this id.
     pub async fn load_user(&self, tenant: &Tenant, id: UserId) -> Result<User, AdminError> {
-        self.db.read(tenant, move |repo| repo.find_user(id)).await?.ok_or_else(|| AdminError::no_person(id))
+        self.db
+            .read(tenant, move |repo| repo.find_user(id))
+            .await?
+            .ok_or_else(|| AdminError::no_person(id))
     }
 
     /// Lists people in the order of their making; `search` is a part of their address.
-    pub async fn list_users(&self, tenant: &Tenant, search: Option<String>, page: PageRequest) -> Result<Page<User>, AdminError> {
-        Ok(self.db.read(tenant, move |repo| repo.list_users(search.as_deref(), page)).await?)
+    pub async fn list_users(
+        &self,
+        tenant: &Tenant,
+        search: Option<String>,
+        page: PageRequest,
+    ) -> Result<Page<User>, AdminError> {
+        Ok(self
+            .db
+            .read(tenant, move |repo| repo.list_users(search.as_deref(), page))
+            .await?)
     }
 
     /// Replaces address and claims by those of `changed`, provided that nobody changed the person since they were read.
-    pub async fn update_user(&self, tenant: &Tenant, changed: User, by: &By) -> Result<User, AdminError> {
+    pub async fn update_user(
+        &self,
+        tenant: &Tenant,
+        changed: User,
+        by: &By,
+    ) -> Result<User, AdminError> {
         check_claims(&changed.claims)?;
         let (id, email) = (changed.id, changed.email.clone());
         let by = by.clone();
@@ -136,10 +199,17 @@ impl Provider {
             if !repo.update_user(&changed)? {
                 return Ok(false);
             }
-            repo.record(by.event(Act::UserUpdated).user(changed.id).detail(json!({ "email": changed.email })))?;
+            repo.record(
+                by.event(Act::UserUpdated)
+                    .user(changed.id)
+                    .detail(json!({ "email": changed.email })),
+            )?;
             Ok(true)
         });
-        if written.await.map_err(|error| on_conflict(error, || taken(&email)))? {
+        if written
+            .await
+            .map_err(|error| on_conflict(error, || taken(&email)))?
+        {
             self.load_user(tenant, id).await
         } else {
             Err(AdminError::Stale("person"))
@@ -148,23 +218,38 @@ impl Provider {
 
     /// Closes a person's account and ends everything that they have: sessions, grants with their tokens, links. `None` where it is
     /// closed already.
-    pub async fn disable_user(&self, tenant: &Tenant, id: UserId, by: &By) -> Result<Option<Disabled>, AdminError> {
+    pub async fn disable_user(
+        &self,
+        tenant: &Tenant,
+        id: UserId,
+        by: &By,
+    ) -> Result<Option<Disabled>, AdminError> {
         let by = by.clone();
         let ended = self.db.write(tenant, move |repo| {
             if !repo.set_user_disabled(id, true)? {
                 return Ok(None);
             }
             let sessions = repo.end_sessions(id, None, SessionGrants::All)?;
-            let ended = Disabled { sessions, grants: repo.revoke_grants_of_user(id, None)? };
+            let ended = Disabled {
+                sessions,
+                grants: repo.revoke_grants_of_user(id, None)?,
+            };
             repo.revoke_links(id)?;
-            repo.record(by.event(Act::UserDisabled).user(id).detail(json!({ "sessions_ended": ended.sessions, "grants_revoked": ended.grants })))?;
+            repo.record(by.event(Act::UserDisabled).user(id).detail(
+                json!({ "sessions_ended": ended.sessions, "grants_revoked": ended.grants }),
+            ))?;
             Ok(Some(ended))
         });
         Ok(ended.await?)
     }
 
     /// Opens a person's account again; `false` where it is open already.
-    pub async fn enable_user(&self, tenant: &Tenant, id: UserId, by: &By) -> Result<bool, AdminError> {
+    pub async fn enable_user(
+        &self,
+        tenant: &Tenant,
+        id: UserId,
+        by: &By,
+    ) -> Result<bool, AdminError> {
         let by = by.clone();
         let done = self.db.write(tenant, move |repo| {
             let done = repo.set_user_disabled(id, false)?;
@@ -177,28 +262,51 @@ impl Provider {
     }
 
     /// Deletes a person with everything that is theirs; their audit events stay.
-    pub async fn delete_user(&self, tenant: &Tenant, user: &User, by: &By) -> Result<(), AdminError> {
+    pub async fn delete_user(
+        &self,
+        tenant: &Tenant,
+        user: &User,
+        by: &By,
+    ) -> Result<(), AdminError> {
         let (id, email, by) = (user.id, user.email.clone(), by.clone());
         let done = self.db.write(tenant, move |repo| {
             // Before the deletion, so that every cache learns of it: nothing cascades into caches.
             repo.revoke_grants_of_user(id, None)?;
             let done = repo.delete_user(id)?;
             if done {
-                repo.record(by.event(Act::UserDeleted).user(id).detail(json!({ "email": email })))?;
+                repo.record(
+                    by.event(Act::UserDeleted)
+                        .user(id)
+                        .detail(json!({ "email": email })),
+                )?;
             }
             Ok(done)
         });
-        if done.await? { Ok(()) } else { Err(AdminError::no_person(&user.email)) }
+        if done.await? {
+            Ok(())
+        } else {
+            Err(AdminError::no_person(&user.email))
+        }
     }
 
     /// Makes a link by which a person sets another password; the present one holds until then.
-    pub async fn reset_password(&self, tenant: &Tenant, user: &User, by: &By) -> Result<IssuedLink, AdminError> {
+    pub async fn reset_password(
+        &self,
+        tenant: &Tenant,
+        user: &User,
+        by: &By,
+    ) -> Result<IssuedLink, AdminError> {
         if !user.is_active() {
-            return Err(AdminError::refused(format!("{} is disabled; enable the account first", user.email)));
+            return Err(AdminError::refused(format!(
+                "{} is disabled; enable the account first",
+                user.email
+            )));
         }
         let (link, issued) = self.new_link(tenant, user.id);
         let by = by.clone();
-        self.db.write(tenant, move |repo| links::insert(repo, &link, &by)).await?;
+        self.db
+            .write(tenant, move |repo| links::insert(repo, &link, &by))
+            .await?;
         Ok(issued)
     }
 }
