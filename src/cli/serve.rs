@@ -30,10 +30,15 @@ pub async fn run(flags: Flags, output: Output) -> Result<(), Failure> {
         "tessera listens on {}; tenants are at {public_url}",
         bound.address
     );
+    // Polled once before anything is printed: whoever reads the address may send SIGTERM at once, and must find it handled.
+    let server = actix_web::rt::spawn(bound.server);
+    tokio::task::yield_now().await;
     Report::new(document, text).print(output)?;
-    let ended = bound.server.await;
+    let ended = server.await;
     jobs.stop().await;
-    ended.map_err(|error| Failure::failed("server_failed", error))
+    ended
+        .unwrap_or_else(|error| Err(std::io::Error::other(error)))
+        .map_err(|error| Failure::failed("server_failed", error))
 }
 
 /// Binds the address; where the system chose the port, the default `public_url` follows.

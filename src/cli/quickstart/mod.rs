@@ -43,13 +43,16 @@ pub async fn run(flags: Flags, output: Output) -> Result<(), Failure> {
     let demo = demo.serve(tenants, provider.clock.clone()).map_err(|error| Failure::new(format!("the demo application can't be served: {error}")))?;
     let demo_handle = demo.handle();
     actix_web::rt::spawn(demo);
+    // Polled once before anything is printed: whoever reads the addresses may send SIGTERM at once, and must find it handled.
+    let server = actix_web::rt::spawn(bound.server);
+    tokio::task::yield_now().await;
     let jobs = crate::jobs::start(&provider);
     if output.is_json() {
         output.json(&document)?;
     } else {
         output.text(&report::text(&document))?;
     }
-    let ended = bound.server.await;
+    let ended = server.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
     jobs.stop().await;
     stop(demo_handle).await;
     drop(lock);
