@@ -34,7 +34,8 @@ pub(super) async fn redeem(
     code_verifier: Option<CodeVerifier>,
 ) -> Result<Decision, TokenRefusal> {
     let (provider, tenant) = (call.provider, &call.at.tenant);
-    let handle = Handle::parse(Purpose::AuthorizationCode, code.expose()).ok_or(GrantRefusal::Unknown)?;
+    let handle =
+        Handle::parse(Purpose::AuthorizationCode, code.expose()).ok_or(GrantRefusal::Unknown)?;
     let presented = Presented {
         id: GrantId::from(handle.id()),
         proof: handle.hash(tenant.handle_key(), Purpose::AuthorizationCode),
@@ -45,8 +46,16 @@ pub(super) async fn redeem(
     let refresh = Handle::generate(&provider.clock);
     let refresh_proof = refresh.hash(tenant.handle_key(), Purpose::RefreshToken);
     let work = {
-        let (tenant, client, resources) = (Arc::clone(tenant), Arc::clone(&call.client), call.resources.clone());
-        let (admin_api, origin, refresh_id) = (crate::flows::scopes::admin_api(provider), call.origin.clone(), refresh.id());
+        let (tenant, client, resources) = (
+            Arc::clone(tenant),
+            Arc::clone(&call.client),
+            call.resources.clone(),
+        );
+        let (admin_api, origin, refresh_id) = (
+            crate::flows::scopes::admin_api(provider),
+            call.origin.clone(),
+            refresh.id(),
+        );
         move |repo: &mut Repo<'_>| {
             let rules = Rules::with_admin_api(admin_api.clone(), &tenant, &client);
             let (grant, code) = match find(repo, &presented, &client)? {
@@ -57,13 +66,26 @@ pub(super) async fn redeem(
                 revoke_replayed(repo, &grant, "authorization code", &origin)?;
                 return Ok(Err(GrantRefusal::Replayed));
             }
-            let target = match check(repo, &presented, &grant, &code, &client).and_then(|()| narrow(&rules, &grant, &resources)) {
+            let target = match check(repo, &presented, &grant, &code, &client)
+                .and_then(|()| narrow(&rules, &grant, &resources))
+            {
                 Ok(target) => target,
                 Err(refusal) => return Ok(Err(refusal)),
             };
-            let Some(user) = repo.find_user(grant.user_id)?.filter(crate::domain::user::User::is_active) else {
+            let Some(user) = repo
+                .find_user(grant.user_id)?
+                .filter(crate::domain::user::User::is_active)
+            else {
                 return Ok(Err(GrantRefusal::User));
             };
+            // A sign-out that came while the code was written down saw no grant to end yet.
+            if !grant.offline
+                && repo
+                    .find_session(grant.session_id)?
+                    .is_none_or(|session| session.ended_at.is_some())
+            {
+                return Ok(Err(GrantRefusal::Dead));
+            }
             if !repo.consume_code(grant.id)? {
                 revoke_replayed(repo, &grant, "authorization code", &origin)?;
                 return Ok(Err(GrantRefusal::Replayed));
@@ -80,17 +102,35 @@ pub(super) async fn redeem(
                     rotated: None,
                 })?;
             }
-            Ok(Ok((target, Box::new(GrantedPerson { grant, user, nonce: code.nonce }), refreshes)))
+            Ok(Ok((
+                target,
+                Box::new(GrantedPerson {
+                    grant,
+                    user,
+                    nonce: code.nonce,
+                }),
+                refreshes,
+            )))
         }
     };
     let (target, person, refreshes) = provider.db.write(&**tenant, work).await??;
     let refresh_token = refreshes.then(|| refresh.to_text(Purpose::RefreshToken));
-    Ok(Decision { target, person: Some(person), refresh_token })
+    Ok(Decision {
+        target,
+        person: Some(person),
+        refresh_token,
+    })
 }
 
 /// The grant of a code, if whoever presents it holds the code and is its client.
-fn find(repo: &mut Repo<'_>, presented: &Presented, client: &Client) -> storage::Result<Result<(Grant, PendingCode), GrantRefusal>> {
-    let Some((grant, code)) = repo.find_grant(presented.id)? else { return Ok(Err(GrantRefusal::Unknown)) };
+fn find(
+    repo: &mut Repo<'_>,
+    presented: &Presented,
+    client: &Client,
+) -> storage::Result<Result<(Grant, PendingCode), GrantRefusal>> {
+    let Some((grant, code)) = repo.find_grant(presented.id)? else {
+        return Ok(Err(GrantRefusal::Unknown));
+    };
     if !code.proof.matches(&presented.proof) {
         return Ok(Err(GrantRefusal::Unknown));
     }
@@ -103,7 +143,13 @@ fn find(repo: &mut Repo<'_>, presented: &Presented, client: &Client) -> storage:
     Ok(Ok((grant, code)))
 }
 
-fn check(repo: &Repo<'_>, presented: &Presented, grant: &Grant, code: &PendingCode, client: &Client) -> Result<(), GrantRefusal> {
+fn check(
+    repo: &Repo<'_>,
+    presented: &Presented,
+    grant: &Grant,
+    code: &PendingCode,
+    client: &Client,
+) -> Result<(), GrantRefusal> {
     let now = repo.now();
     if now >= code.expires_at || now >= grant.expires_at {
         return Err(GrantRefusal::Expired);
@@ -111,7 +157,11 @@ fn check(repo: &Repo<'_>, presented: &Presented, grant: &Grant, code: &PendingCo
     if grant.issuer != *presented.issuer {
         return Err(GrantRefusal::Issuer);
     }
-    check_redirect_uri(code.redirect_uri.as_deref(), presented.redirect_uri.as_deref(), client)?;
+    check_redirect_uri(
+        code.redirect_uri.as_deref(),
+        presented.redirect_uri.as_deref(),
+        client,
+    )?;
     match (&code.code_challenge, &presented.code_verifier) {
         (Some(challenge), Some(verifier)) if challenge.matches(verifier) => Ok(()),
         (Some(_), Some(_)) => Err(GrantRefusal::VerifierWrong),
@@ -124,17 +174,34 @@ fn check(repo: &Repo<'_>, presented: &Presented, grant: &Grant, code: &PendingCo
 }
 
 /// RFC 6749 §4.1.3: required where the authorization request had it, and identical. Where it hadn't, the one registered URI was meant.
-fn check_redirect_uri(requested: Option<&str>, presented: Option<&str>, client: &Client) -> Result<(), GrantRefusal> {
+fn check_redirect_uri(
+    requested: Option<&str>,
+    presented: Option<&str>,
+    client: &Client,
+) -> Result<(), GrantRefusal> {
     let fits = match (requested, presented) {
         (Some(requested), Some(presented)) => requested == presented,
         (Some(_), None) => false,
         (None, Some(presented)) => client.metadata.redirect_uris == [presented],
         (None, None) => true,
     };
-    if fits { Ok(()) } else { Err(GrantRefusal::RedirectUri) }
+    if fits {
+        Ok(())
+    } else {
+        Err(GrantRefusal::RedirectUri)
+    }
 }
 
-fn narrow(rules: &Rules<'_>, grant: &Grant, resources: &[ResourceIndicator]) -> Result<Target, GrantRefusal> {
-    let granted = Target { scope: grant.scope.clone(), resources: grant.resources.clone() };
-    rules.narrow(&granted, None, resources).map_err(GrantRefusal::Target)
+fn narrow(
+    rules: &Rules<'_>,
+    grant: &Grant,
+    resources: &[ResourceIndicator],
+) -> Result<Target, GrantRefusal> {
+    let granted = Target {
+        scope: grant.scope.clone(),
+        resources: grant.resources.clone(),
+    };
+    rules
+        .narrow(&granted, None, resources)
+        .map_err(GrantRefusal::Target)
 }
