@@ -8,6 +8,7 @@ use crate::flows::interaction::Interaction;
 use crate::flows::sessions::SignedIn;
 use crate::http::error::{PageError, RedirectError, redirect};
 use crate::http::extract::{FormBody, Query};
+use crate::protocol::prompt::Prompt;
 use crate::protocol::{OAuthError, Params};
 
 /// A request that waits for its person, checked anew, and who is there.
@@ -53,6 +54,11 @@ impl Pending {
             interaction: &self.interaction,
             signed_in: &self.signed_in,
         }
+    }
+
+    /// Whether a page may be shown at all: with `prompt=none` never, by whichever address the browser comes.
+    pub fn allows_page(&self) -> bool {
+        !self.checked.request.prompt.contains(Prompt::None)
     }
 
     /// Tells the client.

@@ -160,6 +160,7 @@ pub async fn get(visit: Visit, Query(params): Query) -> Result<HttpResponse, Pag
             },
         ));
     };
+    let elsewhere = elsewhere && pending.allows_page();
     let next = pending.flow(&visit).next(None, visit.provider.now());
     let known = match next {
         _ if elsewhere => None,

@@ -62,7 +62,7 @@ pub async fn get(visit: Visit, Query(params): Query) -> Result<HttpResponse, Pag
         Ok(pending) => pending,
         Err(stop) => return stop.result(),
     };
-    if pending.signed_in.is_empty() {
+    if pending.signed_in.is_empty() || !pending.allows_page() {
         return proceed(&visit, &pending).await;
     }
     Ok(page(&visit, &pending, text, StatusCode::OK, None))

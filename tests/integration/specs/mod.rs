@@ -2,6 +2,9 @@
 
 pub mod account;
 pub mod addresses;
+pub mod attack_browser;
+pub mod attack_redirects;
+pub mod attack_signin;
 pub mod browser_security;
 pub mod client_authentication;
 pub mod nodes;
