@@ -90,8 +90,15 @@ pub struct Person {
 
 impl Provider {
     /// Accepts or refuses an access token.
-    pub async fn check_access(&self, tenant: &Arc<Tenant>, token: &str) -> Result<Access, AccessRefusal> {
-        Ok(self.check_access_and_read(tenant, token, |_, _| Ok(())).await?.0)
+    pub async fn check_access(
+        &self,
+        tenant: &Arc<Tenant>,
+        token: &str,
+    ) -> Result<Access, AccessRefusal> {
+        Ok(self
+            .check_access_and_read(tenant, token, |_, _| Ok(()))
+            .await?
+            .0)
     }
 
     /// [`Provider::check_access`], and whatever else `read` wants to know, by one use of the database.
@@ -102,8 +109,14 @@ impl Provider {
         mut read: impl FnMut(&mut Repo<'_>, &AccessTokenClaims) -> storage::Result<T> + Send + 'static,
     ) -> Result<(Access, T), AccessRefusal> {
         let claims = self.check_form(tenant, token)?;
-        let client_id: ClientId = claims.client_id.parse().map_err(|_| AccessRefusal::Malformed)?;
-        let client = self.find_client(tenant, client_id).await?.ok_or(AccessRefusal::Client)?;
+        let client_id: ClientId = claims
+            .client_id
+            .parse()
+            .map_err(|_| AccessRefusal::Malformed)?;
+        let client = self
+            .find_client(tenant, client_id)
+            .await?
+            .ok_or(AccessRefusal::Client)?;
         let person = match claims.grant_id.map(GrantId::from) {
             Some(id) => Some(self.check_grant(tenant, id, client_id).await?),
             None => None,
@@ -111,16 +124,29 @@ impl Provider {
         let signed = claims.clone();
         let (revoked, value) = self
             .db
-            .read(&**tenant, move |repo| Ok((repo.is_token_revoked(signed.jti)?, read(repo, &signed)?)))
+            .read(&**tenant, move |repo| {
+                Ok((repo.is_token_revoked(signed.jti)?, read(repo, &signed)?))
+            })
             .await?;
         if revoked {
             return Err(AccessRefusal::Revoked);
         }
-        Ok((Access { claims, client, person }, value))
+        Ok((
+            Access {
+                claims,
+                client,
+                person,
+            },
+            value,
+        ))
     }
 
     /// Whether the token is one that we made for this tenant and that hasn't expired; nothing is looked up.
-    pub(super) fn check_form(&self, tenant: &Tenant, token: &str) -> Result<AccessTokenClaims, AccessRefusal> {
+    pub(super) fn check_form(
+        &self,
+        tenant: &Tenant,
+        token: &str,
+    ) -> Result<AccessTokenClaims, AccessRefusal> {
         if !tenant.is_active() {
             return Err(AccessRefusal::Suspended);
         }
@@ -130,7 +156,8 @@ impl Provider {
             // RFC 9068 §4, RFC 8725 §3.11: the type tells it from an ID token or a logout token of the same key.
             let expect = Expect::own(Type::Required(&[access_token::TYP]), &SigningAlgorithm::ALL);
             let verified = tenant.keys.verification().verify(token, expect)?;
-            serde_json::from_value(Value::Object(verified.claims)).map_err(|_| AccessRefusal::Malformed)?
+            serde_json::from_value(Value::Object(verified.claims))
+                .map_err(|_| AccessRefusal::Malformed)?
         };
         if claims.tenant_id != tenant.id().uuid() || !tenant.is_issuer(&claims.iss) {
             return Err(AccessRefusal::Issuer);
@@ -141,12 +168,28 @@ impl Provider {
         Ok(claims)
     }
 
-    async fn check_grant(&self, tenant: &Tenant, id: GrantId, client: ClientId) -> Result<Person, AccessRefusal> {
-        let grant = self.find_grant(tenant, id).await?.ok_or(AccessRefusal::Grant)?;
+    async fn check_grant(
+        &self,
+        tenant: &Tenant,
+        id: GrantId,
+        client: ClientId,
+    ) -> Result<Person, AccessRefusal> {
+        let grant = self
+            .find_grant(tenant, id)
+            .await?
+            .ok_or(AccessRefusal::Grant)?;
         if !grant.live || grant.client_id != client || self.now() >= grant.expires_at {
             return Err(AccessRefusal::Grant);
         }
-        let state = self.find_user_state(tenant, grant.user_id).await?.filter(|state| state.active).ok_or(AccessRefusal::User)?;
-        Ok(Person { id: grant.user_id, grant_id: id, state })
+        let state = self
+            .find_user_state(tenant, grant.user_id)
+            .await?
+            .filter(|state| state.active)
+            .ok_or(AccessRefusal::User)?;
+        Ok(Person {
+            id: grant.user_id,
+            grant_id: id,
+            state,
+        })
     }
 }

@@ -15,7 +15,9 @@ use crate::domain::audit::{Act, Actor, Event, Origin};
 use crate::domain::client::Client;
 use crate::domain::ids::{ClientId, TenantId};
 use crate::egress::EgressError;
-use crate::jose::client_assertion::{Assertion, AssertionError, AssertionRules, DEFAULT_MAX_LIFETIME, UnverifiedAssertion};
+use crate::jose::client_assertion::{
+    Assertion, AssertionError, AssertionRules, DEFAULT_MAX_LIFETIME, UnverifiedAssertion,
+};
 use crate::jose::jws::Compact;
 use crate::jose::keys::VerificationKeys;
 use crate::protocol::client_authentication::ClientCredentials;
@@ -70,8 +72,12 @@ impl From<ClientRefusal> for OAuthError {
             ClientRefusal::Malformed(error) => error,
             ClientRefusal::Failed(error) => error.into(),
             // Of a claim it is no secret what it must be; of keys and signatures strangers learn nothing.
-            ClientRefusal::Assertion(ref error) if !matches!(error, AssertionError::Jws(_)) => Self::invalid_client(refusal.to_string()),
-            ClientRefusal::Replayed | ClientRefusal::Public => Self::invalid_client(refusal.to_string()),
+            ClientRefusal::Assertion(ref error) if !matches!(error, AssertionError::Jws(_)) => {
+                Self::invalid_client(refusal.to_string())
+            }
+            ClientRefusal::Replayed | ClientRefusal::Public => {
+                Self::invalid_client(refusal.to_string())
+            }
             ClientRefusal::Keys(EgressError::Busy | EgressError::Stopped) => {
                 Self::temporarily_unavailable("too many keys are being fetched; try again shortly")
             }
@@ -107,12 +113,15 @@ impl Provider {
         };
         let result = match (client, checked) {
             (None, _) => Err(ClientRefusal::Unknown),
-            (Some(client), checked) => check_method(&client, credentials.method()).and(checked).map(|()| client),
+            (Some(client), checked) => check_method(&client, credentials.method())
+                .and(checked)
+                .map(|()| client),
         };
         match result {
             Err(ClientRefusal::Failed(error)) => Err(error.into()),
             Err(refusal) => {
-                self.note_failure(&at.tenant, claimed, &refusal, origin).await?;
+                self.note_failure(&at.tenant, claimed, &refusal, origin)
+                    .await?;
                 Err(refusal)
             }
             Ok(client) => Ok(client),
@@ -120,31 +129,64 @@ impl Provider {
     }
 
     /// Compares by hash and in constant time; a client that isn't there, or has no secret, takes the same steps.
-    fn check_secret(&self, tenant: &Tenant, id: Option<ClientId>, client: Option<&Client>, secret: &PlainSecret) -> Result<(), ClientRefusal> {
+    fn check_secret(
+        &self,
+        tenant: &Tenant,
+        id: Option<ClientId>,
+        client: Option<&Client>,
+        secret: &PlainSecret,
+    ) -> Result<(), ClientRefusal> {
         let id = id.map_or(Uuid::nil(), ClientId::uuid);
-        let Some(presented) = hash_client_secret(tenant.handle_key(), id, secret.expose()) else { return Err(ClientRefusal::Secret) };
+        let Some(presented) = hash_client_secret(tenant.handle_key(), id, secret.expose()) else {
+            return Err(ClientRefusal::Secret);
+        };
         let kept = client.and_then(|client| client.secret.as_ref());
         // A hash that no secret has, for clients without one.
         let nothing: HashedSecret = tenant.handle_key().mac("no client secret", &[]);
         let now = self.now();
-        let current = kept.map_or(nothing, |secrets| secrets.current).matches(&presented);
-        let previous = kept.and_then(|secrets| secrets.previous).filter(|(_, until)| now < *until).map_or(nothing, |(hash, _)| hash);
+        let current = kept
+            .map_or(nothing, |secrets| secrets.current)
+            .matches(&presented);
+        let previous = kept
+            .and_then(|secrets| secrets.previous)
+            .filter(|(_, until)| now < *until)
+            .map_or(nothing, |(hash, _)| hash);
         let previous = previous.matches(&presented);
-        if current | previous { Ok(()) } else { Err(ClientRefusal::Secret) }
+        if current | previous {
+            Ok(())
+        } else {
+            Err(ClientRefusal::Secret)
+        }
     }
 
-    async fn check_assertion(&self, at: &TenantAt, client: &Client, assertion: &PlainSecret) -> Result<(), ClientRefusal> {
+    async fn check_assertion(
+        &self,
+        at: &TenantAt,
+        client: &Client,
+        assertion: &PlainSecret,
+    ) -> Result<(), ClientRefusal> {
         // Before any fetch: a stranger must not have us fetch the keys of clients that use none.
         check_method(client, TokenEndpointAuthMethod::PrivateKeyJwt)?;
         let unverified = UnverifiedAssertion::parse(assertion.expose())?;
-        let kid = Compact::parse(assertion.expose()).map_err(AssertionError::from)?.header.kid;
+        let kid = Compact::parse(assertion.expose())
+            .map_err(AssertionError::from)?
+            .header
+            .kid;
         let keys = self.keys_of(&at.tenant, client, kid.as_deref()).await?;
         let registered = client.metadata.token_endpoint_auth_signing_alg.as_slice();
         let endpoint = format!("{}{}", at.issuer, paths::TOKEN);
         let both = [&*at.issuer, endpoint.as_str()];
         let rules = AssertionRules {
-            audiences: if at.tenant.settings().require_issuer_audience { &both[..1] } else { &both },
-            algorithms: if registered.is_empty() { &SigningAlgorithm::ALL } else { registered },
+            audiences: if at.tenant.settings().require_issuer_audience {
+                &both[..1]
+            } else {
+                &both
+            },
+            algorithms: if registered.is_empty() {
+                &SigningAlgorithm::ALL
+            } else {
+                registered
+            },
             max_lifetime: DEFAULT_MAX_LIFETIME,
             unix: self.clock.unix(),
         };
@@ -152,43 +194,87 @@ impl Provider {
         if verified.client_id != client.id.to_string() {
             return Err(AssertionError::IssuerIsNotSubject.into());
         }
-        self.consume_assertion(&at.tenant, client.id, &verified).await
+        self.consume_assertion(&at.tenant, client.id, &verified)
+            .await
     }
 
-    async fn keys_of(&self, tenant: &Tenant, client: &Client, kid: Option<&str>) -> Result<VerificationKeys, ClientRefusal> {
+    async fn keys_of(
+        &self,
+        tenant: &Tenant,
+        client: &Client,
+        kid: Option<&str>,
+    ) -> Result<VerificationKeys, ClientRefusal> {
         if let Some(jwks) = &client.metadata.jwks {
             return VerificationKeys::from_jwks(jwks).map_err(|_| ClientRefusal::MalformedKeys);
         }
-        let Some(url) = &client.metadata.jwks_uri else { return Err(ClientRefusal::MalformedKeys) };
-        let set = self.client_keys.load(tenant.id().uuid(), client.id.uuid(), url, kid).await.map_err(ClientRefusal::Keys)?;
+        let Some(url) = &client.metadata.jwks_uri else {
+            return Err(ClientRefusal::MalformedKeys);
+        };
+        let set = self
+            .client_keys
+            .load(tenant.id().uuid(), client.id.uuid(), url, kid)
+            .await
+            .map_err(ClientRefusal::Keys)?;
         // Of a large set only those that can be meant are made ready.
-        let meant = |key: &&serde_json::Map<String, Value>| kid.is_none() || key.get("kid").and_then(Value::as_str) == kid;
+        let meant = |key: &&serde_json::Map<String, Value>| {
+            kid.is_none() || key.get("kid").and_then(Value::as_str) == kid
+        };
         let keys: Vec<_> = set.keys.iter().filter(meant).collect();
-        VerificationKeys::from_jwks(&json!({ "keys": keys })).map_err(|_| ClientRefusal::MalformedKeys)
+        VerificationKeys::from_jwks(&json!({ "keys": keys }))
+            .map_err(|_| ClientRefusal::MalformedKeys)
     }
 
     /// RFC 7523 §3, point 7: an assertion is good for one use, on all nodes.
-    async fn consume_assertion(&self, tenant: &Tenant, client: ClientId, assertion: &Assertion) -> Result<(), ClientRefusal> {
-        let jti = tenant.handle_key().mac("client assertion", &[assertion.jti.as_bytes()]);
-        let until = chrono::DateTime::from_timestamp(assertion.remember_until, 0)
-            .ok_or(FlowError::Internal("an assertion that was accepted expires at no time"))?;
-        let fresh = self.db.write(tenant, move |repo| repo.consume_assertion(client, &jti, until)).await.map_err(FlowError::from)?;
-        if fresh { Ok(()) } else { Err(ClientRefusal::Replayed) }
+    async fn consume_assertion(
+        &self,
+        tenant: &Tenant,
+        client: ClientId,
+        assertion: &Assertion,
+    ) -> Result<(), ClientRefusal> {
+        let jti = tenant
+            .handle_key()
+            .mac("client assertion", &[assertion.jti.as_bytes()]);
+        let until = chrono::DateTime::from_timestamp(assertion.remember_until, 0).ok_or(
+            FlowError::Internal("an assertion that was accepted expires at no time"),
+        )?;
+        let fresh = self
+            .db
+            .write(tenant, move |repo| {
+                repo.consume_assertion(client, &jti, until)
+            })
+            .await
+            .map_err(FlowError::from)?;
+        if fresh {
+            Ok(())
+        } else {
+            Err(ClientRefusal::Replayed)
+        }
     }
 
     /// Logs every failure, and writes down the first of each client and minute.
-    async fn note_failure(&self, tenant: &Tenant, client: Option<ClientId>, refusal: &ClientRefusal, origin: &Origin) -> Result<(), FlowError> {
+    async fn note_failure(
+        &self,
+        tenant: &Tenant,
+        client: Option<ClientId>,
+        refusal: &ClientRefusal,
+        origin: &Origin,
+    ) -> Result<(), FlowError> {
         tracing::info!(tenant = %tenant.slug(), client = ?client.map(|id| id.to_string()), reason = %refusal, "client authentication failed");
         // Names that nobody has would make a counter each.
         let client = client.filter(|_| !matches!(refusal, ClientRefusal::Unknown));
         if !FAILURES.is_first((tenant.id(), client), self.clock.unix().div_euclid(60)) {
             return Ok(());
         }
-        let mut event = Event::new(Act::ClientAuthenticationFailed, Actor::Anonymous).from(origin).detail(json!({ "reason": refusal.to_string() }));
+        let mut event = Event::new(Act::ClientAuthenticationFailed, Actor::Anonymous)
+            .from(origin)
+            .detail(json!({ "reason": refusal.to_string() }));
         if let Some(id) = client {
             event = event.client(id);
         }
-        Ok(self.db.write(tenant, move |repo| repo.record(event.clone())).await?)
+        Ok(self
+            .db
+            .write(tenant, move |repo| repo.record(event.clone()))
+            .await?)
     }
 }
 
@@ -198,10 +284,18 @@ fn claimed_client(credentials: &ClientCredentials) -> Option<ClientId> {
         ClientCredentials::None { client_id }
         | ClientCredentials::Basic { client_id, .. }
         | ClientCredentials::Post { client_id, .. }
-        | ClientCredentials::Assertion { client_id: Some(client_id), .. } => client_id.parse().ok(),
-        ClientCredentials::Assertion { client_id: None, assertion } => {
-            UnverifiedAssertion::parse(assertion.expose()).ok()?.client_id().parse().ok()
-        }
+        | ClientCredentials::Assertion {
+            client_id: Some(client_id),
+            ..
+        } => client_id.parse().ok(),
+        ClientCredentials::Assertion {
+            client_id: None,
+            assertion,
+        } => UnverifiedAssertion::parse(assertion.expose())
+            .ok()?
+            .client_id()
+            .parse()
+            .ok(),
     }
 }
 
@@ -210,7 +304,10 @@ fn check_method(client: &Client, used: TokenEndpointAuthMethod) -> Result<(), Cl
     if registered == used {
         return Ok(());
     }
-    Err(ClientRefusal::Method { used: used.as_str(), registered: registered.as_str() })
+    Err(ClientRefusal::Method {
+        used: used.as_str(),
+        registered: registered.as_str(),
+    })
 }
 
 /// The minute of the last failure that was written down, by client; strangers to the tenant share one.

@@ -22,8 +22,15 @@ use crate::secret::{Handle, Purpose};
 
 impl Provider {
     /// Answers an introspection request.
-    pub async fn introspect(&self, at: &TenantAt, authorization: &[&str], body: &Params, origin: &Origin) -> Result<IntrospectionResponse, TokenRefusal> {
-        let credentials = ClientCredentials::from_request(authorization, body).map_err(ClientRefusal::Malformed)?;
+    pub async fn introspect(
+        &self,
+        at: &TenantAt,
+        authorization: &[&str],
+        body: &Params,
+        origin: &Origin,
+    ) -> Result<IntrospectionResponse, TokenRefusal> {
+        let credentials = ClientCredentials::from_request(authorization, body)
+            .map_err(ClientRefusal::Malformed)?;
         let asking = self.authenticate_client(at, &credentials, origin).await?;
         // RFC 7662 §2.1: whoever can't authenticate could only be guessing tokens.
         if asking.is_public() {
@@ -32,12 +39,21 @@ impl Provider {
         let request = IntrospectionRequest::from_params(body)?;
         let found = match Handle::parse(Purpose::RefreshToken, request.token.expose()) {
             Some(handle) => self.introspect_refresh_token(at, &handle).await?,
-            None => self.introspect_access_token(at, request.token.expose()).await?,
+            None => {
+                self.introspect_access_token(at, request.token.expose())
+                    .await?
+            }
         };
-        Ok(found.map_or(IntrospectionResponse::Inactive, |token| IntrospectionResponse::Active(Box::new(token))))
+        Ok(found.map_or(IntrospectionResponse::Inactive, |token| {
+            IntrospectionResponse::Active(Box::new(token))
+        }))
     }
 
-    async fn introspect_access_token(&self, at: &TenantAt, token: &str) -> Result<Option<ActiveToken>, FlowError> {
+    async fn introspect_access_token(
+        &self,
+        at: &TenantAt,
+        token: &str,
+    ) -> Result<Option<ActiveToken>, FlowError> {
         match self.check_access(&at.tenant, token).await {
             Ok(access) => {
                 let mut claims = access.claims;
@@ -45,7 +61,11 @@ impl Provider {
                 if let Some(person) = access.person {
                     claims.roles = person.state.roles.iter().map(ToString::to_string).collect();
                 }
-                Ok(Some(ActiveToken { claims, token_type: Some(TokenType::Bearer), username: None }))
+                Ok(Some(ActiveToken {
+                    claims,
+                    token_type: Some(TokenType::Bearer),
+                    username: None,
+                }))
             }
             Err(AccessRefusal::Failed(error)) => Err(error),
             Err(refusal) => {
@@ -55,7 +75,11 @@ impl Provider {
         }
     }
 
-    async fn introspect_refresh_token(&self, at: &TenantAt, handle: &Handle) -> Result<Option<ActiveToken>, FlowError> {
+    async fn introspect_refresh_token(
+        &self,
+        at: &TenantAt,
+        handle: &Handle,
+    ) -> Result<Option<ActiveToken>, FlowError> {
         let tenant = &at.tenant;
         if !tenant.is_active() {
             return Ok(None);
@@ -65,13 +89,22 @@ impl Provider {
         let found = self
             .db
             .read(&**tenant, move |repo| {
-                let Some(token) = repo.find_refresh_token(id)?.filter(|token| token.proof.matches(&proof)) else { return Ok(None) };
-                let Some((grant, _)) = repo.find_grant(token.grant_id)? else { return Ok(None) };
+                let Some(token) = repo
+                    .find_refresh_token(id)?
+                    .filter(|token| token.proof.matches(&proof))
+                else {
+                    return Ok(None);
+                };
+                let Some((grant, _)) = repo.find_grant(token.grant_id)? else {
+                    return Ok(None);
+                };
                 // A grant that isn't offline ends with its session.
                 if !grant.offline {
                     let now = repo.now();
                     let session = repo.find_session(grant.session_id)?;
-                    if !session.is_some_and(|session| session.ended_at.is_none() && now < session.expires_at) {
+                    if !session.is_some_and(|session| {
+                        session.ended_at.is_none() && now < session.expires_at
+                    }) {
                         return Ok(None);
                     }
                 }
@@ -79,18 +112,35 @@ impl Provider {
                 Ok(user.map(|user| (token, grant, user)))
             })
             .await?;
-        let Some((token, grant, user)) = found else { return Ok(None) };
+        let Some((token, grant, user)) = found else {
+            return Ok(None);
+        };
         let now = self.now();
-        let alive = matches!(grant.stage, GrantStage::Redeemed { .. }) && grant.is_alive(now) && tenant.is_issuer(&grant.issuer);
+        let alive = matches!(grant.stage, GrantStage::Redeemed { .. })
+            && grant.is_alive(now)
+            && tenant.is_issuer(&grant.issuer);
         if !alive || token.rotated.is_some() || now >= token.expires_at || !user.is_active() {
             return Ok(None);
         }
-        let Some(client) = self.find_client(tenant, grant.client_id).await? else { return Ok(None) };
+        let Some(client) = self.find_client(tenant, grant.client_id).await? else {
+            return Ok(None);
+        };
         let claims = self.refresh_token_claims(at, &client, &grant, &token, &user);
-        Ok(Some(ActiveToken { claims, token_type: None, username: None }))
+        Ok(Some(ActiveToken {
+            claims,
+            token_type: None,
+            username: None,
+        }))
     }
 
-    fn refresh_token_claims(&self, at: &TenantAt, client: &Client, grant: &Grant, token: &RefreshToken, user: &User) -> AccessTokenClaims {
+    fn refresh_token_claims(
+        &self,
+        at: &TenantAt,
+        client: &Client,
+        grant: &Grant,
+        token: &RefreshToken,
+        user: &User,
+    ) -> AccessTokenClaims {
         AccessTokenClaims {
             iss: grant.issuer.clone(),
             sub: subject_of(&at.tenant, client, user.id),

@@ -20,11 +20,11 @@ use crate::domain::role::Role;
 use crate::domain::user::User;
 use crate::jose::half_hash::half_hash;
 use crate::jose::seal::SealContext;
+use crate::protocol::SigningAlgorithm;
 use crate::protocol::access_token::{self, AccessTokenClaims, Audience};
 use crate::protocol::claims::StandardClaims;
 use crate::protocol::client_metadata::{AccessTokenFormat, SubjectType};
 use crate::protocol::id_token::{self, IdTokenClaims, ReleasedClaims};
-use crate::protocol::SigningAlgorithm;
 use crate::secret::Purpose;
 
 /// What access tokens are signed by: every tenant has such a key from its first token on, and it costs the least.
@@ -32,7 +32,11 @@ pub const ACCESS_TOKEN_ALGORITHM: SigningAlgorithm = SigningAlgorithm::Es256;
 
 /// How an opaque access token is bound: it has no row.
 const fn opaque_context(tenant: &Tenant) -> SealContext {
-    SealContext { tenant: tenant.record.id.uuid(), table: "opaque_access_token", row: Uuid::nil() }
+    SealContext {
+        tenant: tenant.record.id.uuid(),
+        table: "opaque_access_token",
+        row: Uuid::nil(),
+    }
 }
 
 /// For whom an access token speaks.
@@ -74,8 +78,14 @@ pub fn subject_of(tenant: &Tenant, client: &Client, user: UserId) -> String {
         SubjectType::Public => user.to_string(),
         SubjectType::Pairwise => {
             // A client without a sector can't be registered as pairwise; by its own id it would still be told from all others.
-            let sector = client.metadata.sector().unwrap_or_else(|| client.id.to_string());
-            let hash = tenant.handle_key().mac("pairwise subject", &[sector.as_bytes(), user.uuid().as_bytes()]);
+            let sector = client
+                .metadata
+                .sector()
+                .unwrap_or_else(|| client.id.to_string());
+            let hash = tenant.handle_key().mac(
+                "pairwise subject",
+                &[sector.as_bytes(), user.uuid().as_bytes()],
+            );
             URL_SAFE_NO_PAD.encode(hash.as_bytes())
         }
     }
@@ -93,7 +103,11 @@ pub fn claims_of(user: &User) -> StandardClaims {
 
 /// How long the client's access tokens live, in seconds.
 pub fn access_token_lifetime(tenant: &Tenant, client: &Client) -> i64 {
-    client.metadata.access_token_lifetime.unwrap_or(tenant.settings().access_token_lifetime).into()
+    client
+        .metadata
+        .access_token_lifetime
+        .unwrap_or(tenant.settings().access_token_lifetime)
+        .into()
 }
 
 impl Provider {
@@ -139,10 +153,22 @@ impl Provider {
             claims.grant_id = Some(grant.id.uuid());
         }
         let text = match client.metadata.access_token_format {
-            AccessTokenFormat::Jwt => self.sign(tenant, ACCESS_TOKEN_ALGORITHM, access_token::TYP, claims.clone()).await?,
+            AccessTokenFormat::Jwt => {
+                self.sign(
+                    tenant,
+                    ACCESS_TOKEN_ALGORITHM,
+                    access_token::TYP,
+                    claims.clone(),
+                )
+                .await?
+            }
             AccessTokenFormat::Opaque => self.seal_access_token(tenant, &claims)?,
         };
-        Ok(MintedAccessToken { text, expires_in: claims.exp - now, claims })
+        Ok(MintedAccessToken {
+            text,
+            expires_in: claims.exp - now,
+            claims,
+        })
     }
 
     /// Mints an ID token for a grant's client, by the algorithm that the client registered.
@@ -157,7 +183,10 @@ impl Provider {
         let now = self.clock.unix();
         let algorithm = client.metadata.id_token_signed_response_alg;
         // OpenID Connect Core §5.4: with an access token beside it, the claims of the scope are at the userinfo endpoint.
-        let asked = grant.claims.iter().flat_map(|claims| claims.id_token.keys().map(String::as_str));
+        let asked = grant
+            .claims
+            .iter()
+            .flat_map(|claims| claims.id_token.keys().map(String::as_str));
         let claims = IdTokenClaims {
             iss: grant.issuer.clone(),
             sub: subject_of(tenant, client, grant.user_id),
@@ -168,7 +197,9 @@ impl Provider {
             nonce: binding.nonce.map(ToOwned::to_owned),
             acr: grant.acr.clone(),
             amr: grant.amr.clone(),
-            at_hash: binding.access_token.map(|token| half_hash(algorithm, token)),
+            at_hash: binding
+                .access_token
+                .map(|token| half_hash(algorithm, token)),
             sid: Some(grant.session_id.to_string()),
             tenant: tenant.slug().clone(),
             tenant_id: tenant.id().uuid(),
@@ -187,14 +218,23 @@ impl Provider {
         let key = self.signer(tenant, algorithm).await?;
         Ok(match algorithm {
             SigningAlgorithm::Es256 | SigningAlgorithm::EdDsa => key.sign_jwt(typ, &claims)?,
-            SigningAlgorithm::Rs256 | SigningAlgorithm::Ps256 => self.blocking(move || key.sign_jwt(typ, &claims)).await??,
+            SigningAlgorithm::Rs256 | SigningAlgorithm::Ps256 => {
+                self.blocking(move || key.sign_jwt(typ, &claims)).await??
+            }
         })
     }
 
     /// An opaque token is its own claims, sealed: it needs no row, and nobody else can read it.
-    fn seal_access_token(&self, tenant: &Tenant, claims: &AccessTokenClaims) -> Result<String, FlowError> {
-        let json = serde_json::to_vec(claims).map_err(|_| FlowError::Internal("an access token's claims can't be written"))?;
-        let sealed = tenant.data_key().seal(opaque_context(tenant), &json, &self.clock)?;
+    fn seal_access_token(
+        &self,
+        tenant: &Tenant,
+        claims: &AccessTokenClaims,
+    ) -> Result<String, FlowError> {
+        let json = serde_json::to_vec(claims)
+            .map_err(|_| FlowError::Internal("an access token's claims can't be written"))?;
+        let sealed = tenant
+            .data_key()
+            .seal(opaque_context(tenant), &json, &self.clock)?;
         let mut text = format!("{}_", Purpose::OpaqueAccessToken.prefix());
         URL_SAFE_NO_PAD.encode_string(sealed, &mut text);
         Ok(text)
@@ -203,14 +243,19 @@ impl Provider {
 
 /// Whether the text says of itself that it is an opaque access token.
 pub(super) fn is_opaque(text: &str) -> bool {
-    text.strip_prefix(Purpose::OpaqueAccessToken.prefix()).is_some_and(|rest| rest.starts_with('_'))
+    text.strip_prefix(Purpose::OpaqueAccessToken.prefix())
+        .is_some_and(|rest| rest.starts_with('_'))
 }
 
 /// Opens an opaque access token; `None` where it isn't one of this tenant's.
 pub(super) fn open_access_token(tenant: &Tenant, text: &str) -> Option<AccessTokenClaims> {
-    let encoded = text.strip_prefix(Purpose::OpaqueAccessToken.prefix())?.strip_prefix('_')?;
+    let encoded = text
+        .strip_prefix(Purpose::OpaqueAccessToken.prefix())?
+        .strip_prefix('_')?;
     let sealed = URL_SAFE_NO_PAD.decode(encoded).ok()?;
-    let json = tenant.data_key().open(opaque_context(tenant), &sealed).ok()?;
+    let json = tenant
+        .data_key()
+        .open(opaque_context(tenant), &sealed)
+        .ok()?;
     serde_json::from_slice(&json).ok()
 }
-

@@ -19,42 +19,81 @@ use crate::storage::Repo;
 
 impl Provider {
     /// Answers a revocation request.
-    pub async fn revoke(&self, at: &TenantAt, authorization: &[&str], body: &Params, origin: &Origin) -> Result<(), TokenRefusal> {
-        let credentials = ClientCredentials::from_request(authorization, body).map_err(ClientRefusal::Malformed)?;
+    pub async fn revoke(
+        &self,
+        at: &TenantAt,
+        authorization: &[&str],
+        body: &Params,
+        origin: &Origin,
+    ) -> Result<(), TokenRefusal> {
+        let credentials = ClientCredentials::from_request(authorization, body)
+            .map_err(ClientRefusal::Malformed)?;
         let client = self.authenticate_client(at, &credentials, origin).await?;
         let request = RevocationRequest::from_params(body)?;
         match Handle::parse(Purpose::RefreshToken, request.token.expose()) {
-            Some(handle) => self.revoke_refresh_token(at, &client, &handle, origin).await?,
-            None => self.revoke_access_token(at, &client, request.token.expose(), origin).await?,
+            Some(handle) => {
+                self.revoke_refresh_token(at, &client, &handle, origin)
+                    .await?;
+            }
+            None => {
+                self.revoke_access_token(at, &client, request.token.expose(), origin)
+                    .await?;
+            }
         }
         Ok(())
     }
 
-    async fn revoke_refresh_token(&self, at: &TenantAt, client: &Client, handle: &Handle, origin: &Origin) -> Result<(), FlowError> {
+    async fn revoke_refresh_token(
+        &self,
+        at: &TenantAt,
+        client: &Client,
+        handle: &Handle,
+        origin: &Origin,
+    ) -> Result<(), FlowError> {
         let id = RefreshTokenId::from(handle.id());
         let proof = handle.hash(at.tenant.handle_key(), Purpose::RefreshToken);
         let (client, origin) = (client.id, origin.clone());
         let revoke = move |repo: &mut Repo<'_>| {
-            let Some(token) = repo.find_refresh_token(id)?.filter(|token| token.proof.matches(&proof)) else { return Ok(()) };
-            let Some((grant, _)) = repo.find_grant(token.grant_id)? else { return Ok(()) };
+            let Some(token) = repo
+                .find_refresh_token(id)?
+                .filter(|token| token.proof.matches(&proof))
+            else {
+                return Ok(());
+            };
+            let Some((grant, _)) = repo.find_grant(token.grant_id)? else {
+                return Ok(());
+            };
             if grant.client_id != client || !repo.revoke_grant(grant.id)? {
                 return Ok(());
             }
-            let event = Event::new(Act::GrantRevoked, Actor::Client(client)).user(grant.user_id).client(client).from(&origin);
+            let event = Event::new(Act::GrantRevoked, Actor::Client(client))
+                .user(grant.user_id)
+                .client(client)
+                .from(&origin);
             repo.record(event.detail(serde_json::json!({ "grant_id": grant.id })))
         };
         Ok(self.db.write(&*at.tenant, revoke).await?)
     }
 
-    async fn revoke_access_token(&self, at: &TenantAt, client: &Client, token: &str, origin: &Origin) -> Result<(), FlowError> {
+    async fn revoke_access_token(
+        &self,
+        at: &TenantAt,
+        client: &Client,
+        token: &str,
+        origin: &Origin,
+    ) -> Result<(), FlowError> {
         let claims = match self.check_form(&at.tenant, token) {
             Ok(claims) if claims.client_id == client.id.to_string() => claims,
             Err(AccessRefusal::Failed(error)) => return Err(error),
             // Another client's, another tenant's, expired, or no token at all.
             _ => return Ok(()),
         };
-        let Some(expires_at) = chrono::DateTime::from_timestamp(claims.exp, 0) else { return Ok(()) };
-        let mut event = Event::new(Act::TokenRevoked, Actor::Client(client.id)).client(client.id).from(origin);
+        let Some(expires_at) = chrono::DateTime::from_timestamp(claims.exp, 0) else {
+            return Ok(());
+        };
+        let mut event = Event::new(Act::TokenRevoked, Actor::Client(client.id))
+            .client(client.id)
+            .from(origin);
         event = event.detail(serde_json::json!({ "jti": claims.jti, "grant_id": claims.grant_id }));
         let revoke = move |repo: &mut Repo<'_>| {
             if repo.is_token_revoked(claims.jti)? {

@@ -49,8 +49,16 @@ impl<'a> Rules<'a> {
     }
 
     /// For closures, which have no provider at hand.
-    pub(super) fn with_admin_api(admin_api: String, tenant: &'a Tenant, client: &'a Client) -> Self {
-        Self { tenant, client, admin_api }
+    pub(super) fn with_admin_api(
+        admin_api: String,
+        tenant: &'a Tenant,
+        client: &'a Client,
+    ) -> Self {
+        Self {
+            tenant,
+            client,
+            admin_api,
+        }
     }
 
     /// The audience of the admin API.
@@ -64,18 +72,32 @@ impl<'a> Rules<'a> {
     }
 
     /// Refuses resources that the tenant hasn't got or the client may not name (RFC 8707 §2).
-    pub fn check_resources(&self, requested: &[ResourceIndicator]) -> Result<Vec<String>, OAuthError> {
+    pub fn check_resources(
+        &self,
+        requested: &[ResourceIndicator],
+    ) -> Result<Vec<String>, OAuthError> {
         let own = &self.client.metadata.resources;
         for resource in requested.iter().map(ResourceIndicator::as_str) {
             if !self.knows(resource) {
-                return Err(OAuthError::invalid_target("a resource is none of this tenant's; register it, or check its identifier for a typing error"));
+                return Err(OAuthError::invalid_target(
+                    "a resource is none of this tenant's; register it, or check its identifier for a typing error",
+                ));
             }
             if !own.is_empty() && !own.iter().any(|allowed| allowed == resource) {
-                return Err(OAuthError::invalid_target("the client may not ask for this resource; name it in the client's `resources`"));
+                return Err(OAuthError::invalid_target(
+                    "the client may not ask for this resource; name it in the client's `resources`",
+                ));
             }
         }
-        if requested.iter().map(|resource| resource.as_str().len()).sum::<usize>() > RESOURCES_MAX {
-            return Err(OAuthError::invalid_target("these are too many resources for one token; ask for a token for each"));
+        if requested
+            .iter()
+            .map(|resource| resource.as_str().len())
+            .sum::<usize>()
+            > RESOURCES_MAX
+        {
+            return Err(OAuthError::invalid_target(
+                "these are too many resources for one token; ask for a token for each",
+            ));
         }
         Ok(requested.iter().map(ToString::to_string).collect())
     }
@@ -83,33 +105,55 @@ impl<'a> Rules<'a> {
     /// Those of resources granted before that are still to be had.
     pub fn remaining_resources(&self, granted: &[String]) -> Vec<String> {
         let own = &self.client.metadata.resources;
-        granted.iter().filter(|resource| self.knows(resource) && (own.is_empty() || own.contains(resource))).cloned().collect()
+        granted
+            .iter()
+            .filter(|resource| self.knows(resource) && (own.is_empty() || own.contains(resource)))
+            .cloned()
+            .collect()
     }
 
     fn knows(&self, resource: &str) -> bool {
-        resource == self.admin_api || self.tenant.resources.iter().any(|known| known.identifier == resource)
+        resource == self.admin_api
+            || self
+                .tenant
+                .resources
+                .iter()
+                .any(|known| known.identifier == resource)
     }
 
     /// Refuses a scope beyond what the client registered and what anything here understands.
     pub fn check_scope(&self, requested: &Scope) -> Result<(), OAuthError> {
         if !requested.is_subset_of(&self.registered()) {
-            return Err(OAuthError::invalid_scope("the client may not ask for this scope; name it in the client's `scope`"));
+            return Err(OAuthError::invalid_scope(
+                "the client may not ask for this scope; name it in the client's `scope`",
+            ));
         }
         if requested.iter().any(|token| !self.understands(token)) {
-            return Err(OAuthError::invalid_scope("a scope belongs to none of this tenant's resources"));
+            return Err(OAuthError::invalid_scope(
+                "a scope belongs to none of this tenant's resources",
+            ));
         }
         Ok(())
     }
 
     /// Whether anything here understands the scope-token.
     pub fn understands(&self, token: &str) -> bool {
-        OF_PERSONS.contains(&token) || token == ADMIN || self.tenant.resources.iter().any(|resource| resource.understands(token))
+        OF_PERSONS.contains(&token)
+            || token == ADMIN
+            || self
+                .tenant
+                .resources
+                .iter()
+                .any(|resource| resource.understands(token))
     }
 
     /// What remains of a scope at these resources; all of it where none is named.
     pub fn scope_at(&self, scope: &Scope, resources: &[String]) -> Scope {
         if resources.is_empty() {
-            return scope.iter().filter(|token| self.understands(token)).collect();
+            return scope
+                .iter()
+                .filter(|token| self.understands(token))
+                .collect();
         }
         let fits = |token: &str| {
             OF_PERSONS.contains(&token)
@@ -117,7 +161,10 @@ impl<'a> Rules<'a> {
                     if *resource == self.admin_api {
                         token == ADMIN
                     } else {
-                        self.tenant.resources.iter().any(|known| known.identifier == *resource && known.understands(token))
+                        self.tenant
+                            .resources
+                            .iter()
+                            .any(|known| known.identifier == *resource && known.understands(token))
                     }
                 })
         };
@@ -125,10 +172,16 @@ impl<'a> Rules<'a> {
     }
 
     /// [`Rules::scope_at`] for a scope that was asked for: an error where nothing of it remains.
-    pub fn require_scope_at(&self, requested: &Scope, resources: &[String]) -> Result<Scope, OAuthError> {
+    pub fn require_scope_at(
+        &self,
+        requested: &Scope,
+        resources: &[String],
+    ) -> Result<Scope, OAuthError> {
         let scope = self.scope_at(requested, resources);
         if scope.is_empty() && !requested.is_empty() {
-            return Err(OAuthError::invalid_scope("none of the requested scopes belongs to the requested resources"));
+            return Err(OAuthError::invalid_scope(
+                "none of the requested scopes belongs to the requested resources",
+            ));
         }
         Ok(scope)
     }
@@ -138,34 +191,58 @@ impl<'a> Rules<'a> {
         if !resources.is_empty() {
             return Audience::new(resources.to_vec());
         }
-        Audience::Single(self.client.metadata.default_audience.clone().unwrap_or_else(|| issuer.to_owned()))
+        Audience::Single(
+            self.client
+                .metadata
+                .default_audience
+                .clone()
+                .unwrap_or_else(|| issuer.to_owned()),
+        )
     }
 
     /// What a token of a grant is for: what was granted, less what has been taken from the client or the tenant since, narrowed to what
     /// the request asks for (RFC 6749 §6, RFC 8707 §2.2).
-    pub fn narrow(&self, granted: &Target, scope: Option<&Scope>, resources: &[ResourceIndicator]) -> Result<Target, OAuthError> {
+    pub fn narrow(
+        &self,
+        granted: &Target,
+        scope: Option<&Scope>,
+        resources: &[ResourceIndicator],
+    ) -> Result<Target, OAuthError> {
         if scope.is_some_and(|scope| !scope.is_subset_of(&granted.scope)) {
-            return Err(OAuthError::invalid_scope("the requested scope is wider than what was granted"));
+            return Err(OAuthError::invalid_scope(
+                "the requested scope is wider than what was granted",
+            ));
         }
         let resources = if resources.is_empty() {
             let remaining = self.remaining_resources(&granted.resources);
             if remaining.is_empty() && !granted.resources.is_empty() {
-                return Err(OAuthError::invalid_target("the granted resources aren't there any more"));
+                return Err(OAuthError::invalid_target(
+                    "the granted resources aren't there any more",
+                ));
             }
             remaining
         } else {
             let was_granted = |resource: &ResourceIndicator| {
                 let resource = resource.as_str();
-                let by_default = granted.resources.is_empty() && self.client.metadata.default_audience.as_deref() == Some(resource);
+                let by_default = granted.resources.is_empty()
+                    && self.client.metadata.default_audience.as_deref() == Some(resource);
                 by_default || granted.resources.iter().any(|known| known == resource)
             };
             if !resources.iter().all(was_granted) {
-                return Err(OAuthError::invalid_target("a requested resource was not granted; name it in the authorization request"));
+                return Err(OAuthError::invalid_target(
+                    "a requested resource was not granted; name it in the authorization request",
+                ));
             }
             self.check_resources(resources)?
         };
-        let wanted = scope.unwrap_or(&granted.scope).intersection(&self.registered());
-        let scope = if scope.is_some() { self.require_scope_at(&wanted, &resources)? } else { self.scope_at(&wanted, &resources) };
+        let wanted = scope
+            .unwrap_or(&granted.scope)
+            .intersection(&self.registered());
+        let scope = if scope.is_some() {
+            self.require_scope_at(&wanted, &resources)?
+        } else {
+            self.scope_at(&wanted, &resources)
+        };
         Ok(Target { scope, resources })
     }
 }

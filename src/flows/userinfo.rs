@@ -28,7 +28,9 @@ impl From<UserInfoRefusal> for OAuthError {
     fn from(refusal: UserInfoRefusal) -> Self {
         match refusal {
             UserInfoRefusal::Access(refusal) => refusal.into(),
-            UserInfoRefusal::Scope => Self::insufficient_scope("userinfo needs an access token with the scope openid"),
+            UserInfoRefusal::Scope => {
+                Self::insufficient_scope("userinfo needs an access token with the scope openid")
+            }
         }
     }
 }
@@ -43,8 +45,12 @@ impl Provider {
     pub async fn userinfo(&self, at: &TenantAt, token: &str) -> Result<UserInfo, UserInfoRefusal> {
         let (access, found) = self
             .check_access_and_read(&at.tenant, token, |repo, claims| {
-                let Some(id) = claims.grant_id.map(GrantId::from) else { return Ok(None) };
-                let Some((grant, _)) = repo.find_grant(id)? else { return Ok(None) };
+                let Some(id) = claims.grant_id.map(GrantId::from) else {
+                    return Ok(None);
+                };
+                let Some((grant, _)) = repo.find_grant(id)? else {
+                    return Ok(None);
+                };
                 let user = repo.find_user(grant.user_id)?;
                 Ok(user.map(|user| (grant, user)))
             })
@@ -53,15 +59,24 @@ impl Provider {
             return Err(UserInfoRefusal::Scope);
         }
         // The caches may be a moment behind: a grant or person that was just deleted.
-        let Some((grant, user)) = found else { return Err(AccessRefusal::Grant.into()) };
+        let Some((grant, user)) = found else {
+            return Err(AccessRefusal::Grant.into());
+        };
         if !user.is_active() {
             return Err(AccessRefusal::User.into());
         }
         if !grant.is_alive(self.now()) {
             return Err(AccessRefusal::Grant.into());
         }
-        let by_scope = access.claims.scope.iter().flat_map(|token| claims_for_scope(token).iter().map(|name| -> &str { name }));
-        let by_request = grant.claims.iter().flat_map(|claims| claims.userinfo.keys().map(String::as_str));
+        let by_scope = access
+            .claims
+            .scope
+            .iter()
+            .flat_map(|token| claims_for_scope(token).iter().map(|name| -> &str { name }));
+        let by_request = grant
+            .claims
+            .iter()
+            .flat_map(|claims| claims.userinfo.keys().map(String::as_str));
         let names: BTreeSet<&str> = by_scope.chain(by_request).collect();
         Ok(UserInfo {
             sub: subject_of(&at.tenant, &access.client, user.id),

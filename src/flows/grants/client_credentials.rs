@@ -19,8 +19,16 @@ pub(super) fn decide(call: &Call<'_>, requested: Option<&Scope>) -> Result<Decis
         rules.check_scope(requested)?;
         rules.require_scope_at(requested, &resources)?
     } else {
-        let own: Scope = rules.registered().iter().filter(|token| !OF_PERSONS.contains(token)).collect();
+        let own: Scope = rules
+            .registered()
+            .iter()
+            .filter(|token| !OF_PERSONS.contains(token))
+            .collect();
         rules.scope_at(&own, &resources)
     };
-    Ok(Decision { target: Target { scope, resources }, person: None, refresh_token: None })
+    Ok(Decision {
+        target: Target { scope, resources },
+        person: None,
+        refresh_token: None,
+    })
 }

@@ -37,17 +37,35 @@ pub(super) fn may_refresh(client: &Client, grant: &Grant) -> bool {
 }
 
 /// When a refresh token ends that is handed out or used at `now`.
-pub(super) fn refresh_expiry(settings: &TenantSettings, client: &Client, grant: &Grant, now: Timestamp) -> Timestamp {
+pub(super) fn refresh_expiry(
+    settings: &TenantSettings,
+    client: &Client,
+    grant: &Grant,
+    now: Timestamp,
+) -> Timestamp {
     let seconds = |seconds: u32| Duration::seconds(seconds.into());
-    let whole = client.metadata.refresh_token_lifetime.unwrap_or(settings.refresh_token_lifetime);
+    let whole = client
+        .metadata
+        .refresh_token_lifetime
+        .unwrap_or(settings.refresh_token_lifetime);
     let idle_end = now + seconds(settings.refresh_token_idle_lifetime);
-    idle_end.min(grant.created_at + seconds(whole)).min(grant.expires_at)
+    idle_end
+        .min(grant.created_at + seconds(whole))
+        .min(grant.expires_at)
 }
 
 /// Revokes a grant whose code or refresh token came a second time.
-pub(super) fn revoke_replayed(repo: &mut Repo<'_>, grant: &Grant, what: &'static str, origin: &Origin) -> storage::Result<()> {
+pub(super) fn revoke_replayed(
+    repo: &mut Repo<'_>,
+    grant: &Grant,
+    what: &'static str,
+    origin: &Origin,
+) -> storage::Result<()> {
     if repo.revoke_grant(grant.id)? {
-        let event = Event::new(Act::ReplayDetected, Actor::Client(grant.client_id)).user(grant.user_id).client(grant.client_id).from(origin);
+        let event = Event::new(Act::ReplayDetected, Actor::Client(grant.client_id))
+            .user(grant.user_id)
+            .client(grant.client_id)
+            .from(origin);
         repo.record(event.detail(serde_json::json!({ "grant_id": grant.id, "presented": what })))?;
     }
     Ok(())

@@ -47,38 +47,83 @@ pub struct TokenAnswer {
 
 impl Provider {
     /// Answers a token request. `authorization` holds the values of all `Authorization` headers.
-    pub async fn token(&self, at: &TenantAt, authorization: &[&str], body: &Params, origin: &Origin) -> Result<TokenAnswer, TokenRefusal> {
-        let credentials = ClientCredentials::from_request(authorization, body).map_err(ClientRefusal::Malformed)?;
+    pub async fn token(
+        &self,
+        at: &TenantAt,
+        authorization: &[&str],
+        body: &Params,
+        origin: &Origin,
+    ) -> Result<TokenAnswer, TokenRefusal> {
+        let credentials = ClientCredentials::from_request(authorization, body)
+            .map_err(ClientRefusal::Malformed)?;
         let client = self.authenticate_client(at, &credentials, origin).await?;
         let request = TokenRequest::from_params(body)?;
         let grant_type = request.grant.grant_type();
         if !client.allows(grant_type) {
-            return Err(OAuthError::unauthorized_client("the client may not use this grant type; name it in the client's grant_types").into());
+            return Err(OAuthError::unauthorized_client(
+                "the client may not use this grant type; name it in the client's grant_types",
+            )
+            .into());
         }
-        let call = Call { provider: self, at, client, resources: request.resources, origin };
+        let call = Call {
+            provider: self,
+            at,
+            client,
+            resources: request.resources,
+            origin,
+        };
         let decision = match request.grant {
-            TokenGrant::AuthorizationCode { code, redirect_uri, code_verifier } => {
-                authorization_code::redeem(&call, &code, redirect_uri, code_verifier).await?
+            TokenGrant::AuthorizationCode {
+                code,
+                redirect_uri,
+                code_verifier,
+            } => authorization_code::redeem(&call, &code, redirect_uri, code_verifier).await?,
+            TokenGrant::RefreshToken {
+                refresh_token,
+                scope,
+            } => refresh_token::refresh(&call, &refresh_token, scope).await?,
+            TokenGrant::ClientCredentials { scope } => {
+                client_credentials::decide(&call, scope.as_ref())?
             }
-            TokenGrant::RefreshToken { refresh_token, scope } => refresh_token::refresh(&call, &refresh_token, scope).await?,
-            TokenGrant::ClientCredentials { scope } => client_credentials::decide(&call, scope.as_ref())?,
         };
         let response = self.mint(&call, decision).await?;
-        Ok(TokenAnswer { grant_type, client: call.client, response })
+        Ok(TokenAnswer {
+            grant_type,
+            client: call.client,
+            response,
+        })
     }
 
-    async fn mint(&self, call: &Call<'_>, decision: Decision) -> Result<TokenResponse, TokenRefusal> {
+    async fn mint(
+        &self,
+        call: &Call<'_>,
+        decision: Decision,
+    ) -> Result<TokenResponse, TokenRefusal> {
         let (tenant, client) = (&call.at.tenant, &*call.client);
         let person = decision.person.as_deref();
         let (issuer, principal) = match person {
-            Some(person) => (&*person.grant.issuer, Principal::Person { grant: &person.grant, roles: &person.user.roles }),
+            Some(person) => (
+                &*person.grant.issuer,
+                Principal::Person {
+                    grant: &person.grant,
+                    roles: &person.user.roles,
+                },
+            ),
             None => (&*call.at.issuer, Principal::Client),
         };
-        let access = self.mint_access_token(tenant, client, issuer, &decision.target, principal).await?;
+        let access = self
+            .mint_access_token(tenant, client, issuer, &decision.target, principal)
+            .await?;
         let id_token = match person {
             Some(person) if decision.target.scope.contains(OPENID) => {
-                let binding = IdTokenBinding { nonce: person.nonce.as_deref(), access_token: Some(&access.text) };
-                Some(self.mint_id_token(tenant, client, &person.grant, &person.user, binding).await?)
+                let binding = IdTokenBinding {
+                    nonce: person.nonce.as_deref(),
+                    access_token: Some(&access.text),
+                };
+                Some(
+                    self.mint_id_token(tenant, client, &person.grant, &person.user, binding)
+                        .await?,
+                )
             }
             _ => None,
         };
@@ -86,7 +131,9 @@ impl Provider {
             access_token: access.text,
             token_type: TokenType::Bearer,
             expires_in: access.expires_in,
-            refresh_token: decision.refresh_token.map(|token| token.expose().to_owned()),
+            refresh_token: decision
+                .refresh_token
+                .map(|token| token.expose().to_owned()),
             scope: decision.target.scope,
             id_token,
         })

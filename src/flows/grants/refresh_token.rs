@@ -56,9 +56,14 @@ struct Found {
 }
 
 /// Refreshes.
-pub(super) async fn refresh(call: &Call<'_>, token: &PlainSecret, scope: Option<Scope>) -> Result<Decision, TokenRefusal> {
+pub(super) async fn refresh(
+    call: &Call<'_>,
+    token: &PlainSecret,
+    scope: Option<Scope>,
+) -> Result<Decision, TokenRefusal> {
     let (provider, tenant) = (call.provider, &call.at.tenant);
-    let handle = Handle::parse(Purpose::RefreshToken, token.expose()).ok_or(GrantRefusal::Unknown)?;
+    let handle =
+        Handle::parse(Purpose::RefreshToken, token.expose()).ok_or(GrantRefusal::Unknown)?;
     let refresh = Refresh {
         tenant: Arc::clone(tenant),
         client: Arc::clone(&call.client),
@@ -70,13 +75,25 @@ pub(super) async fn refresh(call: &Call<'_>, token: &PlainSecret, scope: Option<
         resources: call.resources.clone(),
     };
     let refreshed = if call.client.is_public() {
-        provider.db.write(&**tenant, move |repo| refresh.rotate(repo)).await??
+        provider
+            .db
+            .write(&**tenant, move |repo| refresh.rotate(repo))
+            .await??
     } else {
         let first = refresh.clone();
-        match provider.db.read(&**tenant, move |repo| first.keep(repo)).await? {
+        match provider
+            .db
+            .read(&**tenant, move |repo| first.keep(repo))
+            .await?
+        {
             Kept::Done(refreshed) => *refreshed,
             Kept::Refused(refusal) => return Err(refusal.into()),
-            Kept::ToBeWritten => provider.db.write(&**tenant, move |repo| refresh.keep_in_writing(repo)).await??,
+            Kept::ToBeWritten => {
+                provider
+                    .db
+                    .write(&**tenant, move |repo| refresh.keep_in_writing(repo))
+                    .await??
+            }
         }
     };
     Ok(Decision {
@@ -114,7 +131,9 @@ impl Refresh {
             if !repo.rotate_refresh_token(found.token.id, self.successor)? {
                 continue;
             }
-            let handle = self.handle.successor(self.tenant.handle_key(), self.successor.uuid());
+            let handle = self
+                .handle
+                .successor(self.tenant.handle_key(), self.successor.uuid());
             let now = repo.now();
             repo.insert_refresh_token(&RefreshToken {
                 id: self.successor,
@@ -132,9 +151,13 @@ impl Refresh {
 
     /// A token that was rotated: a lost answer, or theft.
     fn answer_again(&self, repo: &mut Repo<'_>, found: Found) -> Outcome<Refreshed> {
-        let Some(rotation) = found.token.rotated else { return Ok(Err(GrantRefusal::Unknown)) };
+        let Some(rotation) = found.token.rotated else {
+            return Ok(Err(GrantRefusal::Unknown));
+        };
         let leeway = Duration::seconds(self.client.metadata.refresh_token_leeway.into());
-        let unused = repo.find_refresh_token(rotation.successor)?.is_some_and(|successor| successor.rotated.is_none());
+        let unused = repo
+            .find_refresh_token(rotation.successor)?
+            .is_some_and(|successor| successor.rotated.is_none());
         // Without a leeway no difference between two nodes' clocks makes one.
         let lost_answer = !leeway.is_zero() && repo.now() < rotation.at + leeway;
         if !lost_answer || !unused {
@@ -145,7 +168,9 @@ impl Refresh {
             Ok(checked) => checked,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let handle = self.handle.successor(self.tenant.handle_key(), rotation.successor.uuid());
+        let handle = self
+            .handle
+            .successor(self.tenant.handle_key(), rotation.successor.uuid());
         Ok(Ok(refreshed(target, found.grant, user, handle)))
     }
 
@@ -159,7 +184,12 @@ impl Refresh {
             return Ok(Kept::ToBeWritten);
         }
         Ok(match self.check(repo, &found)? {
-            Ok((target, user)) => Kept::Done(Box::new(refreshed(target, found.grant, user, self.handle.clone()))),
+            Ok((target, user)) => Kept::Done(Box::new(refreshed(
+                target,
+                found.grant,
+                user,
+                self.handle.clone(),
+            ))),
             Err(refusal) => Kept::Refused(refusal),
         })
     }
@@ -180,16 +210,29 @@ impl Refresh {
         if let Some(until) = self.extension(&found, repo.now()) {
             repo.extend_refresh_token(found.token.id, until)?;
         }
-        Ok(Ok(refreshed(target, found.grant, user, self.handle.clone())))
+        Ok(Ok(refreshed(
+            target,
+            found.grant,
+            user,
+            self.handle.clone(),
+        )))
     }
 
     /// The token and its grant, if whoever presents it holds the token and is its client.
     fn find(&self, repo: &mut Repo<'_>) -> Outcome<Found> {
-        let Some(token) = repo.find_refresh_token(RefreshTokenId::from(self.handle.id()))? else { return Ok(Err(GrantRefusal::Unknown)) };
-        if !token.proof.matches(&self.handle.hash(self.tenant.handle_key(), Purpose::RefreshToken)) {
+        let Some(token) = repo.find_refresh_token(RefreshTokenId::from(self.handle.id()))? else {
+            return Ok(Err(GrantRefusal::Unknown));
+        };
+        if !token.proof.matches(
+            &self
+                .handle
+                .hash(self.tenant.handle_key(), Purpose::RefreshToken),
+        ) {
             return Ok(Err(GrantRefusal::Unknown));
         }
-        let Some((grant, _)) = repo.find_grant(token.grant_id)? else { return Ok(Err(GrantRefusal::Unknown)) };
+        let Some((grant, _)) = repo.find_grant(token.grant_id)? else {
+            return Ok(Err(GrantRefusal::Unknown));
+        };
         if grant.client_id != self.client.id {
             return Ok(Err(GrantRefusal::OtherClient));
         }
@@ -213,14 +256,23 @@ impl Refresh {
         }
         if !grant.offline {
             let session = repo.find_session(grant.session_id)?;
-            if !session.is_some_and(|session| session.ended_at.is_none() && now < session.expires_at) {
+            if !session
+                .is_some_and(|session| session.ended_at.is_none() && now < session.expires_at)
+            {
                 return Ok(Err(GrantRefusal::Session));
             }
         }
-        let Some(user) = repo.find_user(grant.user_id)?.filter(User::is_active) else { return Ok(Err(GrantRefusal::User)) };
+        let Some(user) = repo.find_user(grant.user_id)?.filter(User::is_active) else {
+            return Ok(Err(GrantRefusal::User));
+        };
         let rules = Rules::with_admin_api(self.admin_api.clone(), &self.tenant, &self.client);
-        let granted = Target { scope: grant.scope.clone(), resources: grant.resources.clone() };
-        let target = rules.narrow(&granted, self.scope.as_ref(), &self.resources).map_err(GrantRefusal::Target);
+        let granted = Target {
+            scope: grant.scope.clone(),
+            resources: grant.resources.clone(),
+        };
+        let target = rules
+            .narrow(&granted, self.scope.as_ref(), &self.resources)
+            .map_err(GrantRefusal::Target);
         Ok(target.map(|target| (target, user)))
     }
 
@@ -238,5 +290,13 @@ impl Refresh {
 }
 
 fn refreshed(target: Target, grant: Grant, user: User, handle: Handle) -> Refreshed {
-    Refreshed { target, person: Box::new(GrantedPerson { grant, user, nonce: None }), handle }
+    Refreshed {
+        target,
+        person: Box::new(GrantedPerson {
+            grant,
+            user,
+            nonce: None,
+        }),
+        handle,
+    }
 }

@@ -82,7 +82,9 @@ impl From<GrantRefusal> for OAuthError {
             | GrantRefusal::VerifierMissing
             | GrantRefusal::VerifierUnexpected
             | GrantRefusal::VerifierWrong => Self::invalid_grant(refusal.to_string()),
-            _ => Self::invalid_grant("the code or token is invalid, expired, revoked, or was used before"),
+            _ => Self::invalid_grant(
+                "the code or token is invalid, expired, revoked, or was used before",
+            ),
         }
     }
 }

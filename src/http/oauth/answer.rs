@@ -16,19 +16,30 @@ pub(super) fn authorization(request: &HttpRequest) -> Result<Vec<&str>, OAuthErr
     request
         .headers()
         .get_all(AUTHORIZATION)
-        .map(|value| value.to_str().map_err(|_| OAuthError::invalid_request("the Authorization header holds characters other than visible ASCII")))
+        .map(|value| {
+            value.to_str().map_err(|_| {
+                OAuthError::invalid_request(
+                    "the Authorization header holds characters other than visible ASCII",
+                )
+            })
+        })
         .collect()
 }
 
 /// JSON that nobody may keep (RFC 6749 §5.1).
 pub(super) fn json(body: &impl Serialize) -> HttpResponse {
-    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).insert_header((PRAGMA, "no-cache")).json(body)
+    HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((PRAGMA, "no-cache"))
+        .json(body)
 }
 
 /// The answer to a request that was refused; its reason goes into the log and no further.
 pub(super) fn refused(refusal: TokenRefusal, at: &TenantAt, request: &HttpRequest) -> ApiError {
     match refusal {
-        TokenRefusal::Failed(error) | TokenRefusal::Client(ClientRefusal::Failed(error)) => error.into(),
+        TokenRefusal::Failed(error) | TokenRefusal::Client(ClientRefusal::Failed(error)) => {
+            error.into()
+        }
         refusal => {
             // What failed authentication was logged by its flow, with the client.
             let logged = matches!(&refusal, TokenRefusal::Client(client) if !matches!(client, ClientRefusal::Malformed(_) | ClientRefusal::Public));
@@ -36,10 +47,15 @@ pub(super) fn refused(refusal: TokenRefusal, at: &TenantAt, request: &HttpReques
                 tracing::info!(tenant = %at.tenant.slug(), reason = %refusal, "refused");
             }
             let error = OAuthError::from(refusal);
-            let challenged = error.code == ErrorCode::InvalidClient && request.headers().contains_key(AUTHORIZATION);
+            let challenged = error.code == ErrorCode::InvalidClient
+                && request.headers().contains_key(AUTHORIZATION);
             let answer = ApiError::from(error);
             // RFC 6749 §5.2: to whoever tried by the header. To others a browser would open a dialogue that leads nowhere.
-            if challenged { answer.challenge(basic_challenge(&at.issuer)) } else { answer }
+            if challenged {
+                answer.challenge(basic_challenge(&at.issuer))
+            } else {
+                answer
+            }
         }
     }
 }

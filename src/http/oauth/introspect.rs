@@ -15,6 +15,10 @@ pub async fn introspect(
     caller: Caller,
     body: FormBody,
 ) -> Result<HttpResponse, ApiError> {
-    let answered = provider.introspect(&at.0, &authorization(&request)?, &body.0, &caller.origin).await;
-    Ok(json(&answered.map_err(|refusal| refused(refusal, &at.0, &request))?))
+    let answered = provider
+        .introspect(&at.0, &authorization(&request)?, &body.0, &caller.origin)
+        .await;
+    Ok(json(
+        &answered.map_err(|refusal| refused(refusal, &at.0, &request))?,
+    ))
 }

@@ -16,7 +16,12 @@ pub async fn revoke(
     caller: Caller,
     body: FormBody,
 ) -> Result<HttpResponse, ApiError> {
-    let answered = provider.revoke(&at.0, &authorization(&request)?, &body.0, &caller.origin).await;
+    let answered = provider
+        .revoke(&at.0, &authorization(&request)?, &body.0, &caller.origin)
+        .await;
     answered.map_err(|refusal| refused(refusal, &at.0, &request))?;
-    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).insert_header((PRAGMA, "no-cache")).finish())
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((PRAGMA, "no-cache"))
+        .finish())
 }

@@ -19,18 +19,27 @@ pub fn routes(scope: &mut web::ServiceConfig) {
         web::resource(paths::USERINFO)
             .route(web::get().to(userinfo::get))
             .route(web::post().to(userinfo::post))
-            .default_service(web::to(|request: HttpRequest| ready(not_allowed(&request, "GET, POST")))),
+            .default_service(web::to(|request: HttpRequest| {
+                ready(not_allowed(&request, "GET, POST"))
+            })),
     );
 }
 
 /// A resource that is only posted to.
 fn posts(path: &str) -> actix_web::Resource {
-    web::resource(path).default_service(web::to(|request: HttpRequest| ready(not_allowed(&request, "POST"))))
+    web::resource(path).default_service(web::to(|request: HttpRequest| {
+        ready(not_allowed(&request, "POST"))
+    }))
 }
 
 fn not_allowed(request: &HttpRequest, allowed: &'static str) -> HttpResponse {
-    let error = OAuthError::new(ErrorCode::MethodNotAllowed, format!("this endpoint answers {allowed} only"));
+    let error = OAuthError::new(
+        ErrorCode::MethodNotAllowed,
+        format!("this endpoint answers {allowed} only"),
+    );
     let mut response = ApiError::new(error, request).error_response();
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    response
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static(allowed));
     response
 }

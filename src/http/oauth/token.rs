@@ -17,7 +17,9 @@ pub async fn token(
     caller: Caller,
     body: FormBody,
 ) -> Result<HttpResponse, ApiError> {
-    let answered = provider.token(&at.0, &authorization(&request)?, &body.0, &caller.origin).await;
+    let answered = provider
+        .token(&at.0, &authorization(&request)?, &body.0, &caller.origin)
+        .await;
     let answer = answered.map_err(|refusal| refused(refusal, &at.0, &request))?;
     let grant_type = answer.grant_type.as_str();
     metrics.token_issued(grant_type);

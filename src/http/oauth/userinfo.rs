@@ -14,7 +14,11 @@ use crate::protocol::bearer::{BearerChallenge, find_token};
 use crate::protocol::{ErrorCode, OAuthError, Params};
 
 /// With the token in the header.
-pub async fn get(request: HttpRequest, provider: web::Data<Provider>, at: At) -> Result<HttpResponse, ApiError> {
+pub async fn get(
+    request: HttpRequest,
+    provider: web::Data<Provider>,
+    at: At,
+) -> Result<HttpResponse, ApiError> {
     answer(&request, &provider, &at.0, None).await
 }
 
@@ -27,17 +31,37 @@ pub async fn post(
 ) -> Result<HttpResponse, ApiError> {
     match body {
         Ok(body) => answer(&request, &provider, &at.0, Some(&body.0)).await,
-        Err(error) if request.headers().contains_key(CONTENT_TYPE) && !authorization(&request).is_ok_and(|values| !values.is_empty()) => Err(error),
+        Err(error)
+            if request.headers().contains_key(CONTENT_TYPE)
+                && !authorization(&request).is_ok_and(|values| !values.is_empty()) =>
+        {
+            Err(error)
+        }
         Err(_) => answer(&request, &provider, &at.0, None).await,
     }
 }
 
-async fn answer(request: &HttpRequest, provider: &Provider, at: &TenantAt, body: Option<&Params>) -> Result<HttpResponse, ApiError> {
-    let token = authorization(request).and_then(|values| find_token(&values, body)).map_err(|error| challenge(error, at))?;
+async fn answer(
+    request: &HttpRequest,
+    provider: &Provider,
+    at: &TenantAt,
+    body: Option<&Params>,
+) -> Result<HttpResponse, ApiError> {
+    let token = authorization(request)
+        .and_then(|values| find_token(&values, body))
+        .map_err(|error| challenge(error, at))?;
     let Some(token) = token else {
         // RFC 6750 §3.1: without a token there is no error to speak of in the challenge.
-        let bare = BearerChallenge { realm: &at.issuer, error: None, scope: Some(&needed_scope()) }.to_string();
-        return Err(ApiError::from(OAuthError::invalid_token("the request has no access token")).challenge(bare));
+        let bare = BearerChallenge {
+            realm: &at.issuer,
+            error: None,
+            scope: Some(&needed_scope()),
+        }
+        .to_string();
+        return Err(
+            ApiError::from(OAuthError::invalid_token("the request has no access token"))
+                .challenge(bare),
+        );
     };
     match provider.userinfo(at, token.expose()).await {
         Ok(info) => Ok(json(&info)),
@@ -52,6 +76,11 @@ async fn answer(request: &HttpRequest, provider: &Provider, at: &TenantAt, body:
 fn challenge(error: OAuthError, at: &TenantAt) -> ApiError {
     let needed = needed_scope();
     let scope = (error.code == ErrorCode::InsufficientScope).then_some(&needed);
-    let text = BearerChallenge { realm: &at.issuer, error: Some(&error), scope }.to_string();
+    let text = BearerChallenge {
+        realm: &at.issuer,
+        error: Some(&error),
+        scope,
+    }
+    .to_string();
     ApiError::from(error).challenge(text)
 }

@@ -11,7 +11,10 @@ use crate::support::app::{TestClient, TestTenant, app_test};
 use crate::support::http::Answer;
 
 const GRANT: (&str, &str) = ("grant_type", "client_credentials");
-const TYPE: (&str, &str) = ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+const TYPE: (&str, &str) = (
+    "client_assertion_type",
+    "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+);
 
 /// A machine client with a key of its own.
 struct Signer {
@@ -23,7 +26,9 @@ struct Signer {
 
 impl Signer {
     async fn new(scene: &Scene, more: Value) -> Self {
-        let key = SigningKey::generate(SigningAlgorithm::Es256, RsaBits::default()).expect("a key").key;
+        let key = SigningKey::generate(SigningAlgorithm::Es256, RsaBits::default())
+            .expect("a key")
+            .key;
         let mut metadata = json!({
             "grant_types": ["client_credentials"], "response_types": [], "token_endpoint_auth_method": "private_key_jwt",
             "jwks": { "keys": [key.public_jwk()] },
@@ -32,7 +37,12 @@ impl Signer {
             metadata[name] = value.clone();
         }
         let client = scene.app.client(&scene.tenant, metadata).await;
-        Self { key, client, token_url: scene.tenant.url("/token"), issuer: scene.tenant.issuer.clone() }
+        Self {
+            key,
+            client,
+            token_url: scene.tenant.url("/token"),
+            issuer: scene.tenant.issuer.clone(),
+        }
     }
 
     fn claims(&self, scene: &Scene) -> Value {
@@ -47,7 +57,11 @@ impl Signer {
 }
 
 async fn present(scene: &Scene, url: &str, assertion: &str) -> Answer {
-    scene.app.post(url, &[GRANT, TYPE, ("client_assertion", assertion)]).send().await
+    scene
+        .app
+        .post(url, &[GRANT, TYPE, ("client_assertion", assertion)])
+        .send()
+        .await
 }
 
 fn machine(method: &str) -> Value {

@@ -9,6 +9,19 @@ use super::seed::{Scene, at_once, text};
 use crate::support::app::app_test;
 use crate::support::relying_party::{RelyingParty, VERIFIER, claims};
 
+/// The same id with another proof.
+fn forged(handle: &str) -> String {
+    format!(
+        "{}{}",
+        &handle[..handle.len() - 4],
+        if handle.ends_with("AAAA") {
+            "BBBB"
+        } else {
+            "AAAA"
+        }
+    )
+}
+
 app_test! {
     async fn a_code_gives_tokens_that_nobody_may_keep(app: TestApp) {
         let scene = Scene::new(app).await;
@@ -76,8 +89,7 @@ app_test! {
         let scene = Scene::new(app).await;
         let code = scene.code().await;
         let body = scene.rp.redeem(&code).await.expect_ok().json();
-        let forged = format!("{}{}", &code[..code.len() - 4], if code.ends_with("AAAA") { "BBBB" } else { "AAAA" });
-        scene.rp.redeem(&forged).await.expect_error(400, "invalid_grant");
+        scene.rp.redeem(&forged(&code)).await.expect_error(400, "invalid_grant");
         assert_eq!(scene.rp.userinfo(text(&body, "access_token")).await.status, 200);
         for nonsense in ["x", "tsc_", "tsr_AAAA", &code.replacen("tsc_", "tsr_", 1)] {
             scene.rp.redeem(nonsense).await.expect_error(400, "invalid_grant");
@@ -238,6 +250,19 @@ app_test! {
         scene.rp.refresh(text(&good[0].json(), "refresh_token")).await.expect_error(400, "invalid_grant");
     }
 
+    async fn a_refresh_token_with_another_proof_is_none_and_does_no_harm(app: TestApp) {
+        let scene = Scene::public(app).await;
+        let body = scene.tokens().await;
+        let forged = forged(text(&body, "refresh_token"));
+        scene.rp.refresh(&forged).await.expect_error(400, "invalid_grant");
+        assert!(!scene.is_active(&forged).await);
+        assert_eq!(scene.rp.authenticated("/revoke", &[("token", &forged)]).send().await.status, 200);
+        let next = scene.rp.refreshed(text(&body, "refresh_token")).await;
+        // A rotated one, forged, is no reuse.
+        scene.rp.refresh(&forged).await.expect_error(400, "invalid_grant");
+        scene.rp.refreshed(next.refresh()).await;
+    }
+
     async fn a_refresh_token_is_its_clients(app: TestApp) {
         let scene = Scene::public(app).await;
         let body = scene.tokens().await;
@@ -285,6 +310,24 @@ app_test! {
         scene.write(move |repo| repo.end_session(user, session, tessera::storage::SessionGrants::KeepOffline)).await;
         scene.rp.refresh(text(&body, "refresh_token")).await.expect_error(400, "invalid_grant");
         assert!(!scene.is_active(text(&body, "access_token")).await);
+
+        // The session that the seed makes ends by itself after thirty days.
+        let body = scene.tokens_but(|grant, _| { grant.offline = false; grant.scope = "profile".parse().expect("a scope") }).await;
+        for (days, status) in [(29, 200), (1, 400)] {
+            scene.app.time.advance(Duration::from_hours(24 * days));
+            assert_eq!(scene.rp.refresh(text(&body, "refresh_token")).await.status, status);
+        }
+        assert!(!scene.is_active(text(&body, "refresh_token")).await);
+    }
+
+    async fn a_code_of_a_session_that_has_ended_is_dead(app: TestApp) {
+        let scene = Scene::new(app).await;
+        // The sign-out came before the grant was there to be ended with the session.
+        let online = scene.code_but(|grant, _| { grant.offline = false; grant.scope = "openid".parse().expect("a scope") }).await;
+        let offline = scene.code().await;
+        scene.app.database.raw().execute("UPDATE sessions SET ended_at = last_used_at").expect("done");
+        scene.rp.redeem(&online).await.expect_error(400, "invalid_grant");
+        assert_eq!(scene.rp.redeem(&offline).await.status, 200, "offline access outlives it");
     }
 
     async fn client_credentials_speak_for_the_client_alone(app: TestApp) {

@@ -8,7 +8,9 @@ use crate::support::http::Answer;
 use crate::support::relying_party::RelyingParty;
 
 async fn revoke(rp: &RelyingParty, token: &str) -> Answer {
-    rp.authenticated("/revoke", &[("token", token)]).send().await
+    rp.authenticated("/revoke", &[("token", token)])
+        .send()
+        .await
 }
 
 app_test! {

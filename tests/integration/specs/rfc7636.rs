@@ -6,7 +6,12 @@ use crate::support::http::Answer;
 use crate::support::relying_party::VERIFIER;
 
 async fn redeem(scene: &Scene, code: &str, verifier: &str) -> Answer {
-    let form = [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", scene.rp.client.redirect_uri()), ("code_verifier", verifier)];
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("code", code),
+        ("redirect_uri", scene.rp.client.redirect_uri()),
+        ("code_verifier", verifier),
+    ];
     scene.rp.token(&form).await
 }
 

@@ -32,7 +32,8 @@ app_test! {
         let told = asking.introspect(token).await;
         assert_eq!((&told["active"], &told["sub"], &told["tenant"]), (&json!(true), &json!(scene.user.id.to_string()), &json!("acme")));
         assert_eq!(scene.rp.userinfo(token).await.status, 200);
-        let broken = format!("{}A", &token[..token.len() - 1]);
+        let at = token.len() - 20;
+        let broken = format!("{}{}{}", &token[..at], if token.as_bytes()[at] == b'A' { 'B' } else { 'A' }, &token[at + 1..]);
         if broken != token {
             RelyingParty::expect_inactive(&asking.introspect(&broken).await);
         }

@@ -12,13 +12,25 @@ const BILLS: &str = "https://bills.example/api";
 
 async fn scene(app: TestApp) -> Scene {
     let mut scene = Scene::new(app).await;
-    scene.app.resource(&scene.tenant, ORDERS, &["orders:read", "orders:write", "shared"]).await;
-    scene.app.resource(&scene.tenant, BILLS, &["bills:read", "shared"]).await;
+    scene
+        .app
+        .resource(
+            &scene.tenant,
+            ORDERS,
+            &["orders:read", "orders:write", "shared"],
+        )
+        .await;
+    scene
+        .app
+        .resource(&scene.tenant, BILLS, &["bills:read", "shared"])
+        .await;
     let client = scene.app.client(&scene.tenant, json!({
         "redirect_uris": ["https://orders.example/callback"], "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
         "scope": "openid offline_access orders:read orders:write bills:read shared tessera:admin",
     })).await;
-    scene.rp = scene.with(&client).with_scope("openid offline_access orders:read bills:read shared");
+    scene.rp = scene
+        .with(&client)
+        .with_scope("openid offline_access orders:read bills:read shared");
     scene
 }
 

@@ -36,6 +36,27 @@ app_test! {
         }
     }
 
+    async fn only_a_token_of_this_tenant_address_and_type_is_accepted(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let body = scene.tokens().await;
+        let key = scene.app.provider.signer(&scene.loaded().await, SigningAlgorithm::Es256).await.expect("a key");
+        let sound = claims(text(&body, "access_token"));
+        assert!(scene.is_active(&key.sign_jwt("at+jwt", &sound).expect("signed")).await);
+        let (now, other) = (scene.app.provider.clock.unix(), scene.app.provider.clock.uuid_v7());
+        let stranger = scene.app.web_client(&scene.tenant).await.client_id();
+        for (typ, name, value) in [
+            ("JWT", "iat", json!(now)), ("logout+jwt", "iat", json!(now)), ("at+jwt", "tenant_id", json!(other)),
+            ("at+jwt", "iss", json!("https://removed.acme.example")), ("at+jwt", "exp", json!(now)), ("at+jwt", "exp", json!("never")),
+            ("at+jwt", "client_id", json!(stranger)), ("at+jwt", "client_id", json!(other)), ("at+jwt", "grant_id", json!(other)),
+        ] {
+            let mut forged = sound.clone();
+            forged[name] = value.clone();
+            let token = key.sign_jwt(typ, &forged).expect("signed");
+            assert!(!scene.is_active(&token).await, "{typ} {name} {value}");
+            scene.rp.userinfo(&token).await.expect_error(401, "invalid_token");
+        }
+    }
+
     async fn lifetimes_are_the_clients_else_the_tenants(app: TestApp) {
         let scene = Scene::new(app).await;
         let client = scene.app.client(&scene.tenant, json!({ "grant_types": ["client_credentials"], "response_types": [], "access_token_lifetime": 60 })).await;

@@ -31,10 +31,18 @@ impl Scene {
     pub async fn new(app: TestApp) -> Self {
         until_current(&app.provider).await;
         let tenant = app.tenant("acme").await;
-        let user = app.user(&tenant, "ana@acme.example", "a long enough password").await;
+        let user = app
+            .user(&tenant, "ana@acme.example", "a long enough password")
+            .await;
         let client = app.web_client(&tenant).await;
-        let rp = RelyingParty::new(&app, &tenant, &client).with_scope("openid profile email offline_access");
-        Self { app, tenant, user, rp }
+        let rp = RelyingParty::new(&app, &tenant, &client)
+            .with_scope("openid profile email offline_access");
+        Self {
+            app,
+            tenant,
+            user,
+            rp,
+        }
     }
 
     /// The same with a public client.
@@ -106,7 +114,9 @@ impl Scene {
             proof,
             redirect_uri: Some(self.rp.client.redirect_uri().to_owned()),
             nonce: Some("a-nonce".into()),
-            code_challenge: Some(CodeChallenge::parse(&challenge(VERIFIER), Some("S256")).expect("a challenge")),
+            code_challenge: Some(
+                CodeChallenge::parse(&challenge(VERIFIER), Some("S256")).expect("a challenge"),
+            ),
             expires_at: now + Duration::seconds(60),
         };
         change(&mut grant, &mut code);
@@ -115,7 +125,10 @@ impl Scene {
             repo.insert_grant(&grant, &code)
         })
         .await;
-        handle.to_text(Purpose::AuthorizationCode).expose().to_owned()
+        handle
+            .to_text(Purpose::AuthorizationCode)
+            .expose()
+            .to_owned()
     }
 
     /// The answer to a fresh code.
@@ -129,8 +142,16 @@ impl Scene {
         self.rp.redeem(&code).await.expect_ok().json()
     }
 
-    pub async fn write<T: Send + 'static>(&self, work: impl FnMut(&mut Repo<'_>) -> tessera::storage::Result<T> + Send + 'static) -> T {
-        self.app.provider.db.write(&*self.loaded().await, work).await.expect("storage works")
+    pub async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&mut Repo<'_>) -> tessera::storage::Result<T> + Send + 'static,
+    ) -> T {
+        self.app
+            .provider
+            .db
+            .write(&*self.loaded().await, work)
+            .await
+            .expect("storage works")
     }
 
     /// Gives the person a role.
@@ -142,7 +163,10 @@ impl Scene {
     /// Closes the person's account, or opens it.
     pub async fn set_disabled(&self, disabled: bool) {
         let id = self.user.id;
-        assert!(self.write(move |repo| repo.set_user_disabled(id, disabled)).await);
+        assert!(
+            self.write(move |repo| repo.set_user_disabled(id, disabled))
+                .await
+        );
     }
 
     /// Whether a token of the client is good in the opinion of introspection.
@@ -153,7 +177,13 @@ impl Scene {
 
     /// How many audit events of an act there are.
     pub fn events(&self, act: &str) -> usize {
-        self.app.database.raw().texts("SELECT act AS value FROM audit_events").iter().filter(|known| *known == act).count()
+        self.app
+            .database
+            .raw()
+            .texts("SELECT act AS value FROM audit_events")
+            .iter()
+            .filter(|known| *known == act)
+            .count()
     }
 }
 
@@ -167,11 +197,15 @@ async fn until_current(provider: &Provider) {
 /// A token of the answer.
 #[track_caller]
 pub fn text<'a>(answer: &'a Value, name: &str) -> &'a str {
-    answer[name].as_str().unwrap_or_else(|| panic!("no {name} in {answer}"))
+    answer[name]
+        .as_str()
+        .unwrap_or_else(|| panic!("no {name} in {answer}"))
 }
 
 /// Sends many at once.
-pub async fn at_once<F: Future<Output = Answer> + 'static>(requests: impl IntoIterator<Item = F>) -> Vec<Answer> {
+pub async fn at_once<F: Future<Output = Answer> + 'static>(
+    requests: impl IntoIterator<Item = F>,
+) -> Vec<Answer> {
     let running: Vec<_> = requests.into_iter().map(actix_web::rt::spawn).collect();
     let mut answers = Vec::new();
     for request in running {
