@@ -12,7 +12,7 @@ use super::pages::render;
 use crate::flows::provider::FlowError;
 use crate::flows::tenancy::TenantAt;
 use crate::protocol::redirect_uri::RedirectResponse;
-use crate::protocol::{ErrorCode, OAuthError, ValidatedRedirect};
+use crate::protocol::{OAuthError, ValidatedRedirect};
 
 /// How long a client is asked to wait when there is too much to do, in seconds.
 const RETRY_SECONDS: &str = "2";
@@ -35,6 +35,7 @@ fn log(error: &FlowError) {
 pub struct ApiError {
     error: OAuthError,
     challenge: Option<String>,
+    allow: Option<&'static str>,
     page: Option<Box<PageContext>>,
 }
 
@@ -55,13 +56,20 @@ impl ApiError {
     pub fn new(error: OAuthError, request: &HttpRequest) -> Self {
         let caller = Caller::of(request);
         let page = caller.wants_html.then(|| Box::new(PageContext { caller, at: request.extensions().get::<TenantAt>().cloned() }));
-        Self { error, challenge: None, page }
+        Self { error, challenge: None, allow: None, page }
     }
 
     /// Adds a `WWW-Authenticate` challenge.
     #[must_use]
     pub fn challenge(mut self, challenge: String) -> Self {
         self.challenge = Some(challenge);
+        self
+    }
+
+    /// Names the methods that would be answered (RFC 9110 §15.5.6).
+    #[must_use]
+    pub fn allow(mut self, methods: &'static str) -> Self {
+        self.allow = Some(methods);
         self
     }
 
@@ -73,7 +81,7 @@ impl ApiError {
 
 impl From<OAuthError> for ApiError {
     fn from(error: OAuthError) -> Self {
-        Self { error, challenge: None, page: None }
+        Self { error, challenge: None, allow: None, page: None }
     }
 }
 
@@ -107,8 +115,8 @@ impl ResponseError for ApiError {
         if self.error.status() == 503 {
             response.insert_header((RETRY_AFTER, RETRY_SECONDS));
         }
-        if self.error.code == ErrorCode::MethodNotAllowed {
-            response.insert_header((ALLOW, "POST"));
+        if let Some(methods) = self.allow {
+            response.insert_header((ALLOW, methods));
         }
         response.json(&self.error)
     }

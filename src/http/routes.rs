@@ -35,7 +35,7 @@ fn root(scope: &mut web::ServiceConfig) {
 
 /// A resource that only answers reads.
 fn reads(path: &str) -> actix_web::Resource {
-    web::resource(path).default_service(web::to(method_not_allowed))
+    web::resource(path).default_service(web::to(only_reads))
 }
 
 /// Nothing is here.
@@ -43,7 +43,17 @@ pub async fn not_found(request: HttpRequest) -> HttpResponse {
     ApiError::new(OAuthError::not_found("there is nothing at this address"), &request).error_response()
 }
 
-/// Something is here, but not for this method.
+async fn only_reads(request: HttpRequest) -> HttpResponse {
+    refuse_method(&request, "GET, HEAD")
+}
+
+/// A page is here, but not for this method.
 pub async fn method_not_allowed(request: HttpRequest) -> HttpResponse {
-    ApiError::new(OAuthError::new(ErrorCode::MethodNotAllowed, "this address doesn't answer this method"), &request).error_response()
+    refuse_method(&request, "GET, POST")
+}
+
+/// Something is here, but only for these methods.
+fn refuse_method(request: &HttpRequest, methods: &'static str) -> HttpResponse {
+    let error = OAuthError::new(ErrorCode::MethodNotAllowed, "this address doesn't answer this method");
+    ApiError::new(error, request).allow(methods).error_response()
 }

@@ -154,6 +154,11 @@ impl Repo<'_> {
     /// Replaces address and claims if nobody changed the person since; `false` where somebody did. Password, roles and whether the
     /// person is disabled have functions of their own.
     pub fn update_user(&mut self, user: &User) -> Result<bool> {
+        // A link that went to the old address must not set a password any more.
+        let known = self.find_user(user.id)?;
+        if known.is_some_and(|known| known.version == user.version && known.email.key() != user.email.key()) {
+            self.revoke_links(user.id)?;
+        }
         let changed = diesel::update(
             scoped::users(self.tenant).filter(users::id.eq(DbUuid::from(user.id))).filter(users::version.eq(user.version)),
         )

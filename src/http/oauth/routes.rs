@@ -2,7 +2,6 @@
 
 use std::future::ready;
 
-use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 
 use super::{introspect, revoke, token, userinfo};
@@ -37,9 +36,5 @@ fn not_allowed(request: &HttpRequest, allowed: &'static str) -> HttpResponse {
         ErrorCode::MethodNotAllowed,
         format!("this endpoint answers {allowed} only"),
     );
-    let mut response = ApiError::new(error, request).error_response();
-    response
-        .headers_mut()
-        .insert(ALLOW, HeaderValue::from_static(allowed));
-    response
+    ApiError::new(error, request).allow(allowed).error_response()
 }

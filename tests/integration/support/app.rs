@@ -113,6 +113,7 @@ impl TestApp {
         let master_key = MasterKey::from_text(&master).expect("a key");
         let provider = Arc::new(Provider::new(Arc::new(config), database.db.clone(), master_key, feed).expect("a provider"));
         let address: SocketAddr = listener.local_addr().expect("an address");
+        wait_for_feed(&provider);
         let bound = server::serve_on(Arc::clone(&provider), listener).expect("a server");
         let handle = bound.server.handle();
         actix_web::rt::spawn(bound.server);
@@ -136,6 +137,7 @@ impl TestApp {
         let master = MasterKey::from_text(&self.master).expect("a key");
         let feed = FeedUse::Every(Duration::from_millis(100));
         let provider = Arc::new(Provider::new(Arc::new(config), self.database.second_node(), master, feed).expect("a provider"));
+        wait_for_feed(&provider);
         let bound = server::serve_on(Arc::clone(&provider), listener).expect("a server");
         let handle = bound.server.handle();
         actix_web::rt::spawn(bound.server);
@@ -286,6 +288,13 @@ impl TestApp {
             created_at: self.provider.now(),
         };
         self.provider.db.write(&*self.load(tenant).await, move |repo| repo.insert_resource(&resource)).await.expect("a resource");
+    }
+}
+
+/// A node answers 503 until it has looked at the change feed for the first time; tests begin after that.
+fn wait_for_feed(provider: &Provider) {
+    while !provider.is_current() {
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 
