@@ -30,18 +30,34 @@ pub struct Full;
 
 impl ThreadPool {
     pub fn new(name: &str, threads: usize, bound: usize) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared { queue: Mutex::new(Queue { jobs: VecDeque::new(), closed: false }), wake: Condvar::new(), bound });
+        let shared = Arc::new(Shared {
+            queue: Mutex::new(Queue {
+                jobs: VecDeque::new(),
+                closed: false,
+            }),
+            wake: Condvar::new(),
+            bound,
+        });
         let threads = (0..threads.max(1))
             .map(|number| {
                 let shared = Arc::clone(&shared);
-                std::thread::Builder::new().name(format!("{name}-{number}")).spawn(move || work(&shared))
+                std::thread::Builder::new()
+                    .name(format!("{name}-{number}"))
+                    .spawn(move || work(&shared))
             })
             .collect::<std::io::Result<Vec<_>>>()?;
-        Ok(Self { shared, threads: Mutex::new(threads) })
+        Ok(Self {
+            shared,
+            threads: Mutex::new(threads),
+        })
     }
 
     pub fn submit(&self, job: impl FnOnce() + Send + 'static) -> Result<(), Full> {
-        let mut queue = self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut queue = self
+            .shared
+            .queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if queue.closed || queue.jobs.len() >= self.shared.bound {
             return Err(Full);
         }
@@ -52,7 +68,12 @@ impl ThreadPool {
     }
 
     pub fn waiting(&self) -> usize {
-        self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner).jobs.len()
+        self.shared
+            .queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .jobs
+            .len()
     }
 }
 
@@ -67,7 +88,10 @@ fn work(shared: &Shared) {
                 if queue.closed {
                     return;
                 }
-                queue = shared.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                queue = shared
+                    .wake
+                    .wait(queue)
+                    .unwrap_or_else(PoisonError::into_inner);
             }
         };
         if catch_unwind(AssertUnwindSafe(job)).is_err() {
@@ -78,9 +102,14 @@ fn work(shared: &Shared) {
 
 impl Drop for ThreadPool {
     fn drop(&mut self) {
-        self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
+        self.shared
+            .queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .closed = true;
         self.shared.wake.notify_all();
-        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let threads =
+            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             // The last handle may be dropped by a job of this very pool.
             if thread.thread().id() != std::thread::current().id() {

@@ -140,7 +140,7 @@ fn described(names: &[String], descriptions: &[String]) -> Result<Vec<ResourceSc
             Some(scope) => {
                 scope.description = description
                     .get(scope.name.len() + 1..)
-                    .map(ToOwned::to_owned)
+                    .map(ToOwned::to_owned);
             }
             None => {
                 return Err(Failure::usage(format!(

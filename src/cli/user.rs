@@ -21,28 +21,7 @@ use crate::protocol::email::EmailAddress;
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Make a person; without a password, print a one-time link by which they set one
-    Create {
-        /// Whose
-        #[arg(long, value_name = "SLUG")]
-        tenant: String,
-        /// The address that they sign in with
-        #[arg(long, value_parser = EmailAddress::parse)]
-        email: EmailAddress,
-        /// Take the address for verified
-        #[arg(long)]
-        email_verified: bool,
-        /// Read their password from standard input
-        #[arg(long, conflicts_with = "password_file")]
-        password_stdin: bool,
-        /// Read their password from a file
-        #[arg(long, value_name = "FILE")]
-        password_file: Option<PathBuf>,
-        /// What they administer: administrator, user-manager, client-manager or auditor
-        #[arg(long = "role", value_name = "ROLE")]
-        roles: Vec<Role>,
-        #[command(flatten)]
-        claims: Claims,
-    },
+    Create(Creation),
     /// List people
     List {
         /// Whose
@@ -57,18 +36,7 @@ pub enum Command {
     /// Show a person
     Show(Target),
     /// Change a person's address and claims
-    Update {
-        #[command(flatten)]
-        target: Target,
-        /// Another address to sign in with
-        #[arg(long, value_name = "EMAIL", value_parser = EmailAddress::parse)]
-        new_email: Option<EmailAddress>,
-        /// Whether the address is known to be theirs
-        #[arg(long, value_name = "true|false")]
-        email_verified: Option<bool>,
-        #[command(flatten)]
-        claims: Claims,
-    },
+    Update(Change),
     /// Close a person's account and end everything that they have
     Disable(Target),
     /// Open a person's account again
@@ -77,6 +45,46 @@ pub enum Command {
     Delete(Target),
     /// Print a one-time link by which a person sets another password
     ResetPassword(Target),
+}
+
+/// A person to be made.
+#[derive(Debug, clap::Args)]
+pub struct Creation {
+    /// Whose
+    #[arg(long, value_name = "SLUG")]
+    tenant: String,
+    /// The address that they sign in with
+    #[arg(long, value_parser = EmailAddress::parse)]
+    email: EmailAddress,
+    /// Take the address for verified
+    #[arg(long)]
+    email_verified: bool,
+    /// Read their password from standard input
+    #[arg(long, conflicts_with = "password_file")]
+    password_stdin: bool,
+    /// Read their password from a file
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// What they administer: administrator, user-manager, client-manager or auditor
+    #[arg(long = "role", value_name = "ROLE")]
+    roles: Vec<Role>,
+    #[command(flatten)]
+    claims: Claims,
+}
+
+/// What to change of a person.
+#[derive(Debug, clap::Args)]
+pub struct Change {
+    #[command(flatten)]
+    target: Target,
+    /// Another address to sign in with
+    #[arg(long, value_name = "EMAIL", value_parser = EmailAddress::parse)]
+    new_email: Option<EmailAddress>,
+    /// Whether the address is known to be theirs
+    #[arg(long, value_name = "true|false")]
+    email_verified: Option<bool>,
+    #[command(flatten)]
+    claims: Claims,
 }
 
 /// A person of a tenant.
@@ -201,42 +209,7 @@ impl Claims {
 pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
     let by = By::command_line();
     match command {
-        Command::Create {
-            tenant,
-            email,
-            email_verified,
-            password_stdin,
-            password_file,
-            roles,
-            claims,
-        } => {
-            let claims = claims.apply(&StandardClaims::default())?;
-            let password = match password_file {
-                Some(path) => Some(secret_from_file(&path)?),
-                None if password_stdin => Some(secret_from_stdin()?),
-                None => None,
-            };
-            let provider = open::command(flags).await?;
-            let tenant = provider.load_tenant_named(&tenant).await?;
-            let created = provider
-                .create_user(
-                    &tenant,
-                    NewUser {
-                        email,
-                        email_verified,
-                        password,
-                        claims,
-                        roles,
-                    },
-                    &by,
-                )
-                .await?;
-            Ok(with_link(
-                &created.user,
-                created.link.as_ref(),
-                describe(&created.user),
-            ))
-        }
+        Command::Create(creation) => creation.run(flags, &by).await,
         Command::List {
             tenant,
             search,
@@ -257,28 +230,7 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
                 "There is nobody.",
             ))
         }
-        Command::Update {
-            target,
-            new_email,
-            email_verified,
-            claims,
-        } => {
-            if new_email.is_none() && email_verified.is_none() && claims.is_empty() {
-                return Err(Failure::usage(
-                    "nothing to change was given; --help lists what can be",
-                ));
-            }
-            let (provider, tenant, mut user) = target.open(flags).await?;
-            user.claims = claims.apply(&user.claims)?;
-            if let Some(email) = new_email {
-                // What was proved is the old address.
-                user.email_verified = user.email_verified && user.email.key() == email.key();
-                user.email = email;
-            }
-            user.email_verified = email_verified.unwrap_or(user.email_verified);
-            let user = provider.update_user(&tenant, user, &by).await?;
-            Ok(Report::new(document(&user), describe(&user)))
-        }
+        Command::Update(change) => change.run(flags, &by).await,
         Command::Show(target) => {
             let (_, _, user) = target.open(flags).await?;
             Ok(Report::new(document(&user), describe(&user)))
@@ -334,6 +286,48 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
             );
             Ok(with_link(&user, Some(&link), text))
         }
+    }
+}
+
+impl Creation {
+    async fn run(self, flags: Flags, by: &By) -> Result<Report, Failure> {
+        let password = match self.password_file {
+            Some(path) => Some(secret_from_file(&path)?),
+            None if self.password_stdin => Some(secret_from_stdin()?),
+            None => None,
+        };
+        let new = NewUser {
+            email: self.email,
+            email_verified: self.email_verified,
+            password,
+            claims: self.claims.apply(&StandardClaims::default())?,
+            roles: self.roles,
+        };
+        let provider = open::command(flags).await?;
+        let tenant = provider.load_tenant_named(&self.tenant).await?;
+        let created = provider.create_user(&tenant, new, by).await?;
+        let text = describe(&created.user);
+        Ok(with_link(&created.user, created.link.as_ref(), text))
+    }
+}
+
+impl Change {
+    async fn run(self, flags: Flags, by: &By) -> Result<Report, Failure> {
+        if self.new_email.is_none() && self.email_verified.is_none() && self.claims.is_empty() {
+            return Err(Failure::usage(
+                "nothing to change was given; --help lists what can be",
+            ));
+        }
+        let (provider, tenant, mut user) = self.target.open(flags).await?;
+        user.claims = self.claims.apply(&user.claims)?;
+        if let Some(email) = self.new_email {
+            // What was proved is the old address.
+            user.email_verified = user.email_verified && user.email.key() == email.key();
+            user.email = email;
+        }
+        user.email_verified = self.email_verified.unwrap_or(user.email_verified);
+        let user = provider.update_user(&tenant, user, by).await?;
+        Ok(Report::new(document(&user), describe(&user)))
     }
 }
 

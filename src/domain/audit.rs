@@ -188,7 +188,14 @@ pub struct Origin {
 impl Event {
     /// An act by an actor, with nothing else said yet.
     pub fn new(act: Act, actor: Actor) -> Self {
-        Self { act, actor, user_id: None, client_id: None, origin: Origin::default(), detail: serde_json::Value::Null }
+        Self {
+            act,
+            actor,
+            user_id: None,
+            client_id: None,
+            origin: Origin::default(),
+            detail: serde_json::Value::Null,
+        }
     }
 
     /// Names the person concerned.

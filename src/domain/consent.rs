@@ -26,6 +26,9 @@ pub struct Consent {
 impl Consent {
     /// Whether what is asked for has been allowed before.
     pub fn covers(&self, scope: &Scope, resources: &[String]) -> bool {
-        scope.is_subset_of(&self.scope) && resources.iter().all(|resource| self.resources.contains(resource))
+        scope.is_subset_of(&self.scope)
+            && resources
+                .iter()
+                .all(|resource| self.resources.contains(resource))
     }
 }

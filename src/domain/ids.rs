@@ -114,7 +114,12 @@ mod tests {
     fn an_id_has_one_spelling() {
         let text = "018f3a4e-1111-7222-8333-444455556666";
         assert_eq!(text.parse::<UserId>().expect("an id").to_string(), text);
-        for other in ["018F3A4E-1111-7222-8333-444455556666", "018f3a4e111172228333444455556666", "{018f3a4e-1111-7222-8333-444455556666}", ""] {
+        for other in [
+            "018F3A4E-1111-7222-8333-444455556666",
+            "018f3a4e111172228333444455556666",
+            "{018f3a4e-1111-7222-8333-444455556666}",
+            "",
+        ] {
             assert!(other.parse::<UserId>().is_err(), "{other}");
         }
     }

@@ -26,7 +26,12 @@ pub struct UnknownRole(String);
 
 impl Role {
     /// All roles, the strongest first.
-    pub const ALL: [Self; 4] = [Self::Administrator, Self::UserManager, Self::ClientManager, Self::Auditor];
+    pub const ALL: [Self; 4] = [
+        Self::Administrator,
+        Self::UserManager,
+        Self::ClientManager,
+        Self::Auditor,
+    ];
 
     /// The name in tokens, on the command line and in the database.
     pub const fn as_str(self) -> &'static str {
@@ -49,6 +54,9 @@ impl FromStr for Role {
     type Err = UnknownRole;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or_else(|| UnknownRole(text.chars().take(64).collect()))
+        Self::ALL
+            .into_iter()
+            .find(|role| role.as_str() == text)
+            .ok_or_else(|| UnknownRole(text.chars().take(64).collect()))
     }
 }

@@ -38,7 +38,8 @@ pub const LAST_USED_RESOLUTION: i64 = 300;
 impl Session {
     /// Whether the session is good at `now`, given the tenant's idle lifetime in seconds.
     pub fn is_alive(&self, now: Timestamp, idle_lifetime: u32) -> bool {
-        let idle_end = self.last_used_at + chrono::Duration::seconds(i64::from(idle_lifetime) + LAST_USED_RESOLUTION);
+        let idle_end = self.last_used_at
+            + chrono::Duration::seconds(i64::from(idle_lifetime) + LAST_USED_RESOLUTION);
         self.ended_at.is_none() && now < self.expires_at && now < idle_end
     }
 

@@ -73,7 +73,10 @@ pub struct PasswordPolicy {
 
 impl Default for PasswordPolicy {
     fn default() -> Self {
-        Self { minimum_length: 10, refuse_own_name: true }
+        Self {
+            minimum_length: 10,
+            refuse_own_name: true,
+        }
     }
 }
 
@@ -89,7 +92,10 @@ pub struct LockoutPolicy {
 
 impl Default for LockoutPolicy {
     fn default() -> Self {
-        Self { attempts: 10, window: 900 }
+        Self {
+            attempts: 10,
+            window: 900,
+        }
     }
 }
 
@@ -125,18 +131,48 @@ impl TenantSettings {
             ("access_token_lifetime", self.access_token_lifetime, 60, DAY),
             ("id_token_lifetime", self.id_token_lifetime, 60, DAY),
             ("code_lifetime", self.code_lifetime, 10, 60),
-            ("refresh_token_lifetime", self.refresh_token_lifetime, 300, 10 * YEAR),
-            ("refresh_token_idle_lifetime", self.refresh_token_idle_lifetime, 300, self.refresh_token_lifetime),
+            (
+                "refresh_token_lifetime",
+                self.refresh_token_lifetime,
+                300,
+                10 * YEAR,
+            ),
+            (
+                "refresh_token_idle_lifetime",
+                self.refresh_token_idle_lifetime,
+                300,
+                self.refresh_token_lifetime,
+            ),
             ("session_lifetime", self.session_lifetime, 300, YEAR),
-            ("session_idle_lifetime", self.session_idle_lifetime, 300, self.session_lifetime),
-            ("one_time_link_lifetime", self.one_time_link_lifetime, 300, 30 * DAY),
-            ("password.minimum_length", self.password.minimum_length, 8, 64),
+            (
+                "session_idle_lifetime",
+                self.session_idle_lifetime,
+                300,
+                self.session_lifetime,
+            ),
+            (
+                "one_time_link_lifetime",
+                self.one_time_link_lifetime,
+                300,
+                30 * DAY,
+            ),
+            (
+                "password.minimum_length",
+                self.password.minimum_length,
+                8,
+                64,
+            ),
             ("lockout.attempts", self.lockout.attempts, 3, 100),
             ("lockout.window", self.lockout.window, 60, DAY),
         ];
         for (name, value, least, most) in bounds {
             if !(least..=most).contains(&value) {
-                return Err(OutOfBounds { name, least, most, value });
+                return Err(OutOfBounds {
+                    name,
+                    least,
+                    most,
+                    value,
+                });
             }
         }
         Ok(())
@@ -154,8 +190,14 @@ mod tests {
 
     #[test]
     fn a_code_never_lives_longer_than_a_minute() {
-        let settings = TenantSettings { code_lifetime: 61, ..TenantSettings::default() };
-        assert_eq!(settings.check().expect_err("out of bounds").name, "code_lifetime");
+        let settings = TenantSettings {
+            code_lifetime: 61,
+            ..TenantSettings::default()
+        };
+        assert_eq!(
+            settings.check().expect_err("out of bounds").name,
+            "code_lifetime"
+        );
     }
 
     #[test]

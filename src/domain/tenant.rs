@@ -82,7 +82,10 @@ impl FromStr for TenantStatus {
     type Err = UnknownStatus;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        [Self::Active, Self::Suspended, Self::Deleting].into_iter().find(|status| status.as_str() == text).ok_or(UnknownStatus)
+        [Self::Active, Self::Suspended, Self::Deleting]
+            .into_iter()
+            .find(|status| status.as_str() == text)
+            .ok_or(UnknownStatus)
     }
 }
 
@@ -97,6 +100,8 @@ pub const DISPLAY_NAME_MAX: usize = 200;
 /// Checks a name that people read: of a tenant, a client or a resource.
 pub fn check_display_name(name: &str) -> Result<(), InvalidName> {
     let length = name.chars().count();
-    let sound = (1..=DISPLAY_NAME_MAX).contains(&length) && name.trim() == name && !name.chars().any(char::is_control);
+    let sound = (1..=DISPLAY_NAME_MAX).contains(&length)
+        && name.trim() == name
+        && !name.chars().any(char::is_control);
     if sound { Ok(()) } else { Err(InvalidName) }
 }

@@ -70,7 +70,7 @@ impl EgressOptions {
 pub enum Expected {
     /// `application/json`, or a type that ends with `+json`.
     Json,
-    /// Any, as the body isn't looked at.
+    /// Any.
     Anything,
 }
 
@@ -124,6 +124,14 @@ impl Outward {
             body: None,
             expected: Expected::Json,
             limit,
+        }
+    }
+
+    /// A GET for a body of any type.
+    pub fn get(url: &str, limit: usize) -> Self {
+        Self {
+            expected: Expected::Anything,
+            ..Self::get_json(url, limit)
         }
     }
 

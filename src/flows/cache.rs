@@ -14,11 +14,18 @@ pub struct Cache<K, V> {
 impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
     /// A cache of `capacity` values at most.
     pub fn new(capacity: usize) -> Self {
-        Self { values: quick_cache::sync::Cache::new(capacity), epoch: AtomicU64::new(0) }
+        Self {
+            values: quick_cache::sync::Cache::new(capacity),
+            epoch: AtomicU64::new(0),
+        }
     }
 
     /// The value, loaded where it isn't there. What `load` doesn't find isn't kept.
-    pub async fn get_or_load<E>(&self, key: &K, load: impl Future<Output = Result<Option<V>, E>>) -> Result<Option<V>, E> {
+    pub async fn get_or_load<E>(
+        &self,
+        key: &K,
+        load: impl Future<Output = Result<Option<V>, E>>,
+    ) -> Result<Option<V>, E> {
         if let Some(value) = self.values.get(key) {
             return Ok(Some(value));
         }
@@ -84,17 +91,27 @@ mod tests {
             .now_or_never()
             .expect("ready");
         assert_eq!(loaded, Ok(Some(7)));
-        assert_eq!(cache.get(&1), None, "a value read before the change must not outlive it");
+        assert_eq!(
+            cache.get(&1),
+            None,
+            "a value read before the change must not outlive it"
+        );
     }
 
     #[test]
     fn a_value_is_loaded_once() {
         let cache = Cache::<u8, u8>::new(10);
         for _ in 0..2 {
-            let loaded = cache.get_or_load(&1, async { Ok::<_, ()>(Some(7)) }).now_or_never().expect("ready");
+            let loaded = cache
+                .get_or_load(&1, async { Ok::<_, ()>(Some(7)) })
+                .now_or_never()
+                .expect("ready");
             assert_eq!(loaded, Ok(Some(7)));
         }
-        let again = cache.get_or_load(&1, async { Err::<Option<u8>, _>(()) }).now_or_never().expect("ready");
+        let again = cache
+            .get_or_load(&1, async { Err::<Option<u8>, _>(()) })
+            .now_or_never()
+            .expect("ready");
         assert_eq!(again, Ok(Some(7)));
     }
 }

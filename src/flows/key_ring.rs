@@ -42,19 +42,35 @@ pub enum KeyRingError {
 
 /// How a private key is bound to its row.
 pub fn seal_context(tenant: TenantId, id: KeyId) -> SealContext {
-    SealContext { tenant: tenant.uuid(), table: "signing_keys", row: id.uuid() }
+    SealContext {
+        tenant: tenant.uuid(),
+        table: "signing_keys",
+        row: id.uuid(),
+    }
 }
 
 impl KeyRing {
     /// Builds signers and verifiers of all keys that are published at `now`.
-    pub fn build(tenant: TenantId, records: &[KeyRecord], data_key: &DataKey, now: Timestamp) -> Result<Self, KeyRingError> {
-        let published: Vec<_> = records.iter().filter(|record| record.is_published(now)).collect();
+    pub fn build(
+        tenant: TenantId,
+        records: &[KeyRecord],
+        data_key: &DataKey,
+        now: Timestamp,
+    ) -> Result<Self, KeyRingError> {
+        let published: Vec<_> = records
+            .iter()
+            .filter(|record| record.is_published(now))
+            .collect();
         let mut signers = Vec::new();
         let mut stale_at = None::<Timestamp>;
         for record in &published {
             let (from, until) = match record.stage {
                 KeyStage::Published { signs_from } => (signs_from, None),
-                KeyStage::Retired { signs_from, retired_at, removed_at } => {
+                KeyStage::Retired {
+                    signs_from,
+                    retired_at,
+                    removed_at,
+                } => {
                     stale_at = Some(stale_at.map_or(removed_at, |at| at.min(removed_at)));
                     if retired_at <= now {
                         continue;
@@ -63,27 +79,49 @@ impl KeyRing {
                 }
                 KeyStage::Revoked { .. } => continue,
             };
-            let private = data_key.open(seal_context(tenant, record.id), &record.sealed_private_jwk)?;
+            let private =
+                data_key.open(seal_context(tenant, record.id), &record.sealed_private_jwk)?;
             let key = SigningKey::from_private_jwk(record.algorithm, &record.kid, &private)?;
-            signers.push(Signer { key, created_at: record.created_at, from, until });
+            signers.push(Signer {
+                key,
+                created_at: record.created_at,
+                from,
+                until,
+            });
         }
         // The youngest first, so that a successor takes over at its moment.
         signers.sort_by_key(|signer| std::cmp::Reverse(signer.from));
         let jwks = json!({ "keys": published.iter().map(|record| &record.public_jwk).collect::<Vec<_>>() });
-        Ok(Self { signers, verification: VerificationKeys::from_jwks(&jwks)?, jwks: jwks.to_string().into_bytes().into(), stale_at })
+        Ok(Self {
+            signers,
+            verification: VerificationKeys::from_jwks(&jwks)?,
+            jwks: jwks.to_string().into_bytes().into(),
+            stale_at,
+        })
     }
 
     /// The key that signs at `now`.
     pub fn signer(&self, algorithm: SigningAlgorithm, now: Timestamp) -> Option<&SigningKey> {
         let usable = |signer: &&Signer| {
-            signer.key.algorithm() == algorithm && signer.from <= now && signer.until.is_none_or(|until| now < until)
+            signer.key.algorithm() == algorithm
+                && signer.from <= now
+                && signer.until.is_none_or(|until| now < until)
         };
         self.signers.iter().find(usable).map(|signer| &signer.key)
     }
 
     /// Whether the algorithm's youngest key is older than `age` at `now`, and no successor waits.
-    pub fn wants_rotation(&self, algorithm: SigningAlgorithm, now: Timestamp, age: chrono::Duration) -> bool {
-        let mut of_algorithm = self.signers.iter().filter(|signer| signer.key.algorithm() == algorithm).peekable();
+    pub fn wants_rotation(
+        &self,
+        algorithm: SigningAlgorithm,
+        now: Timestamp,
+        age: chrono::Duration,
+    ) -> bool {
+        let mut of_algorithm = self
+            .signers
+            .iter()
+            .filter(|signer| signer.key.algorithm() == algorithm)
+            .peekable();
         of_algorithm.peek().is_some() && of_algorithm.all(|signer| now - signer.created_at >= age)
     }
 

@@ -29,13 +29,26 @@ pub enum RotationStart {
 impl Provider {
     /// The key that signs for the tenant at this moment; made where the algorithm has none yet, and followed by a successor when it
     /// has come of age.
-    pub async fn signer(&self, tenant: &Arc<Tenant>, algorithm: SigningAlgorithm) -> Result<SigningKey, FlowError> {
+    pub async fn signer(
+        &self,
+        tenant: &Arc<Tenant>,
+        algorithm: SigningAlgorithm,
+    ) -> Result<SigningKey, FlowError> {
         let now = self.now();
-        let age = chrono::Duration::from_std(self.config.key_rotation_age).unwrap_or(chrono::Duration::MAX);
+        let age = chrono::Duration::from_std(self.config.key_rotation_age)
+            .unwrap_or(chrono::Duration::MAX);
         if let Some(key) = tenant.keys.signer(algorithm, now) {
             let key = key.clone();
             if tenant.keys.wants_rotation(algorithm, now, age) {
-                self.rotate_key(tenant, algorithm, RotationStart::PublishedFirst, Actor::System, Origin::default(), Some(age)).await?;
+                self.rotate_key(
+                    tenant,
+                    algorithm,
+                    RotationStart::PublishedFirst,
+                    Actor::System,
+                    Origin::default(),
+                    Some(age),
+                )
+                .await?;
             }
             return Ok(key);
         }
@@ -43,9 +56,15 @@ impl Provider {
     }
 
     /// Makes the algorithm's first key unless there is one by now.
-    pub async fn ensure_key(&self, tenant: &Arc<Tenant>, algorithm: SigningAlgorithm) -> Result<SigningKey, FlowError> {
+    pub async fn ensure_key(
+        &self,
+        tenant: &Arc<Tenant>,
+        algorithm: SigningAlgorithm,
+    ) -> Result<SigningKey, FlowError> {
         let now = self.now();
-        let (record, key) = self.new_key(tenant.id(), tenant.data_key(), algorithm, now).await?;
+        let (record, key) = self
+            .new_key(tenant.id(), tenant.data_key(), algorithm, now)
+            .await?;
         let created = record.clone();
         let existing = self
             .db
@@ -65,8 +84,15 @@ impl Provider {
         match existing {
             None => Ok(key),
             Some(known) => {
-                let private = tenant.data_key().open(seal_context(tenant.id(), known.id), &known.sealed_private_jwk)?;
-                Ok(SigningKey::from_private_jwk(known.algorithm, &known.kid, &private)?)
+                let private = tenant.data_key().open(
+                    seal_context(tenant.id(), known.id),
+                    &known.sealed_private_jwk,
+                )?;
+                Ok(SigningKey::from_private_jwk(
+                    known.algorithm,
+                    &known.kid,
+                    &private,
+                )?)
             }
         }
     }
@@ -83,16 +109,25 @@ impl Provider {
     ) -> Result<Option<KeyRecord>, FlowError> {
         let now = self.now();
         let ahead = chrono::Duration::from_std(self.config.key_publish_ahead).unwrap_or_default();
-        let signs_from = if start == RotationStart::Immediately { now } else { now + ahead };
-        let (record, _) = self.new_key(tenant.id(), tenant.data_key(), algorithm, signs_from).await?;
+        let signs_from = if start == RotationStart::Immediately {
+            now
+        } else {
+            now + ahead
+        };
+        let (record, _) = self
+            .new_key(tenant.id(), tenant.data_key(), algorithm, signs_from)
+            .await?;
         let removed_at = signs_from + retention(tenant.settings());
         let created = record.clone();
         let done = self
             .db
             .write(&**tenant, move |repo| {
                 let keys = repo.list_keys()?;
-                let live = keys.iter().filter(|key| key.algorithm == algorithm && matches!(key.stage, KeyStage::Published { .. }));
-                let young = |key: &&KeyRecord| only_if_older.is_some_and(|age| now - key.created_at < age);
+                let live = keys.iter().filter(|key| {
+                    key.algorithm == algorithm && matches!(key.stage, KeyStage::Published { .. })
+                });
+                let young =
+                    |key: &&KeyRecord| only_if_older.is_some_and(|age| now - key.created_at < age);
                 if live.clone().any(|key| young(&key)) {
                     return Ok(false);
                 }
@@ -108,15 +143,25 @@ impl Provider {
     }
 
     /// Withdraws a key at once and, where it was the algorithm's last that signs, makes another. `None` where there is no such key.
-    pub async fn revoke_key(&self, tenant: &Arc<Tenant>, kid: &str, actor: Actor, origin: Origin) -> Result<Option<KeyRecord>, FlowError> {
+    pub async fn revoke_key(
+        &self,
+        tenant: &Arc<Tenant>,
+        kid: &str,
+        actor: Actor,
+        origin: Origin,
+    ) -> Result<Option<KeyRecord>, FlowError> {
         let kid = kid.to_owned();
         let keys = self.db.read(&**tenant, |repo| repo.list_keys()).await?;
-        let Some(target) = keys.into_iter().find(|key| key.kid == kid) else { return Ok(None) };
+        let Some(target) = keys.into_iter().find(|key| key.kid == kid) else {
+            return Ok(None);
+        };
         if matches!(target.stage, KeyStage::Revoked { .. }) {
             return Ok(Some(target));
         }
         let now = self.now();
-        let (successor, _) = self.new_key(tenant.id(), tenant.data_key(), target.algorithm, now).await?;
+        let (successor, _) = self
+            .new_key(tenant.id(), tenant.data_key(), target.algorithm, now)
+            .await?;
         let (id, algorithm, revoked) = (target.id, target.algorithm, target.clone());
         self.db
             .write(&**tenant, move |repo| {
@@ -128,18 +173,30 @@ impl Provider {
                     key.algorithm == algorithm
                         && match key.stage {
                             KeyStage::Published { signs_from } => signs_from <= now,
-                            KeyStage::Retired { signs_from, retired_at, .. } => signs_from <= now && now < retired_at,
+                            KeyStage::Retired {
+                                signs_from,
+                                retired_at,
+                                ..
+                            } => signs_from <= now && now < retired_at,
                             KeyStage::Revoked { .. } => false,
                         }
                 };
                 if !repo.list_keys()?.iter().any(signs) {
                     repo.insert_key(&successor, now)?;
-                    repo.record(key_event(Act::KeyCreated, actor.clone(), &origin, &successor))?;
+                    repo.record(key_event(
+                        Act::KeyCreated,
+                        actor.clone(),
+                        &origin,
+                        &successor,
+                    ))?;
                 }
                 Ok(())
             })
             .await?;
-        Ok(Some(KeyRecord { stage: KeyStage::Revoked { revoked_at: now }, ..target }))
+        Ok(Some(KeyRecord {
+            stage: KeyStage::Revoked { revoked_at: now },
+            ..target
+        }))
     }
 
     /// Makes a key that signs from a moment on, for a tenant that may not be stored yet.
@@ -152,7 +209,11 @@ impl Provider {
     ) -> Result<(KeyRecord, SigningKey), FlowError> {
         let generated = self.generate_key(algorithm).await?;
         let id = KeyId::from(self.clock.uuid_v7());
-        let sealed = data_key.seal(seal_context(tenant, id), &generated.private_jwk, &self.clock)?;
+        let sealed = data_key.seal(
+            seal_context(tenant, id),
+            &generated.private_jwk,
+            &self.clock,
+        )?;
         let record = KeyRecord {
             id,
             kid: generated.key.kid().to_owned(),
@@ -169,10 +230,17 @@ impl Provider {
 /// How long a retired key stays published: until everything that it signed has expired.
 fn retention(settings: &TenantSettings) -> chrono::Duration {
     // A client may have its own, longer life for access tokens; a day is the most that anybody may set.
-    let longest = i64::from(settings.access_token_lifetime.max(settings.id_token_lifetime).max(86_400));
+    let longest = i64::from(
+        settings
+            .access_token_lifetime
+            .max(settings.id_token_lifetime)
+            .max(86_400),
+    );
     chrono::Duration::seconds(longest + SKEW)
 }
 
 pub(super) fn key_event(act: Act, actor: Actor, origin: &Origin, key: &KeyRecord) -> Event {
-    Event::new(act, actor).from(origin).detail(serde_json::json!({ "kid": key.kid, "algorithm": key.algorithm }))
+    Event::new(act, actor)
+        .from(origin)
+        .detail(serde_json::json!({ "kid": key.kid, "algorithm": key.algorithm }))
 }

@@ -15,8 +15,8 @@ use crate::egress::{EgressClient, EgressOptions, JwksCache};
 use crate::jose::keys::{GeneratedKey, KeyError, RsaBits, SigningKey};
 use crate::jose::passwords::{HashingPool, NotHashed, PasswordParameters, PoolLimits};
 use crate::jose::seal::{MasterKey, SealError};
-use crate::protocol::{OAuthError, SigningAlgorithm};
 use crate::protocol::slug::Slug;
+use crate::protocol::{OAuthError, SigningAlgorithm};
 use crate::storage::{Change, Db, Entity, Feed, GrantSummary, Notice, StorageError};
 use crate::threads::ThreadPool;
 
@@ -67,7 +67,9 @@ impl From<FlowError> for OAuthError {
     /// RFC 6749 §4.1.2.1; a failure of ours is never the client's fault.
     fn from(error: FlowError) -> Self {
         if error.is_transient() {
-            OAuthError::temporarily_unavailable("the server is overloaded or can't reach its database; try again shortly")
+            OAuthError::temporarily_unavailable(
+                "the server is overloaded or can't reach its database; try again shortly",
+            )
         } else {
             OAuthError::server_error("the server failed; its log says why under this request's id")
         }
@@ -149,9 +151,14 @@ impl Provider {
             FeedUse::Every(interval) => Some(Feed::start(db.clone(), interval)),
         };
         let clock = db.clock().clone();
-        let blocking = ThreadPool::new("tessera-blocking", config.blocking_threads.get(), config.blocking_queue.get())
-            .map_err(|_| FlowError::Internal("threads can't be started"))?;
-        let egress = EgressClient::new(EgressOptions::new(&config)).map_err(|_| FlowError::Internal("the outward client can't be started"))?;
+        let blocking = ThreadPool::new(
+            "tessera-blocking",
+            config.blocking_threads.get(),
+            config.blocking_queue.get(),
+        )
+        .map_err(|_| FlowError::Internal("threads can't be started"))?;
+        let egress = EgressClient::new(EgressOptions::new(&config))
+            .map_err(|_| FlowError::Internal("the outward client can't be started"))?;
         let limits = PoolLimits {
             workers: config.hashing_threads.get(),
             waiting: config.hashing_queue.get(),
@@ -159,7 +166,8 @@ impl Provider {
             waiting_per_tenant: config.hashing_queue.get().div_ceil(2),
             kept_memory_kib: u32::try_from(config.argon2_memory.kibibytes()).unwrap_or(u32::MAX),
         };
-        let hashing = HashingPool::start(limits, Arc::new(())).map_err(|_| FlowError::Internal("threads can't be started"))?;
+        let hashing = HashingPool::start(limits, Arc::new(()))
+            .map_err(|_| FlowError::Internal("threads can't be started"))?;
         Ok(Self {
             hashing,
             client_keys: JwksCache::new(egress.clone(), clock.clone()),
@@ -195,24 +203,36 @@ impl Provider {
     }
 
     /// Runs work that blocks (RSA) off the async workers.
-    pub async fn blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, FlowError> {
+    pub async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, FlowError> {
         let (answer, result) = tokio::sync::oneshot::channel();
         self.blocking
             .submit(move || {
                 let _ = answer.send(work());
             })
             .map_err(|_| FlowError::Busy)?;
-        result.await.map_err(|_| FlowError::Internal("blocking work was dropped"))
+        result
+            .await
+            .map_err(|_| FlowError::Internal("blocking work was dropped"))
     }
 
     /// A new signing key; RSA keys are found off the async workers.
-    pub(super) async fn generate_key(&self, algorithm: SigningAlgorithm) -> Result<GeneratedKey, FlowError> {
+    pub(super) async fn generate_key(
+        &self,
+        algorithm: SigningAlgorithm,
+    ) -> Result<GeneratedKey, FlowError> {
         if matches!(algorithm, SigningAlgorithm::Es256 | SigningAlgorithm::EdDsa) {
             return Ok(SigningKey::generate(algorithm, RsaBits::default())?);
         }
         let (pool, threads) = (Arc::clone(&self.rsa_keys), Arc::downgrade(&self.blocking));
         let taken = self
-            .blocking(move || threads.upgrade().map(|threads| pool.take(algorithm, &threads)))
+            .blocking(move || {
+                threads
+                    .upgrade()
+                    .map(|threads| pool.take(algorithm, &threads))
+            })
             .await?
             .ok_or(FlowError::Internal("the server is ending"))?;
         Ok(taken?)
@@ -229,57 +249,121 @@ impl Provider {
         if self.caches.unknown.get(&slug.as_str().to_owned()).is_some() {
             return Ok(None);
         }
-        let found = self.caches.tenants.get_or_load(slug, self.load_tenant(slug)).await?;
+        let found = self
+            .caches
+            .tenants
+            .get_or_load(slug, self.load_tenant(slug))
+            .await?;
         if found.is_none() {
             let key = slug.as_str().to_owned();
-            self.caches.unknown.get_or_load(&key, async { Ok::<_, FlowError>(Some(())) }).await?;
+            self.caches
+                .unknown
+                .get_or_load(&key, async { Ok::<_, FlowError>(Some(())) })
+                .await?;
         }
         Ok(found)
     }
 
     async fn load_tenant(&self, slug: &Slug) -> Result<Option<Arc<Tenant>>, FlowError> {
         let wanted = slug.clone();
-        let Some(loaded) = self.db.read_installation(move |all| all.find_tenant(&wanted)).await? else { return Ok(None) };
-        let tenant = Tenant::build(loaded, self.config.public_url.issuer(slug.as_str()), &self.master, self.now())?;
+        let Some(loaded) = self
+            .db
+            .read_installation(move |all| all.find_tenant(&wanted))
+            .await?
+        else {
+            return Ok(None);
+        };
+        let tenant = Tenant::build(
+            loaded,
+            self.config.public_url.issuer(slug.as_str()),
+            &self.master,
+            self.now(),
+        )?;
         Ok(tenant.map(Arc::new))
     }
 
-    pub(super) async fn find_slug_of_origin(&self, origin: &str) -> Result<Option<Slug>, FlowError> {
+    pub(super) async fn find_slug_of_origin(
+        &self,
+        origin: &str,
+    ) -> Result<Option<Slug>, FlowError> {
         if self.caches.unknown.get(&origin.to_owned()).is_some() {
             return Ok(None);
         }
         let key = origin.to_owned();
         let load = async {
             let wanted = key.clone();
-            let loaded = self.db.read_installation(move |all| all.find_tenant_by_origin(&wanted)).await?;
+            let loaded = self
+                .db
+                .read_installation(move |all| all.find_tenant_by_origin(&wanted))
+                .await?;
             Ok::<_, FlowError>(loaded.map(|loaded| loaded.record.slug))
         };
         let found = self.caches.domains.get_or_load(&key, load).await?;
         if found.is_none() {
-            self.caches.unknown.get_or_load(&key, async { Ok::<_, FlowError>(Some(())) }).await?;
+            self.caches
+                .unknown
+                .get_or_load(&key, async { Ok::<_, FlowError>(Some(())) })
+                .await?;
         }
         Ok(found)
     }
 
     /// A client of the tenant.
-    pub async fn find_client(&self, tenant: &Tenant, id: ClientId) -> Result<Option<Arc<Client>>, FlowError> {
-        let load = async { Ok(self.db.read(tenant, move |repo| repo.find_client(id)).await?.map(Arc::new)) };
-        self.caches.clients.get_or_load(&(tenant.id(), id), load).await
+    pub async fn find_client(
+        &self,
+        tenant: &Tenant,
+        id: ClientId,
+    ) -> Result<Option<Arc<Client>>, FlowError> {
+        let load = async {
+            Ok(self
+                .db
+                .read(tenant, move |repo| repo.find_client(id))
+                .await?
+                .map(Arc::new))
+        };
+        self.caches
+            .clients
+            .get_or_load(&(tenant.id(), id), load)
+            .await
     }
 
     /// Whether a person exists and is active, and their roles.
-    pub async fn find_user_state(&self, tenant: &Tenant, id: UserId) -> Result<Option<Arc<UserState>>, FlowError> {
+    pub async fn find_user_state(
+        &self,
+        tenant: &Tenant,
+        id: UserId,
+    ) -> Result<Option<Arc<UserState>>, FlowError> {
         let load = async {
             let user = self.db.read(tenant, move |repo| repo.find_user(id)).await?;
-            Ok(user.map(|user| Arc::new(UserState { active: user.is_active(), roles: user.roles })))
+            Ok(user.map(|user| {
+                Arc::new(UserState {
+                    active: user.is_active(),
+                    roles: user.roles,
+                })
+            }))
         };
-        self.caches.users.get_or_load(&(tenant.id(), id), load).await
+        self.caches
+            .users
+            .get_or_load(&(tenant.id(), id), load)
+            .await
     }
 
     /// What must be known of a grant to accept its tokens.
-    pub async fn find_grant(&self, tenant: &Tenant, id: GrantId) -> Result<Option<GrantSummary>, FlowError> {
-        let load = async { Ok(self.db.read(tenant, move |repo| repo.find_grant_summary(id)).await?) };
-        self.caches.grants.get_or_load(&(tenant.id(), id), load).await
+    pub async fn find_grant(
+        &self,
+        tenant: &Tenant,
+        id: GrantId,
+    ) -> Result<Option<GrantSummary>, FlowError> {
+        let load = async {
+            Ok(self
+                .db
+                .read(tenant, move |repo| repo.find_grant_summary(id))
+                .await?)
+        };
+        self.caches
+            .grants
+            .get_or_load(&(tenant.id(), id), load)
+            .await
     }
 
     /// Whether a browser application of the tenant lives at the origin (CORS).
@@ -287,9 +371,18 @@ impl Provider {
         let key = (tenant.id(), origin.to_owned());
         let load = async {
             let wanted = origin.to_owned();
-            Ok::<_, FlowError>(Some(self.db.read(tenant, move |repo| repo.is_client_origin(&wanted)).await?))
+            Ok::<_, FlowError>(Some(
+                self.db
+                    .read(tenant, move |repo| repo.is_client_origin(&wanted))
+                    .await?,
+            ))
         };
-        Ok(self.caches.origins.get_or_load(&key, load).await?.unwrap_or(false))
+        Ok(self
+            .caches
+            .origins
+            .get_or_load(&key, load)
+            .await?
+            .unwrap_or(false))
     }
 }
 
@@ -342,7 +435,8 @@ impl Caches {
             Entity::User => {
                 let user = UserId::from(change.id);
                 self.users.remove(&(tenant, user));
-                self.grants.retain(|(of, _), grant| *of != tenant || grant.user_id != user);
+                self.grants
+                    .retain(|(of, _), grant| *of != tenant || grant.user_id != user);
             }
             Entity::Grant => self.grants.remove(&(tenant, GrantId::from(change.id))),
         }

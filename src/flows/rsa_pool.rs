@@ -17,10 +17,16 @@ pub struct RsaPool(Mutex<Vec<GeneratedKey>>);
 
 impl RsaPool {
     /// A key of the algorithm, made ahead where there is one. Blocks where there is none.
-    pub fn take(self: &Arc<Self>, algorithm: SigningAlgorithm, threads: &Arc<ThreadPool>) -> Result<GeneratedKey, KeyError> {
+    pub fn take(
+        self: &Arc<Self>,
+        algorithm: SigningAlgorithm,
+        threads: &Arc<ThreadPool>,
+    ) -> Result<GeneratedKey, KeyError> {
         let ready = {
             let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let at = keys.iter().position(|ready| ready.key.algorithm() == algorithm);
+            let at = keys
+                .iter()
+                .position(|ready| ready.key.algorithm() == algorithm);
             at.map(|at| keys.swap_remove(at))
         };
         self.refill(algorithm, threads);
@@ -33,13 +39,23 @@ impl RsaPool {
         let _ = threads.submit(move || {
             let Some(pool) = pool.upgrade() else { return };
             while pool.count(algorithm) < READY {
-                let Ok(key) = SigningKey::generate(algorithm, RsaBits::default()) else { return };
-                pool.0.lock().unwrap_or_else(PoisonError::into_inner).push(key);
+                let Ok(key) = SigningKey::generate(algorithm, RsaBits::default()) else {
+                    return;
+                };
+                pool.0
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(key);
             }
         });
     }
 
     fn count(&self, algorithm: SigningAlgorithm) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().filter(|ready| ready.key.algorithm() == algorithm).count()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .filter(|ready| ready.key.algorithm() == algorithm)
+            .count()
     }
 }

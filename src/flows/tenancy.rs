@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::key_ring::{KeyRing, KeyRingError};
 use super::provider::{FlowError, Provider};
-use crate::config::Place;
 use crate::clock::Timestamp;
+use crate::config::Place;
 use crate::domain::address::{Domain, DomainStage};
 use crate::domain::ids::TenantId;
 use crate::domain::resource::Resource;
@@ -52,16 +52,38 @@ pub enum TenantError {
 
 impl Tenant {
     /// Unseals and builds what a request needs; `None` for a tenant that is being deleted.
-    pub(super) fn build(loaded: LoadedTenant, template_issuer: String, master: &MasterKey, now: Timestamp) -> Result<Option<Self>, TenantError> {
-        let Some(sealed) = loaded.sealed_data_key.filter(|_| loaded.record.status != TenantStatus::Deleting) else {
+    pub(super) fn build(
+        loaded: LoadedTenant,
+        template_issuer: String,
+        master: &MasterKey,
+        now: Timestamp,
+    ) -> Result<Option<Self>, TenantError> {
+        let Some(sealed) = loaded
+            .sealed_data_key
+            .filter(|_| loaded.record.status != TenantStatus::Deleting)
+        else {
             return Ok(None);
         };
         let id = loaded.record.id;
         let data_key = DataKey::open_under(master, id.uuid(), &sealed)?;
         let verified = |domain: &&Domain| matches!(domain.stage, DomainStage::Verified { .. });
         let mut issuers: Vec<Arc<str>> = vec![template_issuer.into()];
-        issuers.extend(loaded.domains.iter().filter(verified).map(|domain| Arc::from(domain.origin.as_str())));
-        let canonical = loaded.domains.iter().filter(verified).find(|domain| domain.canonical).map_or_else(|| Arc::clone(&issuers[0]), |domain| Arc::from(domain.origin.as_str()));
+        issuers.extend(
+            loaded
+                .domains
+                .iter()
+                .filter(verified)
+                .map(|domain| Arc::from(domain.origin.as_str())),
+        );
+        let canonical = loaded
+            .domains
+            .iter()
+            .filter(verified)
+            .find(|domain| domain.canonical)
+            .map_or_else(
+                || Arc::clone(&issuers[0]),
+                |domain| Arc::from(domain.origin.as_str()),
+            );
         Ok(Some(Self {
             keys: KeyRing::build(id, &loaded.keys, &data_key, now)?,
             issuers,
@@ -153,21 +175,41 @@ impl Provider {
             Place::Tenant { slug, rest } => (slug.into_owned(), rest.into_owned()),
             Place::Elsewhere => return self.locate_domain(host, path).await,
         };
-        let Ok(slug) = Slug::parse(&slug) else { return Ok(Located::Nowhere) };
+        let Ok(slug) = Slug::parse(&slug) else {
+            return Ok(Located::Nowhere);
+        };
         Ok(match self.find_tenant(&slug).await? {
-            Some(tenant) => Located::Tenant(TenantAt { issuer: Arc::clone(&tenant.issuers[0]), tenant, rest }),
+            Some(tenant) => Located::Tenant(TenantAt {
+                issuer: Arc::clone(&tenant.issuers[0]),
+                tenant,
+                rest,
+            }),
             None => Located::Nowhere,
         })
     }
 
     async fn locate_domain(&self, host: &str, path: &str) -> Result<Located, FlowError> {
-        let Some(origins) = candidate_origins(host) else { return Ok(Located::Nowhere) };
+        let Some(origins) = candidate_origins(host) else {
+            return Ok(Located::Nowhere);
+        };
         for origin in origins {
-            let Some(slug) = self.find_slug_of_origin(&origin).await? else { continue };
-            let Some(tenant) = self.find_tenant(&slug).await? else { continue };
-            if let Some(issuer) = tenant.issuers[1..].iter().find(|issuer| ***issuer == *origin).cloned() {
+            let Some(slug) = self.find_slug_of_origin(&origin).await? else {
+                continue;
+            };
+            let Some(tenant) = self.find_tenant(&slug).await? else {
+                continue;
+            };
+            if let Some(issuer) = tenant.issuers[1..]
+                .iter()
+                .find(|issuer| ***issuer == *origin)
+                .cloned()
+            {
                 // RFC 8414 §3.1 has nothing to insert for an issuer without a path.
-                return Ok(Located::Tenant(TenantAt { tenant, issuer, rest: path.to_owned() }));
+                return Ok(Located::Tenant(TenantAt {
+                    tenant,
+                    issuer,
+                    rest: path.to_owned(),
+                }));
             }
         }
         Ok(Located::Nowhere)
@@ -176,10 +218,19 @@ impl Provider {
 
 /// The origins that a `Host` header can mean; a domain is stored under one of them.
 fn candidate_origins(host: &str) -> Option<[String; 2]> {
-    let plain = host.len() <= 259 && !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte));
+    let plain = host.len() <= 259
+        && !host.is_empty()
+        && host
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte));
     let host = host.to_ascii_lowercase();
     let trimmed = |suffix: &str| host.strip_suffix(suffix).unwrap_or(&host).to_owned();
-    plain.then(|| [format!("https://{}", trimmed(":443")), format!("http://{}", trimmed(":80"))])
+    plain.then(|| {
+        [
+            format!("https://{}", trimmed(":443")),
+            format!("http://{}", trimmed(":80")),
+        ]
+    })
 }
 
 #[cfg(test)]
@@ -188,7 +239,13 @@ mod tests {
 
     #[test]
     fn a_host_means_two_origins_at_most() {
-        assert_eq!(candidate_origins("Login.Acme.com:443"), Some(["https://login.acme.com".into(), "http://login.acme.com:443".into()]));
+        assert_eq!(
+            candidate_origins("Login.Acme.com:443"),
+            Some([
+                "https://login.acme.com".into(),
+                "http://login.acme.com:443".into()
+            ])
+        );
         for hostile in ["", "a b", "a/b", "a@b", "ä", "a\0", &"a".repeat(300)] {
             assert_eq!(candidate_origins(hostile), None, "{hostile}");
         }

@@ -5,8 +5,9 @@ use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
-    ACCESS_CONTROL_REQUEST_METHOD, HeaderValue, ORIGIN, VARY,
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD,
+    HeaderValue, ORIGIN, VARY,
 };
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpResponse, web};
@@ -25,7 +26,9 @@ enum Admits {
 
 fn admits(rest: &str) -> Admits {
     match rest {
-        paths::JWKS | paths::OPENID_CONFIGURATION | paths::OAUTH_AUTHORIZATION_SERVER => Admits::Everybody,
+        paths::JWKS | paths::OPENID_CONFIGURATION | paths::OAUTH_AUTHORIZATION_SERVER => {
+            Admits::Everybody
+        }
         paths::TOKEN | paths::USERINFO | paths::REVOKE | paths::INTROSPECT => Admits::KnownOrigins,
         _ => Admits::Nobody,
     }
@@ -42,9 +45,14 @@ pub async fn cors<B: MessageBody>(
         (Some(at), origin) => admitted(&provider, at, origin).await,
         (None, _) => None,
     };
-    let preflight = request.method() == Method::OPTIONS && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    let preflight = request.method() == Method::OPTIONS
+        && request
+            .headers()
+            .contains_key(ACCESS_CONTROL_REQUEST_METHOD);
     let mut response = if preflight && at.is_some_and(|at| admits(&at.rest) != Admits::Nobody) {
-        request.into_response(HttpResponse::NoContent().finish()).map_into_right_body()
+        request
+            .into_response(HttpResponse::NoContent().finish())
+            .map_into_right_body()
     } else {
         next.call(request).await?.map_into_left_body()
     };
@@ -54,23 +62,39 @@ pub async fn cors<B: MessageBody>(
             headers.append(VARY, HeaderValue::from_static("Origin"));
         }
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("WWW-Authenticate, X-Request-Id"));
+        headers.insert(
+            ACCESS_CONTROL_EXPOSE_HEADERS,
+            HeaderValue::from_static("WWW-Authenticate, X-Request-Id"),
+        );
         if preflight {
-            headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
-            headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("Authorization, Content-Type"));
+            headers.insert(
+                ACCESS_CONTROL_ALLOW_METHODS,
+                HeaderValue::from_static("GET, POST"),
+            );
+            headers.insert(
+                ACCESS_CONTROL_ALLOW_HEADERS,
+                HeaderValue::from_static("Authorization, Content-Type"),
+            );
             headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
         }
     }
     Ok(response)
 }
 
-async fn admitted(provider: &Provider, at: &TenantAt, origin: Option<&HeaderValue>) -> Option<HeaderValue> {
+async fn admitted(
+    provider: &Provider,
+    at: &TenantAt,
+    origin: Option<&HeaderValue>,
+) -> Option<HeaderValue> {
     match (admits(&at.rest), origin) {
         (Admits::Everybody, _) => Some(HeaderValue::from_static("*")),
         (Admits::KnownOrigins, Some(origin)) => {
             let text = origin.to_str().ok().filter(|text| text.len() <= 260)?;
             // Where the database is away the browser is told nothing, and the request itself gets its 503.
-            let known = provider.is_client_origin(&at.tenant, text).await.unwrap_or(false);
+            let known = provider
+                .is_client_origin(&at.tenant, text)
+                .await
+                .unwrap_or(false);
             known.then(|| origin.clone())
         }
         _ => None,

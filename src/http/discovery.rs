@@ -17,7 +17,11 @@ const METADATA_MAX_AGE: u64 = 300;
 /// Both discovery documents.
 pub async fn metadata(request: HttpRequest, at: At) -> HttpResponse {
     let tenant = &at.0.tenant;
-    let mut scopes: Vec<String> = tenant.resources.iter().flat_map(|resource| resource.scopes.iter().map(|scope| scope.name.clone())).collect();
+    let mut scopes: Vec<String> = tenant
+        .resources
+        .iter()
+        .flat_map(|resource| resource.scopes.iter().map(|scope| scope.name.clone()))
+        .collect();
     scopes.sort_unstable();
     scopes.dedup();
     let capabilities = Capabilities {
@@ -36,13 +40,42 @@ pub async fn metadata(request: HttpRequest, at: At) -> HttpResponse {
 
 /// The tenant's published keys (RFC 7517 §5).
 pub async fn jwks(request: HttpRequest, provider: web::Data<Provider>, at: At) -> HttpResponse {
-    cached(&request, "application/jwk-set+json", provider.config.jwks_max_age.as_secs(), at.0.tenant.keys.jwks().to_vec())
+    cached(
+        &request,
+        "application/jwk-set+json",
+        provider.config.jwks_max_age.as_secs(),
+        at.0.tenant.keys.jwks().to_vec(),
+    )
 }
 
-fn cached(request: &HttpRequest, content_type: &'static str, max_age: u64, body: Vec<u8>) -> HttpResponse {
-    let tag = Sha256::digest(&body).iter().take(12).fold(String::from("\""), |tag, byte| format!("{tag}{byte:02x}")) + "\"";
-    let known = request.headers().get(IF_NONE_MATCH).is_some_and(|value| value.as_bytes() == tag.as_bytes());
-    let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    response.insert_header((CACHE_CONTROL, format!("public, max-age={max_age}"))).insert_header((ETAG, tag));
-    if known { response.finish() } else { response.insert_header((CONTENT_TYPE, content_type)).body(body) }
+fn cached(
+    request: &HttpRequest,
+    content_type: &'static str,
+    max_age: u64,
+    body: Vec<u8>,
+) -> HttpResponse {
+    let tag = Sha256::digest(&body)
+        .iter()
+        .take(12)
+        .fold(String::from("\""), |tag, byte| format!("{tag}{byte:02x}"))
+        + "\"";
+    let known = request
+        .headers()
+        .get(IF_NONE_MATCH)
+        .is_some_and(|value| value.as_bytes() == tag.as_bytes());
+    let mut response = if known {
+        HttpResponse::NotModified()
+    } else {
+        HttpResponse::Ok()
+    };
+    response
+        .insert_header((CACHE_CONTROL, format!("public, max-age={max_age}")))
+        .insert_header((ETAG, tag));
+    if known {
+        response.finish()
+    } else {
+        response
+            .insert_header((CONTENT_TYPE, content_type))
+            .body(body)
+    }
 }

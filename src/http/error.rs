@@ -4,7 +4,9 @@
 use std::fmt;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError};
 
 use super::extract::Caller;
@@ -55,8 +57,18 @@ impl ApiError {
     /// From within an extractor or a middleware: as a page where the request asks for one.
     pub fn new(error: OAuthError, request: &HttpRequest) -> Self {
         let caller = Caller::of(request);
-        let page = caller.wants_html.then(|| Box::new(PageContext { caller, at: request.extensions().get::<TenantAt>().cloned() }));
-        Self { error, challenge: None, allow: None, page }
+        let page = caller.wants_html.then(|| {
+            Box::new(PageContext {
+                caller,
+                at: request.extensions().get::<TenantAt>().cloned(),
+            })
+        });
+        Self {
+            error,
+            challenge: None,
+            allow: None,
+            page,
+        }
     }
 
     /// Adds a `WWW-Authenticate` challenge.
@@ -81,7 +93,12 @@ impl ApiError {
 
 impl From<OAuthError> for ApiError {
     fn from(error: OAuthError) -> Self {
-        Self { error, challenge: None, allow: None, page: None }
+        Self {
+            error,
+            challenge: None,
+            allow: None,
+            page: None,
+        }
     }
 }
 
@@ -108,7 +125,9 @@ impl ResponseError for ApiError {
             return render::error_page(&context.caller, context.at.as_ref(), &self.error);
         }
         let mut response = HttpResponse::build(self.status_code());
-        response.insert_header((CACHE_CONTROL, "no-store")).insert_header((PRAGMA, "no-cache"));
+        response
+            .insert_header((CACHE_CONTROL, "no-store"))
+            .insert_header((PRAGMA, "no-cache"));
         if let Some(challenge) = &self.challenge {
             response.insert_header((WWW_AUTHENTICATE, challenge.as_str()));
         }
@@ -132,7 +151,13 @@ pub struct PageError {
 impl PageError {
     /// For the tenant's page.
     pub fn new(error: impl Into<OAuthError>, at: &TenantAt, caller: &Caller) -> Self {
-        Self { error: error.into(), context: Box::new(PageContext { caller: caller.clone(), at: Some(at.clone()) }) }
+        Self {
+            error: error.into(),
+            context: Box::new(PageContext {
+                caller: caller.clone(),
+                at: Some(at.clone()),
+            }),
+        }
     }
 
     /// For a failure of ours: logged, and told as little as needed.
@@ -178,17 +203,22 @@ impl RedirectError {
 /// Sends an authorization response to its client.
 pub fn redirect(response: RedirectResponse, at: &TenantAt, caller: &Caller) -> HttpResponse {
     match response {
-        RedirectResponse::Location(location) => {
-            HttpResponse::SeeOther().insert_header((LOCATION, location)).insert_header((CACHE_CONTROL, "no-store")).finish()
+        RedirectResponse::Location(location) => HttpResponse::SeeOther()
+            .insert_header((LOCATION, location))
+            .insert_header((CACHE_CONTROL, "no-store"))
+            .finish(),
+        RedirectResponse::Form { action, fields } => {
+            render::form_post(at, caller, &action, &fields)
         }
-        RedirectResponse::Form { action, fields } => render::form_post(at, caller, &action, &fields),
     }
 }
 
 /// A page's bytes with the headers that every page has.
 pub fn page_response(status: StatusCode, body: String) -> HttpResponse {
     let mut response = HttpResponse::build(status);
-    response.insert_header((CONTENT_TYPE, "text/html; charset=utf-8")).insert_header((CACHE_CONTROL, "no-store"));
+    response
+        .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
+        .insert_header((CACHE_CONTROL, "no-store"));
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response.insert_header((RETRY_AFTER, RETRY_SECONDS));
     }

@@ -25,7 +25,12 @@ impl FromRequest for At {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let found = request.extensions().get::<TenantAt>().cloned();
-        ready(found.map(Self).ok_or_else(|| ApiError::new(OAuthError::tenant_not_found("no tenant lives at this address"), request)))
+        ready(found.map(Self).ok_or_else(|| {
+            ApiError::new(
+                OAuthError::tenant_not_found("no tenant lives at this address"),
+                request,
+            )
+        }))
     }
 }
 
@@ -54,19 +59,33 @@ const USER_AGENT_MAX: usize = 300;
 impl Caller {
     /// From a request that the telemetry has seen.
     pub fn of(request: &HttpRequest) -> Self {
-        let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+        let header = |name| {
+            request
+                .headers()
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
         let client = client_of(request);
-        let address = client.map(|client| client.address.to_string()).unwrap_or_default();
+        let address = client
+            .map(|client| client.address.to_string())
+            .unwrap_or_default();
         let request_id = RequestId::of(request).as_str().to_owned();
         Self {
-            origin: Origin { request_id: Some(request_id.clone()), address: Some(address.clone()) },
+            origin: Origin {
+                request_id: Some(request_id.clone()),
+                address: Some(address.clone()),
+            },
             request_id,
             address,
             secure: client.and_then(|client| client.scheme).map_or_else(
                 || request.app_config().secure(),
                 |scheme| scheme == crate::config::Scheme::Https,
             ),
-            user_agent: header(USER_AGENT).unwrap_or_default().chars().take(USER_AGENT_MAX).collect(),
+            user_agent: header(USER_AGENT)
+                .unwrap_or_default()
+                .chars()
+                .take(USER_AGENT_MAX)
+                .collect(),
             accept_language: header(ACCEPT_LANGUAGE).map(|value| value.chars().take(200).collect()),
             wants_html: header(ACCEPT).is_some_and(|value| value.contains("text/html")),
         }
@@ -91,7 +110,9 @@ impl FromRequest for Query {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let params = Params::parse(request.query_string().as_bytes());
-        ready(params.map(Self).map_err(|error| ApiError::new(OAuthError::invalid_request(error.to_string()), request)))
+        ready(params.map(Self).map_err(|error| {
+            ApiError::new(OAuthError::invalid_request(error.to_string()), request)
+        }))
     }
 }
 
@@ -108,7 +129,9 @@ impl FromRequest for FormBody {
         Box::pin(async move {
             let refuse = |error| ApiError::new(error, &request);
             if !is_form(&request) {
-                return Err(refuse(OAuthError::invalid_request("the body must be application/x-www-form-urlencoded, encoded as UTF-8")));
+                return Err(refuse(OAuthError::invalid_request(
+                    "the body must be application/x-www-form-urlencoded, encoded as UTF-8",
+                )));
             }
             let Some(provider) = request.app_data::<web::Data<Provider>>() else {
                 return Err(refuse(OAuthError::server_error("the server isn't ready")));
@@ -118,9 +141,13 @@ impl FromRequest for FormBody {
             let read = async {
                 let mut body = Vec::new();
                 while let Some(chunk) = payload.next().await {
-                    let chunk = chunk.map_err(|_| OAuthError::invalid_request("the body ended early"))?;
+                    let chunk =
+                        chunk.map_err(|_| OAuthError::invalid_request("the body ended early"))?;
                     if body.len() + chunk.len() > most {
-                        return Err(OAuthError::new(ErrorCode::RequestTooLarge, "the body is too large"));
+                        return Err(OAuthError::new(
+                            ErrorCode::RequestTooLarge,
+                            "the body is too large",
+                        ));
                     }
                     body.extend_from_slice(&chunk);
                 }
@@ -128,16 +155,33 @@ impl FromRequest for FormBody {
             };
             let body = match tokio::time::timeout(deadline, read).await {
                 Ok(body) => body.map_err(refuse)?,
-                Err(_) => return Err(refuse(OAuthError::new(ErrorCode::RequestTooLarge, "the body took too long to arrive"))),
+                Err(_) => {
+                    return Err(refuse(OAuthError::new(
+                        ErrorCode::RequestTooLarge,
+                        "the body took too long to arrive",
+                    )));
+                }
             };
-            Params::parse(&body).map(Self).map_err(|error| refuse(OAuthError::invalid_request(error.to_string())))
+            Params::parse(&body)
+                .map(Self)
+                .map_err(|error| refuse(OAuthError::invalid_request(error.to_string())))
         })
     }
 }
 
 fn is_form(request: &HttpRequest) -> bool {
-    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type = request
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     let mut parts = content_type.split(';').map(str::trim);
-    let essence = parts.next().is_some_and(|part| part.eq_ignore_ascii_case("application/x-www-form-urlencoded"));
-    essence && parts.all(|part| !part.to_ascii_lowercase().starts_with("charset=") || part.to_ascii_lowercase().contains("utf-8"))
+    let essence = parts
+        .next()
+        .is_some_and(|part| part.eq_ignore_ascii_case("application/x-www-form-urlencoded"));
+    essence
+        && parts.all(|part| {
+            !part.to_ascii_lowercase().starts_with("charset=")
+                || part.to_ascii_lowercase().contains("utf-8")
+        })
 }

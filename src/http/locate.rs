@@ -19,7 +19,12 @@ use crate::protocol::discovery::paths;
 
 /// What verifiers need even of a suspended tenant, and of a node that doesn't hear of changes.
 fn is_for_verifiers(rest: &str) -> bool {
-    [paths::JWKS, paths::OPENID_CONFIGURATION, paths::OAUTH_AUTHORIZATION_SERVER].contains(&rest)
+    [
+        paths::JWKS,
+        paths::OPENID_CONFIGURATION,
+        paths::OAUTH_AUTHORIZATION_SERVER,
+    ]
+    .contains(&rest)
 }
 
 /// The middleware.
@@ -36,7 +41,9 @@ pub async fn locate<B: MessageBody>(
         Err(error) => {
             let error = ApiError::new(error, request.request());
             telemetry::note_route(request.request(), "refused before routing");
-            Ok(request.into_response(error.error_response()).map_into_right_body())
+            Ok(request
+                .into_response(error.error_response())
+                .map_into_right_body())
         }
     }
 }
@@ -51,7 +58,11 @@ async fn route_of(provider: &Provider, request: &ServiceRequest) -> Result<Strin
     // HTTP/2 has no Host header but an authority in its URI.
     let host = match request.uri().authority() {
         Some(authority) => authority.as_str(),
-        None => request.headers().get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default(),
+        None => request
+            .headers()
+            .get(HOST)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default(),
     };
     let located = provider.locate(host, path).await.map_err(|error| {
         tracing::warn!(%error, "the tenant of a request can't be found");
@@ -63,10 +74,14 @@ async fn route_of(provider: &Provider, request: &ServiceRequest) -> Result<Strin
             let rest = at.rest.clone();
             if !is_for_verifiers(&rest) {
                 if !at.tenant.is_active() {
-                    return Err(OAuthError::tenant_suspended("this tenant is suspended; its administrators can say why"));
+                    return Err(OAuthError::tenant_suspended(
+                        "this tenant is suspended; its administrators can say why",
+                    ));
                 }
                 if !provider.is_current() {
-                    return Err(OAuthError::temporarily_unavailable("this node has lost touch with its database; try again shortly"));
+                    return Err(OAuthError::temporarily_unavailable(
+                        "this node has lost touch with its database; try again shortly",
+                    ));
                 }
             }
             request.extensions_mut().insert(at);
@@ -77,16 +92,26 @@ async fn route_of(provider: &Provider, request: &ServiceRequest) -> Result<Strin
             Some(file) => format!("/root{file}"),
             None => format!("/root{rest}"),
         }),
-        Located::Nowhere => Err(OAuthError::tenant_not_found("no tenant lives at this address; check the host and the path for a typing error")),
+        Located::Nowhere => Err(OAuthError::tenant_not_found(
+            "no tenant lives at this address; check the host and the path for a typing error",
+        )),
     }
 }
 
 fn rewrite(request: &mut ServiceRequest, path: &str) {
     let mut parts = request.uri().clone().into_parts();
-    let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
-    let Ok(path_and_query) = format!("{path}{query}").parse() else { return };
+    let query = request
+        .uri()
+        .query()
+        .map(|query| format!("?{query}"))
+        .unwrap_or_default();
+    let Ok(path_and_query) = format!("{path}{query}").parse() else {
+        return;
+    };
     parts.path_and_query = Some(path_and_query);
-    let Ok(uri) = Uri::from_parts(parts) else { return };
+    let Ok(uri) = Uri::from_parts(parts) else {
+        return;
+    };
     request.match_info_mut().get_mut().update(&uri);
     request.head_mut().uri = uri;
 }

@@ -9,15 +9,35 @@ use crate::protocol::{ErrorCode, OAuthError};
 
 /// Every route.
 pub fn table(config: &mut web::ServiceConfig) {
-    config.service(web::scope("/tenant").configure(tenant).default_service(web::to(not_found)));
-    config.service(web::scope("/root").configure(root).default_service(web::to(not_found)));
+    config.service(
+        web::scope("/tenant")
+            .configure(tenant)
+            .default_service(web::to(not_found)),
+    );
+    config.service(
+        web::scope("/root")
+            .configure(root)
+            .default_service(web::to(not_found)),
+    );
     config.default_service(web::to(not_found));
 }
 
 fn tenant(scope: &mut web::ServiceConfig) {
-    scope.service(reads(paths::OPENID_CONFIGURATION).route(web::get().to(discovery::metadata)).route(web::head().to(discovery::metadata)));
-    scope.service(reads(paths::OAUTH_AUTHORIZATION_SERVER).route(web::get().to(discovery::metadata)).route(web::head().to(discovery::metadata)));
-    scope.service(reads(paths::JWKS).route(web::get().to(discovery::jwks)).route(web::head().to(discovery::jwks)));
+    scope.service(
+        reads(paths::OPENID_CONFIGURATION)
+            .route(web::get().to(discovery::metadata))
+            .route(web::head().to(discovery::metadata)),
+    );
+    scope.service(
+        reads(paths::OAUTH_AUTHORIZATION_SERVER)
+            .route(web::get().to(discovery::metadata))
+            .route(web::head().to(discovery::metadata)),
+    );
+    scope.service(
+        reads(paths::JWKS)
+            .route(web::get().to(discovery::jwks))
+            .route(web::head().to(discovery::jwks)),
+    );
     scope.service(reads("/branding.css").route(web::get().to(static_files::branding)));
     scope.service(reads("/favicon.ico").route(web::get().to(static_files::favicon)));
     oauth::routes(scope);
@@ -25,8 +45,16 @@ fn tenant(scope: &mut web::ServiceConfig) {
 }
 
 fn root(scope: &mut web::ServiceConfig) {
-    scope.service(reads("/health/live").route(web::get().to(health::live)).route(web::head().to(health::live)));
-    scope.service(reads("/health/ready").route(web::get().to(health::ready)).route(web::head().to(health::ready)));
+    scope.service(
+        reads("/health/live")
+            .route(web::get().to(health::live))
+            .route(web::head().to(health::live)),
+    );
+    scope.service(
+        reads("/health/ready")
+            .route(web::get().to(health::ready))
+            .route(web::head().to(health::ready)),
+    );
     scope.service(reads("/static/{name}").route(web::get().to(static_files::file)));
     scope.service(reads("/favicon.ico").route(web::get().to(static_files::favicon)));
     scope.service(reads("").route(web::get().to(pages::home::landing)));
@@ -40,7 +68,11 @@ fn reads(path: &str) -> actix_web::Resource {
 
 /// Nothing is here.
 pub async fn not_found(request: HttpRequest) -> HttpResponse {
-    ApiError::new(OAuthError::not_found("there is nothing at this address"), &request).error_response()
+    ApiError::new(
+        OAuthError::not_found("there is nothing at this address"),
+        &request,
+    )
+    .error_response()
 }
 
 async fn only_reads(request: HttpRequest) -> HttpResponse {
@@ -54,6 +86,11 @@ pub async fn method_not_allowed(request: HttpRequest) -> HttpResponse {
 
 /// Something is here, but only for these methods.
 fn refuse_method(request: &HttpRequest, methods: &'static str) -> HttpResponse {
-    let error = OAuthError::new(ErrorCode::MethodNotAllowed, "this address doesn't answer this method");
-    ApiError::new(error, request).allow(methods).error_response()
+    let error = OAuthError::new(
+        ErrorCode::MethodNotAllowed,
+        "this address doesn't answer this method",
+    );
+    ApiError::new(error, request)
+        .allow(methods)
+        .error_response()
 }

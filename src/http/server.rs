@@ -44,7 +44,9 @@ pub enum ServeError {
 /// Binds the addresses that the settings name.
 pub fn bind(provider: Arc<Provider>) -> Result<Bound, ServeError> {
     let config = Arc::clone(&provider.config);
-    let listen = |address: SocketAddr| TcpListener::bind(address).map_err(|error| ServeError::Listen { address, error });
+    let listen = |address: SocketAddr| {
+        TcpListener::bind(address).map_err(|error| ServeError::Listen { address, error })
+    };
     let listener = listen(config.listen)?;
     serve_on(provider, listener)
 }
@@ -52,11 +54,18 @@ pub fn bind(provider: Arc<Provider>) -> Result<Bound, ServeError> {
 /// Serves on a listener that is bound already.
 pub fn serve_on(provider: Arc<Provider>, listener: TcpListener) -> Result<Bound, ServeError> {
     let config = Arc::clone(&provider.config);
-    let failed = |error| ServeError::Listen { address: config.listen, error };
+    let failed = |error| ServeError::Listen {
+        address: config.listen,
+        error,
+    };
     let address = listener.local_addr().map_err(failed)?;
     let metrics = Arc::new(Metrics::new()?);
     watch(&metrics, &provider)?;
-    let observer = web::Data::new(Observer::new(&config, provider.clock.clone(), Arc::clone(&metrics)));
+    let observer = web::Data::new(Observer::new(
+        &config,
+        provider.clock.clone(),
+        Arc::clone(&metrics),
+    ));
     let provider = web::Data::from(provider);
     let shared = web::Data::from(Arc::clone(&metrics));
     let mut server = HttpServer::new(move || {
@@ -77,19 +86,32 @@ pub fn serve_on(provider: Arc<Provider>, listener: TcpListener) -> Result<Bound,
     .server_hostname(config.public_url.host())
     .listen(listener)
     .map_err(failed)?;
-    if let (Some(tls), Some(certificate), Some(key)) = (config.tls_listen, &config.tls_certificate_file, &config.tls_key_file) {
+    if let (Some(tls), Some(certificate), Some(key)) = (
+        config.tls_listen,
+        &config.tls_certificate_file,
+        &config.tls_key_file,
+    ) {
         let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server())?;
         acceptor.set_certificate_chain_file(certificate)?;
         acceptor.set_private_key_file(key, SslFiletype::PEM)?;
         acceptor.check_private_key()?;
-        server = server.bind_openssl(tls, acceptor).map_err(|error| ServeError::Listen { address: tls, error })?;
+        server = server
+            .bind_openssl(tls, acceptor)
+            .map_err(|error| ServeError::Listen {
+                address: tls,
+                error,
+            })?;
     }
     if let Some(address) = config.metrics_listen {
-        let (bound, metrics_server) = super::metrics::listen(metrics, address).map_err(|error| ServeError::Listen { address, error })?;
+        let (bound, metrics_server) = super::metrics::listen(metrics, address)
+            .map_err(|error| ServeError::Listen { address, error })?;
         tracing::info!(address = %bound, "metrics");
         actix_web::rt::spawn(metrics_server);
     }
-    Ok(Bound { address, server: server.run() })
+    Ok(Bound {
+        address,
+        server: server.run(),
+    })
 }
 
 fn watch(metrics: &Metrics, provider: &Arc<Provider>) -> Result<(), prometheus::Error> {
@@ -97,12 +119,32 @@ fn watch(metrics: &Metrics, provider: &Arc<Provider>) -> Result<(), prometheus::
     let gauge = |count: usize| count as f64;
     let of = |read: fn(&Provider) -> usize| {
         let provider = Arc::downgrade(provider);
-        move || provider.upgrade().map_or(0.0, |provider| gauge(read(&provider)))
+        move || {
+            provider
+                .upgrade()
+                .map_or(0.0, |provider| gauge(read(&provider)))
+        }
     };
-    metrics.watch("tessera_database_connections", "Open database connections.", of(|p| p.db.gauges().connections as usize))?;
-    metrics.watch("tessera_database_connections_idle", "Database connections that do nothing.", of(|p| p.db.gauges().idle as usize))?;
-    metrics.watch("tessera_database_queue", "Requests waiting for a database thread.", of(|p| p.db.gauges().waiting))?;
-    metrics.watch("tessera_hashing_queue", "Passwords waiting to be hashed.", of(|p| p.hashing.waiting()))
+    metrics.watch(
+        "tessera_database_connections",
+        "Open database connections.",
+        of(|p| p.db.gauges().connections as usize),
+    )?;
+    metrics.watch(
+        "tessera_database_connections_idle",
+        "Database connections that do nothing.",
+        of(|p| p.db.gauges().idle as usize),
+    )?;
+    metrics.watch(
+        "tessera_database_queue",
+        "Requests waiting for a database thread.",
+        of(|p| p.db.gauges().waiting),
+    )?;
+    metrics.watch(
+        "tessera_hashing_queue",
+        "Passwords waiting to be hashed.",
+        of(|p| p.hashing.waiting()),
+    )
 }
 
 /// Has the server finish what runs and end.

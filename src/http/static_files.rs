@@ -14,14 +14,19 @@ pub async fn file(name: web::Path<String>) -> HttpResponse {
             .insert_header((CONTENT_TYPE, asset.content_type))
             .insert_header((CACHE_CONTROL, assets::CACHE_CONTROL))
             .body(asset.bytes),
-        None => HttpResponse::NotFound().insert_header((CACHE_CONTROL, "no-store")).finish(),
+        None => HttpResponse::NotFound()
+            .insert_header((CACHE_CONTROL, "no-store"))
+            .finish(),
     }
 }
 
 /// `/favicon.ico`, which browsers ask for by themselves.
 pub async fn favicon() -> HttpResponse {
     let asset = assets::File::FaviconPng.asset();
-    HttpResponse::Ok().insert_header((CONTENT_TYPE, asset.content_type)).insert_header((CACHE_CONTROL, "public, max-age=86400")).body(asset.bytes)
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, asset.content_type))
+        .insert_header((CACHE_CONTROL, "public, max-age=86400"))
+        .body(asset.bytes)
 }
 
 /// `{issuer}/branding.css`.

@@ -29,7 +29,7 @@ pub fn start(provider: Arc<Provider>) -> JoinHandle<()> {
                 Ok(0) => {}
                 Ok(rows) => tracing::debug!(rows, "expired rows were deleted"),
                 Err(error) => {
-                    tracing::warn!(%error, "expired rows can't be deleted; another try in a minute")
+                    tracing::warn!(%error, "expired rows can't be deleted; another try in a minute");
                 }
             }
         }

@@ -55,12 +55,14 @@ impl TryFrom<EventRow> for RecordedEvent {
             id: EventId::from(row.id.0),
             at: row.at.0,
             act: row.act,
-            actor: serde_json::from_str(&row.actor).map_err(|_| StorageError::Corrupt("audit_events.actor"))?,
+            actor: serde_json::from_str(&row.actor)
+                .map_err(|_| StorageError::Corrupt("audit_events.actor"))?,
             user_id: row.user_id.map(|id| UserId::from(id.0)),
             client_id: row.client_id.map(|id| ClientId::from(id.0)),
             request_id: row.request_id,
             address: row.address,
-            detail: serde_json::from_str(&row.detail).map_err(|_| StorageError::Corrupt("audit_events.detail"))?,
+            detail: serde_json::from_str(&row.detail)
+                .map_err(|_| StorageError::Corrupt("audit_events.detail"))?,
         })
     }
 }
@@ -76,7 +78,8 @@ impl Repo<'_> {
     pub fn record(&mut self, event: Event) -> Result<()> {
         let mut detail = event.detail.to_string();
         if detail.len() > DETAIL_MAX {
-            detail = serde_json::json!({ "left_out": "too long", "bytes": detail.len() }).to_string();
+            detail =
+                serde_json::json!({ "left_out": "too long", "bytes": detail.len() }).to_string();
         }
         insert_scoped!(
             self,
@@ -85,7 +88,8 @@ impl Repo<'_> {
                 audit_events::id.eq(DbUuid(self.clock.uuid_v7())),
                 audit_events::at.eq(self.db_now()),
                 audit_events::act.eq(event.act.name()),
-                audit_events::actor.eq(serde_json::to_string(&event.actor).map_err(|_| StorageError::Corrupt("an actor"))?),
+                audit_events::actor.eq(serde_json::to_string(&event.actor)
+                    .map_err(|_| StorageError::Corrupt("an actor"))?),
                 audit_events::user_id.eq(event.user_id.map(DbUuid::from)),
                 audit_events::client_id.eq(event.client_id.map(DbUuid::from)),
                 audit_events::request_id.eq(event.origin.request_id),
@@ -98,7 +102,11 @@ impl Repo<'_> {
     }
 
     /// Lists events, the newest first.
-    pub fn list_events(&mut self, filter: &EventFilter, page: PageRequest) -> Result<Page<RecordedEvent>> {
+    pub fn list_events(
+        &mut self,
+        filter: &EventFilter,
+        page: PageRequest,
+    ) -> Result<Page<RecordedEvent>> {
         let mut query = scoped::audit_events(self.tenant)
             .select(EventRow::as_select())
             .order(audit_events::id.desc())
@@ -115,15 +123,23 @@ impl Repo<'_> {
         }
         // The key's order is the time's, nearly: it narrows the range, and the time itself decides.
         if let Some(since) = filter.since {
-            query = query.filter(audit_events::id.ge(first_id_at(since - ID_SLACK))).filter(audit_events::at.ge(DbInstant(since)));
+            query = query
+                .filter(audit_events::id.ge(first_id_at(since - ID_SLACK)))
+                .filter(audit_events::at.ge(DbInstant(since)));
         }
         if let Some(until) = filter.until {
-            query = query.filter(audit_events::id.lt(first_id_at(until + ID_SLACK))).filter(audit_events::at.lt(DbInstant(until)));
+            query = query
+                .filter(audit_events::id.lt(first_id_at(until + ID_SLACK)))
+                .filter(audit_events::at.lt(DbInstant(until)));
         }
         if let Some(after) = page.after {
             query = query.filter(audit_events::id.lt(DbUuid(after)));
         }
-        let items = query.load::<EventRow>(self.connection)?.into_iter().map(RecordedEvent::try_from).collect::<Result<Vec<_>>>()?;
+        let items = query
+            .load::<EventRow>(self.connection)?
+            .into_iter()
+            .map(RecordedEvent::try_from)
+            .collect::<Result<Vec<_>>>()?;
         Ok(Page::cut(items, page, |event| event.id.uuid()))
     }
 }

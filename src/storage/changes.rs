@@ -34,7 +34,9 @@ impl Entity {
     }
 
     pub(super) fn parse(text: &str) -> Option<Self> {
-        [Self::Tenant, Self::Client, Self::User, Self::Grant].into_iter().find(|entity| entity.as_str() == text)
+        [Self::Tenant, Self::Client, Self::User, Self::Grant]
+            .into_iter()
+            .find(|entity| entity.as_str() == text)
     }
 }
 

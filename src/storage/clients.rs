@@ -30,18 +30,24 @@ impl TryFrom<ClientRow> for Client {
     type Error = StorageError;
 
     fn try_from(row: ClientRow) -> Result<Self> {
-        let hash = |bytes: Vec<u8>| HashedSecret::from_slice(&bytes).ok_or(StorageError::Corrupt("clients.secret_hash"));
+        let hash = |bytes: Vec<u8>| {
+            HashedSecret::from_slice(&bytes).ok_or(StorageError::Corrupt("clients.secret_hash"))
+        };
         let previous = match (row.previous_secret_hash, row.previous_secret_expires_at) {
             (Some(bytes), Some(until)) => Some((hash(bytes)?, until.0)),
             _ => None,
         };
         let secret = match row.secret_hash {
-            Some(bytes) => Some(ClientSecrets { current: hash(bytes)?, previous }),
+            Some(bytes) => Some(ClientSecrets {
+                current: hash(bytes)?,
+                previous,
+            }),
             None => None,
         };
         Ok(Self {
             id: ClientId::from(row.id.0),
-            metadata: serde_json::from_str(&row.metadata).map_err(|_| StorageError::Corrupt("clients.metadata"))?,
+            metadata: serde_json::from_str(&row.metadata)
+                .map_err(|_| StorageError::Corrupt("clients.metadata"))?,
             secret,
             version: row.version,
             created_at: row.created_at.0,
@@ -57,7 +63,10 @@ fn metadata_text(client: &Client) -> Result<String> {
 impl Repo<'_> {
     /// Registers a client.
     pub fn insert_client(&mut self, client: &Client) -> Result<()> {
-        let secret = client.secret.as_ref().map(|secret| secret.current.as_bytes().to_vec());
+        let secret = client
+            .secret
+            .as_ref()
+            .map(|secret| secret.current.as_bytes().to_vec());
         insert_scoped!(
             self,
             clients,
@@ -89,19 +98,28 @@ impl Repo<'_> {
 
     /// Lists clients in the order of their making.
     pub fn list_clients(&mut self, page: PageRequest) -> Result<Page<Client>> {
-        let mut query = scoped::clients(self.tenant).select(ClientRow::as_select()).order(clients::id.asc()).limit(page.rows() + 1).into_boxed();
+        let mut query = scoped::clients(self.tenant)
+            .select(ClientRow::as_select())
+            .order(clients::id.asc())
+            .limit(page.rows() + 1)
+            .into_boxed();
         if let Some(after) = page.after {
             query = query.filter(clients::id.gt(DbUuid(after)));
         }
         let rows = query.load::<ClientRow>(self.connection)?;
-        let items = rows.into_iter().map(Client::try_from).collect::<Result<Vec<_>>>()?;
+        let items = rows
+            .into_iter()
+            .map(Client::try_from)
+            .collect::<Result<Vec<_>>>()?;
         Ok(Page::cut(items, page, |client| client.id.uuid()))
     }
 
     /// Replaces a client's metadata if nobody changed it since; `false` where somebody did.
     pub fn update_client(&mut self, client: &Client) -> Result<bool> {
         let changed = diesel::update(
-            scoped::clients(self.tenant).filter(clients::id.eq(DbUuid::from(client.id))).filter(clients::version.eq(client.version)),
+            scoped::clients(self.tenant)
+                .filter(clients::id.eq(DbUuid::from(client.id)))
+                .filter(clients::version.eq(client.version)),
         )
         .set((
             clients::name.eq(client.metadata.client_name.clone().unwrap_or_default()),
@@ -118,19 +136,34 @@ impl Repo<'_> {
     }
 
     /// Gives a client another secret; the present one stays good until `overlap_until`.
-    pub fn rotate_client_secret(&mut self, id: ClientId, secret: &HashedSecret, overlap_until: Option<Timestamp>) -> Result<bool> {
-        let Some(client) = self.find_client(id)? else { return Ok(false) };
-        let previous = overlap_until.and_then(|until| client.secret.map(|secrets| (secrets.current.as_bytes().to_vec(), until)));
+    pub fn rotate_client_secret(
+        &mut self,
+        id: ClientId,
+        secret: &HashedSecret,
+        overlap_until: Option<Timestamp>,
+    ) -> Result<bool> {
+        let Some(client) = self.find_client(id)? else {
+            return Ok(false);
+        };
+        let previous = overlap_until.and_then(|until| {
+            client
+                .secret
+                .map(|secrets| (secrets.current.as_bytes().to_vec(), until))
+        });
         let (previous_hash, previous_until) = previous.unzip();
-        let changed = diesel::update(scoped::clients(self.tenant).filter(clients::id.eq(DbUuid::from(id))).filter(clients::version.eq(client.version)))
-            .set((
-                clients::secret_hash.eq(Some(secret.as_bytes().to_vec())),
-                clients::previous_secret_hash.eq(previous_hash),
-                clients::previous_secret_expires_at.eq(previous_until.map(DbInstant)),
-                clients::version.eq(client.version + 1),
-                clients::updated_at.eq(self.db_now()),
-            ))
-            .execute(self.connection)?;
+        let changed = diesel::update(
+            scoped::clients(self.tenant)
+                .filter(clients::id.eq(DbUuid::from(id)))
+                .filter(clients::version.eq(client.version)),
+        )
+        .set((
+            clients::secret_hash.eq(Some(secret.as_bytes().to_vec())),
+            clients::previous_secret_hash.eq(previous_hash),
+            clients::previous_secret_expires_at.eq(previous_until.map(DbInstant)),
+            clients::version.eq(client.version + 1),
+            clients::updated_at.eq(self.db_now()),
+        ))
+        .execute(self.connection)?;
         if changed == 1 {
             self.note(Entity::Client, id)?;
         }
@@ -139,7 +172,9 @@ impl Repo<'_> {
 
     /// Deletes a client with its grants and consents.
     pub fn delete_client(&mut self, id: ClientId) -> Result<bool> {
-        let deleted = diesel::delete(scoped::clients(self.tenant).filter(clients::id.eq(DbUuid::from(id)))).execute(self.connection)?;
+        let deleted =
+            diesel::delete(scoped::clients(self.tenant).filter(clients::id.eq(DbUuid::from(id))))
+                .execute(self.connection)?;
         if deleted == 1 {
             self.note(Entity::Client, id)?;
         }
@@ -158,17 +193,34 @@ impl Repo<'_> {
 
     /// CONTRACT "Tokens": the redirect origins of public clients, and every client's `allowed_origins`.
     fn replace_origins(&mut self, client: &Client) -> Result<()> {
-        diesel::delete(scoped::client_origins(self.tenant).filter(client_origins::client_id.eq(DbUuid::from(client.id))))
-            .execute(self.connection)?;
+        diesel::delete(
+            scoped::client_origins(self.tenant)
+                .filter(client_origins::client_id.eq(DbUuid::from(client.id))),
+        )
+        .execute(self.connection)?;
         let mut origins = client.metadata.allowed_origins.clone();
         if client.is_public() {
-            origins.extend(client.metadata.parse_redirect_uris().unwrap_or_default().iter().filter_map(RedirectUri::origin));
+            origins.extend(
+                client
+                    .metadata
+                    .parse_redirect_uris()
+                    .unwrap_or_default()
+                    .iter()
+                    .filter_map(RedirectUri::origin),
+            );
         }
         origins.sort_unstable();
         origins.dedup();
         for origin in origins {
-            insert_scoped!(self, client_origins, (client_origins::origin.eq(origin), client_origins::client_id.eq(DbUuid::from(client.id))))
-                .execute(self.connection)?;
+            insert_scoped!(
+                self,
+                client_origins,
+                (
+                    client_origins::origin.eq(origin),
+                    client_origins::client_id.eq(DbUuid::from(client.id))
+                )
+            )
+            .execute(self.connection)?;
         }
         Ok(())
     }

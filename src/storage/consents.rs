@@ -37,7 +37,8 @@ impl TryFrom<ConsentRow> for Consent {
             user_id: UserId::from(row.user_id.0),
             client_id: ClientId::from(row.client_id.0),
             scope: stored_scope(&row.scope).ok_or(StorageError::Corrupt("consents.scope"))?,
-            resources: serde_json::from_str(&row.resources).map_err(|_| StorageError::Corrupt("consents.resources"))?,
+            resources: serde_json::from_str(&row.resources)
+                .map_err(|_| StorageError::Corrupt("consents.resources"))?,
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
         })
@@ -62,7 +63,13 @@ impl Repo<'_> {
     }
 
     /// Adds to what a person has allowed a client.
-    pub fn merge_consent(&mut self, user: UserId, client: ClientId, scope: &Scope, resources: &[String]) -> Result<()> {
+    pub fn merge_consent(
+        &mut self,
+        user: UserId,
+        client: ClientId,
+        scope: &Scope,
+        resources: &[String],
+    ) -> Result<()> {
         let now = self.db_now();
         let Some(known) = self.find_consent(user, client)? else {
             let statement = insert_scoped!(
@@ -89,7 +96,12 @@ impl Repo<'_> {
             sum = scope.clone();
         }
         let mut all = known.resources.clone();
-        all.extend(resources.iter().filter(|resource| !known.resources.contains(resource)).cloned());
+        all.extend(
+            resources
+                .iter()
+                .filter(|resource| !known.resources.contains(resource))
+                .cloned(),
+        );
         let changed = diesel::update(
             scoped::consents(self.tenant)
                 .filter(consents::user_id.eq(DbUuid::from(user)))
@@ -97,7 +109,11 @@ impl Repo<'_> {
                 .filter(consents::scope.eq(known.scope.to_string()))
                 .filter(consents::resources.eq(resources_text(&known.resources)?)),
         )
-        .set((consents::scope.eq(sum.to_string()), consents::resources.eq(resources_text(&all)?), consents::updated_at.eq(now)))
+        .set((
+            consents::scope.eq(sum.to_string()),
+            consents::resources.eq(resources_text(&all)?),
+            consents::updated_at.eq(now),
+        ))
         .execute(self.connection)?;
         first_or_again(changed)
     }
@@ -113,7 +129,11 @@ impl Repo<'_> {
         if let Some(after) = page.after {
             query = query.filter(consents::client_id.gt(DbUuid(after)));
         }
-        let items = query.load::<ConsentRow>(self.connection)?.into_iter().map(Consent::try_from).collect::<Result<Vec<_>>>()?;
+        let items = query
+            .load::<ConsentRow>(self.connection)?
+            .into_iter()
+            .map(Consent::try_from)
+            .collect::<Result<Vec<_>>>()?;
         Ok(Page::cut(items, page, |consent| consent.client_id.uuid()))
     }
 
@@ -131,5 +151,9 @@ impl Repo<'_> {
 
 /// Another transaction added something meanwhile: the whole write is run again, on what is there then.
 fn first_or_again(changed: usize) -> Result<()> {
-    if changed == 1 { Ok(()) } else { Err(StorageError::Serialization) }
+    if changed == 1 {
+        Ok(())
+    } else {
+        Err(StorageError::Serialization)
+    }
 }

@@ -11,12 +11,12 @@ use super::changes::{Change, Notice};
 use super::connection::AnyConnection;
 use super::error::{Result, StorageError};
 use super::installation::Installation;
-use crate::threads::ThreadPool;
 use super::postgres::{self, Sight};
 use super::repo::Repo;
 use super::scope::TenantScope;
 use super::sqlite::{self, Write, Writer};
 use crate::clock::Clock;
+use crate::threads::ThreadPool;
 
 /// Which database runs, for messages and metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,8 +63,15 @@ pub struct PoolGauges {
 type Listener = Arc<dyn Fn(Notice<'_>) + Send + Sync>;
 
 enum Pool {
-    Sqlite { readers: r2d2::Pool<sqlite::Manager>, writer: Writer, path: PathBuf },
-    Postgres { pool: r2d2::Pool<postgres::Manager>, manager: postgres::Manager },
+    Sqlite {
+        readers: r2d2::Pool<sqlite::Manager>,
+        writer: Writer,
+        path: PathBuf,
+    },
+    Postgres {
+        pool: r2d2::Pool<postgres::Manager>,
+        manager: postgres::Manager,
+    },
 }
 
 struct Inner {
@@ -103,7 +110,8 @@ impl Db {
             Location::Postgres(url) => {
                 let manager = postgres::Manager {
                     url: url.clone(),
-                    statement_timeout_ms: u64::try_from(options.deadline.as_millis()).unwrap_or(5_000),
+                    statement_timeout_ms: u64::try_from(options.deadline.as_millis())
+                        .unwrap_or(5_000),
                 };
                 let pool = r2d2::Pool::builder()
                     .max_size(options.connections.max(1))
@@ -118,7 +126,13 @@ impl Db {
         };
         let threads = ThreadPool::new("tessera-db", options.connections as usize, options.queue)
             .map_err(|error| StorageError::Unavailable(error.to_string()))?;
-        Ok(Self(Arc::new(Inner { threads, pool, clock, deadline: options.deadline, listener: RwLock::new(None) })))
+        Ok(Self(Arc::new(Inner {
+            threads,
+            pool,
+            clock,
+            deadline: options.deadline,
+            listener: RwLock::new(None),
+        })))
     }
 
     /// Which database runs.
@@ -140,7 +154,11 @@ impl Db {
             Pool::Sqlite { readers, .. } => readers.state(),
             Pool::Postgres { pool, .. } => pool.state(),
         };
-        PoolGauges { connections: state.connections, idle: state.idle_connections, waiting: self.0.threads.waiting() }
+        PoolGauges {
+            connections: state.connections,
+            idle: state.idle_connections,
+            waiting: self.0.threads.waiting(),
+        }
     }
 
     /// Has `listener` told of every change that this process commits, right after the commit, and of what the feed's reader learns.
@@ -158,7 +176,10 @@ impl Db {
     {
         let scope = *tenant.as_ref();
         let mut work = work;
-        self.run_read(Sight::Tenant(scope), move |connection, clock| work(&mut Repo::new(connection, scope, clock))).await
+        self.run_read(Sight::Tenant(scope), move |connection, clock| {
+            work(&mut Repo::new(connection, scope, clock))
+        })
+        .await
     }
 
     /// Writes a tenant's rows in one transaction. `work` may run more than once.
@@ -184,7 +205,10 @@ impl Db {
         F: FnMut(&mut Installation<'_>) -> Result<T> + Send + 'static,
     {
         let mut work = work;
-        self.run_read(Sight::Installation, move |connection, clock| work(&mut Installation::new(connection, clock))).await
+        self.run_read(Sight::Installation, move |connection, clock| {
+            work(&mut Installation::new(connection, clock))
+        })
+        .await
     }
 
     /// Writes across tenants in one transaction: for operators and jobs only. `work` may run more than once.
@@ -229,7 +253,12 @@ impl Db {
         let (answer, result) = oneshot::channel();
         match &self.0.pool {
             Pool::Sqlite { writer, .. } => {
-                writer.submit(Box::new(SqliteWrite { work, value: None, answer: Some(answer), clock: self.0.clock.clone() }))?;
+                writer.submit(Box::new(SqliteWrite {
+                    work,
+                    value: None,
+                    answer: Some(answer),
+                    clock: self.0.clock.clone(),
+                }))?;
             }
             Pool::Postgres { .. } => {
                 let inner = Arc::downgrade(&self.0);
@@ -286,10 +315,16 @@ impl Db {
 }
 
 impl Inner {
-    fn read<T>(&self, sight: Sight, work: &mut dyn FnMut(&mut AnyConnection, &Clock) -> Result<T>) -> Result<T> {
+    fn read<T>(
+        &self,
+        sight: Sight,
+        work: &mut dyn FnMut(&mut AnyConnection, &Clock) -> Result<T>,
+    ) -> Result<T> {
         match &self.pool {
             Pool::Sqlite { readers, .. } => {
-                let mut connection = readers.get().map_err(|error| StorageError::Unavailable(error.to_string()))?;
+                let mut connection = readers
+                    .get()
+                    .map_err(|error| StorageError::Unavailable(error.to_string()))?;
                 // One snapshot for all statements of the closure.
                 connection.batch_execute("BEGIN DEFERRED")?;
                 let result = guarded(|| work(&mut connection, &self.clock));
@@ -297,20 +332,32 @@ impl Inner {
                 result
             }
             Pool::Postgres { pool, .. } => {
-                let mut connection = pool.get().map_err(|error| StorageError::Unavailable(error.to_string()))?;
-                in_transaction(&mut connection, sight, true, &mut |connection| work(connection, &self.clock))
+                let mut connection = pool
+                    .get()
+                    .map_err(|error| StorageError::Unavailable(error.to_string()))?;
+                in_transaction(&mut connection, sight, true, &mut |connection| {
+                    work(connection, &self.clock)
+                })
             }
         }
     }
 
-    fn write_postgres<T>(&self, sight: Sight, work: &mut dyn FnMut(&mut AnyConnection, &Clock) -> Result<T>) -> Result<T> {
+    fn write_postgres<T>(
+        &self,
+        sight: Sight,
+        work: &mut dyn FnMut(&mut AnyConnection, &Clock) -> Result<T>,
+    ) -> Result<T> {
         let Pool::Postgres { pool, .. } = &self.pool else {
             return Err(StorageError::Statement("not on PostgreSQL".into()));
         };
         let mut attempt = 0;
         loop {
-            let mut connection = pool.get().map_err(|error| StorageError::Unavailable(error.to_string()))?;
-            let result = in_transaction(&mut connection, sight, false, &mut |connection| work(connection, &self.clock));
+            let mut connection = pool
+                .get()
+                .map_err(|error| StorageError::Unavailable(error.to_string()))?;
+            let result = in_transaction(&mut connection, sight, false, &mut |connection| {
+                work(connection, &self.clock)
+            });
             match result {
                 Err(StorageError::Serialization) if attempt < RETRIES => {
                     attempt += 1;

@@ -34,7 +34,9 @@ impl From<DomainRow> for Domain {
             origin: row.origin,
             stage: match row.verified_at {
                 Some(at) => DomainStage::Verified { verified_at: at.0 },
-                None => DomainStage::Pending { verification_token: row.verification_token },
+                None => DomainStage::Pending {
+                    verification_token: row.verification_token,
+                },
             },
             canonical: row.canonical,
             created_at: row.created_at.0,
@@ -54,9 +56,13 @@ pub(super) fn list(connection: &mut AnyConnection, tenant: TenantId) -> Result<V
 impl Repo<'_> {
     /// Adds a domain. A conflict: the tenant has it already or has too many, or, of a verified one, another tenant owns it.
     pub fn insert_domain(&mut self, domain: &Domain) -> Result<()> {
-        let count = scoped::domains(self.tenant).count().get_result::<i64>(self.connection)?;
+        let count = scoped::domains(self.tenant)
+            .count()
+            .get_result::<i64>(self.connection)?;
         if count >= DOMAINS_MAX {
-            return Err(StorageError::Conflict(format!("a tenant has at most {DOMAINS_MAX} domains")));
+            return Err(StorageError::Conflict(format!(
+                "a tenant has at most {DOMAINS_MAX} domains"
+            )));
         }
         let (token, verified_at) = match &domain.stage {
             DomainStage::Pending { verification_token } => (verification_token.as_str(), None),
@@ -105,7 +111,9 @@ impl Repo<'_> {
             .select(domains::origin)
             .first::<String>(self.connection)
             .optional()?;
-        let Some(origin) = origin else { return Ok(false) };
+        let Some(origin) = origin else {
+            return Ok(false);
+        };
         self.insert_owner(id, &origin)?;
         self.set_verified_at(id, self.clock.now())?;
         self.note(Entity::Tenant, self.tenant)?;
@@ -142,7 +150,9 @@ impl Repo<'_> {
                 return Ok(false);
             }
         }
-        diesel::update(scoped::domains(self.tenant)).set(domains::canonical.eq(false)).execute(self.connection)?;
+        diesel::update(scoped::domains(self.tenant))
+            .set(domains::canonical.eq(false))
+            .execute(self.connection)?;
         if let Some(id) = id {
             diesel::update(scoped::domains(self.tenant).filter(domains::id.eq(DbUuid::from(id))))
                 .set(domains::canonical.eq(true))
@@ -155,7 +165,9 @@ impl Repo<'_> {
     /// Removes a domain; another tenant may prove it theirs from then on.
     pub fn delete_domain(&mut self, id: DomainId) -> Result<bool> {
         // Its row in `domain_owners` goes with it.
-        let deleted = diesel::delete(scoped::domains(self.tenant).filter(domains::id.eq(DbUuid::from(id)))).execute(self.connection)?;
+        let deleted =
+            diesel::delete(scoped::domains(self.tenant).filter(domains::id.eq(DbUuid::from(id))))
+                .execute(self.connection)?;
         if deleted == 1 {
             self.note(Entity::Tenant, self.tenant)?;
         }

@@ -35,7 +35,10 @@ pub enum StorageError {
 impl StorageError {
     /// Whether the same request may succeed a little later.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Busy | Self::Timeout | Self::Serialization)
+        matches!(
+            self,
+            Self::Unavailable(_) | Self::Busy | Self::Timeout | Self::Serialization
+        )
     }
 
     /// Whether a unique name was taken, or a referenced row is missing.
@@ -48,16 +51,24 @@ impl From<DieselError> for StorageError {
     fn from(error: DieselError) -> Self {
         match error {
             DieselError::DatabaseError(kind, information) => match kind {
-                DatabaseErrorKind::UniqueViolation | DatabaseErrorKind::ForeignKeyViolation => Self::Conflict(
-                    information.constraint_name().map_or_else(|| information.message().to_owned(), ToOwned::to_owned),
-                ),
+                DatabaseErrorKind::UniqueViolation | DatabaseErrorKind::ForeignKeyViolation => {
+                    Self::Conflict(
+                        information
+                            .constraint_name()
+                            .map_or_else(|| information.message().to_owned(), ToOwned::to_owned),
+                    )
+                }
                 DatabaseErrorKind::SerializationFailure => Self::Serialization,
-                DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand | DatabaseErrorKind::ReadOnlyTransaction => {
+                DatabaseErrorKind::ClosedConnection
+                | DatabaseErrorKind::UnableToSendCommand
+                | DatabaseErrorKind::ReadOnlyTransaction => {
                     Self::Unavailable(information.message().to_owned())
                 }
                 _ => Self::from_message(information.message()),
             },
-            DieselError::BrokenTransactionManager => Self::Unavailable("the connection was lost inside a transaction".into()),
+            DieselError::BrokenTransactionManager => {
+                Self::Unavailable("the connection was lost inside a transaction".into())
+            }
             other => Self::Statement(other.to_string()),
         }
     }

@@ -75,23 +75,74 @@ impl Installation<'_> {
             more |= i64::try_from(deleted).is_ok_and(|deleted| deleted >= batch);
             Ok(())
         };
-        let row = |table, key, condition, kept| Ended { table, key, condition, kept };
+        let row = |table, key, condition, kept| Ended {
+            table,
+            key,
+            condition,
+            kept,
+        };
         let none = Duration::zero();
-        sweep(&row("refresh_tokens", "tenant_id, id", "expires_at < $1", none), &mut expired.refresh_tokens)?;
-        sweep(&row("revoked_tokens", "tenant_id, jti", "expires_at < $1", none), &mut expired.revoked_tokens)?;
-        sweep(&row("assertion_ids", "tenant_id, client_id, jti_hash", "expires_at < $1", none), &mut expired.assertion_ids)?;
-        sweep(&row("sessions", "tenant_id, id", "expires_at < $1", MONTH), &mut expired.sessions)?;
-        sweep(&row("sessions", "tenant_id, id", "ended_at < $1", MONTH), &mut expired.sessions)?;
+        sweep(
+            &row("refresh_tokens", "tenant_id, id", "expires_at < $1", none),
+            &mut expired.refresh_tokens,
+        )?;
+        sweep(
+            &row("revoked_tokens", "tenant_id, jti", "expires_at < $1", none),
+            &mut expired.revoked_tokens,
+        )?;
+        sweep(
+            &row(
+                "assertion_ids",
+                "tenant_id, client_id, jti_hash",
+                "expires_at < $1",
+                none,
+            ),
+            &mut expired.assertion_ids,
+        )?;
+        sweep(
+            &row("sessions", "tenant_id, id", "expires_at < $1", MONTH),
+            &mut expired.sessions,
+        )?;
+        sweep(
+            &row("sessions", "tenant_id, id", "ended_at < $1", MONTH),
+            &mut expired.sessions,
+        )?;
         // No window is longer than a day.
-        sweep(&row("login_failures", "tenant_id, counter", "window_start < $1", Duration::days(1)), &mut expired.login_failures)?;
-        sweep(&row("one_time_links", "tenant_id, id", "expires_at < $1", MONTH), &mut expired.one_time_links)?;
+        sweep(
+            &row(
+                "login_failures",
+                "tenant_id, counter",
+                "window_start < $1",
+                Duration::days(1),
+            ),
+            &mut expired.login_failures,
+        )?;
+        sweep(
+            &row("one_time_links", "tenant_id, id", "expires_at < $1", MONTH),
+            &mut expired.one_time_links,
+        )?;
         // A code that was never redeemed made no tokens: there is nothing to remember of it.
         let unredeemed = "redeemed_at IS NULL AND code_expires_at < $1";
-        sweep(&row("grants", "tenant_id, id", unredeemed, Duration::minutes(10)), &mut expired.grants)?;
-        sweep(&row("grants", "tenant_id, id", "expires_at < $1", MONTH), &mut expired.grants)?;
-        sweep(&row("grants", "tenant_id, id", "revoked_at < $1", MONTH), &mut expired.grants)?;
-        sweep(&row("signing_keys", "tenant_id, id", "removed_at < $1", MONTH), &mut expired.signing_keys)?;
-        sweep(&row("signing_keys", "tenant_id, id", "revoked_at < $1", MONTH), &mut expired.signing_keys)?;
+        sweep(
+            &row("grants", "tenant_id, id", unredeemed, Duration::minutes(10)),
+            &mut expired.grants,
+        )?;
+        sweep(
+            &row("grants", "tenant_id, id", "expires_at < $1", MONTH),
+            &mut expired.grants,
+        )?;
+        sweep(
+            &row("grants", "tenant_id, id", "revoked_at < $1", MONTH),
+            &mut expired.grants,
+        )?;
+        sweep(
+            &row("signing_keys", "tenant_id, id", "removed_at < $1", MONTH),
+            &mut expired.signing_keys,
+        )?;
+        sweep(
+            &row("signing_keys", "tenant_id, id", "revoked_at < $1", MONTH),
+            &mut expired.signing_keys,
+        )?;
         expired.changes = self.delete_old_changes(batch)?;
         expired.more = more || i64::try_from(expired.changes).is_ok_and(|deleted| deleted >= batch);
         Ok(expired)
@@ -99,9 +150,16 @@ impl Installation<'_> {
 
     /// SQLite has no `DELETE … LIMIT`, and diesel no keys of several columns: both take this, and read `$1` alike.
     fn delete_ended(&mut self, ended: &Ended, batch: i64) -> Result<usize> {
-        let Ended { table, key, condition, kept } = ended;
+        let Ended {
+            table,
+            key,
+            condition,
+            kept,
+        } = ended;
         let before = DbInstant(self.clock.now() - *kept);
-        let text = format!("DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {condition} LIMIT {batch})");
+        let text = format!(
+            "DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {condition} LIMIT {batch})"
+        );
         let query = diesel::sql_query(text).bind::<InstantType, _>(before);
         Ok(on_backend!(&mut *self.connection, inner => query.execute(inner))?)
     }
@@ -114,7 +172,16 @@ impl Installation<'_> {
             .order(changes::seq.asc())
             .limit(batch)
             .load::<(i64, DbInstant)>(self.connection)?;
-        let Some((last, _)) = oldest.into_iter().take_while(|(_, at)| at.0 < before).last() else { return Ok(0) };
-        Ok(diesel::delete(changes::table.filter(changes::seq.le(last))).execute(self.connection)?)
+        let Some((last, _)) = oldest
+            .into_iter()
+            .take_while(|(_, at)| at.0 < before)
+            .last()
+        else {
+            return Ok(0);
+        };
+        Ok(
+            diesel::delete(changes::table.filter(changes::seq.le(last)))
+                .execute(self.connection)?,
+        )
     }
 }

@@ -5,9 +5,9 @@
 //! whose transaction that snapshot didn't see and the present one does; nothing waits for old transactions, and none is lost.
 //! Left out: LISTEN/NOTIFY, which would save a poll and serialise commits.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -58,23 +58,41 @@ impl Pulse {
 
     fn age(&self) -> Option<Duration> {
         let seen = self.seen.load(Ordering::Acquire).checked_sub(1)?;
-        Some(self.begun.elapsed().saturating_sub(Duration::from_millis(seen)))
+        Some(
+            self.begun
+                .elapsed()
+                .saturating_sub(Duration::from_millis(seen)),
+        )
     }
 }
 
 impl Feed {
     /// Begins to look every `interval`. The listener is first told to drop everything, as it may have loaded before.
     pub fn start(db: Db, interval: Duration) -> Self {
-        let pulse = Arc::new(Pulse { begun: Instant::now(), seen: AtomicU64::new(0) });
+        let pulse = Arc::new(Pulse {
+            begun: Instant::now(),
+            seen: AtomicU64::new(0),
+        });
         let (stop, stopped) = sync_channel(0);
         let (ending, ended) = sync_channel(1);
         let beat = Arc::clone(&pulse);
-        let thread = std::thread::Builder::new().name("tessera-feed".into()).spawn(move || {
-            follow(&db, interval, &stopped, &beat);
-            let _ = ending.send(());
-        });
-        let thread = thread.inspect_err(|error| tracing::error!(%error, "the change feed's reader can't be started")).ok();
-        Self { stop: Some(stop), ended: Mutex::new(ended), thread, pulse }
+        let thread = std::thread::Builder::new()
+            .name("tessera-feed".into())
+            .spawn(move || {
+                follow(&db, interval, &stopped, &beat);
+                let _ = ending.send(());
+            });
+        let thread = thread
+            .inspect_err(
+                |error| tracing::error!(%error, "the change feed's reader can't be started"),
+            )
+            .ok();
+        Self {
+            stop: Some(stop),
+            ended: Mutex::new(ended),
+            thread,
+            pulse,
+        }
     }
 
     /// Whether this process knows what was committed up to a few seconds ago.
@@ -96,7 +114,9 @@ impl Feed {
 impl Drop for Feed {
     fn drop(&mut self) {
         drop(self.stop.take());
-        let Some(thread) = self.thread.take() else { return };
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
         // A reader that waits for a dead network is left to itself.
         let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
         if ended.recv_timeout(STOP_WAIT) != Err(RecvTimeoutError::Timeout) {
@@ -191,11 +211,17 @@ impl Reader {
         let cursor = match &mut connection {
             AnyConnection::Sqlite(inner) => Cursor::Sqlite {
                 data_version: data_version(inner)?,
-                seq: changes::table.select(diesel::dsl::max(changes::seq)).first::<Option<i64>>(inner)?.unwrap_or(0),
+                seq: changes::table
+                    .select(diesel::dsl::max(changes::seq))
+                    .first::<Option<i64>>(inner)?
+                    .unwrap_or(0),
             },
             AnyConnection::Postgres(inner) => {
-                let now = diesel::sql_query("SELECT pg_current_snapshot()::text AS snapshot").get_result::<Snapshot>(inner)?;
-                Cursor::Postgres { snapshot: now.snapshot }
+                let now = diesel::sql_query("SELECT pg_current_snapshot()::text AS snapshot")
+                    .get_result::<Snapshot>(inner)?;
+                Cursor::Postgres {
+                    snapshot: now.snapshot,
+                }
             }
         };
         Ok(Self { connection, cursor })
@@ -203,7 +229,13 @@ impl Reader {
 
     fn look(&mut self, db: &Db) -> Result<()> {
         match (&mut self.connection, &mut self.cursor) {
-            (AnyConnection::Sqlite(inner), Cursor::Sqlite { data_version: last, seq }) => {
+            (
+                AnyConnection::Sqlite(inner),
+                Cursor::Sqlite {
+                    data_version: last,
+                    seq,
+                },
+            ) => {
                 // Read before the notes: a commit in between shows again at the next look.
                 let present = data_version(inner)?;
                 if present == *last {
@@ -214,20 +246,34 @@ impl Reader {
                         .filter(changes::seq.gt(*seq))
                         .order(changes::seq.asc())
                         .limit(BATCH)
-                        .select((changes::seq, changes::tenant_id, changes::entity, changes::entity_id))
+                        .select((
+                            changes::seq,
+                            changes::tenant_id,
+                            changes::entity,
+                            changes::entity_id,
+                        ))
                         .load::<(i64, DbUuid, String, DbUuid)>(inner)?;
                     let Some((read, ..)) = rows.last() else { break };
                     *seq = *read;
-                    let notes = rows.iter().filter_map(|(_, tenant, entity, id)| change(*tenant, entity, *id));
+                    let notes = rows
+                        .iter()
+                        .filter_map(|(_, tenant, entity, id)| change(*tenant, entity, *id));
                     tell(db, &notes.collect::<Vec<_>>());
                 }
                 *last = present;
                 Ok(())
             }
             (AnyConnection::Postgres(inner), Cursor::Postgres { snapshot }) => {
-                let rows = diesel::sql_query(NEXT).bind::<Text, _>(&*snapshot).load::<Seen>(inner)?;
-                let next = rows.first().map(|row| row.snapshot.clone()).ok_or(StorageError::Corrupt("the change feed"))?;
-                let notes = rows.iter().filter_map(|row| change(row.tenant_id?, row.entity.as_deref()?, row.entity_id?));
+                let rows = diesel::sql_query(NEXT)
+                    .bind::<Text, _>(&*snapshot)
+                    .load::<Seen>(inner)?;
+                let next = rows
+                    .first()
+                    .map(|row| row.snapshot.clone())
+                    .ok_or(StorageError::Corrupt("the change feed"))?;
+                let notes = rows.iter().filter_map(|row| {
+                    change(row.tenant_id?, row.entity.as_deref()?, row.entity_id?)
+                });
                 tell(db, &notes.collect::<Vec<_>>());
                 *snapshot = next;
                 Ok(())
@@ -238,12 +284,18 @@ impl Reader {
 }
 
 fn data_version(connection: &mut SqliteConnection) -> Result<i64> {
-    Ok(diesel::sql_query("PRAGMA data_version").get_result::<DataVersion>(connection)?.data_version)
+    Ok(diesel::sql_query("PRAGMA data_version")
+        .get_result::<DataVersion>(connection)?
+        .data_version)
 }
 
 /// A kind that this program doesn't know is one that it doesn't keep: a newer node's.
 fn change(tenant: DbUuid, entity: &str, id: DbUuid) -> Option<Change> {
-    Some(Change { tenant: TenantId::from(tenant.0), entity: Entity::parse(entity)?, id: id.0 })
+    Some(Change {
+        tenant: TenantId::from(tenant.0),
+        entity: Entity::parse(entity)?,
+        id: id.0,
+    })
 }
 
 fn tell(db: &Db, changes: &[Change]) {

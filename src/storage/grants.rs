@@ -61,7 +61,10 @@ impl TryFrom<GrantRow> for (Grant, PendingCode) {
             nonce: row.nonce,
             code_challenge: row
                 .code_challenge
-                .map(|text| CodeChallenge::parse(&text, Some("S256")).map_err(|_| StorageError::Corrupt("grants.code_challenge")))
+                .map(|text| {
+                    CodeChallenge::parse(&text, Some("S256"))
+                        .map_err(|_| StorageError::Corrupt("grants.code_challenge"))
+                })
                 .transpose()?,
             expires_at: row.code_expires_at.0,
         };
@@ -71,11 +74,20 @@ impl TryFrom<GrantRow> for (Grant, PendingCode) {
             client_id: ClientId::from(row.client_id.0),
             session_id: SessionId::from(row.session_id.0),
             issuer: row.issuer,
-            scope: row.scope.parse().map_err(|_| StorageError::Corrupt("grants.scope"))?,
-            resources: serde_json::from_str(&row.resources).map_err(|_| StorageError::Corrupt("grants.resources"))?,
+            scope: row
+                .scope
+                .parse()
+                .map_err(|_| StorageError::Corrupt("grants.scope"))?,
+            resources: serde_json::from_str(&row.resources)
+                .map_err(|_| StorageError::Corrupt("grants.resources"))?,
             claims: claims.map_err(|_| StorageError::Corrupt("grants.claims"))?,
             auth_time: row.auth_time.0,
-            amr: row.amr.split(' ').filter(|method| !method.is_empty()).map(ToOwned::to_owned).collect(),
+            amr: row
+                .amr
+                .split(' ')
+                .filter(|method| !method.is_empty())
+                .map(ToOwned::to_owned)
+                .collect(),
             acr: row.acr,
             offline: row.offline,
             stage,
@@ -102,8 +114,15 @@ pub struct GrantSummary {
 impl Repo<'_> {
     /// Writes a grant down whose code goes out.
     pub fn insert_grant(&mut self, grant: &Grant, code: &PendingCode) -> Result<()> {
-        let json = |value: &Vec<String>| serde_json::to_string(value).map_err(|_| StorageError::Corrupt("resources"));
-        let claims = grant.claims.as_ref().map(serde_json::to_string).transpose().map_err(|_| StorageError::Corrupt("claims"))?;
+        let json = |value: &Vec<String>| {
+            serde_json::to_string(value).map_err(|_| StorageError::Corrupt("resources"))
+        };
+        let claims = grant
+            .claims
+            .as_ref()
+            .map(serde_json::to_string)
+            .transpose()
+            .map_err(|_| StorageError::Corrupt("claims"))?;
         insert_scoped!(
             self,
             grants,
@@ -124,7 +143,8 @@ impl Repo<'_> {
                     grants::code_hash.eq(code.proof.as_bytes().to_vec()),
                     grants::redirect_uri.eq(code.redirect_uri.clone()),
                     grants::nonce.eq(code.nonce.clone()),
-                    grants::code_challenge.eq(code.code_challenge.as_ref().map(ToString::to_string)),
+                    grants::code_challenge
+                        .eq(code.code_challenge.as_ref().map(ToString::to_string)),
                     grants::code_expires_at.eq(DbInstant(code.expires_at)),
                     grants::created_at.eq(DbInstant(grant.created_at)),
                     grants::expires_at.eq(DbInstant(grant.expires_at)),
@@ -150,15 +170,29 @@ impl Repo<'_> {
     pub fn find_grant_summary(&mut self, id: GrantId) -> Result<Option<GrantSummary>> {
         let row = scoped::grants(self.tenant)
             .filter(grants::id.eq(DbUuid::from(id)))
-            .select((grants::user_id, grants::client_id, grants::redeemed_at, grants::revoked_at, grants::expires_at))
-            .first::<(DbUuid, DbUuid, Option<DbInstant>, Option<DbInstant>, DbInstant)>(self.connection)
+            .select((
+                grants::user_id,
+                grants::client_id,
+                grants::redeemed_at,
+                grants::revoked_at,
+                grants::expires_at,
+            ))
+            .first::<(
+                DbUuid,
+                DbUuid,
+                Option<DbInstant>,
+                Option<DbInstant>,
+                DbInstant,
+            )>(self.connection)
             .optional()?;
-        Ok(row.map(|(user, client, redeemed, revoked, expires)| GrantSummary {
-            user_id: UserId::from(user.0),
-            client_id: ClientId::from(client.0),
-            live: redeemed.is_some() && revoked.is_none(),
-            expires_at: expires.0,
-        }))
+        Ok(
+            row.map(|(user, client, redeemed, revoked, expires)| GrantSummary {
+                user_id: UserId::from(user.0),
+                client_id: ClientId::from(client.0),
+                live: redeemed.is_some() && revoked.is_none(),
+                expires_at: expires.0,
+            }),
+        )
     }
 
     /// Redeems a grant's code: `true` for the one that wins.
@@ -177,7 +211,9 @@ impl Repo<'_> {
     /// Revokes a grant and so all its tokens; `false` where it was before.
     pub fn revoke_grant(&mut self, id: GrantId) -> Result<bool> {
         let changed = diesel::update(
-            scoped::grants(self.tenant).filter(grants::id.eq(DbUuid::from(id))).filter(grants::revoked_at.is_null()),
+            scoped::grants(self.tenant)
+                .filter(grants::id.eq(DbUuid::from(id)))
+                .filter(grants::revoked_at.is_null()),
         )
         .set(grants::revoked_at.eq(Some(self.db_now())))
         .execute(self.connection)?;
@@ -188,14 +224,22 @@ impl Repo<'_> {
     }
 
     /// Revokes a person's grants, all of them or those to one client; says how many.
-    pub fn revoke_grants_of_user(&mut self, user: UserId, client: Option<ClientId>) -> Result<usize> {
-        let live = scoped::grants(self.tenant).filter(grants::user_id.eq(DbUuid::from(user))).filter(grants::revoked_at.is_null());
+    pub fn revoke_grants_of_user(
+        &mut self,
+        user: UserId,
+        client: Option<ClientId>,
+    ) -> Result<usize> {
+        let live = scoped::grants(self.tenant)
+            .filter(grants::user_id.eq(DbUuid::from(user)))
+            .filter(grants::revoked_at.is_null());
         let now = self.db_now();
         let changed = match client {
             Some(client) => diesel::update(live.filter(grants::client_id.eq(DbUuid::from(client))))
                 .set(grants::revoked_at.eq(Some(now)))
                 .execute(self.connection)?,
-            None => diesel::update(live).set(grants::revoked_at.eq(Some(now))).execute(self.connection)?,
+            None => diesel::update(live)
+                .set(grants::revoked_at.eq(Some(now)))
+                .execute(self.connection)?,
         };
         if changed > 0 {
             self.note(Entity::User, user)?;
@@ -203,14 +247,23 @@ impl Repo<'_> {
         Ok(changed)
     }
 
-    pub(super) fn revoke_grants_of_session(&mut self, user: UserId, session: SessionId, which: SessionGrants) -> Result<()> {
-        let live = scoped::grants(self.tenant).filter(grants::session_id.eq(DbUuid::from(session))).filter(grants::revoked_at.is_null());
+    pub(super) fn revoke_grants_of_session(
+        &mut self,
+        user: UserId,
+        session: SessionId,
+        which: SessionGrants,
+    ) -> Result<()> {
+        let live = scoped::grants(self.tenant)
+            .filter(grants::session_id.eq(DbUuid::from(session)))
+            .filter(grants::revoked_at.is_null());
         let now = self.db_now();
         let changed = match which {
-            SessionGrants::KeepOffline => {
-                diesel::update(live.filter(grants::offline.eq(false))).set(grants::revoked_at.eq(Some(now))).execute(self.connection)?
-            }
-            SessionGrants::All => diesel::update(live).set(grants::revoked_at.eq(Some(now))).execute(self.connection)?,
+            SessionGrants::KeepOffline => diesel::update(live.filter(grants::offline.eq(false)))
+                .set(grants::revoked_at.eq(Some(now)))
+                .execute(self.connection)?,
+            SessionGrants::All => diesel::update(live)
+                .set(grants::revoked_at.eq(Some(now)))
+                .execute(self.connection)?,
         };
         if changed > 0 {
             self.note(Entity::User, user)?;
@@ -247,7 +300,14 @@ impl Repo<'_> {
                 refresh_tokens::rotated_at,
                 refresh_tokens::successor_id,
             ))
-            .first::<(DbUuid, Vec<u8>, DbInstant, DbInstant, Option<DbInstant>, Option<DbUuid>)>(self.connection)
+            .first::<(
+                DbUuid,
+                Vec<u8>,
+                DbInstant,
+                DbInstant,
+                Option<DbInstant>,
+                Option<DbUuid>,
+            )>(self.connection)
             .optional()?;
         row.map(|(grant, proof, created, expires, rotated, successor)| {
             Ok(RefreshToken {
@@ -256,39 +316,60 @@ impl Repo<'_> {
                 proof: hashed(&proof, "refresh_tokens.proof_hash")?,
                 created_at: created.0,
                 expires_at: expires.0,
-                rotated: rotated
-                    .zip(successor)
-                    .map(|(at, successor)| Rotation { at: at.0, successor: RefreshTokenId::from(successor.0) }),
+                rotated: rotated.zip(successor).map(|(at, successor)| Rotation {
+                    at: at.0,
+                    successor: RefreshTokenId::from(successor.0),
+                }),
             })
         })
         .transpose()
     }
 
     /// Rotates a refresh token: `true` for the one that wins.
-    pub fn rotate_refresh_token(&mut self, id: RefreshTokenId, successor: RefreshTokenId) -> Result<bool> {
+    pub fn rotate_refresh_token(
+        &mut self,
+        id: RefreshTokenId,
+        successor: RefreshTokenId,
+    ) -> Result<bool> {
         let changed = diesel::update(
             scoped::refresh_tokens(self.tenant)
                 .filter(refresh_tokens::id.eq(DbUuid::from(id)))
                 .filter(refresh_tokens::rotated_at.is_null()),
         )
-        .set((refresh_tokens::rotated_at.eq(Some(self.db_now())), refresh_tokens::successor_id.eq(Some(DbUuid::from(successor)))))
+        .set((
+            refresh_tokens::rotated_at.eq(Some(self.db_now())),
+            refresh_tokens::successor_id.eq(Some(DbUuid::from(successor))),
+        ))
         .execute(self.connection)?;
         Ok(changed == 1)
     }
 
     /// Lets a refresh token that isn't rotated live on after a use.
-    pub fn extend_refresh_token(&mut self, id: RefreshTokenId, expires_at: Timestamp) -> Result<()> {
-        diesel::update(scoped::refresh_tokens(self.tenant).filter(refresh_tokens::id.eq(DbUuid::from(id))))
-            .set(refresh_tokens::expires_at.eq(DbInstant(expires_at)))
-            .execute(self.connection)?;
+    pub fn extend_refresh_token(
+        &mut self,
+        id: RefreshTokenId,
+        expires_at: Timestamp,
+    ) -> Result<()> {
+        diesel::update(
+            scoped::refresh_tokens(self.tenant).filter(refresh_tokens::id.eq(DbUuid::from(id))),
+        )
+        .set(refresh_tokens::expires_at.eq(DbInstant(expires_at)))
+        .execute(self.connection)?;
         Ok(())
     }
 
     /// Revokes a token that hangs on no grant, until it would have expired anyway.
     pub fn revoke_token(&mut self, jti: Uuid, expires_at: Timestamp) -> Result<()> {
         if !self.is_token_revoked(jti)? {
-            insert_scoped!(self, revoked_tokens, (revoked_tokens::jti.eq(DbUuid(jti)), revoked_tokens::expires_at.eq(DbInstant(expires_at))))
-                .execute(self.connection)?;
+            insert_scoped!(
+                self,
+                revoked_tokens,
+                (
+                    revoked_tokens::jti.eq(DbUuid(jti)),
+                    revoked_tokens::expires_at.eq(DbInstant(expires_at))
+                )
+            )
+            .execute(self.connection)?;
         }
         Ok(())
     }
@@ -304,7 +385,12 @@ impl Repo<'_> {
     }
 
     /// Remembers a client assertion's `jti`; `false` where it was presented before (RFC 7523 §3, point 7).
-    pub fn consume_assertion(&mut self, client: ClientId, jti_hash: &HashedSecret, expires_at: Timestamp) -> Result<bool> {
+    pub fn consume_assertion(
+        &mut self,
+        client: ClientId,
+        jti_hash: &HashedSecret,
+        expires_at: Timestamp,
+    ) -> Result<bool> {
         let tenant = DbUuid::from(self.tenant);
         let values = (
             assertion_ids::tenant_id.eq(tenant),

@@ -22,19 +22,36 @@ pub struct Installation<'c> {
 
 impl<'c> Installation<'c> {
     pub(super) fn new(connection: &'c mut AnyConnection, clock: &'c Clock) -> Self {
-        Self { connection, clock, noted: Vec::new() }
+        Self {
+            connection,
+            clock,
+            noted: Vec::new(),
+        }
     }
 
     /// One tenant's repository within this transaction: a tenant is made together with its first key, say.
-    pub fn tenant<T>(&mut self, scope: TenantScope, work: impl FnOnce(&mut Repo<'_>) -> Result<T>) -> Result<T> {
+    pub fn tenant<T>(
+        &mut self,
+        scope: TenantScope,
+        work: impl FnOnce(&mut Repo<'_>) -> Result<T>,
+    ) -> Result<T> {
         let mut repo = Repo::new(self.connection, scope, self.clock);
         let value = work(&mut repo)?;
         self.noted.extend(repo.noted);
         Ok(value)
     }
 
-    pub(super) fn note(&mut self, tenant: TenantId, entity: Entity, id: impl Into<Uuid>) -> Result<()> {
-        let change = Change { tenant, entity, id: id.into() };
+    pub(super) fn note(
+        &mut self,
+        tenant: TenantId,
+        entity: Entity,
+        id: impl Into<Uuid>,
+    ) -> Result<()> {
+        let change = Change {
+            tenant,
+            entity,
+            id: id.into(),
+        };
         changes::insert(self.connection, change, self.clock.now())?;
         self.noted.push(change);
         Ok(())
@@ -42,7 +59,10 @@ impl<'c> Installation<'c> {
 
     /// The master key's fingerprint, once there is one.
     pub fn master_key_fingerprint(&mut self) -> Result<Option<String>> {
-        Ok(installation::table.select(installation::master_key_fingerprint).first(self.connection).optional()?)
+        Ok(installation::table
+            .select(installation::master_key_fingerprint)
+            .first(self.connection)
+            .optional()?)
     }
 
     /// Writes the master key's fingerprint down for the first time.
@@ -59,9 +79,11 @@ impl<'c> Installation<'c> {
 
     /// Replaces the fingerprint after a rotation; `false` where `old` isn't the one that is there.
     pub fn replace_master_key_fingerprint(&mut self, old: &str, new: &str) -> Result<bool> {
-        let changed = diesel::update(installation::table.filter(installation::master_key_fingerprint.eq(old.to_owned())))
-            .set(installation::master_key_fingerprint.eq(new.to_owned()))
-            .execute(self.connection)?;
+        let changed = diesel::update(
+            installation::table.filter(installation::master_key_fingerprint.eq(old.to_owned())),
+        )
+        .set(installation::master_key_fingerprint.eq(new.to_owned()))
+        .execute(self.connection)?;
         Ok(changed == 1)
     }
 }

@@ -33,16 +33,26 @@ impl TryFrom<KeyRow> for KeyRecord {
     fn try_from(row: KeyRow) -> Result<Self> {
         let stage = match (row.revoked_at, row.retired_at, row.removed_at) {
             (Some(at), _, _) => KeyStage::Revoked { revoked_at: at.0 },
-            (None, Some(retired), Some(removed)) => KeyStage::Retired { signs_from: row.signs_from.0, retired_at: retired.0, removed_at: removed.0 },
-            (None, None, None) => KeyStage::Published { signs_from: row.signs_from.0 },
+            (None, Some(retired), Some(removed)) => KeyStage::Retired {
+                signs_from: row.signs_from.0,
+                retired_at: retired.0,
+                removed_at: removed.0,
+            },
+            (None, None, None) => KeyStage::Published {
+                signs_from: row.signs_from.0,
+            },
             _ => return Err(StorageError::Corrupt("signing_keys")),
         };
         Ok(Self {
             id: KeyId::from(row.id.0),
             kid: row.kid,
-            algorithm: row.algorithm.parse().map_err(|_| StorageError::Corrupt("signing_keys.algorithm"))?,
+            algorithm: row
+                .algorithm
+                .parse()
+                .map_err(|_| StorageError::Corrupt("signing_keys.algorithm"))?,
             stage,
-            public_jwk: serde_json::from_str(&row.public_jwk).map_err(|_| StorageError::Corrupt("signing_keys.public_jwk"))?,
+            public_jwk: serde_json::from_str(&row.public_jwk)
+                .map_err(|_| StorageError::Corrupt("signing_keys.public_jwk"))?,
             sealed_private_jwk: row.sealed_private_jwk,
             created_at: row.created_at.0,
         })
@@ -89,14 +99,22 @@ impl Repo<'_> {
     }
 
     /// Has a key sign until `retired_at` and stay published until `removed_at`. `false` where another node came first.
-    pub fn retire_key(&mut self, id: KeyId, retired_at: Timestamp, removed_at: Timestamp) -> Result<bool> {
+    pub fn retire_key(
+        &mut self,
+        id: KeyId,
+        retired_at: Timestamp,
+        removed_at: Timestamp,
+    ) -> Result<bool> {
         let changed = diesel::update(
             scoped::signing_keys(self.tenant)
                 .filter(signing_keys::id.eq(DbUuid::from(id)))
                 .filter(signing_keys::retired_at.is_null())
                 .filter(signing_keys::revoked_at.is_null()),
         )
-        .set((signing_keys::retired_at.eq(Some(DbInstant(retired_at))), signing_keys::removed_at.eq(Some(DbInstant(removed_at)))))
+        .set((
+            signing_keys::retired_at.eq(Some(DbInstant(retired_at))),
+            signing_keys::removed_at.eq(Some(DbInstant(removed_at))),
+        ))
         .execute(self.connection)?;
         self.note(Entity::Tenant, self.tenant)?;
         Ok(changed == 1)
@@ -105,7 +123,9 @@ impl Repo<'_> {
     /// Withdraws a key at once.
     pub fn revoke_key(&mut self, id: KeyId) -> Result<bool> {
         let changed = diesel::update(
-            scoped::signing_keys(self.tenant).filter(signing_keys::id.eq(DbUuid::from(id))).filter(signing_keys::revoked_at.is_null()),
+            scoped::signing_keys(self.tenant)
+                .filter(signing_keys::id.eq(DbUuid::from(id)))
+                .filter(signing_keys::revoked_at.is_null()),
         )
         .set(signing_keys::revoked_at.eq(Some(self.db_now())))
         .execute(self.connection)?;

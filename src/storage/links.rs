@@ -34,14 +34,20 @@ impl Repo<'_> {
     pub fn find_link(&mut self, id: LinkId) -> Result<Option<OneTimeLink>> {
         let row = scoped::one_time_links(self.tenant)
             .filter(one_time_links::id.eq(DbUuid::from(id)))
-            .select((one_time_links::user_id, one_time_links::proof_hash, one_time_links::expires_at, one_time_links::consumed_at))
+            .select((
+                one_time_links::user_id,
+                one_time_links::proof_hash,
+                one_time_links::expires_at,
+                one_time_links::consumed_at,
+            ))
             .first::<(DbUuid, Vec<u8>, DbInstant, Option<DbInstant>)>(self.connection)
             .optional()?;
         row.map(|(user, proof, expires, consumed)| {
             Ok(OneTimeLink {
                 id,
                 user_id: UserId::from(user.0),
-                proof: HashedSecret::from_slice(&proof).ok_or(StorageError::Corrupt("one_time_links.proof_hash"))?,
+                proof: HashedSecret::from_slice(&proof)
+                    .ok_or(StorageError::Corrupt("one_time_links.proof_hash"))?,
                 expires_at: expires.0,
                 consumed_at: consumed.map(|at| at.0),
             })

@@ -68,10 +68,14 @@ pub enum SchemaError {
     )]
     Skipped(Vec<String>),
     /// Another process held the lock for too long.
-    #[error("another process is migrating the database, or keeps it locked; try again when it is done")]
+    #[error(
+        "another process is migrating the database, or keeps it locked; try again when it is done"
+    )]
     Locked,
     /// The login role can't work as the server's role.
-    #[error("the database's login role may not work as {APP_ROLE}: {0}; have a superuser run GRANT {APP_ROLE} TO that role")]
+    #[error(
+        "the database's login role may not work as {APP_ROLE}: {0}; have a superuser run GRANT {APP_ROLE} TO that role"
+    )]
     Role(String),
     /// A migration failed; nothing was changed.
     #[error("the schema can't be brought up to date, and is as it was: {0}")]
@@ -86,8 +90,16 @@ impl From<diesel::result::Error> for SchemaError {
 
 impl SchemaError {
     fn of_message(message: String) -> Self {
-        const LOCKED: &[&str] = &["database is locked", "database table is locked", "lock timeout"];
-        if LOCKED.iter().any(|text| message.contains(text)) { Self::Locked } else { Self::Failed(message) }
+        const LOCKED: &[&str] = &[
+            "database is locked",
+            "database table is locked",
+            "lock timeout",
+        ];
+        if LOCKED.iter().any(|text| message.contains(text)) {
+            Self::Locked
+        } else {
+            Self::Failed(message)
+        }
     }
 }
 
@@ -106,7 +118,11 @@ pub fn migrate(location: &Location) -> Result<Vec<String>, SchemaError> {
 pub fn migration_state(location: &Location) -> Result<MigrationState, SchemaError> {
     match location {
         Location::Sqlite(path) => {
-            let applied = if path.exists() { applied_in_sqlite(&mut connect_sqlite(path)?)? } else { BTreeSet::new() };
+            let applied = if path.exists() {
+                applied_in_sqlite(&mut connect_sqlite(path)?)?
+            } else {
+                BTreeSet::new()
+            };
             Ok(assess(&known::<Sqlite>(&SQLITE)?, &applied))
         }
         Location::Postgres(url) => {
@@ -120,32 +136,64 @@ pub fn migration_state(location: &Location) -> Result<MigrationState, SchemaErro
 type Known = (String, String);
 
 fn known<DB: Backend>(source: &EmbeddedMigrations) -> Result<Vec<Known>, SchemaError> {
-    let migrations = MigrationSource::<DB>::migrations(source).map_err(|error| SchemaError::Failed(error.to_string()))?;
-    let mut known: Vec<Known> =
-        migrations.iter().map(|migration| (migration.name().version().to_string(), migration.name().to_string())).collect();
+    let migrations = MigrationSource::<DB>::migrations(source)
+        .map_err(|error| SchemaError::Failed(error.to_string()))?;
+    let mut known: Vec<Known> = migrations
+        .iter()
+        .map(|migration| {
+            (
+                migration.name().version().to_string(),
+                migration.name().to_string(),
+            )
+        })
+        .collect();
     known.sort();
     Ok(known)
 }
 
 /// Compares what this program knows, in order, to what was run.
 fn assess(known: &[Known], applied: &BTreeSet<String>) -> MigrationState {
-    let newer: Vec<_> = applied.iter().filter(|version| !known.iter().any(|(own, _)| own == *version)).cloned().collect();
+    let newer: Vec<_> = applied
+        .iter()
+        .filter(|version| !known.iter().any(|(own, _)| own == *version))
+        .cloned()
+        .collect();
     if !newer.is_empty() {
         return MigrationState::Newer(newer);
     }
-    let missing = known.iter().filter(|(version, _)| !applied.contains(version));
-    let skipped: Vec<_> = missing.clone().filter(|(version, _)| applied.last().is_some_and(|last| version < last)).map(|(_, name)| name.clone()).collect();
+    let missing = known
+        .iter()
+        .filter(|(version, _)| !applied.contains(version));
+    let skipped: Vec<_> = missing
+        .clone()
+        .filter(|(version, _)| applied.last().is_some_and(|last| version < last))
+        .map(|(_, name)| name.clone())
+        .collect();
     if !skipped.is_empty() {
         return MigrationState::Skipped(skipped);
     }
     let pending: Vec<_> = missing.map(|(_, name)| name.clone()).collect();
-    if pending.is_empty() { MigrationState::Current } else { MigrationState::Pending(pending) }
+    if pending.is_empty() {
+        MigrationState::Current
+    } else {
+        MigrationState::Pending(pending)
+    }
 }
 
 /// Runs what is pending on a connection that holds the lock.
-fn run_pending<DB: Backend, C: MigrationHarness<DB>>(connection: &mut C, source: &EmbeddedMigrations) -> Result<Vec<String>, SchemaError> {
-    let failed = |error: Box<dyn std::error::Error + Send + Sync>| SchemaError::of_message(error.to_string());
-    let applied = connection.applied_migrations().map_err(failed)?.iter().map(ToString::to_string).collect();
+fn run_pending<DB: Backend, C: MigrationHarness<DB>>(
+    connection: &mut C,
+    source: &EmbeddedMigrations,
+) -> Result<Vec<String>, SchemaError> {
+    let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
+        SchemaError::of_message(error.to_string())
+    };
+    let applied = connection
+        .applied_migrations()
+        .map_err(failed)?
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     let names = match assess(&known::<DB>(source)?, &applied) {
         MigrationState::Current => return Ok(Vec::new()),
         MigrationState::Newer(versions) => return Err(SchemaError::Newer(versions)),
@@ -154,7 +202,10 @@ fn run_pending<DB: Backend, C: MigrationHarness<DB>>(connection: &mut C, source:
     };
     let migrations = MigrationSource::<DB>::migrations(source).map_err(failed)?;
     for name in &names {
-        for migration in migrations.iter().filter(|migration| migration.name().to_string() == *name) {
+        for migration in migrations
+            .iter()
+            .filter(|migration| migration.name().to_string() == *name)
+        {
             connection.run_migration(migration).map_err(failed)?;
         }
     }
@@ -162,7 +213,10 @@ fn run_pending<DB: Backend, C: MigrationHarness<DB>>(connection: &mut C, source:
 }
 
 fn create_file(path: &Path) -> Result<(), SchemaError> {
-    let failed = |error: std::io::Error| SchemaError::File { path: path.to_owned(), reason: error.to_string() };
+    let failed = |error: std::io::Error| SchemaError::File {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    };
     if path.exists() {
         return Ok(());
     }
@@ -181,8 +235,11 @@ fn create_file(path: &Path) -> Result<(), SchemaError> {
 }
 
 fn connect_sqlite(path: &Path) -> Result<SqliteConnection, SchemaError> {
-    let text = path.to_str().ok_or_else(|| SchemaError::Unavailable("the file's path isn't UTF-8".into()))?;
-    let mut connection = SqliteConnection::establish(text).map_err(|error| SchemaError::Unavailable(error.to_string()))?;
+    let text = path
+        .to_str()
+        .ok_or_else(|| SchemaError::Unavailable("the file's path isn't UTF-8".into()))?;
+    let mut connection = SqliteConnection::establish(text)
+        .map_err(|error| SchemaError::Unavailable(error.to_string()))?;
     connection.batch_execute(&format!("PRAGMA busy_timeout = {}", LOCK_WAIT.as_millis()))?;
     Ok(connection)
 }
@@ -191,7 +248,10 @@ fn migrate_sqlite(path: &Path) -> Result<Vec<String>, SchemaError> {
     let mut connection = connect_sqlite(path)?;
     let begun = Instant::now();
     // Switching to the write-ahead log fails at once where others are at the file: the busy timeout doesn't apply.
-    while let Err(error) = connection.batch_execute("PRAGMA journal_mode = WAL").map_err(SchemaError::from) {
+    while let Err(error) = connection
+        .batch_execute("PRAGMA journal_mode = WAL")
+        .map_err(SchemaError::from)
+    {
         if error != SchemaError::Locked || begun.elapsed() > LOCK_WAIT {
             return Err(error);
         }
@@ -201,9 +261,14 @@ fn migrate_sqlite(path: &Path) -> Result<Vec<String>, SchemaError> {
     connection.batch_execute("PRAGMA foreign_keys = OFF")?;
     connection.exclusive_transaction(|connection| {
         let names = run_pending::<Sqlite, _>(connection, &SQLITE)?;
-        let dangling = diesel::sql_query("SELECT \"table\" AS name FROM pragma_foreign_key_check LIMIT 1").load::<Name>(connection)?;
+        let dangling =
+            diesel::sql_query("SELECT \"table\" AS name FROM pragma_foreign_key_check LIMIT 1")
+                .load::<Name>(connection)?;
         match dangling.first() {
-            Some(row) if !names.is_empty() => Err(SchemaError::Failed(format!("a row of {} refers to one that isn't there", row.name))),
+            Some(row) if !names.is_empty() => Err(SchemaError::Failed(format!(
+                "a row of {} refers to one that isn't there",
+                row.name
+            ))),
             _ => Ok(names),
         }
     })
@@ -224,16 +289,27 @@ struct Answer {
 const APPLIED: &str = "SELECT version AS name FROM __diesel_schema_migrations";
 
 fn applied_in_sqlite(connection: &mut SqliteConnection) -> Result<BTreeSet<String>, SchemaError> {
-    let made = diesel::sql_query("SELECT name FROM sqlite_master WHERE name = '__diesel_schema_migrations'").load::<Name>(connection)?;
+    let made = diesel::sql_query(
+        "SELECT name FROM sqlite_master WHERE name = '__diesel_schema_migrations'",
+    )
+    .load::<Name>(connection)?;
     if made.is_empty() {
         return Ok(BTreeSet::new());
     }
-    Ok(diesel::sql_query(APPLIED).load::<Name>(connection)?.into_iter().map(|row| row.name).collect())
+    Ok(diesel::sql_query(APPLIED)
+        .load::<Name>(connection)?
+        .into_iter()
+        .map(|row| row.name)
+        .collect())
 }
 
 fn connect_postgres(url: &str) -> Result<PgConnection, SchemaError> {
-    let mut connection = PgConnection::establish(url).map_err(|error| SchemaError::Unavailable(error.to_string()))?;
-    connection.batch_execute(&format!("SET client_min_messages = warning; SET lock_timeout = {}", LOCK_WAIT.as_millis()))?;
+    let mut connection = PgConnection::establish(url)
+        .map_err(|error| SchemaError::Unavailable(error.to_string()))?;
+    connection.batch_execute(&format!(
+        "SET client_min_messages = warning; SET lock_timeout = {}",
+        LOCK_WAIT.as_millis()
+    ))?;
     Ok(connection)
 }
 
@@ -246,13 +322,21 @@ fn migrate_postgres(url: &str) -> Result<Vec<String>, SchemaError> {
 }
 
 fn applied_in_postgres(connection: &mut PgConnection) -> Result<BTreeSet<String>, SchemaError> {
-    let made = diesel::sql_query("SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL AS answer").get_result::<Answer>(connection)?;
+    let made =
+        diesel::sql_query("SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL AS answer")
+            .get_result::<Answer>(connection)?;
     if !made.answer {
         return Ok(BTreeSet::new());
     }
     // The login role may be another than the tables' owner; the server's role may read this one.
-    connection.batch_execute(&format!("SET ROLE {APP_ROLE}")).map_err(|error| SchemaError::Role(error.to_string()))?;
-    Ok(diesel::sql_query(APPLIED).load::<Name>(connection)?.into_iter().map(|row| row.name).collect())
+    connection
+        .batch_execute(&format!("SET ROLE {APP_ROLE}"))
+        .map_err(|error| SchemaError::Role(error.to_string()))?;
+    Ok(diesel::sql_query(APPLIED)
+        .load::<Name>(connection)?
+        .into_iter()
+        .map(|row| row.name)
+        .collect())
 }
 
 #[cfg(test)]
@@ -261,17 +345,40 @@ mod tests {
 
     fn state(applied: &[&str]) -> MigrationState {
         let known = ["1", "2", "3"].map(|version| (version.to_owned(), format!("{version}_name")));
-        assess(&known, &applied.iter().map(|version| (*version).to_owned()).collect())
+        assess(
+            &known,
+            &applied
+                .iter()
+                .map(|version| (*version).to_owned())
+                .collect(),
+        )
     }
 
     #[test]
     fn what_was_run_is_compared_to_what_is_known() {
-        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let names = |names: &[&str]| {
+            names
+                .iter()
+                .map(|name| (*name).to_owned())
+                .collect::<Vec<_>>()
+        };
         assert_eq!(state(&["1", "2", "3"]), MigrationState::Current);
-        assert_eq!(state(&[]), MigrationState::Pending(names(&["1_name", "2_name", "3_name"])));
-        assert_eq!(state(&["1"]), MigrationState::Pending(names(&["2_name", "3_name"])));
-        assert_eq!(state(&["1", "3"]), MigrationState::Skipped(names(&["2_name"])));
-        assert_eq!(state(&["1", "2", "3", "4"]), MigrationState::Newer(names(&["4"])));
+        assert_eq!(
+            state(&[]),
+            MigrationState::Pending(names(&["1_name", "2_name", "3_name"]))
+        );
+        assert_eq!(
+            state(&["1"]),
+            MigrationState::Pending(names(&["2_name", "3_name"]))
+        );
+        assert_eq!(
+            state(&["1", "3"]),
+            MigrationState::Skipped(names(&["2_name"]))
+        );
+        assert_eq!(
+            state(&["1", "2", "3", "4"]),
+            MigrationState::Newer(names(&["4"]))
+        );
     }
 
     #[test]

@@ -22,7 +22,9 @@ impl r2d2::ManageConnection for Manager {
     type Error = StorageError;
 
     fn connect(&self) -> Result<AnyConnection> {
-        let mut connection = PgConnection::establish(&with_timeouts(&self.url, self.statement_timeout_ms)).map_err(|error| StorageError::Unavailable(error.to_string()))?;
+        let mut connection =
+            PgConnection::establish(&with_timeouts(&self.url, self.statement_timeout_ms))
+                .map_err(|error| StorageError::Unavailable(error.to_string()))?;
         // The lock timeout is shorter, so that a blocked row is told apart from a slow query in the log.
         connection.batch_execute(&format!(
             "SET ROLE {APP_ROLE}; SET statement_timeout = {0}; SET lock_timeout = {1}; SET idle_in_transaction_session_timeout = {2}; \
@@ -45,10 +47,19 @@ impl r2d2::ManageConnection for Manager {
 
 /// Without these, libpq waits for a dead network as long as the kernel does, and takes a thread of the pool with it.
 fn with_timeouts(url: &str, deadline_ms: u64) -> String {
-    let defaults = [("connect_timeout", deadline_ms.div_ceil(1000).max(2)), ("tcp_user_timeout", deadline_ms * 2), ("keepalives_idle", 30)];
-    let (address, mut query) = url.split_once('?').map_or_else(|| (url, String::new()), |(address, query)| (address, query.to_owned()));
+    let defaults = [
+        ("connect_timeout", deadline_ms.div_ceil(1000).max(2)),
+        ("tcp_user_timeout", deadline_ms * 2),
+        ("keepalives_idle", 30),
+    ];
+    let (address, mut query) = url.split_once('?').map_or_else(
+        || (url, String::new()),
+        |(address, query)| (address, query.to_owned()),
+    );
     for (name, value) in defaults {
-        let given = query.split('&').any(|pair| pair.split('=').next() == Some(name));
+        let given = query
+            .split('&')
+            .any(|pair| pair.split('=').next() == Some(name));
         if !given {
             let separator = if query.is_empty() { "" } else { "&" };
             query = format!("{query}{separator}{name}={value}");
@@ -84,8 +95,14 @@ mod tests {
 
     #[test]
     fn an_operators_own_timeouts_are_kept() {
-        assert_eq!(with_timeouts("postgres://h/d", 5_000), "postgres://h/d?connect_timeout=5&tcp_user_timeout=10000&keepalives_idle=30");
+        assert_eq!(
+            with_timeouts("postgres://h/d", 5_000),
+            "postgres://h/d?connect_timeout=5&tcp_user_timeout=10000&keepalives_idle=30"
+        );
         let own = with_timeouts("postgres://h/d?sslmode=require&connect_timeout=9", 5_000);
-        assert_eq!(own, "postgres://h/d?sslmode=require&connect_timeout=9&tcp_user_timeout=10000&keepalives_idle=30");
+        assert_eq!(
+            own,
+            "postgres://h/d?sslmode=require&connect_timeout=9&tcp_user_timeout=10000&keepalives_idle=30"
+        );
     }
 }

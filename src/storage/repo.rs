@@ -19,8 +19,17 @@ pub struct Repo<'c> {
 }
 
 impl<'c> Repo<'c> {
-    pub(super) fn new(connection: &'c mut AnyConnection, scope: TenantScope, clock: &'c Clock) -> Self {
-        Self { connection, tenant: scope.id(), clock, noted: Vec::new() }
+    pub(super) fn new(
+        connection: &'c mut AnyConnection,
+        scope: TenantScope,
+        clock: &'c Clock,
+    ) -> Self {
+        Self {
+            connection,
+            tenant: scope.id(),
+            clock,
+            noted: Vec::new(),
+        }
     }
 
     /// Whose rows these are.
@@ -39,7 +48,11 @@ impl<'c> Repo<'c> {
 
     /// Tells every node's caches that something changed, once this transaction is committed.
     pub(super) fn note(&mut self, entity: Entity, id: impl Into<Uuid>) -> Result<()> {
-        let change = Change { tenant: self.tenant, entity, id: id.into() };
+        let change = Change {
+            tenant: self.tenant,
+            entity,
+            id: id.into(),
+        };
         if self.noted.contains(&change) {
             return Ok(());
         }
@@ -64,7 +77,10 @@ pub struct PageRequest {
 impl PageRequest {
     /// The first page of `limit` rows.
     pub fn first(limit: u32) -> Self {
-        Self { limit: Some(limit), after: None }
+        Self {
+            limit: Some(limit),
+            after: None,
+        }
     }
 
     pub(super) fn rows(self) -> i64 {
@@ -96,6 +112,9 @@ impl<T> Page<T> {
 
     /// Each item turned into something else.
     pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
-        Page { items: self.items.into_iter().map(f).collect(), next: self.next }
+        Page {
+            items: self.items.into_iter().map(f).collect(),
+            next: self.next,
+        }
     }
 }

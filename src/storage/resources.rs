@@ -32,7 +32,8 @@ impl TryFrom<ResourceRow> for Resource {
             id: ResourceId::from(row.id.0),
             identifier: row.identifier,
             name: row.name,
-            scopes: serde_json::from_str(&row.scopes).map_err(|_| StorageError::Corrupt("resources.scopes"))?,
+            scopes: serde_json::from_str(&row.scopes)
+                .map_err(|_| StorageError::Corrupt("resources.scopes"))?,
             created_at: row.created_at.0,
         })
     }
@@ -52,9 +53,13 @@ pub(super) fn list(connection: &mut AnyConnection, tenant: TenantId) -> Result<V
 impl Repo<'_> {
     /// Adds a resource. A conflict: the identifier is another's, or there are too many.
     pub fn insert_resource(&mut self, resource: &Resource) -> Result<()> {
-        let count = scoped::resources(self.tenant).count().get_result::<i64>(self.connection)?;
+        let count = scoped::resources(self.tenant)
+            .count()
+            .get_result::<i64>(self.connection)?;
         if count >= RESOURCES_MAX {
-            return Err(StorageError::Conflict(format!("a tenant has at most {RESOURCES_MAX} resources")));
+            return Err(StorageError::Conflict(format!(
+                "a tenant has at most {RESOURCES_MAX} resources"
+            )));
         }
         insert_scoped!(
             self,
@@ -63,7 +68,8 @@ impl Repo<'_> {
                 resources::id.eq(DbUuid::from(resource.id)),
                 resources::identifier.eq(resource.identifier.clone()),
                 resources::name.eq(resource.name.clone()),
-                resources::scopes.eq(serde_json::to_string(&resource.scopes).map_err(|_| StorageError::Corrupt("a resource's scopes"))?),
+                resources::scopes.eq(serde_json::to_string(&resource.scopes)
+                    .map_err(|_| StorageError::Corrupt("a resource's scopes"))?),
                 resources::created_at.eq(DbInstant(resource.created_at)),
             )
         )
@@ -89,8 +95,10 @@ impl Repo<'_> {
 
     /// Deletes a resource.
     pub fn delete_resource(&mut self, id: ResourceId) -> Result<bool> {
-        let deleted =
-            diesel::delete(scoped::resources(self.tenant).filter(resources::id.eq(DbUuid::from(id)))).execute(self.connection)?;
+        let deleted = diesel::delete(
+            scoped::resources(self.tenant).filter(resources::id.eq(DbUuid::from(id))),
+        )
+        .execute(self.connection)?;
         if deleted == 1 {
             self.note(Entity::Tenant, self.tenant)?;
         }

@@ -42,7 +42,10 @@ macro_rules! tenant_tables {
 macro_rules! insert_scoped {
     ($repo:expr, $table:ident, $values:expr) => {
         diesel::insert_into($crate::storage::schema::$table::table).values((
-            diesel::ExpressionMethods::eq($crate::storage::schema::$table::tenant_id, $crate::storage::types::DbUuid::from($repo.tenant)),
+            diesel::ExpressionMethods::eq(
+                $crate::storage::schema::$table::tenant_id,
+                $crate::storage::types::DbUuid::from($repo.tenant),
+            ),
             $values,
         ))
     };

@@ -32,9 +32,15 @@ impl TryFrom<SessionRow> for Session {
         Ok(Self {
             id: SessionId::from(row.id.0),
             user_id: UserId::from(row.user_id.0),
-            proof: HashedSecret::from_slice(&row.proof_hash).ok_or(StorageError::Corrupt("sessions.proof_hash"))?,
+            proof: HashedSecret::from_slice(&row.proof_hash)
+                .ok_or(StorageError::Corrupt("sessions.proof_hash"))?,
             auth_time: row.auth_time.0,
-            amr: row.amr.split(' ').filter(|method| !method.is_empty()).map(ToOwned::to_owned).collect(),
+            amr: row
+                .amr
+                .split(' ')
+                .filter(|method| !method.is_empty())
+                .map(ToOwned::to_owned)
+                .collect(),
             user_agent: row.user_agent,
             address: row.address,
             last_used_at: row.last_used_at.0,
@@ -90,7 +96,11 @@ impl Repo<'_> {
         if let Some(after) = page.after {
             query = query.filter(sessions::id.lt(DbUuid(after)));
         }
-        let items = query.load::<SessionRow>(self.connection)?.into_iter().map(Session::try_from).collect::<Result<Vec<_>>>()?;
+        let items = query
+            .load::<SessionRow>(self.connection)?
+            .into_iter()
+            .map(Session::try_from)
+            .collect::<Result<Vec<_>>>()?;
         Ok(Page::cut(items, page, |session| session.id.uuid()))
     }
 
@@ -103,7 +113,12 @@ impl Repo<'_> {
     }
 
     /// Ends a session, and with it the grants that don't outlive it; `offline_too` ends all its grants.
-    pub fn end_session(&mut self, user: UserId, id: SessionId, grants: SessionGrants) -> Result<bool> {
+    pub fn end_session(
+        &mut self,
+        user: UserId,
+        id: SessionId,
+        grants: SessionGrants,
+    ) -> Result<bool> {
         let changed = diesel::update(
             scoped::sessions(self.tenant)
                 .filter(sessions::id.eq(DbUuid::from(id)))
@@ -119,14 +134,23 @@ impl Repo<'_> {
     }
 
     /// Ends all sessions of a person but `keep`; says how many.
-    pub fn end_sessions(&mut self, user: UserId, keep: Option<SessionId>, grants: SessionGrants) -> Result<usize> {
+    pub fn end_sessions(
+        &mut self,
+        user: UserId,
+        keep: Option<SessionId>,
+        grants: SessionGrants,
+    ) -> Result<usize> {
         let ids = scoped::sessions(self.tenant)
             .filter(sessions::user_id.eq(DbUuid::from(user)))
             .filter(sessions::ended_at.is_null())
             .select(sessions::id)
             .load::<DbUuid>(self.connection)?;
         let mut ended = 0;
-        for id in ids.into_iter().map(|id| SessionId::from(id.0)).filter(|id| Some(*id) != keep) {
+        for id in ids
+            .into_iter()
+            .map(|id| SessionId::from(id.0))
+            .filter(|id| Some(*id) != keep)
+        {
             ended += usize::from(self.end_session(user, id, grants)?);
         }
         Ok(ended)

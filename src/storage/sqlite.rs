@@ -20,8 +20,11 @@ const GROUP_MAX: usize = 256;
 
 /// Opens the file, which must exist unless `create` made it.
 pub(super) fn open(path: &Path) -> Result<AnyConnection> {
-    let text = path.to_str().ok_or_else(|| StorageError::Unavailable("the database's path isn't UTF-8".into()))?;
-    let mut connection = SqliteConnection::establish(text).map_err(|error| StorageError::Unavailable(error.to_string()))?;
+    let text = path
+        .to_str()
+        .ok_or_else(|| StorageError::Unavailable("the database's path isn't UTF-8".into()))?;
+    let mut connection = SqliteConnection::establish(text)
+        .map_err(|error| StorageError::Unavailable(error.to_string()))?;
     // FULL: with NORMAL, a power cut loses commits that were acknowledged. The larger checkpoint keeps it out of most commits.
     connection.batch_execute(
         "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
@@ -86,14 +89,19 @@ impl Writer {
                 }
             })
             .map_err(|error| StorageError::Unavailable(error.to_string()))?;
-        Ok(Self { queue: Some(queue), thread: Some(thread) })
+        Ok(Self {
+            queue: Some(queue),
+            thread: Some(thread),
+        })
     }
 
     pub(super) fn submit(&self, write: Box<dyn Write>) -> Result<()> {
         match self.queue.as_ref().map(|queue| queue.try_send(write)) {
             Some(Ok(())) => Ok(()),
             Some(Err(TrySendError::Full(_))) => Err(StorageError::Busy),
-            Some(Err(TrySendError::Disconnected(_))) | None => Err(StorageError::Unavailable("the writer has ended".into())),
+            Some(Err(TrySendError::Disconnected(_))) | None => {
+                Err(StorageError::Unavailable("the writer has ended".into()))
+            }
         }
     }
 }
@@ -138,7 +146,10 @@ fn commit_group(connection: &mut AnyConnection, mut group: Vec<Box<dyn Write>>) 
     }
 }
 
-fn run_group(connection: &mut AnyConnection, group: &mut [Box<dyn Write>]) -> Result<Vec<Result<()>>> {
+fn run_group(
+    connection: &mut AnyConnection,
+    group: &mut [Box<dyn Write>],
+) -> Result<Vec<Result<()>>> {
     connection.batch_execute("BEGIN IMMEDIATE")?;
     let mut outcomes = Vec::with_capacity(group.len());
     for job in group.iter_mut() {

@@ -79,9 +79,14 @@ impl TryFrom<TenantRow> for (TenantRecord, Option<Vec<u8>>) {
             id: TenantId::from(row.id.0),
             slug: Slug::parse(&row.slug).map_err(|_| StorageError::Corrupt("tenants.slug"))?,
             name: row.name,
-            status: row.status.parse().map_err(|_| StorageError::Corrupt("tenants.status"))?,
-            settings: serde_json::from_str(&row.settings).map_err(|_| StorageError::Corrupt("tenants.settings"))?,
-            branding: serde_json::from_str(&row.branding).map_err(|_| StorageError::Corrupt("tenants.branding"))?,
+            status: row
+                .status
+                .parse()
+                .map_err(|_| StorageError::Corrupt("tenants.status"))?,
+            settings: serde_json::from_str(&row.settings)
+                .map_err(|_| StorageError::Corrupt("tenants.settings"))?,
+            branding: serde_json::from_str(&row.branding)
+                .map_err(|_| StorageError::Corrupt("tenants.branding"))?,
             version: row.version,
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
@@ -132,7 +137,11 @@ impl Installation<'_> {
 
     /// Finds a tenant by its slug.
     pub fn find_tenant(&mut self, slug: &Slug) -> Result<Option<LoadedTenant>> {
-        let row = tenants::table.filter(tenants::slug.eq(slug.as_str())).select(TenantRow::as_select()).first(self.connection).optional()?;
+        let row = tenants::table
+            .filter(tenants::slug.eq(slug.as_str()))
+            .select(TenantRow::as_select())
+            .first(self.connection)
+            .optional()?;
         load(self.connection, row)
     }
 
@@ -148,14 +157,28 @@ impl Installation<'_> {
     }
 
     /// Lists tenants by slug; `search` is the beginning of a slug. The page's `after` is a tenant's id.
-    pub fn list_tenants(&mut self, search: Option<&str>, page: PageRequest) -> Result<Page<TenantRecord>> {
-        let mut query = tenants::table.select(TenantRow::as_select()).order(tenants::slug.asc()).limit(page.rows() + 1).into_boxed();
+    pub fn list_tenants(
+        &mut self,
+        search: Option<&str>,
+        page: PageRequest,
+    ) -> Result<Page<TenantRecord>> {
+        let mut query = tenants::table
+            .select(TenantRow::as_select())
+            .order(tenants::slug.asc())
+            .limit(page.rows() + 1)
+            .into_boxed();
         if let Some(prefix) = search {
             // A range instead of LIKE: it is literal, and the index on the slug serves it. `~` sorts behind every character of a slug.
-            query = query.filter(tenants::slug.ge(prefix.to_owned())).filter(tenants::slug.lt(format!("{prefix}~")));
+            query = query
+                .filter(tenants::slug.ge(prefix.to_owned()))
+                .filter(tenants::slug.lt(format!("{prefix}~")));
         }
         if let Some(after) = page.after {
-            let slug = tenants::table.filter(tenants::id.eq(DbUuid(after))).select(tenants::slug).first::<String>(self.connection).optional()?;
+            let slug = tenants::table
+                .filter(tenants::id.eq(DbUuid(after)))
+                .select(tenants::slug)
+                .first::<String>(self.connection)
+                .optional()?;
             query = query.filter(tenants::slug.gt(slug.unwrap_or_default()));
         }
         let items = query
@@ -168,15 +191,19 @@ impl Installation<'_> {
 
     /// Replaces name, settings and branding if nobody changed them since; `false` where somebody did.
     pub fn update_tenant(&mut self, tenant: &TenantRecord) -> Result<bool> {
-        let changed = diesel::update(tenants::table.filter(tenants::id.eq(DbUuid::from(tenant.id))).filter(tenants::version.eq(tenant.version)))
-            .set((
-                tenants::name.eq(tenant.name.clone()),
-                tenants::settings.eq(json(&tenant.settings)?),
-                tenants::branding.eq(json(&tenant.branding)?),
-                tenants::version.eq(tenant.version + 1),
-                tenants::updated_at.eq(DbInstant(self.clock.now())),
-            ))
-            .execute(self.connection)?;
+        let changed = diesel::update(
+            tenants::table
+                .filter(tenants::id.eq(DbUuid::from(tenant.id)))
+                .filter(tenants::version.eq(tenant.version)),
+        )
+        .set((
+            tenants::name.eq(tenant.name.clone()),
+            tenants::settings.eq(json(&tenant.settings)?),
+            tenants::branding.eq(json(&tenant.branding)?),
+            tenants::version.eq(tenant.version + 1),
+            tenants::updated_at.eq(DbInstant(self.clock.now())),
+        ))
+        .execute(self.connection)?;
         if changed == 1 {
             self.note(tenant.id, Entity::Tenant, tenant.id)?;
         }
@@ -184,14 +211,23 @@ impl Installation<'_> {
     }
 
     /// Suspends or resumes a tenant; `false` where it is so already, or is being deleted.
-    pub fn set_tenant_status(&mut self, id: TenantId, from: TenantStatus, to: TenantStatus) -> Result<bool> {
-        let changed = diesel::update(tenants::table.filter(tenants::id.eq(DbUuid::from(id))).filter(tenants::status.eq(from.as_str())))
-            .set((
-                tenants::status.eq(to.as_str()),
-                tenants::version.eq(tenants::version + 1),
-                tenants::updated_at.eq(DbInstant(self.clock.now())),
-            ))
-            .execute(self.connection)?;
+    pub fn set_tenant_status(
+        &mut self,
+        id: TenantId,
+        from: TenantStatus,
+        to: TenantStatus,
+    ) -> Result<bool> {
+        let changed = diesel::update(
+            tenants::table
+                .filter(tenants::id.eq(DbUuid::from(id)))
+                .filter(tenants::status.eq(from.as_str())),
+        )
+        .set((
+            tenants::status.eq(to.as_str()),
+            tenants::version.eq(tenants::version + 1),
+            tenants::updated_at.eq(DbInstant(self.clock.now())),
+        ))
+        .execute(self.connection)?;
         if changed == 1 {
             self.note(id, Entity::Tenant, id)?;
         }
@@ -213,26 +249,44 @@ impl Installation<'_> {
 
     /// Deletes a tenant with all its rows.
     pub fn delete_tenant(&mut self, id: TenantId) -> Result<bool> {
-        let deleted = diesel::delete(tenants::table.filter(tenants::id.eq(DbUuid::from(id)))).execute(self.connection)?;
+        let deleted = diesel::delete(tenants::table.filter(tenants::id.eq(DbUuid::from(id))))
+            .execute(self.connection)?;
         self.note(id, Entity::Tenant, id)?;
         Ok(deleted == 1)
     }
 
     /// Sealed data keys of the tenants after `after`, in the order of their ids: for the rotation of the master key.
-    pub fn list_data_keys(&mut self, after: Option<TenantId>, limit: i64) -> Result<Vec<(TenantId, Vec<u8>)>> {
-        let mut query = tenants::table.select((tenants::id, tenants::sealed_data_key)).order(tenants::id.asc()).limit(limit).into_boxed();
+    pub fn list_data_keys(
+        &mut self,
+        after: Option<TenantId>,
+        limit: i64,
+    ) -> Result<Vec<(TenantId, Vec<u8>)>> {
+        let mut query = tenants::table
+            .select((tenants::id, tenants::sealed_data_key))
+            .order(tenants::id.asc())
+            .limit(limit)
+            .into_boxed();
         if let Some(after) = after {
             query = query.filter(tenants::id.gt(DbUuid::from(after)));
         }
-        let rows = query.filter(tenants::sealed_data_key.is_not_null()).load::<(DbUuid, Option<Vec<u8>>)>(self.connection)?;
-        Ok(rows.into_iter().filter_map(|(id, sealed)| Some((TenantId::from(id.0), sealed?))).collect())
+        let rows = query
+            .filter(tenants::sealed_data_key.is_not_null())
+            .load::<(DbUuid, Option<Vec<u8>>)>(self.connection)?;
+        Ok(rows
+            .into_iter()
+            .filter_map(|(id, sealed)| Some((TenantId::from(id.0), sealed?)))
+            .collect())
     }
 
     /// Replaces a tenant's sealed data key.
     pub fn replace_data_key(&mut self, id: TenantId, sealed: &[u8]) -> Result<()> {
-        diesel::update(tenants::table.filter(tenants::id.eq(DbUuid::from(id))).filter(tenants::sealed_data_key.is_not_null()))
-            .set(tenants::sealed_data_key.eq(Some(sealed.to_vec())))
-            .execute(self.connection)?;
+        diesel::update(
+            tenants::table
+                .filter(tenants::id.eq(DbUuid::from(id)))
+                .filter(tenants::sealed_data_key.is_not_null()),
+        )
+        .set(tenants::sealed_data_key.eq(Some(sealed.to_vec())))
+        .execute(self.connection)?;
         self.note(id, Entity::Tenant, id)
     }
 }

@@ -16,14 +16,22 @@ use crate::domain::throttle::Admission;
 
 impl Repo<'_> {
     /// Counts an attempt, if it is within what the policy allows. A refused attempt isn't counted, so that refusals end with the window.
-    pub fn admit_attempt(&mut self, counter: &[u8; 32], policy: &LockoutPolicy) -> Result<Admission> {
+    pub fn admit_attempt(
+        &mut self,
+        counter: &[u8; 32],
+        policy: &LockoutPolicy,
+    ) -> Result<Admission> {
         let now = self.clock.now();
         let elapsed_before = DbInstant(now - chrono::Duration::seconds(i64::from(policy.window)));
         let attempts = i32::try_from(policy.attempts).unwrap_or(i32::MAX);
         let statement = insert_scoped!(
             self,
             login_failures,
-            (login_failures::counter.eq(counter.to_vec()), login_failures::count.eq(1), login_failures::window_start.eq(DbInstant(now)))
+            (
+                login_failures::counter.eq(counter.to_vec()),
+                login_failures::count.eq(1),
+                login_failures::window_start.eq(DbInstant(now))
+            )
         );
         let admitted = on_backend!(&mut *self.connection, inner => {
             methods::FilterDsl::filter(
@@ -38,12 +46,20 @@ impl Repo<'_> {
             )
             .execute(inner)
         })?;
-        Ok(if admitted == 1 { Admission::Admitted } else { Admission::Refused })
+        Ok(if admitted == 1 {
+            Admission::Admitted
+        } else {
+            Admission::Refused
+        })
     }
 
     /// Forgets failed attempts: one has succeeded.
     pub fn clear_failures(&mut self, counter: &[u8; 32]) -> Result<()> {
-        diesel::delete(scoped::login_failures(self.tenant).filter(login_failures::counter.eq(counter.to_vec()))).execute(self.connection)?;
+        diesel::delete(
+            scoped::login_failures(self.tenant)
+                .filter(login_failures::counter.eq(counter.to_vec())),
+        )
+        .execute(self.connection)?;
         Ok(())
     }
 }

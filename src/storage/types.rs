@@ -18,12 +18,18 @@ use crate::clock::Timestamp;
 
 /// The SQL type of identifiers.
 #[derive(Debug, Clone, Copy, Default, SqlType, diesel::query_builder::QueryId)]
-#[diesel(postgres_type(oid = 2950, array_oid = 2951), sqlite_type(name = "Binary"))]
+#[diesel(
+    postgres_type(oid = 2950, array_oid = 2951),
+    sqlite_type(name = "Binary")
+)]
 pub struct UuidType;
 
 /// The SQL type of instants.
 #[derive(Debug, Clone, Copy, Default, SqlType, diesel::query_builder::QueryId)]
-#[diesel(postgres_type(oid = 1184, array_oid = 1185), sqlite_type(name = "Text"))]
+#[diesel(
+    postgres_type(oid = 1184, array_oid = 1185),
+    sqlite_type(name = "Text")
+)]
 pub struct InstantType;
 
 /// An identifier in a row.
@@ -125,7 +131,9 @@ impl ToSql<InstantType, MultiBackend> for DbInstant {
 impl FromSql<InstantType, Sqlite> for DbInstant {
     fn from_sql(value: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
         let text = <String as FromSql<Text, Sqlite>>::from_sql(value)?;
-        Ok(Self(NaiveDateTime::parse_from_str(&text, SQLITE_INSTANT)?.and_utc()))
+        Ok(Self(
+            NaiveDateTime::parse_from_str(&text, SQLITE_INSTANT)?.and_utc(),
+        ))
     }
 }
 

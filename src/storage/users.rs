@@ -34,11 +34,23 @@ impl UserRow {
     fn with_roles(self, roles: Vec<Role>) -> Result<User> {
         Ok(User {
             id: UserId::from(self.id.0),
-            email: EmailAddress::parse(&self.email).map_err(|_| StorageError::Corrupt("users.email"))?,
+            email: EmailAddress::parse(&self.email)
+                .map_err(|_| StorageError::Corrupt("users.email"))?,
             email_verified: self.email_verified,
-            status: self.disabled_at.map_or(UserStatus::Active, |since| UserStatus::Disabled { since: since.0 }),
-            claims: serde_json::from_str(&self.claims).map_err(|_| StorageError::Corrupt("users.claims"))?,
-            password: self.password_phc.zip(self.password_set_at).map(|(phc, set_at)| PasswordHash { phc, set_at: set_at.0 }),
+            status: self
+                .disabled_at
+                .map_or(UserStatus::Active, |since| UserStatus::Disabled {
+                    since: since.0,
+                }),
+            claims: serde_json::from_str(&self.claims)
+                .map_err(|_| StorageError::Corrupt("users.claims"))?,
+            password: self
+                .password_phc
+                .zip(self.password_set_at)
+                .map(|(phc, set_at)| PasswordHash {
+                    phc,
+                    set_at: set_at.0,
+                }),
             roles,
             version: self.version,
             created_at: self.created_at.0,
@@ -81,7 +93,10 @@ impl Repo<'_> {
                 users::email_key.eq(user.email.key()),
                 users::email_verified.eq(user.email_verified),
                 users::password_phc.eq(user.password.as_ref().map(|password| password.phc.clone())),
-                users::password_set_at.eq(user.password.as_ref().map(|password| DbInstant(password.set_at))),
+                users::password_set_at.eq(user
+                    .password
+                    .as_ref()
+                    .map(|password| DbInstant(password.set_at))),
                 users::disabled_at.eq(disabled_at),
                 users::claims.eq(claims_text(user)?),
                 users::version.eq(user.version),
@@ -125,10 +140,17 @@ impl Repo<'_> {
 
     /// Lists people in the order of their making; `search` is a part of their address.
     pub fn list_users(&mut self, search: Option<&str>, page: PageRequest) -> Result<Page<User>> {
-        let mut query =
-            scoped::users(self.tenant).select(UserRow::as_select()).order(users::id.asc()).limit(page.rows() + 1).into_boxed();
+        let mut query = scoped::users(self.tenant)
+            .select(UserRow::as_select())
+            .order(users::id.asc())
+            .limit(page.rows() + 1)
+            .into_boxed();
         if let Some(text) = search.map(str::trim).filter(|text| !text.is_empty()) {
-            query = query.filter(users::email_key.like(containing(&text.to_lowercase())).escape('\\'));
+            query = query.filter(
+                users::email_key
+                    .like(containing(&text.to_lowercase()))
+                    .escape('\\'),
+            );
         }
         if let Some(after) = page.after {
             query = query.filter(users::id.gt(DbUuid(after)));
@@ -148,7 +170,9 @@ impl Repo<'_> {
 
     /// How many people the tenant has.
     pub fn count_users(&mut self) -> Result<i64> {
-        Ok(scoped::users(self.tenant).count().get_result(self.connection)?)
+        Ok(scoped::users(self.tenant)
+            .count()
+            .get_result(self.connection)?)
     }
 
     /// Replaces address and claims if nobody changed the person since; `false` where somebody did. Password, roles and whether the
@@ -156,11 +180,15 @@ impl Repo<'_> {
     pub fn update_user(&mut self, user: &User) -> Result<bool> {
         // A link that went to the old address must not set a password any more.
         let known = self.find_user(user.id)?;
-        if known.is_some_and(|known| known.version == user.version && known.email.key() != user.email.key()) {
+        if known.is_some_and(|known| {
+            known.version == user.version && known.email.key() != user.email.key()
+        }) {
             self.revoke_links(user.id)?;
         }
         let changed = diesel::update(
-            scoped::users(self.tenant).filter(users::id.eq(DbUuid::from(user.id))).filter(users::version.eq(user.version)),
+            scoped::users(self.tenant)
+                .filter(users::id.eq(DbUuid::from(user.id)))
+                .filter(users::version.eq(user.version)),
         )
         .set((
             users::email.eq(user.email.as_str()),
@@ -177,14 +205,15 @@ impl Repo<'_> {
     /// Gives a person another password; one-time links that are out are good no more.
     pub fn set_password(&mut self, id: UserId, phc: &str) -> Result<()> {
         let now = self.db_now();
-        let changed = diesel::update(scoped::users(self.tenant).filter(users::id.eq(DbUuid::from(id))))
-            .set((
-                users::password_phc.eq(Some(phc.to_owned())),
-                users::password_set_at.eq(Some(now)),
-                users::version.eq(users::version + 1),
-                users::updated_at.eq(now),
-            ))
-            .execute(self.connection)?;
+        let changed =
+            diesel::update(scoped::users(self.tenant).filter(users::id.eq(DbUuid::from(id))))
+                .set((
+                    users::password_phc.eq(Some(phc.to_owned())),
+                    users::password_set_at.eq(Some(now)),
+                    users::version.eq(users::version + 1),
+                    users::updated_at.eq(now),
+                ))
+                .execute(self.connection)?;
         self.note_user(id, changed)?;
         self.revoke_links(id)
     }
@@ -193,7 +222,9 @@ impl Repo<'_> {
     /// links stay.
     pub fn rehash_password(&mut self, id: UserId, old_phc: &str, new_phc: &str) -> Result<()> {
         diesel::update(
-            scoped::users(self.tenant).filter(users::id.eq(DbUuid::from(id))).filter(users::password_phc.eq(Some(old_phc.to_owned()))),
+            scoped::users(self.tenant)
+                .filter(users::id.eq(DbUuid::from(id)))
+                .filter(users::password_phc.eq(Some(old_phc.to_owned()))),
         )
         .set(users::password_phc.eq(Some(new_phc.to_owned())))
         .execute(self.connection)?;
@@ -210,22 +241,30 @@ impl Repo<'_> {
             users::updated_at.eq(now),
         );
         let changed = if disabled {
-            diesel::update(person.filter(users::disabled_at.is_null())).set(values).execute(self.connection)?
+            diesel::update(person.filter(users::disabled_at.is_null()))
+                .set(values)
+                .execute(self.connection)?
         } else {
-            diesel::update(person.filter(users::disabled_at.is_not_null())).set(values).execute(self.connection)?
+            diesel::update(person.filter(users::disabled_at.is_not_null()))
+                .set(values)
+                .execute(self.connection)?
         };
         self.note_user(id, changed)
     }
 
     /// Deletes a person with their sessions, grants, consents, roles and links.
     pub fn delete_user(&mut self, id: UserId) -> Result<bool> {
-        let deleted = diesel::delete(scoped::users(self.tenant).filter(users::id.eq(DbUuid::from(id)))).execute(self.connection)?;
+        let deleted =
+            diesel::delete(scoped::users(self.tenant).filter(users::id.eq(DbUuid::from(id))))
+                .execute(self.connection)?;
         self.note_user(id, deleted)
     }
 
     /// Grants a role; `false` where the person has it already, or there is no such person.
     pub fn grant_role(&mut self, id: UserId, role: Role) -> Result<bool> {
-        let Some(user) = self.find_user(id)? else { return Ok(false) };
+        let Some(user) = self.find_user(id)? else {
+            return Ok(false);
+        };
         if user.roles.contains(&role) {
             return Ok(false);
         }
@@ -262,9 +301,13 @@ impl Repo<'_> {
     }
 
     fn touch_user(&mut self, id: UserId) -> Result<bool> {
-        let changed = diesel::update(scoped::users(self.tenant).filter(users::id.eq(DbUuid::from(id))))
-            .set((users::version.eq(users::version + 1), users::updated_at.eq(self.db_now())))
-            .execute(self.connection)?;
+        let changed =
+            diesel::update(scoped::users(self.tenant).filter(users::id.eq(DbUuid::from(id))))
+                .set((
+                    users::version.eq(users::version + 1),
+                    users::updated_at.eq(self.db_now()),
+                ))
+                .execute(self.connection)?;
         self.note_user(id, changed)
     }
 
@@ -283,7 +326,9 @@ impl Repo<'_> {
             .load::<(DbUuid, String)>(self.connection)?;
         let mut roles = HashMap::<Uuid, Vec<Role>>::new();
         for (user, role) in rows {
-            let role = role.parse().map_err(|_| StorageError::Corrupt("role_assignments.role"))?;
+            let role = role
+                .parse()
+                .map_err(|_| StorageError::Corrupt("role_assignments.role"))?;
             roles.entry(user.0).or_default().push(role);
         }
         for roles in roles.values_mut() {

@@ -69,7 +69,9 @@ pub struct Memory {
 impl Memory {
     /// In the data directory.
     pub fn in_directory(directory: &Path) -> Self {
-        Self { path: directory.join("quickstart.json") }
+        Self {
+            path: directory.join("quickstart.json"),
+        }
     }
 
     /// Where it is.
@@ -80,7 +82,9 @@ impl Memory {
     /// What was made before, if anything was.
     pub fn load(&self) -> io::Result<Option<Document>> {
         match std::fs::read(&self.path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(io::Error::other),
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map(Some)
+                .map_err(io::Error::other),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -90,7 +94,11 @@ impl Memory {
     pub fn store(&self, document: &Document) -> io::Result<()> {
         let beside = self.path.with_extension("json.new");
         let _ = std::fs::remove_file(&beside);
-        let mut file: File = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+        let mut file: File = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&beside)?;
         serde_json::to_writer_pretty(&mut file, document).map_err(io::Error::other)?;
         file.write_all(b"\n")?;
         file.sync_all()?;
@@ -111,14 +119,25 @@ mod tests {
         assert!(memory.load().expect("readable").is_none());
         let document = Document {
             tenants: Vec::new(),
-            operator: OperatorEntry { client_id: "a".into(), client_secret: "b".into(), issuer: "c".into(), users: Vec::new() },
+            operator: OperatorEntry {
+                client_id: "a".into(),
+                client_secret: "b".into(),
+                issuer: "c".into(),
+                users: Vec::new(),
+            },
             demo_app: "http://localhost:1".into(),
             console: "http://localhost:2".into(),
         };
         memory.store(&document).expect("stored");
         memory.store(&document).expect("stored again");
-        assert_eq!(memory.load().expect("readable").expect("there").demo_app, document.demo_app);
-        let mode = std::fs::metadata(memory.path()).expect("there").permissions().mode();
+        assert_eq!(
+            memory.load().expect("readable").expect("there").demo_app,
+            document.demo_app
+        );
+        let mode = std::fs::metadata(memory.path())
+            .expect("there")
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 }

@@ -26,21 +26,34 @@ const DEMO_PORT: u16 = 8081;
 
 /// Runs until it is told to stop.
 pub async fn run(flags: Flags, output: Output) -> Result<(), Failure> {
-    let Opened { provider, _lock: lock } = open::quickstart(flags).await?;
+    let Opened {
+        provider,
+        _lock: lock,
+    } = open::quickstart(flags).await?;
     let memory = Memory::in_directory(&provider.config.data_dir);
-    let remembered = memory.load().map_err(|error| Failure::new(format!("{} can't be read: {error}", memory.path().display())))?;
+    let remembered = memory.load().map_err(|error| {
+        Failure::new(format!(
+            "{} can't be read: {error}",
+            memory.path().display()
+        ))
+    })?;
     let demo = bind_demo(&provider, remembered.as_ref())?;
-    let document = match remembered {
-        Some(document) => check(document, &provider).await?,
-        None => {
-            let document = seed::seed(&provider, &demo).await?;
-            memory.store(&document).map_err(|error| Failure::new(format!("{} can't be written: {error}", memory.path().display())))?;
-            document
-        }
+    let document = if let Some(document) = remembered {
+        check(document, &provider).await?
+    } else {
+        let document = seed::seed(&provider, &demo).await?;
+        memory.store(&document).map_err(|error| {
+            let problem = format!("{} can't be written: {error}", memory.path().display());
+            Failure::new(problem)
+        })?;
+        document
     };
-    let bound = server::bind(Arc::clone(&provider)).map_err(|error| Failure::new(error.to_string()))?;
+    let bound =
+        server::bind(Arc::clone(&provider)).map_err(|error| Failure::new(error.to_string()))?;
     let tenants = demo_tenants(&document, &demo);
-    let demo = demo.serve(tenants, provider.clock.clone()).map_err(|error| Failure::new(format!("the demo application can't be served: {error}")))?;
+    let demo = demo
+        .serve(tenants, provider.clock.clone())
+        .map_err(|error| Failure::new(format!("the demo application can't be served: {error}")))?;
     let demo_handle = demo.handle();
     actix_web::rt::spawn(demo);
     // Polled once before anything is printed: whoever reads the addresses may send SIGTERM at once, and must find it handled.
@@ -52,7 +65,9 @@ pub async fn run(flags: Flags, output: Output) -> Result<(), Failure> {
     } else {
         output.text(&report::text(&document))?;
     }
-    let ended = server.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+    let ended = server
+        .await
+        .unwrap_or_else(|error| Err(std::io::Error::other(error)));
     jobs.stop().await;
     stop(demo_handle).await;
     drop(lock);
@@ -85,7 +100,8 @@ async fn check(document: Document, provider: &Provider) -> Result<Document, Fail
                 entry.slug, entry.issuer
             )));
         }
-        let slug = crate::protocol::Slug::parse(&entry.slug).map_err(|error| Failure::new(error.to_string()))?;
+        let slug = crate::protocol::Slug::parse(&entry.slug)
+            .map_err(|error| Failure::new(error.to_string()))?;
         if provider.find_tenant(&slug).await?.is_none() {
             return Err(Failure::new(format!(
                 "tenant {} is remembered in quickstart.json but isn't in the database; use the database of the time before, or another --data-dir",
@@ -97,11 +113,18 @@ async fn check(document: Document, provider: &Provider) -> Result<Document, Fail
 }
 
 fn demo_tenants(document: &Document, demo: &DemoApp) -> Vec<DemoTenant> {
-    let of = |client: &serde_json::Value, name: &str| client.get(name).and_then(serde_json::Value::as_str).map(ToOwned::to_owned);
+    let of = |client: &serde_json::Value, name: &str| {
+        client
+            .get(name)
+            .and_then(serde_json::Value::as_str)
+            .map(ToOwned::to_owned)
+    };
     let tenant = |entry: &memory::TenantEntry| {
         let redirect_uri = demo.redirect_uri(&entry.slug);
         let uses_it = |client: &&serde_json::Value| {
-            client["redirect_uris"].as_array().is_some_and(|uris| uris.iter().any(|uri| uri.as_str() == Some(&redirect_uri)))
+            client["redirect_uris"]
+                .as_array()
+                .is_some_and(|uris| uris.iter().any(|uri| uri.as_str() == Some(&redirect_uri)))
         };
         let client = entry.clients.iter().find(uses_it)?;
         Some(DemoTenant {

@@ -13,7 +13,7 @@ use crate::config::{Mode, Place};
 use crate::domain::address::{Domain, DomainStage};
 use crate::domain::audit::Act;
 use crate::domain::ids::DomainId;
-use crate::egress::{EgressError, Expected, Outward};
+use crate::egress::{EgressError, Outward};
 use crate::flows::provider::Provider;
 use crate::flows::tenancy::Tenant;
 use crate::protocol::uri;
@@ -116,16 +116,9 @@ impl Provider {
             return Ok(false);
         };
         let url = format!("{}{VERIFICATION_PATH}", domain.origin);
-        let outward = Outward {
-            method: actix_web::http::Method::GET,
-            url: url.clone(),
-            body: None,
-            expected: Expected::Anything,
-            limit: VERIFICATION_MAX,
-        };
         let fetched = self
             .egress
-            .send(tenant.id().uuid(), outward)
+            .send(tenant.id().uuid(), Outward::get(&url, VERIFICATION_MAX))
             .await
             .map_err(|error| {
                 let hint = match error {

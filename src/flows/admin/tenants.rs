@@ -29,6 +29,12 @@ enum Made {
     OtherMasterKey,
 }
 
+fn other_master_key() -> AdminError {
+    AdminError::refused(
+        "the master key was rotated after this process had read it; start it again with the new key",
+    )
+}
+
 impl Provider {
     /// Makes a tenant: it works at once.
     pub async fn create_tenant(
@@ -48,25 +54,24 @@ impl Provider {
                 kind: "tenant with the slug",
                 name: slug.to_string(),
             }),
-            Made::OtherMasterKey => Err(AdminError::refused(
-                "the master key was rotated after this process had read it; start it again with the new key",
-            )),
+            Made::OtherMasterKey => Err(other_master_key()),
         }
     }
 
     /// The built-in tenant of the operators, made where it isn't there yet. Any number of nodes may do this at once.
     pub async fn ensure_system_tenant(&self) -> Result<Arc<Tenant>, AdminError> {
         let slug = Slug::parse(SYSTEM_SLUG).map_err(|error| AdminError::invalid("slug", error))?;
-        if let Some(tenant) = self.find_tenant(&slug).await? {
-            return Ok(tenant);
-        }
-        if matches!(
-            self.make_tenant(&slug, SYSTEM_NAME, &By::system()).await?,
-            Made::OtherMasterKey
-        ) {
-            return Err(AdminError::refused(
-                "the master key was rotated after this process had read it; start it again with the new key",
-            ));
+        // Past the cache, which would remember that it wasn't there though another process made it meanwhile.
+        let wanted = slug.clone();
+        let there = self
+            .db
+            .read_installation(move |all| Ok(all.find_tenant(&wanted)?.is_some()))
+            .await?;
+        if !there {
+            let made = self.make_tenant(&slug, SYSTEM_NAME, &By::system()).await?;
+            if matches!(made, Made::OtherMasterKey) {
+                return Err(other_master_key());
+            }
         }
         self.find_tenant(&slug)
             .await?

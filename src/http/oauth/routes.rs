@@ -36,5 +36,7 @@ fn not_allowed(request: &HttpRequest, allowed: &'static str) -> HttpResponse {
         ErrorCode::MethodNotAllowed,
         format!("this endpoint answers {allowed} only"),
     );
-    ApiError::new(error, request).allow(allowed).error_response()
+    ApiError::new(error, request)
+        .allow(allowed)
+        .error_response()
 }

@@ -1,1 +1,9 @@
 //! Endpoints and commands.
+
+mod cli_clients;
+mod cli_domains;
+mod cli_keys;
+mod cli_open;
+mod cli_server;
+mod cli_tenants;
+mod cli_users;

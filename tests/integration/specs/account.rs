@@ -9,12 +9,19 @@ const NEW: &str = "violet kettle heron";
 async fn signed_in(scene: &Scene) -> Browser {
     let mut browser = scene.app.browser();
     let page = browser.open(&scene.tenant.url("/account")).await;
-    assert_eq!(browser.sign_in(&page, &scene.user).await.url.as_str(), scene.tenant.url("/account"));
+    assert_eq!(
+        browser.sign_in(&page, &scene.user).await.url.as_str(),
+        scene.tenant.url("/account")
+    );
     browser
 }
 
 async fn is_signed_in(scene: &Scene, browser: &mut Browser) -> bool {
-    browser.fetch(&scene.tenant.url("/account"), None).await.status == 200
+    browser
+        .fetch(&scene.tenant.url("/account"), None)
+        .await
+        .status
+        == 200
 }
 
 app_test! {

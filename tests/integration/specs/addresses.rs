@@ -27,18 +27,47 @@ fn a_tenant_by_subdomain_is_an_origin_of_its_own() {
         }
         let page = browser.pass(page, &ana).await;
         let code = page.answer.location_param("code").expect("a code");
-        assert_eq!(page.answer.location_param("iss").as_deref(), Some("https://acme.id.example.com"));
+        assert_eq!(
+            page.answer.location_param("iss").as_deref(),
+            Some("https://acme.id.example.com")
+        );
         let tokens = party.redeem(&code).await.expect_ok().json();
-        let access = crate::support::relying_party::claims(tokens["access_token"].as_str().expect("a token"));
+        let access = crate::support::relying_party::claims(
+            tokens["access_token"].as_str().expect("a token"),
+        );
         assert_eq!(access["iss"], json!("https://acme.id.example.com"));
-        let metadata = app.get("https://acme.id.example.com/.well-known/oauth-authorization-server").send().await.expect_ok().json();
+        let metadata = app
+            .get("https://acme.id.example.com/.well-known/oauth-authorization-server")
+            .send()
+            .await
+            .expect_ok()
+            .json();
         assert_eq!(metadata["issuer"], json!("https://acme.id.example.com"));
-        assert_eq!(app.get("https://id.example.com/health/live").send().await.status, 200);
-        for nobody in ["https://globex.id.example.com/jwks", "https://a.acme.id.example.com/jwks", "https://acme.id.example.com.evil.example/jwks"] {
-            app.get(nobody).send().await.expect_error(404, "tenant_not_found");
+        assert_eq!(
+            app.get("https://id.example.com/health/live")
+                .send()
+                .await
+                .status,
+            200
+        );
+        for nobody in [
+            "https://globex.id.example.com/jwks",
+            "https://a.acme.id.example.com/jwks",
+            "https://acme.id.example.com.evil.example/jwks",
+        ] {
+            app.get(nobody)
+                .send()
+                .await
+                .expect_error(404, "tenant_not_found");
         }
         // the host's tenant is the tenant, whatever the path says
-        assert_eq!(app.get("https://acme.id.example.com/t/globex/jwks").send().await.status, 404);
+        assert_eq!(
+            app.get("https://acme.id.example.com/t/globex/jwks")
+                .send()
+                .await
+                .status,
+            404
+        );
     });
 }
 
@@ -46,12 +75,20 @@ async fn own_domain(app: &TestApp, tenant: &TestTenant, origin: &str) -> DomainI
     let domain = Domain {
         id: DomainId::from(app.provider.clock.uuid_v7()),
         origin: origin.to_owned(),
-        stage: DomainStage::Pending { verification_token: "token".into() },
+        stage: DomainStage::Pending {
+            verification_token: "token".into(),
+        },
         canonical: false,
         created_at: app.provider.now(),
     };
     let id = domain.id;
-    app.provider.db.write(&*app.load(tenant).await, move |repo| repo.insert_domain(&domain)).await.expect("a domain");
+    app.provider
+        .db
+        .write(&*app.load(tenant).await, move |repo| {
+            repo.insert_domain(&domain)
+        })
+        .await
+        .expect("a domain");
     id
 }
 
@@ -63,40 +100,84 @@ fn a_domain_of_its_own_is_an_issuer_in_full_once_it_is_verified() {
         let client = app.web_client(&acme).await;
         let origin = "https://login.acme.com";
         let id = own_domain(&app, &acme, origin).await;
-        app.get("https://login.acme.com/jwks").send().await.expect_error(404, "tenant_not_found");
-        let verified = app.provider.db.write(&*app.load(&acme).await, move |repo| repo.verify_domain(id)).await;
+        app.get("https://login.acme.com/jwks")
+            .send()
+            .await
+            .expect_error(404, "tenant_not_found");
+        let verified = app
+            .provider
+            .db
+            .write(&*app.load(&acme).await, move |repo| repo.verify_domain(id))
+            .await;
         assert!(verified.expect("storage works"));
 
-        let metadata = app.get("https://login.acme.com/.well-known/openid-configuration").send().await.expect_ok().json();
+        let metadata = app
+            .get("https://login.acme.com/.well-known/openid-configuration")
+            .send()
+            .await
+            .expect_ok()
+            .json();
         assert_eq!(metadata["issuer"], json!(origin));
-        assert_eq!(metadata["token_endpoint"], json!("https://login.acme.com/token"));
+        assert_eq!(
+            metadata["token_endpoint"],
+            json!("https://login.acme.com/token")
+        );
 
-        let by_template = RelyingParty::new(&app, &acme, &client).with_scope("openid offline_access");
+        let by_template =
+            RelyingParty::new(&app, &acme, &client).with_scope("openid offline_access");
         let mut by_domain = by_template.clone();
         by_domain.issuer = origin.to_owned();
         let code = by_domain.code(&mut app.browser(), &ana).await;
         // a flow ends where it began
-        by_template.redeem(&code).await.expect_error(400, "invalid_grant");
+        by_template
+            .redeem(&code)
+            .await
+            .expect_error(400, "invalid_grant");
         let tokens = by_domain.redeem(&code).await.expect_ok().json();
         let access = tokens["access_token"].as_str().expect("a token");
-        assert_eq!(crate::support::relying_party::claims(access)["iss"], json!(origin));
+        assert_eq!(
+            crate::support::relying_party::claims(access)["iss"],
+            json!(origin)
+        );
         // every address of the tenant takes the token, no other tenant does
         by_domain.userinfo(access).await.expect_ok();
         by_template.userinfo(access).await.expect_ok();
         let foreign = app.web_client(&globex).await;
-        RelyingParty::expect_inactive(&RelyingParty::new(&app, &globex, &foreign).introspect(access).await);
+        RelyingParty::expect_inactive(
+            &RelyingParty::new(&app, &globex, &foreign)
+                .introspect(access)
+                .await,
+        );
         // refresh tokens keep their address
-        let refreshed = by_domain.refreshed(tokens["refresh_token"].as_str().expect("a token")).await;
+        let refreshed = by_domain
+            .refreshed(tokens["refresh_token"].as_str().expect("a token"))
+            .await;
         assert_eq!(refreshed.access_claims()["iss"], json!(origin));
 
         // nobody else can have it
         let second = own_domain(&app, &globex, origin).await;
-        let taken = app.provider.db.write(&*app.load(&globex).await, move |repo| repo.verify_domain(second)).await;
+        let taken = app
+            .provider
+            .db
+            .write(&*app.load(&globex).await, move |repo| {
+                repo.verify_domain(second)
+            })
+            .await;
         assert!(taken.is_err_and(|error| error.is_conflict()));
 
-        let removed = app.provider.db.write(&*app.load(&acme).await, move |repo| repo.delete_domain(id)).await;
+        let removed = app
+            .provider
+            .db
+            .write(&*app.load(&acme).await, move |repo| repo.delete_domain(id))
+            .await;
         assert!(removed.expect("storage works"));
-        app.get("https://login.acme.com/jwks").send().await.expect_error(404, "tenant_not_found");
-        by_template.userinfo(access).await.expect_error(401, "invalid_token");
+        app.get("https://login.acme.com/jwks")
+            .send()
+            .await
+            .expect_error(404, "tenant_not_found");
+        by_template
+            .userinfo(access)
+            .await
+            .expect_error(401, "invalid_token");
     });
 }

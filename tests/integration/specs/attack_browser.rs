@@ -15,7 +15,7 @@ app_test! {
         })).await;
         let rp = scene.with(&client).with_scope("openid");
         let mut browser = scene.app.browser();
-        browser.user_agent = HOSTILE.to_owned();
+        HOSTILE.clone_into(&mut browser.user_agent);
         let login = browser.open(&rp.authorization_url(&[])).await;
         let consent = browser.sign_in(&login, &scene.user).await;
         consent.expect_id("allow");

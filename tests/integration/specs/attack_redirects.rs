@@ -11,10 +11,20 @@ use crate::support::browser::Browser;
 async fn posted(scene: &Scene, browser: &mut Browser, more: &[(&str, &str)]) -> String {
     let url = Url::parse(&scene.rp.authorization_url(more)).expect("a URL");
     let params: Vec<(String, String)> = url.query_pairs().into_owned().collect();
-    let form: Vec<(&str, &str)> = params.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let answer = browser.post_from(&scene.tenant.url("/authorize"), &form, None).await;
-    let next = url.join(answer.header("location").expect("a redirect")).expect("a location");
-    next.query_pairs().find(|(name, _)| name == "flow").map(|(_, value)| value.into_owned()).expect("a flow")
+    let form: Vec<(&str, &str)> = params
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    let answer = browser
+        .post_from(&scene.tenant.url("/authorize"), &form, None)
+        .await;
+    let next = url
+        .join(answer.header("location").expect("a redirect"))
+        .expect("a location");
+    next.query_pairs()
+        .find(|(name, _)| name == "flow")
+        .map(|(_, value)| value.into_owned())
+        .expect("a flow")
 }
 
 app_test! {

@@ -6,35 +6,62 @@ use crate::support::browser::{Browser, Page};
 use crate::support::relying_party::RelyingParty;
 
 fn borrowed(fields: &[(String, String)]) -> Vec<(&str, &str)> {
-    fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+    fields
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect()
 }
 
 /// Every form that changes something, as its page would send it, and whether it is asked for by somebody who is signed in.
 async fn forms(scene: &Scene, browser: &mut Browser) -> Vec<(Page, Vec<(&'static str, String)>)> {
     let email = scene.user.email.clone();
     let password = scene.user.password.clone();
-    let login = browser.open(&scene.rp.authorization_url(&[("prompt", "login")])).await;
-    let consent = browser.open(&scene.rp.authorization_url(&[("prompt", "consent")])).await;
-    let choose = browser.open(&scene.rp.authorization_url(&[("prompt", "select_account")])).await;
+    let login = browser
+        .open(&scene.rp.authorization_url(&[("prompt", "login")]))
+        .await;
+    let consent = browser
+        .open(&scene.rp.authorization_url(&[("prompt", "consent")]))
+        .await;
+    let choose = browser
+        .open(&scene.rp.authorization_url(&[("prompt", "select_account")]))
+        .await;
     let password_page = browser.open(&scene.tenant.url("/account/password")).await;
     let sessions = browser.open(&scene.tenant.url("/account/sessions")).await;
-    let applications = browser.open(&scene.tenant.url("/account/applications")).await;
+    let applications = browser
+        .open(&scene.tenant.url("/account/applications"))
+        .await;
     let sign_out = browser.open(&scene.tenant.url("/logout")).await;
     let new = "violet kettle heron".to_owned();
     vec![
-        (login, vec![("username", email), ("password", password.clone())]),
+        (
+            login,
+            vec![("username", email), ("password", password.clone())],
+        ),
         (consent, vec![("decision", "allow".to_owned())]),
         (choose, vec![("account", "x".to_owned())]),
-        (password_page, vec![("current_password", password), ("new_password", new.clone()), ("confirm_password", new)]),
+        (
+            password_page,
+            vec![
+                ("current_password", password),
+                ("new_password", new.clone()),
+                ("confirm_password", new),
+            ],
+        ),
         (sessions, vec![("end_others", "1".to_owned())]),
-        (applications, vec![("withdraw", scene.rp.client.client_id())]),
+        (
+            applications,
+            vec![("withdraw", scene.rp.client.client_id())],
+        ),
         (sign_out, vec![("logout", "1".to_owned())]),
     ]
 }
 
 /// A browser with a second session elsewhere, so that every form has something to do.
 async fn signed_in(scene: &Scene) -> Browser {
-    scene.rp.sign_in(&mut scene.app.browser(), &scene.user).await;
+    scene
+        .rp
+        .sign_in(&mut scene.app.browser(), &scene.user)
+        .await;
     let mut browser = scene.app.browser();
     scene.rp.sign_in(&mut browser, &scene.user).await;
     browser
@@ -178,27 +205,55 @@ app_test! {
 
 #[test]
 fn cookies_are_as_strict_as_their_place_allows() {
-    for (settings, prefix, path) in
-        [("public_url = 'https://{tenant}.id.example.com'\n", "__Host-", "Path=/"), ("public_url = 'https://id.example.com/t/{tenant}'\n", "__Secure-", "Path=/t/acme")]
-    {
+    for (settings, prefix, path) in [
+        (
+            "public_url = 'https://{tenant}.id.example.com'\n",
+            "__Host-",
+            "Path=/",
+        ),
+        (
+            "public_url = 'https://id.example.com/t/{tenant}'\n",
+            "__Secure-",
+            "Path=/t/acme",
+        ),
+    ] {
         on_both(settings, async |app: TestApp| {
             let acme = app.tenant("acme").await;
-            let ana = app.user(&acme, "ana@example.com", "correct horse battery").await;
+            let ana = app
+                .user(&acme, "ana@example.com", "correct horse battery")
+                .await;
             let client = app.web_client(&acme).await;
             let rp = RelyingParty::new(&app, &acme, &client);
             let mut browser = app.browser();
             let page = browser.open(&rp.authorization_url(&[])).await;
-            let (action, all) = page.filled(&[("username", &ana.email), ("password", &ana.password)]);
+            let (action, all) =
+                page.filled(&[("username", &ana.email), ("password", &ana.password)]);
             let origin = page.url.origin().ascii_serialization();
-            let answer = browser.post_from(action.as_str(), &borrowed(&all), Some(&origin)).await;
-            let cookies: Vec<String> = page.answer.all("set-cookie").chain(answer.all("set-cookie")).map(ToOwned::to_owned).collect();
+            let answer = browser
+                .post_from(action.as_str(), &borrowed(&all), Some(&origin))
+                .await;
+            let cookies: Vec<String> = page
+                .answer
+                .all("set-cookie")
+                .chain(answer.all("set-cookie"))
+                .map(ToOwned::to_owned)
+                .collect();
             assert_eq!(cookies.len(), 3, "{cookies:?}");
             for cookie in cookies {
                 let attributes: Vec<&str> = cookie.split("; ").collect();
                 assert!(cookie.starts_with(prefix), "{cookie}");
-                assert!(["Secure", "HttpOnly", path].iter().all(|wanted| attributes.contains(wanted)), "{cookie}");
+                assert!(
+                    ["Secure", "HttpOnly", path]
+                        .iter()
+                        .all(|wanted| attributes.contains(wanted)),
+                    "{cookie}"
+                );
                 assert!(!cookie.contains("Domain"), "{cookie}");
-                let same_site = if cookie.contains("tessera_session") { "SameSite=None" } else { "SameSite=Lax" };
+                let same_site = if cookie.contains("tessera_session") {
+                    "SameSite=None"
+                } else {
+                    "SameSite=Lax"
+                };
                 assert!(attributes.contains(&same_site), "{cookie}");
             }
         });

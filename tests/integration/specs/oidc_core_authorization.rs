@@ -11,17 +11,36 @@ use crate::support::relying_party::RelyingParty;
 #[track_caller]
 fn expect_redirect(scene: &Scene, page: &Page, error: &str) {
     let answer = &page.answer;
-    let location = answer.header("location").unwrap_or_else(|| panic!("no redirect: {} {}", answer.status, answer.body));
-    assert!(location.starts_with("https://orders.example/callback?"), "{location}");
-    assert_eq!(answer.location_param("error").as_deref(), Some(error), "{location}");
-    assert_eq!(answer.location_param("state").as_deref(), Some("a-state"), "{location}");
-    assert_eq!(answer.location_param("iss").as_deref(), Some(scene.tenant.issuer.as_str()), "{location}");
+    let location = answer
+        .header("location")
+        .unwrap_or_else(|| panic!("no redirect: {} {}", answer.status, answer.body));
+    assert!(
+        location.starts_with("https://orders.example/callback?"),
+        "{location}"
+    );
+    assert_eq!(
+        answer.location_param("error").as_deref(),
+        Some(error),
+        "{location}"
+    );
+    assert_eq!(
+        answer.location_param("state").as_deref(),
+        Some("a-state"),
+        "{location}"
+    );
+    assert_eq!(
+        answer.location_param("iss").as_deref(),
+        Some(scene.tenant.issuer.as_str()),
+        "{location}"
+    );
     assert_eq!(answer.status, 303);
 }
 
 #[track_caller]
 fn expect_code(page: &Page) -> String {
-    page.answer.location_param("code").unwrap_or_else(|| panic!("no code: {:?}", page.answer))
+    page.answer
+        .location_param("code")
+        .unwrap_or_else(|| panic!("no code: {:?}", page.answer))
 }
 
 #[track_caller]

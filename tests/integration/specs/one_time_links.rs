@@ -23,7 +23,10 @@ async fn link_for(scene: &Scene, user: UserId) -> String {
         consumed_at: None,
     };
     scene.write(move |repo| repo.insert_link(&link)).await;
-    scene.tenant.url(&format!("/link/{}", handle.to_text(Purpose::OneTimeLink).expose()))
+    scene.tenant.url(&format!(
+        "/link/{}",
+        handle.to_text(Purpose::OneTimeLink).expose()
+    ))
 }
 
 #[track_caller]

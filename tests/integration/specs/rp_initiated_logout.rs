@@ -15,7 +15,12 @@ fn url(scene: &Scene, params: &[(&str, &str)]) -> String {
 }
 
 async fn is_signed_in(scene: &Scene, browser: &mut Browser) -> bool {
-    browser.open(&scene.rp.authorization_url(&[("prompt", "none")])).await.answer.location_param("code").is_some()
+    browser
+        .open(&scene.rp.authorization_url(&[("prompt", "none")]))
+        .await
+        .answer
+        .location_param("code")
+        .is_some()
 }
 
 async fn signed_in(scene: &Scene) -> (Browser, String, String) {

@@ -10,7 +10,9 @@ use crate::support::browser::{Browser, Page};
 
 async fn attempt(scene: &Scene, browser: &mut Browser, username: &str, password: &str) -> Page {
     let page = browser.open(&scene.tenant.url("/login?elsewhere=1")).await;
-    browser.submit(&page, &[("username", username), ("password", password)]).await
+    browser
+        .submit(&page, &[("username", username), ("password", password)])
+        .await
 }
 
 /// What a page says, but for what is different on every page.
@@ -23,7 +25,11 @@ fn words(page: &Page, username: &str) -> String {
 }
 
 async fn silent(scene: &Scene, browser: &mut Browser) -> Option<String> {
-    browser.open(&scene.rp.authorization_url(&[("prompt", "none")])).await.answer.location_param("error")
+    browser
+        .open(&scene.rp.authorization_url(&[("prompt", "none")]))
+        .await
+        .answer
+        .location_param("error")
 }
 
 app_test! {
@@ -233,7 +239,10 @@ async fn take_password(scene: &Scene, id: tessera::domain::ids::UserId) {
         .write(move |repo| {
             let user = repo.find_user(id)?.expect("the person");
             repo.delete_user(id)?;
-            repo.insert_user(&tessera::domain::user::User { password: None, ..user })
+            repo.insert_user(&tessera::domain::user::User {
+                password: None,
+                ..user
+            })
         })
         .await;
 }

@@ -27,12 +27,16 @@ async fn side(app: &TestApp, slug: &str) -> Side {
 }
 
 async fn two(app: &TestApp) -> Two {
-    Two { acme: side(app, "acme").await, globex: side(app, "globex").await }
+    Two {
+        acme: side(app, "acme").await,
+        globex: side(app, "globex").await,
+    }
 }
 
 impl Side {
     fn relying_party(&self, app: &TestApp) -> RelyingParty {
-        RelyingParty::new(app, &self.tenant, &self.web).with_scope("openid profile email offline_access")
+        RelyingParty::new(app, &self.tenant, &self.web)
+            .with_scope("openid profile email offline_access")
     }
 }
 

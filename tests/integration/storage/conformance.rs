@@ -8,11 +8,14 @@ use tessera::domain::settings::LockoutPolicy;
 use tessera::domain::throttle::Admission;
 use tessera::domain::user::User;
 use tessera::storage::{
-    DatabaseKind, EventFilter, PageRequest, Repo, Result, SessionGrants, StorageError, TENANT_TABLES, TenantScope,
+    DatabaseKind, EventFilter, PageRequest, Repo, Result, SessionGrants, StorageError,
+    TENANT_TABLES, TenantScope,
 };
 use uuid::Uuid;
 
-use super::fixture::{self, CLIENT_ORIGIN, COUNTER, DOMAIN_ORIGIN, Populated, RESOURCE, hash, scope};
+use super::fixture::{
+    self, CLIENT_ORIGIN, COUNTER, DOMAIN_ORIGIN, Populated, RESOURCE, hash, scope,
+};
 use crate::support::database::{Raw, TestDatabase, db_test};
 
 /// Tenant A with a row of everything, and tenant B with nothing.
@@ -28,22 +31,42 @@ impl Two {
         let a = database.tenant("acme").await;
         let b = database.tenant("globex").await;
         let rows = Populated::fill(&database, &a).await;
-        Self { database, a, b, rows }
+        Self {
+            database,
+            a,
+            b,
+            rows,
+        }
     }
 
     /// What B gets from `work`, each in a transaction of its own.
-    async fn as_b<T: Send + 'static>(&self, work: impl Fn(&mut Repo<'_>, &Populated) -> Result<T> + Send + 'static) -> Result<T> {
+    async fn as_b<T: Send + 'static>(
+        &self,
+        work: impl Fn(&mut Repo<'_>, &Populated) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let rows = self.rows.clone();
-        self.database.db.write(&self.b, move |repo| work(repo, &rows)).await
+        self.database
+            .db
+            .write(&self.b, move |repo| work(repo, &rows))
+            .await
     }
 
-    async fn as_a<T: Send + 'static>(&self, work: impl Fn(&mut Repo<'_>, &Populated) -> Result<T> + Send + 'static) -> Result<T> {
+    async fn as_a<T: Send + 'static>(
+        &self,
+        work: impl Fn(&mut Repo<'_>, &Populated) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let rows = self.rows.clone();
-        self.database.db.read(&self.a, move |repo| work(repo, &rows)).await
+        self.database
+            .db
+            .read(&self.a, move |repo| work(repo, &rows))
+            .await
     }
 }
 
-const ALL: PageRequest = PageRequest { limit: None, after: None };
+const ALL: PageRequest = PageRequest {
+    limit: None,
+    after: None,
+};
 
 fn is_empty<T>(page: tessera::storage::Page<T>) -> bool {
     page.items.is_empty() && page.next.is_none()
@@ -300,7 +323,10 @@ fn row_level_security_holds_without_any_filter() {
         raw.execute("SET ROLE tessera_app").expect("a role");
         let as_tenant = |raw: &mut Raw, tenant: Option<TenantId>| {
             let tenant = tenant.map(|id| id.to_string()).unwrap_or_default();
-            raw.execute(&format!("SELECT set_config('tessera.tenant', '{tenant}', false)")).expect("set");
+            raw.execute(&format!(
+                "SELECT set_config('tessera.tenant', '{tenant}', false)"
+            ))
+            .expect("set");
         };
         for table in TENANT_TABLES {
             as_tenant(&mut raw, Some(two.a.id()));
@@ -308,13 +334,23 @@ fn row_level_security_holds_without_any_filter() {
             for stranger in [Some(two.b.id()), Some(TenantId::from(Uuid::nil())), None] {
                 as_tenant(&mut raw, stranger);
                 assert_eq!(raw.count(table), 0, "{table} as {stranger:?}");
-                raw.execute(&format!("DELETE FROM {table}")).expect("nothing to delete");
+                raw.execute(&format!("DELETE FROM {table}"))
+                    .expect("nothing to delete");
             }
             as_tenant(&mut raw, Some(two.a.id()));
-            assert!(raw.count(table) > 0, "{table} was deleted from by a stranger");
+            assert!(
+                raw.count(table) > 0,
+                "{table} was deleted from by a stranger"
+            );
             // Nor can a row be given to another tenant.
             let given = raw.execute(&format!("UPDATE {table} SET tenant_id = '{}'", two.b.id()));
-            assert!(given.expect_err("refused").to_string().contains("row-level security"), "{table}");
+            assert!(
+                given
+                    .expect_err("refused")
+                    .to_string()
+                    .contains("row-level security"),
+                "{table}"
+            );
         }
     });
 }

@@ -55,12 +55,17 @@ async fn listening_node(database: &TestDatabase) -> (Db, Heard, Feed) {
     let node = database.second_node();
     let heard = Heard::listen(&node);
     let feed = Feed::start(node.clone(), INTERVAL);
-    assert!(within_a_second(|| heard.everythings() == 1 && feed.is_current()).await, "the feed begins");
+    assert!(
+        within_a_second(|| heard.everythings() == 1 && feed.is_current()).await,
+        "the feed begins"
+    );
     (node, heard, feed)
 }
 
 fn insert_note(tenant: TenantId, id: Uuid) -> String {
-    format!("INSERT INTO changes (tenant_id, entity, entity_id, created_at) VALUES ('{tenant}', 'client', '{id}', now())")
+    format!(
+        "INSERT INTO changes (tenant_id, entity, entity_id, created_at) VALUES ('{tenant}', 'client', '{id}', now())"
+    )
 }
 
 db_test! {
@@ -121,12 +126,24 @@ fn a_late_commit_is_not_lost() {
         let tenant = database.tenant("acme").await.id();
         let (_node, heard, _feed) = listening_node(&database).await;
         let [early, late] = [1, 2].map(Uuid::from_u128);
-        let told = |id: Uuid| heard.changes().iter().filter(|change| change.id == id).count();
+        let told = |id: Uuid| {
+            heard
+                .changes()
+                .iter()
+                .filter(|change| change.id == id)
+                .count()
+        };
 
         let (mut slow, mut quick) = (database.raw(), database.raw());
-        slow.execute(&format!("BEGIN; {}", insert_note(tenant, early))).expect("written");
-        quick.execute(&insert_note(tenant, late)).expect("committed");
-        assert!(within_a_second(|| told(late) == 1).await, "doesn't wait for the slow one");
+        slow.execute(&format!("BEGIN; {}", insert_note(tenant, early)))
+            .expect("written");
+        quick
+            .execute(&insert_note(tenant, late))
+            .expect("committed");
+        assert!(
+            within_a_second(|| told(late) == 1).await,
+            "doesn't wait for the slow one"
+        );
         tokio::time::sleep(INTERVAL * 3).await;
         assert_eq!(told(early), 0);
         slow.execute("COMMIT").expect("committed");
@@ -149,7 +166,14 @@ fn a_lost_connection_comes_back() {
         .expect("ended");
         assert!(within_a_second(|| heard.everythings() == 2).await);
         assert!(feed.is_current());
-        raw.execute(&insert_note(tenant, Uuid::from_u128(3))).expect("committed");
-        assert!(within_a_second(|| heard.changes().iter().any(|change| change.id == Uuid::from_u128(3))).await);
+        raw.execute(&insert_note(tenant, Uuid::from_u128(3)))
+            .expect("committed");
+        assert!(
+            within_a_second(|| heard
+                .changes()
+                .iter()
+                .any(|change| change.id == Uuid::from_u128(3)))
+            .await
+        );
     });
 }

@@ -7,7 +7,9 @@ use tessera::domain::address::{Domain, DomainStage};
 use tessera::domain::audit::{Act, Actor, Event};
 use tessera::domain::client::{Client, ClientSecrets};
 use tessera::domain::grant::{Grant, GrantStage, PendingCode, RefreshToken};
-use tessera::domain::ids::{ClientId, DomainId, GrantId, KeyId, LinkId, RefreshTokenId, ResourceId, SessionId, UserId};
+use tessera::domain::ids::{
+    ClientId, DomainId, GrantId, KeyId, LinkId, RefreshTokenId, ResourceId, SessionId, UserId,
+};
 use tessera::domain::key::{KeyRecord, KeyStage};
 use tessera::domain::one_time_link::OneTimeLink;
 use tessera::domain::resource::{Resource, ResourceScope};
@@ -50,8 +52,14 @@ pub fn user(clock: &Clock, address: &str) -> User {
         email: email(address),
         email_verified: true,
         status: UserStatus::Active,
-        claims: StandardClaims { name: Some("Ada".into()), ..StandardClaims::default() },
-        password: Some(PasswordHash { phc: "$argon2id$first".into(), set_at: now }),
+        claims: StandardClaims {
+            name: Some("Ada".into()),
+            ..StandardClaims::default()
+        },
+        password: Some(PasswordHash {
+            phc: "$argon2id$first".into(),
+            set_at: now,
+        }),
         roles: vec![Role::Administrator, Role::Auditor],
         version: 1,
         created_at: now,
@@ -64,7 +72,10 @@ pub fn client(clock: &Clock) -> Client {
     Client {
         id: ClientId::from(clock.uuid_v7()),
         metadata: ClientMetadata::from_json(metadata).expect("metadata"),
-        secret: Some(ClientSecrets { current: hash(1), previous: None }),
+        secret: Some(ClientSecrets {
+            current: hash(1),
+            previous: None,
+        }),
         version: 1,
         created_at: clock.now(),
         updated_at: clock.now(),
@@ -87,7 +98,12 @@ pub fn session(clock: &Clock, user: UserId) -> Session {
     }
 }
 
-pub fn grant(clock: &Clock, user: UserId, client: ClientId, session: SessionId) -> (Grant, PendingCode) {
+pub fn grant(
+    clock: &Clock,
+    user: UserId,
+    client: ClientId,
+    session: SessionId,
+) -> (Grant, PendingCode) {
     let now = clock.now();
     let grant = Grant {
         id: GrantId::from(clock.uuid_v7()),
@@ -141,7 +157,9 @@ pub fn domain(clock: &Clock, origin: &str) -> Domain {
     Domain {
         id: DomainId::from(clock.uuid_v7()),
         origin: origin.into(),
-        stage: DomainStage::Pending { verification_token: "token".into() },
+        stage: DomainStage::Pending {
+            verification_token: "token".into(),
+        },
         canonical: false,
         created_at: clock.now(),
     }
@@ -152,7 +170,10 @@ pub fn resource(clock: &Clock) -> Resource {
         id: ResourceId::from(clock.uuid_v7()),
         identifier: RESOURCE.into(),
         name: "API".into(),
-        scopes: vec![ResourceScope { name: "read".into(), description: None }],
+        scopes: vec![ResourceScope {
+            name: "read".into(),
+            description: None,
+        }],
         created_at: clock.now(),
     }
 }
@@ -162,7 +183,9 @@ pub fn key(clock: &Clock) -> KeyRecord {
         id: KeyId::from(clock.uuid_v7()),
         kid: "thumbprint".into(),
         algorithm: SigningAlgorithm::Es256,
-        stage: KeyStage::Published { signs_from: clock.now() },
+        stage: KeyStage::Published {
+            signs_from: clock.now(),
+        },
         public_jwk: json!({ "kty": "EC" }),
         sealed_private_jwk: vec![7; 40],
         created_at: clock.now(),
@@ -207,7 +230,10 @@ impl Populated {
             grant,
         };
         let rows = all.clone();
-        let written = database.db.write(tenant, move |repo| rows.insert(repo, &code)).await;
+        let written = database
+            .db
+            .write(tenant, move |repo| rows.insert(repo, &code))
+            .await;
         written.expect("everything is inserted");
         all
     }
@@ -223,10 +249,19 @@ impl Populated {
         repo.verify_domain(self.domain.id)?;
         repo.insert_resource(&self.resource)?;
         repo.insert_key(&self.key, self.begun)?;
-        repo.merge_consent(self.user.id, self.client.id, &self.grant.scope, &self.grant.resources)?;
+        repo.merge_consent(
+            self.user.id,
+            self.client.id,
+            &self.grant.scope,
+            &self.grant.resources,
+        )?;
         repo.admit_attempt(&COUNTER, &LockoutPolicy::default())?;
         repo.revoke_token(self.revoked_jti, self.begun + Duration::hours(1))?;
         repo.consume_assertion(self.client.id, &hash(6), self.begun + Duration::hours(1))?;
-        repo.record(Event::new(Act::UserCreated, Actor::CommandLine).user(self.user.id).client(self.client.id))
+        repo.record(
+            Event::new(Act::UserCreated, Actor::CommandLine)
+                .user(self.user.id)
+                .client(self.client.id),
+        )
     }
 }

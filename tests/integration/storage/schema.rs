@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tessera::storage::{Location, MigrationState, SchemaError, TENANT_TABLES, migrate, migration_state};
+use tessera::storage::{
+    Location, MigrationState, SchemaError, TENANT_TABLES, migrate, migration_state,
+};
 
 use crate::support::database::{Raw, TestDatabase, db_test, empty_postgres, migration_files};
 
@@ -46,8 +48,13 @@ fn columns(raw: &mut Raw) -> Columns {
     let mut columns = Columns::new();
     for line in raw.texts(sql) {
         let words: Vec<_> = line.split(' ').collect();
-        let [table, column, sql_type, nullability] = words[..] else { panic!("{line}") };
-        columns.entry(table.to_owned()).or_default().push(format!("{column} {} {nullability}", common_type(table, column, sql_type)));
+        let [table, column, sql_type, nullability] = words[..] else {
+            panic!("{line}")
+        };
+        columns.entry(table.to_owned()).or_default().push(format!(
+            "{column} {} {nullability}",
+            common_type(table, column, sql_type)
+        ));
     }
     columns
 }
@@ -56,7 +63,9 @@ fn columns(raw: &mut Raw) -> Columns {
 /// tell them apart, here and wherever people read the schema.
 fn common_type(table: &str, column: &str, sql_type: &str) -> &'static str {
     let is_id = column == "id" || column.ends_with("_id") || column == "jti";
-    let is_instant = column == "at" || column.ends_with("_at") || matches!(column, "signs_from" | "window_start" | "auth_time");
+    let is_instant = column == "at"
+        || column.ends_with("_at")
+        || matches!(column, "signs_from" | "window_start" | "auth_time");
     match sql_type {
         "uuid" => "UuidType",
         "BLOB" if is_id => "UuidType",
@@ -77,7 +86,11 @@ fn common_type(table: &str, column: &str, sql_type: &str) -> &'static str {
 /// The same, as the code believes it: read from its source, as nothing outside of `storage` may name a table.
 fn believed() -> Columns {
     let source = include_str!("../../../src/storage/schema.rs");
-    let source: String = source.lines().filter(|line| !line.trim_start().starts_with("//")).flat_map(|line| [line, "\n"]).collect();
+    let source: String = source
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .flat_map(|line| [line, "\n"])
+        .collect();
     let mut columns = Columns::new();
     for (invocation, is_tenants) in [("\ntables! {", false), ("\ntenant_tables! {", true)] {
         let start = source.find(invocation).expect("the macro is called") + invocation.len();
@@ -85,8 +98,16 @@ fn believed() -> Columns {
         for table in body.split('}').filter(|table| table.contains('{')) {
             let (head, rest) = table.split_once('{').expect("columns");
             let name = head.split_once('(').expect("a key").0.trim();
-            let mut list: Vec<String> = if is_tenants { vec!["tenant_id UuidType required".into()] } else { vec![] };
-            for column in rest.split(',').map(str::trim).filter(|column| !column.is_empty()) {
+            let mut list: Vec<String> = if is_tenants {
+                vec!["tenant_id UuidType required".into()]
+            } else {
+                vec![]
+            };
+            for column in rest
+                .split(',')
+                .map(str::trim)
+                .filter(|column| !column.is_empty())
+            {
                 let (column, sql_type) = column.split_once(" -> ").expect("a column");
                 let (sql_type, nullability) = match sql_type.strip_prefix("Nullable<") {
                     Some(inner) => (inner.trim_end_matches('>'), "nullable"),
@@ -115,8 +136,14 @@ fn indices(raw: &mut Raw, table: &str) -> Vec<(String, bool, Vec<String>)> {
     };
     let parse = |line: String| {
         let words: Vec<_> = line.split(' ').collect();
-        let [name, unique, columns] = words[..] else { panic!("{line}") };
-        (name.to_owned(), unique == "1", columns.split(',').map(ToOwned::to_owned).collect())
+        let [name, unique, columns] = words[..] else {
+            panic!("{line}")
+        };
+        (
+            name.to_owned(),
+            unique == "1",
+            columns.split(',').map(ToOwned::to_owned).collect(),
+        )
     };
     raw.texts(&sql).into_iter().map(parse).collect()
 }
@@ -141,7 +168,9 @@ fn foreign_keys(raw: &mut Raw, table: &str) -> BTreeSet<String> {
 
 fn primary_key(raw: &mut Raw, table: &str) -> Vec<String> {
     let sql = match raw {
-        Raw::Sqlite(_) => format!("SELECT name AS value FROM pragma_table_info('{table}') WHERE pk > 0 ORDER BY pk"),
+        Raw::Sqlite(_) => format!(
+            "SELECT name AS value FROM pragma_table_info('{table}') WHERE pk > 0 ORDER BY pk"
+        ),
         Raw::Postgres(_) => format!(
             "SELECT a.attname::text AS value FROM pg_index i, unnest(i.indkey) WITH ORDINALITY k(attnum, n), pg_attribute a \
              WHERE i.indrelid = '{table}'::regclass AND i.indisprimary AND a.attrelid = i.indrelid AND a.attnum = k.attnum ORDER BY k.n"
@@ -231,8 +260,18 @@ db_test! {
 #[test]
 fn both_databases_have_the_same_migrations() {
     let names = |kind: &str| -> Vec<_> {
-        let relative = |file: std::path::PathBuf| file.iter().rev().take(2).map(ToOwned::to_owned).collect::<Vec<_>>();
-        migration_files(kind).into_iter().inspect(|file| assert!(file.exists(), "{}", file.display())).map(relative).collect()
+        let relative = |file: std::path::PathBuf| {
+            file.iter()
+                .rev()
+                .take(2)
+                .map(ToOwned::to_owned)
+                .collect::<Vec<_>>()
+        };
+        migration_files(kind)
+            .into_iter()
+            .inspect(|file| assert!(file.exists(), "{}", file.display()))
+            .map(relative)
+            .collect()
     };
     assert!(!names("sqlite").is_empty());
     assert_eq!(names("sqlite"), names("postgres"));
@@ -241,11 +280,22 @@ fn both_databases_have_the_same_migrations() {
 #[test]
 fn both_databases_have_the_same_foreign_keys_and_indices() {
     let (sqlite, postgres) = (TestDatabase::sqlite(), TestDatabase::postgres());
-    for table in TENANT_TABLES.iter().chain(INSTALLATION_TABLES).filter(|table| **table != "changes") {
-        assert_eq!(foreign_keys(&mut sqlite.raw(), table), foreign_keys(&mut postgres.raw(), table), "{table}");
+    for table in TENANT_TABLES
+        .iter()
+        .chain(INSTALLATION_TABLES)
+        .filter(|table| **table != "changes")
+    {
+        assert_eq!(
+            foreign_keys(&mut sqlite.raw(), table),
+            foreign_keys(&mut postgres.raw(), table),
+            "{table}"
+        );
         let columns = |database: &TestDatabase| -> BTreeSet<_> {
             let mut raw = database.raw();
-            let mut all: BTreeSet<_> = indices(&mut raw, table).into_iter().map(|(_, unique, columns)| (unique, columns)).collect();
+            let mut all: BTreeSet<_> = indices(&mut raw, table)
+                .into_iter()
+                .map(|(_, unique, columns)| (unique, columns))
+                .collect();
             all.insert((true, primary_key(&mut raw, table)));
             all
         };
@@ -278,10 +328,14 @@ fn a_missing_sqlite_file_is_made_for_its_owner_only() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("deep").join("tessera.db");
     let location = Location::Sqlite(path.clone());
-    assert!(matches!(migration_state(&location), Ok(MigrationState::Pending(names)) if !names.is_empty()));
+    assert!(
+        matches!(migration_state(&location), Ok(MigrationState::Pending(names)) if !names.is_empty())
+    );
     assert!(!path.exists(), "to look makes nothing");
     assert!(!migrate(&location).expect("migrated").is_empty());
-    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&path).expect("a file").permissions());
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &std::fs::metadata(&path).expect("a file").permissions(),
+    );
     assert_eq!(mode & 0o777, 0o600);
     assert_eq!(migration_state(&location), Ok(MigrationState::Current));
 }
@@ -298,15 +352,27 @@ fn what_is_no_database_is_left_alone() {
     let file = Location::Sqlite(path.join("tessera.db"));
     assert!(matches!(migrate(&file), Err(SchemaError::File { .. })));
     let nowhere = Location::Postgres("postgres://nobody@127.0.0.1:1/none".into());
-    assert!(matches!(migrate(&nowhere), Err(SchemaError::Unavailable(_))));
+    assert!(matches!(
+        migrate(&nowhere),
+        Err(SchemaError::Unavailable(_))
+    ));
 }
 
 fn migrate_at_once(location: &Location) {
     let ran: Vec<_> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..6).map(|_| scope.spawn(|| migrate(location).expect("migrated"))).collect();
-        threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+        let threads: Vec<_> = (0..6)
+            .map(|_| scope.spawn(|| migrate(location).expect("migrated")))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().expect("no panic"))
+            .collect()
     });
-    assert_eq!(ran.iter().filter(|names| !names.is_empty()).count(), 1, "{ran:?}");
+    assert_eq!(
+        ran.iter().filter(|names| !names.is_empty()).count(),
+        1,
+        "{ran:?}"
+    );
     assert_eq!(migration_state(location), Ok(MigrationState::Current));
 }
 
@@ -322,9 +388,13 @@ fn processes_that_start_at_once_migrate_once() {
 #[test]
 fn an_ordinary_login_role_can_migrate_and_serve() {
     let (location, _end) = empty_postgres();
-    let Location::Postgres(url) = &location else { panic!("PostgreSQL") };
+    let Location::Postgres(url) = &location else {
+        panic!("PostgreSQL")
+    };
     let mut raw = Raw::connect(&location);
-    let database = raw.texts("SELECT current_database()::text AS value").remove(0);
+    let database = raw
+        .texts("SELECT current_database()::text AS value")
+        .remove(0);
     let role = format!("{database}_owner");
     raw.execute(&format!(
         "CREATE ROLE {role} LOGIN PASSWORD 'test'; ALTER DATABASE {database} OWNER TO {role}; GRANT CREATE ON SCHEMA public TO {role}"
@@ -338,18 +408,33 @@ fn an_ordinary_login_role_can_migrate_and_serve() {
     // The server's role is there already, made by another database's migration.
     let error = migrate(&login).expect_err("refused").to_string();
     assert!(error.contains("GRANT tessera_app TO"), "{error}");
-    assert!(matches!(migration_state(&login), Ok(MigrationState::Pending(_))), "nothing was changed");
-    raw.execute(&format!("ALTER ROLE {role} CREATEROLE")).expect("altered");
-    let version: i64 = raw.texts("SELECT current_setting('server_version_num') AS value")[0].parse().expect("a number");
+    assert!(
+        matches!(migration_state(&login), Ok(MigrationState::Pending(_))),
+        "nothing was changed"
+    );
+    raw.execute(&format!("ALTER ROLE {role} CREATEROLE"))
+        .expect("altered");
+    let version: i64 = raw.texts("SELECT current_setting('server_version_num') AS value")[0]
+        .parse()
+        .expect("a number");
     if version >= 160_000 {
-        raw.execute(&format!("GRANT tessera_app TO {role}")).expect("granted");
+        raw.execute(&format!("GRANT tessera_app TO {role}"))
+            .expect("granted");
     }
     migrate(&login).expect("migrated");
     assert_eq!(migration_state(&login), Ok(MigrationState::Current));
     let mut server = Raw::connect(&login);
-    server.execute("SET ROLE tessera_app").expect("may work as the server's role");
+    server
+        .execute("SET ROLE tessera_app")
+        .expect("may work as the server's role");
     assert_eq!(server.count("tenants"), 0);
-    assert!(server.execute("DROP TABLE tenants").is_err(), "the server's role owns nothing");
+    assert!(
+        server.execute("DROP TABLE tenants").is_err(),
+        "the server's role owns nothing"
+    );
     drop(server);
-    raw.execute(&format!("REASSIGN OWNED BY {role} TO CURRENT_USER; DROP OWNED BY {role}; DROP ROLE {role}")).expect("dropped");
+    raw.execute(&format!(
+        "REASSIGN OWNED BY {role} TO CURRENT_USER; DROP OWNED BY {role}; DROP ROLE {role}"
+    ))
+    .expect("dropped");
 }

@@ -11,14 +11,22 @@ use super::fixture::{self, COUNTER, Populated, hash};
 use crate::support::database::{TestDatabase, db_test};
 
 /// Runs `work` 24 times at once on two nodes, and says how often it won.
-async fn race(database: &TestDatabase, tenant: TenantScope, work: impl Fn(&mut Repo<'_>) -> Result<bool> + Clone + Send + 'static) -> usize {
+async fn race(
+    database: &TestDatabase,
+    tenant: TenantScope,
+    work: impl Fn(&mut Repo<'_>) -> Result<bool> + Clone + Send + 'static,
+) -> usize {
     let nodes: [Db; 2] = [database.db.clone(), database.second_node()];
     let wins = AtomicUsize::new(0);
     let attempts = (0..24).map(|attempt| {
         let (node, work) = (&nodes[attempt % 2], work.clone());
         let wins = &wins;
         async move {
-            if node.write(&tenant, move |repo| work(repo)).await.expect("answers") {
+            if node
+                .write(&tenant, move |repo| work(repo))
+                .await
+                .expect("answers")
+            {
                 wins.fetch_add(1, Ordering::SeqCst);
             }
         }

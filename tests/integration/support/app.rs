@@ -101,7 +101,11 @@ impl TestApp {
     pub fn start(database: TestDatabase, settings: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        let template = if settings.contains("public_url") { String::new() } else { format!("public_url = 'http://localhost:{port}/t/{{tenant}}'\n") };
+        let template = if settings.contains("public_url") {
+            String::new()
+        } else {
+            format!("public_url = 'http://localhost:{port}/t/{{tenant}}'\n")
+        };
         let settings = format!("{template}{SETTINGS}{settings}");
         let master = MasterKey::generate(&Clock::system()).to_text().to_string();
         Self::on(listener, database, settings, master)
@@ -111,7 +115,10 @@ impl TestApp {
         let config = Config::from_toml(&settings).unwrap_or_else(|errors| panic!("{errors:?}"));
         let feed = FeedUse::Every(Duration::from_millis(100));
         let master_key = MasterKey::from_text(&master).expect("a key");
-        let provider = Arc::new(Provider::new(Arc::new(config), database.db.clone(), master_key, feed).expect("a provider"));
+        let provider = Arc::new(
+            Provider::new(Arc::new(config), database.db.clone(), master_key, feed)
+                .expect("a provider"),
+        );
         let address: SocketAddr = listener.local_addr().expect("an address");
         wait_for_feed(&provider);
         let bound = server::serve_on(Arc::clone(&provider), listener).expect("a server");
@@ -136,12 +143,19 @@ impl TestApp {
         let config = Config::from_toml(&self.settings).expect("settings");
         let master = MasterKey::from_text(&self.master).expect("a key");
         let feed = FeedUse::Every(Duration::from_millis(100));
-        let provider = Arc::new(Provider::new(Arc::new(config), self.database.second_node(), master, feed).expect("a provider"));
+        let provider = Arc::new(
+            Provider::new(Arc::new(config), self.database.second_node(), master, feed)
+                .expect("a provider"),
+        );
         wait_for_feed(&provider);
         let bound = server::serve_on(Arc::clone(&provider), listener).expect("a server");
         let handle = bound.server.handle();
         actix_web::rt::spawn(bound.server);
-        Node { provider, http: Http::new(port), handle }
+        Node {
+            provider,
+            http: Http::new(port),
+            handle,
+        }
     }
 
     /// The root's address.
@@ -174,32 +188,71 @@ impl TestApp {
         let clock = self.provider.clock.clone();
         let id = TenantId::from(clock.uuid_v7());
         let master = MasterKey::from_text(&self.master).expect("a key");
-        let sealed = DataKey::generate(&clock).seal_under(&master, id.uuid(), &clock).expect("sealed");
+        let sealed = DataKey::generate(&clock)
+            .seal_under(&master, id.uuid(), &clock)
+            .expect("sealed");
         let slug = Slug::parse(slug).expect("a slug");
-        let tenant = NewTenant { id, slug: slug.clone(), name: slug.as_str().to_uppercase(), sealed_data_key: sealed };
-        self.provider.db.write_installation(move |all| all.insert_tenant(&tenant)).await.expect("a tenant");
-        let tenant = TestTenant { issuer: self.provider.config.public_url.issuer(slug.as_str()), slug };
-        self.provider.signer(&self.load(&tenant).await, tessera::protocol::SigningAlgorithm::Es256).await.expect("a key");
+        let tenant = NewTenant {
+            id,
+            slug: slug.clone(),
+            name: slug.as_str().to_uppercase(),
+            sealed_data_key: sealed,
+        };
+        self.provider
+            .db
+            .write_installation(move |all| all.insert_tenant(&tenant))
+            .await
+            .expect("a tenant");
+        let tenant = TestTenant {
+            issuer: self.provider.config.public_url.issuer(slug.as_str()),
+            slug,
+        };
+        self.provider
+            .signer(
+                &self.load(&tenant).await,
+                tessera::protocol::SigningAlgorithm::Es256,
+            )
+            .await
+            .expect("a key");
         tenant
     }
 
     /// The tenant as flows see it.
     pub async fn load(&self, tenant: &TestTenant) -> Arc<Tenant> {
-        self.provider.find_tenant(&tenant.slug).await.expect("storage works").expect("the tenant is there")
+        self.provider
+            .find_tenant(&tenant.slug)
+            .await
+            .expect("storage works")
+            .expect("the tenant is there")
     }
 
     /// Changes a tenant's settings.
-    pub async fn change_settings(&self, tenant: &TestTenant, change: impl Fn(&mut tessera::domain::settings::TenantSettings)) {
+    pub async fn change_settings(
+        &self,
+        tenant: &TestTenant,
+        change: impl Fn(&mut tessera::domain::settings::TenantSettings),
+    ) {
         let mut record = self.load(tenant).await.record.clone();
         change(&mut record.settings);
-        let changed = self.provider.db.write_installation(move |all| all.update_tenant(&record)).await.expect("storage works");
+        let changed = self
+            .provider
+            .db
+            .write_installation(move |all| all.update_tenant(&record))
+            .await
+            .expect("storage works");
         assert!(changed, "nobody else changes it");
     }
 
     /// Makes a person with a password.
     pub async fn user(&self, tenant: &TestTenant, email: &str, password: &str) -> TestUser {
         let now = self.provider.now();
-        let phc = hash(password, self.provider.password_parameters(), &self.provider.clock, &mut Workspace::default()).expect("a hash");
+        let phc = hash(
+            password,
+            self.provider.password_parameters(),
+            &self.provider.clock,
+            &mut Workspace::default(),
+        )
+        .expect("a hash");
         let user = User {
             id: UserId::from(self.provider.clock.uuid_v7()),
             email: EmailAddress::parse(email).expect("an address"),
@@ -217,25 +270,56 @@ impl TestApp {
             updated_at: now,
         };
         let id = user.id;
-        self.provider.db.write(&*self.load(tenant).await, move |repo| repo.insert_user(&user)).await.expect("a person");
-        TestUser { id, email: email.to_owned(), password: password.to_owned() }
+        self.provider
+            .db
+            .write(&*self.load(tenant).await, move |repo| {
+                repo.insert_user(&user)
+            })
+            .await
+            .expect("a person");
+        TestUser {
+            id,
+            email: email.to_owned(),
+            password: password.to_owned(),
+        }
     }
 
     /// Registers a client; `metadata` is RFC 7591's.
     pub async fn client(&self, tenant: &TestTenant, metadata: Value) -> TestClient {
-        let metadata = ClientMetadata::from_json(metadata).and_then(ClientMetadata::validate).unwrap_or_else(|error| panic!("{error}"));
+        let metadata = ClientMetadata::from_json(metadata)
+            .and_then(ClientMetadata::validate)
+            .unwrap_or_else(|error| panic!("{error}"));
         let loaded = self.load(tenant).await;
         let now = self.provider.now();
         let id = ClientId::from(self.provider.clock.uuid_v7());
         let secret = generate_client_secret(&self.provider.clock);
-        let current = hash_client_secret(loaded.handle_key(), id.uuid(), secret.expose()).expect("short enough");
-        let mut client = Client { id, metadata, secret: Some(ClientSecrets { current, previous: None }), version: 1, created_at: now, updated_at: now };
+        let current = hash_client_secret(loaded.handle_key(), id.uuid(), secret.expose())
+            .expect("short enough");
+        let mut client = Client {
+            id,
+            metadata,
+            secret: Some(ClientSecrets {
+                current,
+                previous: None,
+            }),
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        };
         if client.is_public() {
             client.secret = None;
         }
         let stored = client.clone();
-        self.provider.db.write(&*loaded, move |repo| repo.insert_client(&stored)).await.expect("a client");
-        TestClient { id, secret: client.secret.as_ref().map(|_| secret), metadata: client.metadata }
+        self.provider
+            .db
+            .write(&*loaded, move |repo| repo.insert_client(&stored))
+            .await
+            .expect("a client");
+        TestClient {
+            id,
+            secret: client.secret.as_ref().map(|_| secret),
+            metadata: client.metadata,
+        }
     }
 
     /// A confidential web application with `client_secret_basic`.
@@ -284,10 +368,22 @@ impl TestApp {
             id: ResourceId::from(self.provider.clock.uuid_v7()),
             identifier: identifier.to_owned(),
             name: identifier.to_owned(),
-            scopes: scopes.iter().map(|name| ResourceScope { name: (*name).to_owned(), description: None }).collect(),
+            scopes: scopes
+                .iter()
+                .map(|name| ResourceScope {
+                    name: (*name).to_owned(),
+                    description: None,
+                })
+                .collect(),
             created_at: self.provider.now(),
         };
-        self.provider.db.write(&*self.load(tenant).await, move |repo| repo.insert_resource(&resource)).await.expect("a resource");
+        self.provider
+            .db
+            .write(&*self.load(tenant).await, move |repo| {
+                repo.insert_resource(&resource)
+            })
+            .await
+            .expect("a resource");
     }
 }
 

@@ -33,7 +33,12 @@ pub struct Page {
 
 impl Browser {
     pub fn new(http: Http) -> Self {
-        Self { http, cookies: Vec::new(), user_agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".into() }
+        Self {
+            http,
+            cookies: Vec::new(),
+            user_agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+                .into(),
+        }
     }
 
     /// Speaks to another node from now on.
@@ -52,13 +57,20 @@ impl Browser {
         self.fetch_from(url, form, None).await
     }
 
-    async fn fetch_from(&mut self, url: &str, form: Option<&[(&str, &str)]>, origin: Option<&str>) -> Answer {
+    async fn fetch_from(
+        &mut self,
+        url: &str,
+        form: Option<&[(&str, &str)]>,
+        origin: Option<&str>,
+    ) -> Answer {
         let parsed = Url::parse(url).expect("a URL");
         let mut request = match form {
             None => self.http.get(url),
             Some(fields) => self.http.post(url).form(fields),
         };
-        request = request.header("accept", "text/html,application/xhtml+xml").header("user-agent", &self.user_agent);
+        request = request
+            .header("accept", "text/html,application/xhtml+xml")
+            .header("user-agent", &self.user_agent);
         if let Some(origin) = origin {
             request = request.header("origin", origin);
         }
@@ -76,7 +88,9 @@ impl Browser {
             if !(300..400).contains(&answer.status) || answer.status == 304 {
                 return Page { url, answer };
             }
-            let Some(location) = answer.header("location") else { return Page { url, answer } };
+            let Some(location) = answer.header("location") else {
+                return Page { url, answer };
+            };
             let next = url.join(location).expect("a location");
             if next.host_str() != url.host_str() || next.port() != url.port() {
                 return Page { url, answer };
@@ -90,21 +104,35 @@ impl Browser {
     /// Fills in the page's form that has the field or button, and sends it.
     pub async fn submit(&mut self, page: &Page, fields: &[(&str, &str)]) -> Page {
         let (action, all) = page.filled(fields);
-        let borrowed: Vec<(&str, &str)> = all.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let borrowed: Vec<(&str, &str)> = all
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
         let origin = page.url.origin().ascii_serialization();
-        let answer = self.fetch_from(action.as_str(), Some(&borrowed), Some(&origin)).await;
+        let answer = self
+            .fetch_from(action.as_str(), Some(&borrowed), Some(&origin))
+            .await;
         self.follow(action, answer).await
     }
 
     /// Posts a form as another site would, or as none.
-    pub async fn post_from(&mut self, url: &str, fields: &[(&str, &str)], origin: Option<&str>) -> Answer {
+    pub async fn post_from(
+        &mut self,
+        url: &str,
+        fields: &[(&str, &str)],
+        origin: Option<&str>,
+    ) -> Answer {
         self.fetch_from(url, Some(fields), origin).await
     }
 
     /// Signs in on the page that is shown.
     pub async fn sign_in(&mut self, page: &Page, user: &TestUser) -> Page {
         page.expect_id("submit");
-        self.submit(page, &[("username", &user.email), ("password", &user.password)]).await
+        self.submit(
+            page,
+            &[("username", &user.email), ("password", &user.password)],
+        )
+        .await
     }
 
     /// Goes on until the browser is sent elsewhere: signs in where asked, and allows.
@@ -125,15 +153,25 @@ impl Browser {
         let path = url.path();
         let fits = |cookie: &&Cookie| {
             Some(cookie.host.as_str()) == url.host_str()
-                && (cookie.path == "/" || path == cookie.path || path.starts_with(&format!("{}/", cookie.path.trim_end_matches('/'))))
+                && (cookie.path == "/"
+                    || path == cookie.path
+                    || path.starts_with(&format!("{}/", cookie.path.trim_end_matches('/'))))
         };
-        self.cookies.iter().filter(fits).map(|cookie| format!("{}={}", cookie.name, cookie.value)).collect::<Vec<_>>().join("; ")
+        self.cookies
+            .iter()
+            .filter(fits)
+            .map(|cookie| format!("{}={}", cookie.name, cookie.value))
+            .collect::<Vec<_>>()
+            .join("; ")
     }
 
     fn keep(&mut self, url: &Url, answer: &Answer) {
         for header in answer.all("set-cookie") {
             let mut parts = header.split(';').map(str::trim);
-            let (name, value) = parts.next().and_then(|pair| pair.split_once('=')).expect("a cookie");
+            let (name, value) = parts
+                .next()
+                .and_then(|pair| pair.split_once('='))
+                .expect("a cookie");
             let attributes: Vec<&str> = parts.collect();
             let attribute = |wanted: &str| {
                 attributes.iter().find_map(|text| {
@@ -143,23 +181,43 @@ impl Browser {
             };
             let path = attribute("path").unwrap_or("/").to_owned();
             let host = url.host_str().unwrap_or_default().to_owned();
-            self.cookies.retain(|known| !(known.name == name && known.path == path && known.host == host));
+            self.cookies
+                .retain(|known| !(known.name == name && known.path == path && known.host == host));
             let gone = attribute("max-age").is_some_and(|age| age.starts_with('-') || age == "0");
             if !gone && !value.is_empty() {
-                self.cookies.push(Cookie { name: name.to_owned(), value: value.to_owned(), host, path });
+                self.cookies.push(Cookie {
+                    name: name.to_owned(),
+                    value: value.to_owned(),
+                    host,
+                    path,
+                });
             }
         }
     }
 
     /// The value of a cookie, whatever its prefix and path.
     pub fn cookie(&self, name: &str) -> Option<&str> {
-        self.cookies.iter().find(|cookie| cookie.name.trim_start_matches("__Host-").trim_start_matches("__Secure-") == name).map(|cookie| cookie.value.as_str())
+        self.cookies
+            .iter()
+            .find(|cookie| {
+                cookie
+                    .name
+                    .trim_start_matches("__Host-")
+                    .trim_start_matches("__Secure-")
+                    == name
+            })
+            .map(|cookie| cookie.value.as_str())
     }
 
     /// Replaces a cookie's value.
     pub fn set_cookie(&mut self, name: &str, value: &str) {
         for cookie in &mut self.cookies {
-            if cookie.name.trim_start_matches("__Host-").trim_start_matches("__Secure-") == name {
+            if cookie
+                .name
+                .trim_start_matches("__Host-")
+                .trim_start_matches("__Secure-")
+                == name
+            {
                 value.clone_into(&mut cookie.value);
             }
         }
@@ -177,7 +235,13 @@ impl Page {
     /// Says that the page has an element of this id.
     #[track_caller]
     pub fn expect_id(&self, id: &str) -> &Self {
-        assert!(self.answer.body.contains(&format!("id=\"{id}\"")), "no #{id} at {}: {} {}", self.url, self.answer.status, self.answer.body);
+        assert!(
+            self.answer.body.contains(&format!("id=\"{id}\"")),
+            "no #{id} at {}: {} {}",
+            self.url,
+            self.answer.status,
+            self.answer.body
+        );
         self
     }
 
@@ -185,20 +249,42 @@ impl Page {
     #[track_caller]
     pub fn filled(&self, fields: &[(&str, &str)]) -> (Url, Vec<(String, String)>) {
         let body = &self.answer.body;
-        let forms: Vec<&str> = body.split("<form").skip(1).map(|rest| rest.split("</form>").next().unwrap_or_default()).collect();
-        let has = |form: &&&str| fields.iter().all(|(name, _)| form.contains(&format!("name=\"{name}\"")));
-        let form = forms.iter().find(has).unwrap_or_else(|| panic!("no form with {fields:?} at {}: {} {body}", self.url, self.answer.status));
+        let forms: Vec<&str> = body
+            .split("<form")
+            .skip(1)
+            .map(|rest| rest.split("</form>").next().unwrap_or_default())
+            .collect();
+        let has = |form: &&&str| {
+            fields
+                .iter()
+                .all(|(name, _)| form.contains(&format!("name=\"{name}\"")))
+        };
+        let form = forms.iter().find(has).unwrap_or_else(|| {
+            panic!(
+                "no form with {fields:?} at {}: {} {body}",
+                self.url, self.answer.status
+            )
+        });
         let action = attribute(form, "action").unwrap_or_default();
         let mut all = Vec::new();
         for input in form.split("<input").skip(1) {
             let input = input.split('>').next().unwrap_or_default();
-            let (Some(name), value) = (attribute(input, "name"), attribute(input, "value").unwrap_or_default()) else { continue };
+            let (Some(name), value) = (
+                attribute(input, "name"),
+                attribute(input, "value").unwrap_or_default(),
+            ) else {
+                continue;
+            };
             let given = fields.iter().any(|(known, _)| *known == name);
             if !given && attribute(input, "type").as_deref() == Some("hidden") {
                 all.push((name, value));
             }
         }
-        all.extend(fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        all.extend(
+            fields
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        );
         (self.url.join(&action).expect("an action"), all)
     }
 
@@ -213,5 +299,17 @@ impl Page {
 fn attribute(tag: &str, name: &str) -> Option<String> {
     let (_, rest) = tag.split_once(&format!(" {name}=\""))?;
     let (value, _) = rest.split_once('"')?;
-    Some(value.replace("&quot;", "\"").replace("&#34;", "\"").replace("&#38;", "&").replace("&#x2F;", "/").replace("&#39;", "'").replace("&#60;", "<").replace("&#62;", ">").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
+    Some(
+        value
+            .replace("&quot;", "\"")
+            .replace("&#34;", "\"")
+            .replace("&#38;", "&")
+            .replace("&#x2F;", "/")
+            .replace("&#39;", "'")
+            .replace("&#60;", "<")
+            .replace("&#62;", ">")
+            .replace("&lt;", "<")
+            .replace("&gt;", ">")
+            .replace("&amp;", "&"),
+    )
 }

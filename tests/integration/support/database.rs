@@ -71,7 +71,10 @@ impl Drop for End {
 
 /// Runs the body of a test and ends it, with the database outliving what the body holds of it.
 pub fn run<F: Future<Output = ()>>(database: TestDatabase, body: impl FnOnce(TestDatabase) -> F) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .expect("a runtime");
     runtime.block_on(body(database));
 }
 
@@ -81,7 +84,12 @@ impl TestDatabase {
         let directory = tempfile::tempdir().expect("a directory");
         let location = Location::Sqlite(directory.path().join("tessera.db"));
         migrate(&location).expect("migrated");
-        Self::open(location, End::Directory { _directory: directory })
+        Self::open(
+            location,
+            End::Directory {
+                _directory: directory,
+            },
+        )
     }
 
     /// A migrated database of PostgreSQL.
@@ -92,7 +100,13 @@ impl TestDatabase {
 
     fn open(location: Location, end: End) -> Self {
         let (clock, time) = Clock::adjustable();
-        Self { db: open(&location, clock.clone()), location, clock, time, _end: end }
+        Self {
+            db: open(&location, clock.clone()),
+            location,
+            clock,
+            time,
+            _end: end,
+        }
     }
 
     /// Another process at the same database: its own connections, its own writer.
@@ -113,7 +127,10 @@ impl TestDatabase {
             name: slug.to_owned(),
             sealed_data_key: vec![0; 60],
         };
-        self.db.write_installation(move |all| all.insert_tenant(&tenant)).await.expect("a tenant")
+        self.db
+            .write_installation(move |all| all.insert_tenant(&tenant))
+            .await
+            .expect("a tenant")
     }
 
     /// A plain connection as the login role, past every layer of ours.
@@ -135,8 +152,11 @@ impl Raw {
     pub fn connect(location: &Location) -> Self {
         match location {
             Location::Sqlite(path) => {
-                let mut connection = SqliteConnection::establish(path.to_str().expect("UTF-8")).expect("a connection");
-                connection.batch_execute("PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON").expect("set up");
+                let mut connection = SqliteConnection::establish(path.to_str().expect("UTF-8"))
+                    .expect("a connection");
+                connection
+                    .batch_execute("PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON")
+                    .expect("set up");
                 Self::Sqlite(connection)
             }
             Location::Postgres(url) => Self::Postgres(connect(url)),
@@ -158,12 +178,19 @@ impl Raw {
             Self::Sqlite(connection) => query.load::<Value>(connection),
             Self::Postgres(connection) => query.load::<Value>(connection),
         };
-        rows.unwrap_or_else(|error| panic!("{sql}: {error}")).into_iter().map(|row| row.value).collect()
+        rows.unwrap_or_else(|error| panic!("{sql}: {error}"))
+            .into_iter()
+            .map(|row| row.value)
+            .collect()
     }
 
     /// How many rows a table has.
     pub fn count(&mut self, table: &str) -> i64 {
-        self.texts(&format!("SELECT CAST(count(*) AS text) AS value FROM {table}"))[0].parse().expect("a number")
+        self.texts(&format!(
+            "SELECT CAST(count(*) AS text) AS value FROM {table}"
+        ))[0]
+            .parse()
+            .expect("a number")
     }
 }
 
@@ -174,7 +201,12 @@ struct Value {
 }
 
 fn open(location: &Location, clock: Clock) -> Db {
-    let options = DbOptions { location: location.clone(), connections: 4, queue: 1024, deadline: Duration::from_secs(20) };
+    let options = DbOptions {
+        location: location.clone(),
+        connections: 4,
+        queue: 1024,
+        deadline: Duration::from_secs(20),
+    };
     Db::open(&options, clock).expect("the database opens")
 }
 
@@ -188,8 +220,11 @@ fn admin_url() -> String {
 }
 
 fn connect(url: &str) -> PgConnection {
-    let mut connection = PgConnection::establish(url).unwrap_or_else(|error| panic!("PostgreSQL for tests: {error}"));
-    connection.batch_execute("SET client_min_messages = warning").expect("set up");
+    let mut connection = PgConnection::establish(url)
+        .unwrap_or_else(|error| panic!("PostgreSQL for tests: {error}"));
+    connection
+        .batch_execute("SET client_min_messages = warning")
+        .expect("set up");
     connection
 }
 
@@ -205,13 +240,19 @@ const TEMPLATE_LOCK: i64 = 7_240_611;
 /// An empty database of PostgreSQL, not migrated.
 pub fn empty_postgres() -> (Location, impl Drop) {
     let name = fresh_name();
-    connect(&admin_url()).batch_execute(&format!("CREATE DATABASE {name}")).expect("a database");
+    connect(&admin_url())
+        .batch_execute(&format!("CREATE DATABASE {name}"))
+        .expect("a database");
     (Location::Postgres(url_of(&name)), End::Database(name))
 }
 
 fn fresh_name() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    format!("tessera_test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+    format!(
+        "tessera_test_{}_{}",
+        std::process::id(),
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    )
 }
 
 fn copy_of_template() -> (Location, End) {
@@ -219,7 +260,9 @@ fn copy_of_template() -> (Location, End) {
     let mut admin = connect(&admin_url());
     let template = template();
     // Shared: copies may be made side by side, but not while another process migrates the template.
-    admin.batch_execute(&format!("SELECT pg_advisory_lock_shared({TEMPLATE_LOCK})")).expect("a lock");
+    admin
+        .batch_execute(&format!("SELECT pg_advisory_lock_shared({TEMPLATE_LOCK})"))
+        .expect("a lock");
     admin
         .batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
         .and_then(|()| admin.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {template}")))
@@ -233,11 +276,17 @@ fn template() -> &'static str {
     TEMPLATE.get_or_init(|| {
         let name = format!("tessera_template_{:016x}", fingerprint_of_migrations());
         let mut admin = connect(&admin_url());
-        admin.batch_execute(&format!("SELECT pg_advisory_lock({TEMPLATE_LOCK})")).expect("a lock");
+        admin
+            .batch_execute(&format!("SELECT pg_advisory_lock({TEMPLATE_LOCK})"))
+            .expect("a lock");
         let mut admin = Raw::Postgres(admin);
-        let made = admin.texts(&format!("SELECT datname::text AS value FROM pg_database WHERE datname = '{name}'"));
+        let made = admin.texts(&format!(
+            "SELECT datname::text AS value FROM pg_database WHERE datname = '{name}'"
+        ));
         if made.is_empty() {
-            admin.execute(&format!("CREATE DATABASE {name}")).expect("a template");
+            admin
+                .execute(&format!("CREATE DATABASE {name}"))
+                .expect("a template");
         }
         migrate(&Location::Postgres(url_of(&name))).expect("a migrated template");
         name
@@ -255,7 +304,9 @@ fn fingerprint_of_migrations() -> u64 {
 
 /// The `up.sql` and `down.sql` of one database, in order.
 pub fn migration_files(database: &str) -> Vec<PathBuf> {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("migrations").join(database);
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("migrations")
+        .join(database);
     let mut files: Vec<_> = std::fs::read_dir(root)
         .expect("migrations")
         .flat_map(|entry| {

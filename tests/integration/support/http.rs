@@ -48,7 +48,13 @@ impl Http {
     }
 
     pub fn request(&self, method: Method, url: &str) -> Request {
-        Request { port: self.port, method, url: url.to_owned(), headers: Vec::new(), body: Vec::new() }
+        Request {
+            port: self.port,
+            method,
+            url: url.to_owned(),
+            headers: Vec::new(),
+            body: Vec::new(),
+        }
     }
 }
 
@@ -61,7 +67,10 @@ impl Request {
 
     /// Sends a form.
     pub fn form(mut self, fields: &[(&str, &str)]) -> Self {
-        self.body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish().into_bytes();
+        self.body = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish()
+            .into_bytes();
         self.header("content-type", "application/x-www-form-urlencoded")
     }
 
@@ -73,7 +82,8 @@ impl Request {
 
     /// Authenticates as RFC 6749 §2.3.1 says.
     pub fn basic(self, id: &str, secret: &str) -> Self {
-        let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+        let encode =
+            |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
         let credentials = STANDARD.encode(format!("{}:{}", encode(id), encode(secret)));
         self.header(AUTHORIZATION.as_str(), &format!("Basic {credentials}"))
     }
@@ -85,7 +95,8 @@ impl Request {
 
     /// Sends it, without following redirects.
     pub async fn send(self) -> Answer {
-        let url = url::Url::parse(&self.url).unwrap_or_else(|error| panic!("{}: {error}", self.url));
+        let url =
+            url::Url::parse(&self.url).unwrap_or_else(|error| panic!("{}: {error}", self.url));
         let host = match url.port() {
             Some(port) => format!("{}:{port}", url.host_str().unwrap_or_default()),
             None => url.host_str().unwrap_or_default().to_owned(),
@@ -94,51 +105,89 @@ impl Request {
         target.set_scheme("http").expect("a scheme");
         target.set_ip_host([127, 0, 0, 1].into()).expect("a host");
         target.set_port(Some(self.port)).expect("a port");
-        let client = awc::Client::builder().disable_redirects().timeout(Duration::from_secs(30)).finish();
-        let mut request = client.request(self.method, target.as_str()).insert_header((HOST, host)).no_decompress();
+        let client = awc::Client::builder()
+            .disable_redirects()
+            .timeout(Duration::from_secs(30))
+            .finish();
+        let mut request = client
+            .request(self.method, target.as_str())
+            .insert_header((HOST, host))
+            .no_decompress();
         for (name, value) in self.headers {
             request = request.append_header((name, value));
         }
-        let mut response = request.send_body(self.body).await.unwrap_or_else(|error| panic!("{}: {error}", self.url));
+        let mut response = request
+            .send_body(self.body)
+            .await
+            .unwrap_or_else(|error| panic!("{}: {error}", self.url));
         let status: StatusCode = response.status();
         let headers = response
             .headers()
             .iter()
-            .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .map(|(name, value)| {
+                (
+                    name.as_str().to_owned(),
+                    String::from_utf8_lossy(value.as_bytes()).into_owned(),
+                )
+            })
             .collect();
         let body = response.body().limit(4 << 20).await.expect("a body");
-        Answer { status: status.as_u16(), headers, body: String::from_utf8_lossy(&body).into_owned() }
+        Answer {
+            status: status.as_u16(),
+            headers,
+            body: String::from_utf8_lossy(&body).into_owned(),
+        }
     }
 }
 
 impl Answer {
     /// A header's first value.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     /// All values of a header.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.headers.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .filter(move |(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     /// The body as JSON.
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {} {}", self.status, self.body))
+        serde_json::from_str(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {} {}", self.status, self.body))
     }
 
     /// The `error` of an OAuth answer, or of an error page.
     pub fn error(&self) -> String {
         if let Ok(Value::Object(body)) = serde_json::from_str(&self.body) {
-            return body.get("error").and_then(Value::as_str).unwrap_or_default().to_owned();
+            return body
+                .get("error")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned();
         }
-        self.body.split_once("data-error=\"").and_then(|(_, rest)| rest.split_once('"')).map(|(code, _)| code.to_owned()).unwrap_or_default()
+        self.body
+            .split_once("data-error=\"")
+            .and_then(|(_, rest)| rest.split_once('"'))
+            .map(|(code, _)| code.to_owned())
+            .unwrap_or_default()
     }
 
     /// Says that it is this error.
     #[track_caller]
     pub fn expect_error(&self, status: u16, code: &str) -> &Self {
-        assert_eq!((self.status, self.error().as_str()), (status, code), "{}", self.body);
+        assert_eq!(
+            (self.status, self.error().as_str()),
+            (status, code),
+            "{}",
+            self.body
+        );
         self
     }
 
@@ -152,12 +201,17 @@ impl Answer {
     /// Where a redirect leads.
     #[track_caller]
     pub fn location(&self) -> url::Url {
-        let location = self.header("location").unwrap_or_else(|| panic!("no redirect: {} {}", self.status, self.body));
+        let location = self
+            .header("location")
+            .unwrap_or_else(|| panic!("no redirect: {} {}", self.status, self.body));
         url::Url::parse(location).unwrap_or_else(|error| panic!("{location}: {error}"))
     }
 
     /// A parameter of the redirect's query.
     pub fn location_param(&self, name: &str) -> Option<String> {
-        self.location().query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
+        self.location()
+            .query_pairs()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.into_owned())
     }
 }

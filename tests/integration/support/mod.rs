@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod browser;
+pub mod command;
 pub mod database;
 pub mod http;
 pub mod relying_party;

@@ -35,8 +35,17 @@ pub struct Tokens {
 impl Tokens {
     fn of(answer: &Answer) -> Self {
         let body = answer.json();
-        let text = |name: &str| body.get(name).and_then(Value::as_str).map(ToOwned::to_owned);
-        Self { access_token: text("access_token").unwrap_or_default(), refresh_token: text("refresh_token"), id_token: text("id_token"), body }
+        let text = |name: &str| {
+            body.get(name)
+                .and_then(Value::as_str)
+                .map(ToOwned::to_owned)
+        };
+        Self {
+            access_token: text("access_token").unwrap_or_default(),
+            refresh_token: text("refresh_token"),
+            id_token: text("id_token"),
+            body,
+        }
     }
 
     /// The refresh token, which must be there.
@@ -70,7 +79,10 @@ pub fn header(token: &str) -> Value {
 }
 
 fn part(token: &str, index: usize) -> Value {
-    let part = token.split('.').nth(index).unwrap_or_else(|| panic!("no JWT: {token}"));
+    let part = token
+        .split('.')
+        .nth(index)
+        .unwrap_or_else(|| panic!("no JWT: {token}"));
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).expect("base64url")).expect("JSON")
 }
 
@@ -81,7 +93,12 @@ pub fn challenge(verifier: &str) -> String {
 
 impl RelyingParty {
     pub fn new(app: &TestApp, tenant: &TestTenant, client: &TestClient) -> Self {
-        Self { http: app.http.clone(), issuer: tenant.issuer.clone(), client: client.clone(), scope: "openid profile email".into() }
+        Self {
+            http: app.http.clone(),
+            issuer: tenant.issuer.clone(),
+            client: client.clone(),
+            scope: "openid profile email".into(),
+        }
     }
 
     /// Asks for other scopes.
@@ -108,7 +125,9 @@ impl RelyingParty {
             ("code_challenge", &challenge),
             ("code_challenge_method", "S256"),
         ];
-        let kept = usual.into_iter().filter(|(name, _)| !more.iter().any(|(other, _)| other == name));
+        let kept = usual
+            .into_iter()
+            .filter(|(name, _)| !more.iter().any(|(other, _)| other == name));
         let added = more.iter().copied().filter(|(_, value)| !value.is_empty());
         let mut url = Url::parse(&format!("{}/authorize", self.issuer)).expect("a URL");
         url.query_pairs_mut().extend_pairs(kept.chain(added));
@@ -116,7 +135,12 @@ impl RelyingParty {
     }
 
     /// Sends the browser to sign in and gives the redirect that it ends with.
-    pub async fn authorize(&self, browser: &mut Browser, user: &TestUser, more: &[(&str, &str)]) -> Page {
+    pub async fn authorize(
+        &self,
+        browser: &mut Browser,
+        user: &TestUser,
+        more: &[(&str, &str)],
+    ) -> Page {
         let page = browser.open(&self.authorization_url(more)).await;
         browser.pass(page, user).await
     }
@@ -124,7 +148,13 @@ impl RelyingParty {
     /// A fresh code.
     pub async fn code(&self, browser: &mut Browser, user: &TestUser) -> String {
         let page = self.authorize(browser, user, &[]).await;
-        page.answer.location_param("code").unwrap_or_else(|| panic!("no code: {:?} {}", page.answer.header("location"), page.answer.body))
+        page.answer.location_param("code").unwrap_or_else(|| {
+            panic!(
+                "no code: {:?} {}",
+                page.answer.header("location"),
+                page.answer.body
+            )
+        })
     }
 
     /// A whole flow.
@@ -146,7 +176,11 @@ impl RelyingParty {
 
     /// Refreshes.
     pub async fn refresh(&self, refresh_token: &str) -> Answer {
-        self.token(&[("grant_type", "refresh_token"), ("refresh_token", refresh_token)]).await
+        self.token(&[
+            ("grant_type", "refresh_token"),
+            ("refresh_token", refresh_token),
+        ])
+        .await
     }
 
     /// Refreshes, and it must work.
@@ -171,7 +205,10 @@ impl RelyingParty {
         let url = format!("{}{path}", self.issuer);
         let id = self.client.client_id();
         if self.client.secret.is_some() {
-            self.http.post(&url).form(form).basic(&id, self.client.secret())
+            self.http
+                .post(&url)
+                .form(form)
+                .basic(&id, self.client.secret())
         } else {
             let mut form = form.to_vec();
             form.push(("client_id", &id));
@@ -181,12 +218,20 @@ impl RelyingParty {
 
     /// Asks for the claims of a person.
     pub async fn userinfo(&self, access_token: &str) -> Answer {
-        self.http.get(&format!("{}/userinfo", self.issuer)).bearer(access_token).send().await
+        self.http
+            .get(&format!("{}/userinfo", self.issuer))
+            .bearer(access_token)
+            .send()
+            .await
     }
 
     /// Asks whether a token is good.
     pub async fn introspect(&self, token: &str) -> Value {
-        self.authenticated("/introspect", &[("token", token)]).send().await.expect_ok().json()
+        self.authenticated("/introspect", &[("token", token)])
+            .send()
+            .await
+            .expect_ok()
+            .json()
     }
 
     /// Says that a token of this client isn't good any more.

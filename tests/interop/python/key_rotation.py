@@ -120,7 +120,7 @@ def run(report, tenant, other, signing_alg):
                     verifier.accepts(token, audience, "a token of the old key")
         with report.check(f"{name}: after `key revoke` the old key is no longer published"):
             for kid in {key_id(token) for token, _ in before} - {key_id(token) for token, _ in after}:
-                tessera("key", "revoke", "--tenant", tenant.slug, kid)
+                tessera("key", "revoke", "--tenant", tenant.slug, kid, "--yes")
             deadline = time.monotonic() + 5
             while old in published(tenant.issuer):
                 expect(time.monotonic() < deadline, "the revoked key is still published after 5 seconds")

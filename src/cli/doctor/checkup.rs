@@ -1,0 +1,145 @@
+//! The order of the checks, and those of settings and files.
+
+use std::os::unix::fs::MetadataExt as _;
+
+use super::findings::{Findings, Level, text};
+use super::{database, keys};
+use crate::cli::output::{Failure, Output, Report};
+use crate::config::{Config, Flags};
+
+/// Looks, prints, and fails where something is wrong.
+pub async fn run(flags: Flags, output: Output) -> Result<(), Failure> {
+    let mut findings = Findings::default();
+    match Config::load(flags) {
+        Ok(config) => examine(config, &mut findings).await,
+        Err(errors) => {
+            for error in errors.0 {
+                findings.fail(
+                    "configuration",
+                    error.to_string(),
+                    "correct it where it stands; `docs/src/configuration.md` lists every setting",
+                );
+            }
+        }
+    }
+    let document = serde_json::json!({ "status": findings.worst(), "checks": findings.0 });
+    Report::new(document, text(&findings)).print(output)?;
+    match findings
+        .0
+        .iter()
+        .filter(|finding| finding.status == Level::Failure)
+        .count()
+    {
+        0 => Ok(()),
+        1 => Err(Failure::failed("unhealthy", "one check failed")),
+        failed => Err(Failure::failed(
+            "unhealthy",
+            format!("{failed} checks failed"),
+        )),
+    }
+}
+
+async fn examine(config: Config, findings: &mut Findings) {
+    settings(&config, findings);
+    data_directory(&config, findings);
+    if let Some(db) = database::database(&config, findings).await {
+        let master = keys::master_key(&config, &db, findings).await;
+        database::clock(&db, findings).await;
+        if let Some(master) = master {
+            keys::tenants(config, db, master, findings).await;
+        }
+    } else {
+        keys::master_key_file(&config, findings);
+    }
+    findings.ok(
+        "mail",
+        "not configured: this version sends none, links are handed over by whoever makes them",
+    );
+}
+
+fn settings(config: &Config, findings: &mut Findings) {
+    let warnings = config.warnings();
+    if warnings.is_empty() {
+        findings.ok(
+            "configuration",
+            format!(
+                "tenants are at {}, the server listens on {}",
+                config.public_url, config.listen
+            ),
+        );
+    }
+    for warning in warnings {
+        findings.warn(
+            "configuration",
+            warning,
+            "change the setting, unless this is a trial",
+        );
+    }
+    if !config.public_url.is_https() {
+        findings.ok(
+            "public_url",
+            format!("{}: plain http, for this machine only", config.public_url),
+        );
+    } else if config.tls_listen.is_some() {
+        findings.ok(
+            "public_url",
+            format!(
+                "{}: https, by a listener of the server's own",
+                config.public_url
+            ),
+        );
+    } else if config.trusted_proxies == crate::config::TrustedProxies::default() {
+        findings.warn(
+            "trusted_proxies",
+            "`public_url` is https, but nothing here speaks TLS and no proxy is trusted: every client would have the proxy's address",
+            "name the proxy's address in `trusted_proxies`, or set `tls_listen` with a certificate",
+        );
+    } else {
+        findings.ok(
+            "public_url",
+            format!("{}: https, by a trusted proxy", config.public_url),
+        );
+    }
+    for (name, path) in [
+        ("tls_certificate_file", &config.tls_certificate_file),
+        ("tls_key_file", &config.tls_key_file),
+        ("egress_ca_file", &config.egress_ca_file),
+    ] {
+        if let Some(path) = path
+            && let Err(error) = std::fs::File::open(path)
+        {
+            findings.fail(
+                "configuration",
+                format!("`{name}` {} can't be read: {error}", path.display()),
+                "correct the path, or the file's mode",
+            );
+        }
+    }
+}
+
+fn data_directory(config: &Config, findings: &mut Findings) {
+    let path = &config.data_dir;
+    if !config.database_url.is_sqlite() && !path.exists() {
+        return;
+    }
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.mode() & 0o077 != 0 => {
+            findings.warn(
+                "data_dir",
+                format!("{} is open to other users of this machine", path.display()),
+                format!("chmod 700 {}", path.display()),
+            );
+        }
+        Ok(_) => findings.ok(
+            "data_dir",
+            format!("{} is there, for its owner alone", path.display()),
+        ),
+        Err(_) => findings.ok(
+            "data_dir",
+            format!(
+                "{} isn't there yet: it is made at first start",
+                path.display()
+            ),
+        ),
+    }
+}

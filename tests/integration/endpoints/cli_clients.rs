@@ -1,0 +1,180 @@
+//! `tessera client` and `tessera resource`.
+
+use serde_json::{Value, json};
+
+use crate::support::command::{Installation, command_test};
+
+fn text(value: &Value) -> &str {
+    value.as_str().expect("a text")
+}
+
+command_test! {
+    fn a_web_client_is_what_one_gets_without_options(here: Installation) {
+        here.tenant("acme");
+        let made = here.json(&["client", "create", "--tenant", "acme", "--name", "Shop", "--redirect-uri", "https://shop.example/cb"]);
+        assert_eq!(made["client_name"], "Shop");
+        assert_eq!(made["redirect_uris"], json!(["https://shop.example/cb"]));
+        assert_eq!(made["token_endpoint_auth_method"], "client_secret_basic");
+        assert_eq!(made["grant_types"], json!(["authorization_code", "refresh_token"]));
+        assert_eq!(made["response_types"], json!(["code"]));
+        assert_eq!(made["scope"], "openid profile email offline_access");
+        assert_eq!(made["id_token_signed_response_alg"], "ES256");
+        assert_eq!(made["require_pkce"], true);
+        assert_eq!(made["client_secret_expires_at"], 0);
+        assert!(text(&made["client_secret"]).starts_with("tscs_"));
+        assert!(made["client_id_issued_at"].is_i64());
+        let shown = here.json(&["client", "show", "--tenant", "acme", text(&made["client_id"])]);
+        assert_eq!(shown.get("client_secret"), None, "a secret is shown once");
+        assert_eq!(shown["client_id"], made["client_id"]);
+        let mut raw = here.raw();
+        let everything = raw.texts("SELECT metadata AS value FROM clients").concat() + &raw.texts("SELECT detail AS value FROM audit_events").concat();
+        assert!(!everything.contains(text(&made["client_secret"])));
+        assert_eq!(here.events("acme", "client.created"), 1);
+        assert!(here.ok(&["client", "list", "--tenant", "acme"]).contains("Shop"));
+    }
+
+    fn public_and_machine_clients(here: Installation) {
+        here.tenant("acme");
+        let public = here.json(&["client", "create", "--tenant", "acme", "--name", "App", "--public", "--redirect-uri", "http://127.0.0.1/cb"]);
+        assert_eq!(public["token_endpoint_auth_method"], "none");
+        assert_eq!(public.get("client_secret"), None);
+        here.json(&["resource", "create", "--tenant", "acme", "--identifier", "https://notes.example", "--scope", "notes:read", "--scope", "notes:write"]);
+        let machine = here.json(&[
+            "client", "create", "--tenant", "acme", "--name", "Nightly", "--grant-type", "client_credentials", "--scope", "notes:read", "--scope", "notes:write",
+        ]);
+        assert_eq!(machine["grant_types"], json!(["client_credentials"]));
+        assert_eq!(machine["scope"], "notes:read notes:write");
+        assert_eq!(machine["response_types"], json!([]));
+        let bare = here.json(&["client", "create", "--tenant", "acme", "--name", "Bare", "--grant-type", "client_credentials"]);
+        assert_eq!(bare["scope"], "");
+    }
+
+    fn metadata_is_taken_strictly(here: Installation) {
+        here.tenant("acme");
+        let create = |document: &Value| {
+            let file = here.file("metadata.json", &document.to_string());
+            ["client", "create", "--tenant", "acme", "--metadata-file", &file].map(ToOwned::to_owned).to_vec()
+        };
+        let refused = |document: Value| {
+            let arguments = create(&document);
+            here.refused(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), "invalid_value")
+        };
+        let good = json!({
+            "client_name": "Shop", "redirect_uris": ["https://shop.example/cb"], "grant_types": ["authorization_code"], "scope": "openid email",
+            "id_token_signed_response_alg": "RS256", "skip_consent": true, "contacts": null,
+        });
+        let arguments = create(&good);
+        let made = here.json(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!((&made["scope"], &made["skip_consent"]), (&json!("openid email"), &json!(true)));
+        let keys = here.json(&["key", "list", "--tenant", "acme"]);
+        assert!(keys.to_string().contains("RS256"), "its ID tokens' key is published before the first sign-in: {keys}");
+        let with = |name: &str, value: Value| {
+            let mut document = good.clone();
+            document[name] = value;
+            document
+        };
+        assert!(refused(with("redirct_uris", json!([]))).contains("redirct_uris"));
+        assert!(refused(with("redirect_uris", json!(["https://shop.example/cb#x"]))).contains("redirect_uris"));
+        assert!(refused(with("redirect_uris", json!(["javascript:alert(1)"]))).contains("redirect_uris"));
+        assert!(refused(with("redirect_uris", json!([]))).contains("redirect_uris"));
+        assert!(refused(with("grant_types", json!(["password"]))).contains("grant_types"));
+        assert!(refused(with("scope", json!("openid notes:read"))).contains("tessera resource create"));
+        assert!(refused(with("resources", json!(["https://unknown.example"]))).contains("resources"));
+        assert!(refused(with("jwks_uri", json!("http://10.0.0.1/jwks"))).contains("jwks_uri"));
+        assert!(refused(with("client_id", json!("mine"))).contains("client_id"));
+        assert!(refused(with("client_secret", json!("mine"))).contains("client_secret"));
+        let broken = here.file("broken.json", "{");
+        here.refused(&["client", "create", "--tenant", "acme", "--metadata-file", &broken], "unreadable_file");
+        here.refused(&["client", "create", "--tenant", "acme", "--metadata-file", "nowhere"], "unreadable_file");
+        let list = here.file("list.json", "[]");
+        here.refused(&["client", "create", "--tenant", "acme", "--metadata-file", &list], "invalid_value");
+        here.json_with(&good.to_string(), &["client", "create", "--tenant", "acme", "--metadata-file", "-", "--name", "From input"]);
+        assert_eq!(here.events("acme", "client.created"), 2);
+    }
+
+    fn a_client_is_changed(here: Installation) {
+        here.tenant("acme");
+        let made = here.json(&["client", "create", "--tenant", "acme", "--name", "Shop", "--redirect-uri", "https://shop.example/cb"]);
+        let id = text(&made["client_id"]).to_owned();
+        let update = |arguments: &[&str]| here.json(&[&["client", "update", "--tenant", "acme", &id], arguments].concat());
+        let changed = update(&["--name", "Store", "--redirect-uri", "https://store.example/cb"]);
+        assert_eq!((&changed["client_name"], &changed["redirect_uris"]), (&json!("Store"), &json!(["https://store.example/cb"])));
+        assert_eq!(changed["scope"], made["scope"], "the rest stays");
+        assert_eq!(changed.get("client_secret"), None);
+        // What was shown may be edited and given back.
+        let mut document = here.json(&["client", "show", "--tenant", "acme", &id]);
+        document["token_endpoint_auth_method"] = json!("none");
+        let changed = update(&["--metadata-file", &here.file("edited.json", &document.to_string())]);
+        assert_eq!(changed["token_endpoint_auth_method"], "none");
+        document["client_id"] = json!("another");
+        let other = here.file("other.json", &document.to_string());
+        here.refused(&["client", "update", "--tenant", "acme", &id, "--metadata-file", &other], "invalid_value");
+        here.misused(&["client", "update", "--tenant", "acme", &id]);
+        here.refused(&["client", "update", "--tenant", "acme", &id, "--redirect-uri", "nothing"], "invalid_value");
+        // A public client that becomes confidential gets a secret.
+        let public = here.json(&["client", "create", "--tenant", "acme", "--name", "App", "--public", "--redirect-uri", "https://app.example/cb"]);
+        let mut document = here.json(&["client", "show", "--tenant", "acme", text(&public["client_id"])]);
+        document["token_endpoint_auth_method"] = json!("client_secret_post");
+        let file = here.file("confidential.json", &document.to_string());
+        let changed = here.json(&["client", "update", "--tenant", "acme", text(&public["client_id"]), "--metadata-file", &file]);
+        assert!(text(&changed["client_secret"]).starts_with("tscs_"));
+        assert_eq!(here.events("acme", "client.updated"), 3);
+    }
+
+    fn secrets_are_rotated_and_clients_deleted(here: Installation) {
+        here.tenant("acme");
+        here.tenant("globex");
+        let made = here.json(&["client", "create", "--tenant", "acme", "--name", "Shop", "--redirect-uri", "https://shop.example/cb"]);
+        let id = text(&made["client_id"]);
+        let rotated = here.json(&["client", "rotate-secret", "--tenant", "acme", id]);
+        assert_ne!(rotated["client_secret"], made["client_secret"]);
+        assert!(rotated["previous_secret_accepted_until"].is_string(), "by default the old one holds for a day");
+        let rotated = here.json(&["client", "rotate-secret", "--tenant", "acme", id, "--overlap", "0"]);
+        assert_eq!(rotated["previous_secret_accepted_until"], Value::Null);
+        assert_eq!(here.raw().texts("SELECT CAST(count(*) AS text) AS value FROM clients WHERE previous_secret_hash IS NOT NULL"), ["0"]);
+        here.refused(&["client", "rotate-secret", "--tenant", "acme", id, "--overlap", "99999999"], "invalid_value");
+        let public = here.json(&["client", "create", "--tenant", "acme", "--name", "App", "--public", "--redirect-uri", "https://app.example/cb"]);
+        here.refused(&["client", "rotate-secret", "--tenant", "acme", text(&public["client_id"])], "refused");
+        for verb in ["show", "rotate-secret", "delete"] {
+            here.refused(&["client", verb, "--tenant", "globex", id], "not_found");
+        }
+        here.json(&["client", "delete", "--tenant", "acme", id]);
+        here.refused(&["client", "delete", "--tenant", "acme", id], "not_found");
+        assert_eq!((here.events("acme", "client.secret_rotated"), here.events("acme", "client.deleted")), (2, 1));
+        let left = here.json(&["client", "list", "--tenant", "acme"]);
+        assert_eq!(left["clients"].as_array().expect("a list").len(), 1);
+    }
+
+    fn resources_have_scopes_of_their_own(here: Installation) {
+        here.tenant("acme");
+        let create = |arguments: &[&str]| [&["resource", "create", "--tenant", "acme", "--identifier"] as &[&str], arguments].concat().iter().map(ToString::to_string).collect::<Vec<_>>();
+        let made = here.json(&[
+            "resource", "create", "--tenant", "acme", "--identifier", "https://notes.example", "--name", "Notes", "--scope", "notes:read", "--scope", "notes:write",
+            "--describe", "notes:read=Read your notes",
+        ]);
+        assert_eq!(made["name"], "Notes");
+        assert_eq!(made["scopes"], json!([{ "name": "notes:read", "description": "Read your notes" }, { "name": "notes:write" }]));
+        let refused = |arguments: &[&str], error: &str| {
+            let arguments = create(arguments);
+            here.refused(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), error)
+        };
+        refused(&["https://notes.example", "--scope", "x"], "already_exists");
+        refused(&["notes", "--scope", "x"], "invalid_value");
+        refused(&["https://other.example#x", "--scope", "x"], "invalid_value");
+        refused(&["http://localhost:8080/api/v1", "--scope", "x"], "invalid_value");
+        refused(&["https://other.example", "--scope", "openid"], "invalid_value");
+        refused(&["https://other.example", "--scope", "tessera:admin"], "invalid_value");
+        refused(&["https://other.example", "--scope", "x", "--scope", "x"], "invalid_value");
+        refused(&["https://other.example", "--scope", "a\"b"], "invalid_value");
+        refused(&["https://other.example", "--scope", ""], "invalid_value");
+        refused(&["https://other.example", "--scope", "x", "--name", ""], "invalid_value");
+        here.misused(&["resource", "create", "--tenant", "acme", "--identifier", "https://other.example"]);
+        here.misused(&["resource", "create", "--tenant", "acme", "--identifier", "https://other.example", "--scope", "x", "--describe", "y=z"]);
+        let listed = here.json(&["resource", "list", "--tenant", "acme"]);
+        assert_eq!(listed["resources"], json!([made]));
+        here.json(&["resource", "delete", "--tenant", "acme", "--identifier", "https://notes.example"]);
+        here.refused(&["resource", "delete", "--tenant", "acme", "--identifier", "https://notes.example"], "not_found");
+        assert_eq!(here.json(&["resource", "list", "--tenant", "acme"])["resources"], json!([]));
+        assert_eq!((here.events("acme", "resource.created"), here.events("acme", "resource.deleted")), (1, 1));
+    }
+}

@@ -1,0 +1,230 @@
+//! `tessera domain`.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+use crate::support::command::Installation;
+
+/// A site that answers everything with what it was told last.
+struct Site {
+    origin: String,
+    answer: Arc<Mutex<String>>,
+}
+
+impl Site {
+    fn tell(&self, token: &Value, end: &str) {
+        let token = token.as_str().expect("a token");
+        *self.answer.lock().expect("no panic") = format!("{token}{end}");
+    }
+}
+
+fn site() -> Site {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let origin = format!(
+        "http://localhost:{}",
+        listener.local_addr().expect("an address").port()
+    );
+    let answer = Arc::new(Mutex::new(String::new()));
+    let told = Arc::clone(&answer);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let mut request = [0; 4096];
+            let length = stream.read(&mut request).unwrap_or(0);
+            let asked = String::from_utf8_lossy(&request[..length])
+                .starts_with("GET /.well-known/tessera-domain-verification ");
+            let body = if asked {
+                told.lock().expect("no panic").clone()
+            } else {
+                String::new()
+            };
+            let _ = write!(
+                stream,
+                "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                body.len()
+            );
+        }
+    });
+    Site { origin, answer }
+}
+
+fn a_domain_is_proved_and_removed(mut here: Installation) {
+    here.set("TESSERA_EGRESS_ALLOW", "localhost");
+    let here = here.ready();
+    here.tenant("acme");
+    here.tenant("globex");
+    let site = site();
+    let origin = site.origin.as_str();
+    let domain = |verb: &'static str, tenant: &'static str| {
+        ["domain", verb, "--tenant", tenant, origin].map(ToOwned::to_owned)
+    };
+    let json =
+        |arguments: &[String]| here.json(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    let refused = |arguments: &[String], error: &str| {
+        here.refused(
+            &arguments.iter().map(String::as_str).collect::<Vec<_>>(),
+            error,
+        )
+    };
+    let added = json(&domain("add", "acme"));
+    assert_eq!(
+        (&added["origin"], &added["state"]),
+        (&json!(origin), &json!("pending"))
+    );
+    assert_eq!(
+        added["verification_url"],
+        format!("{origin}/.well-known/tessera-domain-verification")
+    );
+    refused(&domain("add", "acme"), "already_exists");
+    let claimed = json(&domain("add", "globex"));
+    // Nothing there, another tenant's proof, the proof.
+    refused(&domain("verify", "acme"), "refused");
+    site.tell(&claimed["verification_token"], "");
+    let told = refused(&domain("verify", "acme"), "refused");
+    assert!(told.contains("doesn't hold the expected text"), "{told}");
+    refused(&domain("set-canonical", "acme"), "refused");
+    site.tell(
+        &added["verification_token"],
+        "
+",
+    );
+    assert_eq!(json(&domain("verify", "acme"))["state"], "verified");
+    assert_eq!(json(&domain("verify", "acme"))["state"], "verified");
+    site.tell(&claimed["verification_token"], "");
+    let told = refused(&domain("verify", "globex"), "refused");
+    assert!(told.contains("another tenant"), "{told}");
+    assert_eq!(
+        here.json(&["tenant", "show", "acme"])["issuers"],
+        json!(["http://localhost:8080/t/acme", origin])
+    );
+    assert_eq!(
+        here.json(&["tenant", "show", "acme"])["issuer"],
+        "http://localhost:8080/t/acme"
+    );
+    // The canonical address is the one in links.
+    assert_eq!(json(&domain("set-canonical", "acme"))["issuer"], origin);
+    let person = here.json(&[
+        "user",
+        "create",
+        "--tenant",
+        "acme",
+        "--email",
+        "ana@acme.example",
+    ]);
+    assert!(
+        person["link"]
+            .as_str()
+            .expect("a link")
+            .starts_with(&format!("{origin}/link/")),
+        "{person}"
+    );
+    // Removing says what breaks.
+    let told = here.misused(&["domain", "remove", "--tenant", "acme", origin]);
+    assert!(
+        told.contains("refresh tokens") && told.contains("canonical") && told.contains("--yes"),
+        "{told}"
+    );
+    assert_eq!(
+        here.json(&["domain", "list", "--tenant", "acme"])["domains"][0]["canonical"],
+        true
+    );
+    here.json(&["domain", "remove", "--tenant", "acme", origin, "--yes"]);
+    assert_eq!(
+        here.json(&["tenant", "show", "acme"])["issuer"],
+        "http://localhost:8080/t/acme"
+    );
+    refused(&domain("verify", "acme"), "not_found");
+    assert_eq!(
+        json(&domain("verify", "globex"))["state"],
+        "verified",
+        "it is free again"
+    );
+    assert_eq!(
+        here.json(&["domain", "set-canonical", "--tenant", "globex", "default"])["issuer"],
+        "http://localhost:8080/t/globex"
+    );
+    for act in [
+        "domain.added",
+        "domain.verified",
+        "domain.canonical_changed",
+        "domain.removed",
+    ] {
+        assert_eq!(here.events("acme", act), 1, "{act}");
+    }
+}
+
+#[test]
+fn a_domain_is_proved_and_removed_sqlite() {
+    a_domain_is_proved_and_removed(Installation::sqlite());
+}
+
+#[test]
+fn a_domain_is_proved_and_removed_postgres() {
+    a_domain_is_proved_and_removed(Installation::postgres());
+}
+
+#[test]
+fn what_is_no_origin_or_not_a_tenants_is_refused() {
+    let mut here = Installation::sqlite();
+    here.tenant("acme");
+    let add = |here: &Installation, origin: &str| {
+        here.refused(
+            &["domain", "add", "--tenant", "acme", "--", origin],
+            "invalid_value",
+        )
+    };
+    for wrong in [
+        "login.acme.com",
+        "https://login.acme.com/path",
+        "https://login.acme.com/?x",
+        "https://login.acme.com/#x",
+        "https://user@login.acme.com",
+        "https://LOGIN.acme.com",
+        "http://login.acme.com",
+        "ftp://login.acme.com",
+        "http://localhost:8080",
+        "https://xn--?",
+        "",
+    ] {
+        add(&here, wrong);
+    }
+    assert_eq!(
+        here.json(&[
+            "domain",
+            "add",
+            "--tenant",
+            "acme",
+            "https://login.acme.com:443/"
+        ])["origin"],
+        "https://login.acme.com"
+    );
+    here.set("TESSERA_PUBLIC_URL", "https://{tenant}.id.example.com");
+    for own in [
+        "https://id.example.com",
+        "https://acme.id.example.com",
+        "https://a.b.id.example.com",
+    ] {
+        assert!(add(&here, own).contains("public_url"));
+    }
+    here.json(&[
+        "domain",
+        "add",
+        "--tenant",
+        "acme",
+        "https://other-id.example.com",
+    ]);
+    let told = here.refused(
+        &[
+            "domain",
+            "verify",
+            "--tenant",
+            "acme",
+            "https://unknown.example",
+        ],
+        "not_found",
+    );
+    assert!(told.contains("tessera domain list"), "{told}");
+}

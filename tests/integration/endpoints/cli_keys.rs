@@ -1,0 +1,112 @@
+//! `tessera key`, `tessera master-key` and `tessera operator`.
+
+use serde_json::{Value, json};
+
+use crate::support::command::{Installation, command_test};
+
+fn states(here: &Installation) -> Vec<String> {
+    let keys = here.json(&["key", "list", "--tenant", "acme"]);
+    let mut states = keys["keys"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|key| {
+            format!(
+                "{} {}",
+                key["algorithm"].as_str().expect("a name"),
+                key["state"].as_str().expect("a state")
+            )
+        })
+        .collect::<Vec<_>>();
+    states.sort();
+    states
+}
+
+command_test! {
+    fn keys_are_rotated_without_anybody_noticing(here: Installation) {
+        here.tenant("acme");
+        let successors = here.json(&["key", "rotate", "--tenant", "acme"]);
+        assert_eq!(successors["keys"][0]["state"], "published");
+        assert_eq!(states(here), ["ES256 published", "ES256 signing"]);
+        here.json(&["key", "rotate", "--tenant", "acme", "--immediately"]);
+        assert!(states(here).contains(&"ES256 signing".to_owned()));
+        here.json(&["key", "rotate", "--tenant", "acme", "--algorithm", "EdDSA"]);
+        assert!(states(here).contains(&"EdDSA signing".to_owned()), "an algorithm without a key gets its first");
+        let listed = here.json(&["key", "list", "--tenant", "acme"]);
+        assert!(!listed.to_string().contains("\"d\""), "nothing private is shown: {listed}");
+        assert_eq!(here.events("acme", "key.rotated"), 2);
+    }
+
+    fn a_revoked_key_is_followed_by_another(here: Installation) {
+        here.tenant("acme");
+        let kid = here.json(&["key", "list", "--tenant", "acme"])["keys"][0]["kid"].as_str().expect("a kid").to_owned();
+        // A thumbprint may begin with a hyphen: the option takes it then.
+        assert!(here.misused(&["key", "revoke", "--tenant", "acme", "--kid", &kid]).contains("--yes"));
+        assert_eq!(states(here), ["ES256 signing"]);
+        assert_eq!(here.json(&["key", "revoke", "--tenant", "acme", "--kid", &kid, "--yes"])["state"], "revoked");
+        assert_eq!(states(here), ["ES256 revoked", "ES256 signing"]);
+        here.json(&["key", "revoke", "--tenant", "acme", "--kid", &kid, "--yes"]);
+        assert_eq!(here.events("acme", "key.revoked"), 1);
+        here.refused(&["key", "revoke", "--tenant", "acme", "--kid", "-unknown", "--yes"], "not_found");
+        here.refused(&["key", "revoke", "--tenant", "acme", "unknown", "--yes"], "not_found");
+    }
+
+    fn a_master_key_file_is_never_overwritten(here: Installation) {
+        let before = std::fs::read(here.path("data/master.key")).expect("a key");
+        here.refused(&["master-key", "create"], "already_exists");
+        assert_eq!(std::fs::read(here.path("data/master.key")).expect("a key"), before);
+        let file = here.path("elsewhere/other.key");
+        let made = here.json(&["master-key", "create", "--file", file.to_str().expect("UTF-8")]);
+        assert_eq!(made["fingerprint"].as_str().expect("a fingerprint").len(), 32);
+        assert!(file.exists());
+    }
+
+    fn the_master_key_is_rotated(here: Installation) {
+        here.tenant("acme");
+        let client = here.json(&["client", "create", "--tenant", "acme", "--name", "Shop", "--redirect-uri", "https://shop.example/cb"]);
+        let path = here.path("data/master.key");
+        let before = std::fs::read(&path).expect("a key");
+        let rotated = here.json(&["master-key", "rotate"]);
+        assert_eq!(rotated["tenants"], 2, "acme and the operators'");
+        assert_ne!(std::fs::read(&path).expect("a key"), before);
+        assert_eq!(std::fs::read(here.path("data/master.key.old")).expect("the old key"), before, "backups need it");
+        assert!(!here.path("data/master.key.new").exists());
+        here.json(&["key", "rotate", "--tenant", "acme"]);
+        here.json(&["client", "rotate-secret", "--tenant", "acme", client["client_id"].as_str().expect("an id")]);
+        assert_eq!(here.events("system", "master_key.rotated"), 1);
+        here.refused(&["master-key", "rotate"], "already_exists");
+        // Into a file of one's own the present one stays.
+        let other = here.path("other.key");
+        here.json(&["master-key", "rotate", "--file", other.to_str().expect("UTF-8")]);
+        let told = here.refused(&["tenant", "list"], "master_key_unusable");
+        assert!(told.contains("not the database's"), "{told}");
+        std::fs::rename(&other, &path).expect("moved");
+        here.ok(&["tenant", "list"]);
+    }
+
+    fn an_interrupted_rotation_is_told_how_to_go_on(here: Installation) {
+        here.tenant("acme");
+        let (present, new) = (here.path("data/master.key"), here.path("data/master.key.new"));
+        here.json(&["master-key", "rotate", "--file", new.to_str().expect("UTF-8")]);
+        let told = here.refused(&["tenant", "list"], "master_key_unusable");
+        assert!(told.contains("master.key.new") && told.contains("move it into place"), "{told}");
+        std::fs::rename(&new, &present).expect("moved");
+        here.ok(&["tenant", "list"]);
+    }
+
+    fn operators_are_programs_or_people(here: Installation) {
+        let program = here.json(&["operator", "create", "--name", "Deployment"]);
+        assert_eq!(program["scope"], "tessera:admin");
+        assert_eq!(program["grant_types"], json!(["client_credentials"]));
+        assert_eq!(program["default_audience"], "http://localhost:8080/api/v1");
+        assert!(program["client_secret"].is_string());
+        let person = here.json(&["operator", "create", "--email", "root@example.com"]);
+        assert_eq!(person["roles"], json!(["administrator"]));
+        assert!(person["link"].as_str().expect("a link").starts_with("http://localhost:8080/t/system/link/"));
+        here.refused(&["operator", "create", "--email", "root@example.com"], "already_exists");
+        here.refused(&["operator", "create", "--name", ""], "invalid_value");
+        let listed: Value = here.json(&["user", "list", "--tenant", "system"]);
+        assert_eq!(listed["users"][0]["email"], "root@example.com");
+        assert_eq!((here.events("system", "client.created"), here.events("system", "user.created")), (1, 1));
+    }
+}

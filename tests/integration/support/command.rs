@@ -1,0 +1,293 @@
+//! The binary itself, run as people and scripts run it, on a data directory and a database of a test's own.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tessera::storage::Location;
+
+use super::database::{Raw, empty_postgres};
+
+/// Runs a test of commands on SQLite and on PostgreSQL: `command_test! { fn name(here: Installation) { … } }`. The schema is there, and
+/// so is the master key.
+macro_rules! command_test {
+    ($($(#[$attribute:meta])* fn $name:ident($here:ident: $installation:ident) $body:block)+) => {
+        $(
+            $(#[$attribute])*
+            mod $name {
+                #[allow(unused_imports, reason = "what the body needs")]
+                use super::*;
+
+                fn body($here: &$installation) $body
+
+                #[test]
+                fn sqlite() {
+                    body(&$installation::sqlite().ready());
+                }
+
+                #[test]
+                fn postgres() {
+                    body(&$installation::postgres().ready());
+                }
+            }
+        )+
+    };
+}
+pub(crate) use command_test;
+
+/// A data directory and a database.
+pub struct Installation {
+    directory: tempfile::TempDir,
+    location: Location,
+    /// Further variables of the environment.
+    pub environment: Vec<(String, String)>,
+    _database: Box<dyn std::any::Any>,
+}
+
+/// What a command left behind.
+#[derive(Debug)]
+pub struct Done {
+    /// Its exit status.
+    pub code: i32,
+    /// What it printed.
+    pub out: String,
+    /// What it said beside.
+    pub err: String,
+}
+
+impl Installation {
+    /// Nothing is there yet.
+    pub fn sqlite() -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let location = Location::Sqlite(directory.path().join("data/tessera.db"));
+        Self {
+            directory,
+            location,
+            environment: Vec::new(),
+            _database: Box::new(()),
+        }
+    }
+
+    /// A database without tables.
+    pub fn postgres() -> Self {
+        let (location, end) = empty_postgres();
+        Self {
+            directory: tempfile::tempdir().expect("a directory"),
+            location,
+            environment: Vec::new(),
+            _database: Box::new(end),
+        }
+    }
+
+    /// Makes schema and master key.
+    pub fn ready(self) -> Self {
+        self.ok(&["master-key", "create"]);
+        self.ok(&["migrate"]);
+        self
+    }
+
+    /// Sets a variable of the environment.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// A path in a directory that is the test's own.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Writes a file and names it.
+    pub fn file(&self, name: &str, text: &str) -> String {
+        let path = self.path(name);
+        std::fs::write(&path, text).expect("a file");
+        path.to_str().expect("UTF-8").to_owned()
+    }
+
+    /// A plain connection to the database.
+    pub fn raw(&self) -> Raw {
+        Raw::connect(&self.location)
+    }
+
+    /// How many audit events of this kind a tenant has; `*` for any kind.
+    pub fn events(&self, slug: &str, act: &str) -> usize {
+        let kind = if act == "*" {
+            String::new()
+        } else {
+            format!("AND e.act = '{act}'")
+        };
+        let query = format!(
+            "SELECT e.act AS value FROM audit_events e JOIN tenants t ON t.id = e.tenant_id WHERE t.slug = '{slug}' {kind}"
+        );
+        self.raw().texts(&query).len()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tessera"));
+        command
+            .env_clear()
+            .args(arguments)
+            .current_dir(self.directory.path());
+        command.env("TESSERA_DATA_DIR", self.path("data"));
+        if let Location::Postgres(url) = &self.location {
+            command.env("TESSERA_DATABASE_URL", url);
+        }
+        // Least costs, and few threads.
+        command
+            .env("TESSERA_ARGON2_MEMORY", "7 MiB")
+            .env("TESSERA_ARGON2_PASSES", "1");
+        command
+            .env("TESSERA_WORKERS", "1")
+            .env("TESSERA_HASHING_THREADS", "1")
+            .env("TESSERA_BLOCKING_THREADS", "2");
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs a command with this on its standard input.
+    pub fn run_with(&self, input: &str, arguments: &[&str]) -> Done {
+        let mut child = self.command(arguments).spawn().expect("it starts");
+        // A command that doesn't read its input may end before it is written.
+        let _ = child
+            .stdin
+            .take()
+            .expect("piped")
+            .write_all(input.as_bytes());
+        let output = child.wait_with_output().expect("it ends");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+        Done {
+            code: output.status.code().unwrap_or(-1),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        }
+    }
+
+    /// Runs a command.
+    pub fn run(&self, arguments: &[&str]) -> Done {
+        self.run_with("", arguments)
+    }
+
+    /// Runs a command that succeeds; what it printed.
+    pub fn ok(&self, arguments: &[&str]) -> String {
+        let done = self.run(arguments);
+        assert_eq!(done.code, 0, "{arguments:?}: {done:?}");
+        done.out
+    }
+
+    /// Runs a command with `--json` that succeeds: its document, and nothing else, is on standard output.
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        self.json_with("", arguments)
+    }
+
+    /// The same with standard input.
+    pub fn json_with(&self, input: &str, arguments: &[&str]) -> Value {
+        let done = self.run_with(input, &[&["--json"], arguments].concat());
+        assert_eq!(done.code, 0, "{arguments:?}: {done:?}");
+        serde_json::from_str(&done.out)
+            .unwrap_or_else(|error| panic!("{arguments:?}: {error}: {}", done.out))
+    }
+
+    /// Runs a command that fails: exit 1, nothing on standard output, the error by name on standard error. Returns its description.
+    #[track_caller]
+    pub fn refused(&self, arguments: &[&str], error: &str) -> String {
+        self.refused_with("", arguments, error)
+    }
+
+    /// The same with standard input.
+    #[track_caller]
+    pub fn refused_with(&self, input: &str, arguments: &[&str], error: &str) -> String {
+        self.failed(input, arguments, 1, error)
+    }
+
+    /// Runs a command that is used wrongly: exit 2.
+    #[track_caller]
+    pub fn misused(&self, arguments: &[&str]) -> String {
+        self.failed("", arguments, 2, "usage")
+    }
+
+    #[track_caller]
+    fn failed(&self, input: &str, arguments: &[&str], code: i32, error: &str) -> String {
+        let done = self.run_with(input, &[&["--json"], arguments].concat());
+        assert_eq!(
+            (done.code, done.out.as_str()),
+            (code, ""),
+            "{arguments:?}: {done:?}"
+        );
+        let document = serde_json::from_str::<Value>(&done.err)
+            .unwrap_or_else(|error| panic!("{arguments:?}: {error}: {done:?}"));
+        assert_eq!(document["error"], error, "{arguments:?}: {done:?}");
+        document["error_description"]
+            .as_str()
+            .expect("a description")
+            .to_owned()
+    }
+
+    /// Makes a tenant.
+    pub fn tenant(&self, slug: &str) -> Value {
+        self.json(&["tenant", "create", slug, "--name", &slug.to_uppercase()])
+    }
+
+    /// Starts the server on a port that the system chooses.
+    pub fn serve(&self) -> Server {
+        let mut child = self
+            .command(&["serve", "--listen", "127.0.0.1:0", "--json"])
+            .spawn()
+            .expect("it starts");
+        let mut out = BufReader::new(child.stdout.take().expect("piped"));
+        let mut text = String::new();
+        while serde_json::from_str::<Value>(&text).is_err() {
+            if out.read_line(&mut text).expect("readable") == 0 {
+                let mut err = String::new();
+                let _ = child.stderr.take().expect("piped").read_to_string(&mut err);
+                panic!("the server ended: {text}{err}");
+            }
+        }
+        let document = serde_json::from_str(&text).expect("a document");
+        // Somebody has to read its log.
+        let mut log = child.stderr.take().expect("piped");
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        Server { child, document }
+    }
+}
+
+/// A server of its own process.
+pub struct Server {
+    child: Child,
+    /// What it said at its start.
+    pub document: Value,
+}
+
+impl Server {
+    /// The port that it listens on.
+    pub fn port(&self) -> u16 {
+        let address = self.document["listening"].as_str().expect("an address");
+        address
+            .rsplit_once(':')
+            .and_then(|(_, port)| port.parse().ok())
+            .expect("a port")
+    }
+
+    /// Asks it to end; its exit status and how long that took.
+    pub fn terminate(mut self) -> (Option<i32>, Duration) {
+        let begun = Instant::now();
+        let sent = Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status()
+            .expect("kill");
+        assert!(sent.success());
+        let status = self.child.wait().expect("it ends");
+        (status.code(), begun.elapsed())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
