@@ -241,9 +241,14 @@ impl Provider {
     /// The tenant of a slug; none where there is no such tenant or it is being deleted.
     pub async fn find_tenant(&self, slug: &Slug) -> Result<Option<Arc<Tenant>>, FlowError> {
         if let Some(tenant) = self.caches.tenants.get(slug) {
-            if !tenant.keys.is_stale(self.now()) {
+            // While the database is away verifiers still get the keys; nothing else is served then, see `is_current`.
+            if !tenant.keys.is_stale(self.now()) || !self.is_current() {
                 return Ok(Some(tenant));
             }
+            match self.load_tenant(slug).await {
+                Err(error) if error.is_transient() => return Ok(Some(tenant)),
+                loaded => loaded?,
+            };
             self.caches.tenants.remove(slug);
         }
         if self.caches.unknown.get(&slug.as_str().to_owned()).is_some() {

@@ -35,17 +35,26 @@ pub async fn locate<B: MessageBody>(
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
     match route_of(&provider, &request).await {
         Ok(path) => {
-            rewrite(&mut request, &path);
-            Ok(next.call(request).await?.map_into_left_body())
+            // Never to be routed by the path it came with.
+            if rewrite(&mut request, &path).is_some() {
+                Ok(next.call(request).await?.map_into_left_body())
+            } else {
+                Ok(refuse(
+                    request,
+                    OAuthError::invalid_request("the address is malformed"),
+                ))
+            }
         }
-        Err(error) => {
-            let error = ApiError::new(error, request.request());
-            telemetry::note_route(request.request(), "refused before routing");
-            Ok(request
-                .into_response(error.error_response())
-                .map_into_right_body())
-        }
+        Err(error) => Ok(refuse(request, error)),
     }
+}
+
+fn refuse<B>(request: ServiceRequest, error: OAuthError) -> ServiceResponse<EitherBody<B>> {
+    let error = ApiError::new(error, request.request());
+    telemetry::note_route(request.request(), "refused before routing");
+    request
+        .into_response(error.error_response())
+        .map_into_right_body()
 }
 
 async fn route_of(provider: &Provider, request: &ServiceRequest) -> Result<String, OAuthError> {
@@ -54,6 +63,12 @@ async fn route_of(provider: &Provider, request: &ServiceRequest) -> Result<Strin
     let file = path.rfind("/static/").map(|at| &path[at..]);
     if path.starts_with("/health/") || path.starts_with("/static/") {
         return Ok(format!("/root{path}"));
+    }
+    // RFC 9112 §3.2: with two of them, a proxy and we could each see another tenant.
+    if request.headers().get_all(HOST).nth(1).is_some() {
+        return Err(OAuthError::invalid_request(
+            "the request has more than one Host header",
+        ));
     }
     // HTTP/2 has no Host header but an authority in its URI.
     let host = match request.uri().authority() {
@@ -98,20 +113,17 @@ async fn route_of(provider: &Provider, request: &ServiceRequest) -> Result<Strin
     }
 }
 
-fn rewrite(request: &mut ServiceRequest, path: &str) {
+/// `None` where no address can be made of the path.
+fn rewrite(request: &mut ServiceRequest, path: &str) -> Option<()> {
     let mut parts = request.uri().clone().into_parts();
     let query = request
         .uri()
         .query()
         .map(|query| format!("?{query}"))
         .unwrap_or_default();
-    let Ok(path_and_query) = format!("{path}{query}").parse() else {
-        return;
-    };
-    parts.path_and_query = Some(path_and_query);
-    let Ok(uri) = Uri::from_parts(parts) else {
-        return;
-    };
+    parts.path_and_query = Some(format!("{path}{query}").parse().ok()?);
+    let uri = Uri::from_parts(parts).ok()?;
     request.match_info_mut().get_mut().update(&uri);
     request.head_mut().uri = uri;
+    Some(())
 }

@@ -328,8 +328,11 @@ impl Inner {
                 // One snapshot for all statements of the closure.
                 connection.batch_execute("BEGIN DEFERRED")?;
                 let result = guarded(|| work(&mut connection, &self.clock));
-                connection.batch_execute("COMMIT")?;
-                result
+                let ended = connection.batch_execute("COMMIT");
+                // The work's own failure first: after an I/O error there may be no transaction left to end.
+                let value = result?;
+                ended?;
+                Ok(value)
             }
             Pool::Postgres { pool, .. } => {
                 let mut connection = pool
