@@ -84,6 +84,8 @@ impl Provider {
         match existing {
             None => Ok(key),
             Some(known) => {
+                // Another process made it a moment ago: whoever gets its first token finds it in our JWKS, too.
+                self.forget_tenant(tenant.slug());
                 let private = tenant.data_key().open(
                     seal_context(tenant.id(), known.id),
                     &known.sealed_private_jwk,

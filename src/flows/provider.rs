@@ -269,6 +269,11 @@ impl Provider {
         Ok(found)
     }
 
+    /// Has the tenant loaded again, where it is known to have changed before the change feed says so.
+    pub(super) fn forget_tenant(&self, slug: &Slug) {
+        self.caches.tenants.remove(slug);
+    }
+
     async fn load_tenant(&self, slug: &Slug) -> Result<Option<Arc<Tenant>>, FlowError> {
         let wanted = slug.clone();
         let Some(loaded) = self

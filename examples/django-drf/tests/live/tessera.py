@@ -5,6 +5,7 @@ import json
 import os
 import shlex
 import subprocess
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -53,6 +54,7 @@ class Tessera:
         # An audience of its own for each run, so that runs don't meet.
         self.audience = f"https://notes.example.com/{uuid4()}"
         self.tenants = {tenant["slug"]: self._prepare(tenant) for tenant in self.quickstart["tenants"]}
+        time.sleep(1)  # Within which a running server has seen what the command line changed.
 
     @property
     def public_url(self) -> str:
