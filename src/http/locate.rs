@@ -64,12 +64,6 @@ async fn route_of(provider: &Provider, request: &ServiceRequest) -> Result<Strin
     if path.starts_with("/health/") || path.starts_with("/static/") {
         return Ok(format!("/root{path}"));
     }
-    // RFC 9112 §3.2: with two of them, a proxy and we could each see another tenant.
-    if request.headers().get_all(HOST).nth(1).is_some() {
-        return Err(OAuthError::invalid_request(
-            "the request has more than one Host header",
-        ));
-    }
     // HTTP/2 has no Host header but an authority in its URI.
     let host = match request.uri().authority() {
         Some(authority) => authority.as_str(),

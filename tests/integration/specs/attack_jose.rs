@@ -29,7 +29,10 @@ app_test! {
         let input = with("alg", json!("HS256")).rsplit_once('.').expect("a JWT").0.to_owned();
         let mut signer = openssl::sign::Signer::new(openssl::hash::MessageDigest::sha256(), &key).expect("a signer");
         let mac = URL_SAFE_NO_PAD.encode(signer.sign_oneshot_to_vec(input.as_bytes()).expect("a MAC"));
+        let mut tampered = crate::support::relying_party::claims(good);
+        tampered["exp"] = json!(4_000_000_000_u32);
         let mut forged = vec![
+            format!("{}.{}.{signature}", parts[0], encode(&tampered)),
             format!("{}.{payload}.", parts[0]),
             format!("{}.{payload}", parts[0]),
             format!("{}.{payload}.", encode(&json!({ "alg": "none", "typ": "at+jwt" }))),
