@@ -37,6 +37,9 @@ macro_rules! command_test {
 }
 pub(crate) use command_test;
 
+/// A command that takes longer has hung.
+const PATIENCE: Duration = Duration::from_mins(2);
+
 /// A data directory and a database.
 pub struct Installation {
     directory: tempfile::TempDir,
@@ -158,12 +161,32 @@ impl Installation {
             .take()
             .expect("piped")
             .write_all(input.as_bytes());
-        let output = child.wait_with_output().expect("it ends");
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+        let read = |mut stream: Box<dyn std::io::Read + Send>| {
+            std::thread::spawn(move || {
+                let mut text = String::new();
+                stream.read_to_string(&mut text).expect("UTF-8");
+                text
+            })
+        };
+        let out = read(Box::new(child.stdout.take().expect("piped")));
+        let err = read(Box::new(child.stderr.take().expect("piped")));
+        let begun = Instant::now();
+        let status = loop {
+            if let Some(status) = child.try_wait().expect("it can be waited for") {
+                break status;
+            }
+            // A server that should have refused to start, say.
+            if begun.elapsed() > PATIENCE {
+                let _ = child.kill();
+                panic!("{arguments:?} doesn't end");
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        let text = |reader: std::thread::JoinHandle<String>| reader.join().expect("read");
         Done {
-            code: output.status.code().unwrap_or(-1),
-            out: text(output.stdout),
-            err: text(output.stderr),
+            code: status.code().unwrap_or(-1),
+            out: text(out),
+            err: text(err),
         }
     }
 
