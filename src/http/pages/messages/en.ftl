@@ -95,7 +95,7 @@ link-spent-lede = It has been used already, or it is too old. If you still need 
 
 problem-username-missing = Enter your email address.
 problem-password-missing = Enter a password.
-problem-credentials = That user name and password don’t match. Check both and try again.
+problem-credentials = That email and password don’t match. Check both and try again.
 problem-too-many-attempts = { $minutes ->
     [one] Too many attempts. Wait a minute, then try again.
    *[other] Too many attempts. Wait { $minutes } minutes, then try again.
