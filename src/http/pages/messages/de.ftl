@@ -95,7 +95,7 @@ link-spent-lede = Er wurde schon verwendet oder ist zu alt. Wenn Sie noch ein Pa
 
 problem-username-missing = Geben Sie Ihre E-Mail-Adresse ein.
 problem-password-missing = Geben Sie ein Passwort ein.
-problem-credentials = Benutzername und Passwort passen nicht zusammen. Prüfen Sie beides und versuchen Sie es noch einmal.
+problem-credentials = E-Mail-Adresse und Passwort passen nicht zusammen. Prüfen Sie beides und versuchen Sie es noch einmal.
 problem-too-many-attempts = { $minutes ->
     [one] Zu viele Versuche. Warten Sie eine Minute und versuchen Sie es dann noch einmal.
    *[other] Zu viele Versuche. Warten Sie { $minutes } Minuten und versuchen Sie es dann noch einmal.
