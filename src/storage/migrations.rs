@@ -304,7 +304,7 @@ fn applied_in_sqlite(connection: &mut SqliteConnection) -> Result<BTreeSet<Strin
 }
 
 fn connect_postgres(url: &str) -> Result<PgConnection, SchemaError> {
-    let mut connection = PgConnection::establish(url)
+    let mut connection = super::postgres::establish(url)
         .map_err(|error| SchemaError::Unavailable(error.to_string()))?;
     connection.batch_execute(&format!(
         "SET client_min_messages = warning; SET lock_timeout = {}",

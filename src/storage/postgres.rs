@@ -10,6 +10,13 @@ use super::scope::TenantScope;
 /// The role that the server works as; made by the first migration.
 pub(super) const APP_ROLE: &str = "tessera_app";
 
+/// Connects. OpenSSL is set up first, and so that it doesn't take itself down at `exit`: libpq would leave that on, and a thread that
+/// just then makes another connection would fall over what is gone.
+pub(super) fn establish(url: &str) -> diesel::ConnectionResult<PgConnection> {
+    openssl::init();
+    PgConnection::establish(url)
+}
+
 /// Makes connections for r2d2.
 #[derive(Clone)]
 pub(super) struct Manager {
@@ -22,9 +29,8 @@ impl r2d2::ManageConnection for Manager {
     type Error = StorageError;
 
     fn connect(&self) -> Result<AnyConnection> {
-        let mut connection =
-            PgConnection::establish(&with_timeouts(&self.url, self.statement_timeout_ms))
-                .map_err(|error| StorageError::Unavailable(error.to_string()))?;
+        let mut connection = establish(&with_timeouts(&self.url, self.statement_timeout_ms))
+            .map_err(|error| StorageError::Unavailable(error.to_string()))?;
         // The lock timeout is shorter, so that a blocked row is told apart from a slow query in the log.
         connection.batch_execute(&format!(
             "SET ROLE {APP_ROLE}; SET statement_timeout = {0}; SET lock_timeout = {1}; SET idle_in_transaction_session_timeout = {2}; \

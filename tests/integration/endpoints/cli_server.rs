@@ -124,6 +124,17 @@ command_test! {
 }
 
 #[test]
+fn a_command_may_end_while_connections_are_still_made() {
+    let here = Installation::postgres().ready();
+    std::fs::remove_file(here.path("data/master.key")).expect("deleted");
+    // It ends at once, and the pool's second connection is then only on its way.
+    for _ in 0..40 {
+        let done = here.run(&["doctor"]);
+        assert_eq!(done.code, 1, "{done:?}");
+    }
+}
+
+#[test]
 fn a_second_server_on_the_same_file_is_refused() {
     let here = Installation::sqlite();
     let server = here.serve();

@@ -220,6 +220,8 @@ fn admin_url() -> String {
 }
 
 fn connect(url: &str) -> PgConnection {
+    // Without OpenSSL's clearing up at exit, as the product does it: other threads still use it then.
+    openssl::init();
     let mut connection = PgConnection::establish(url)
         .unwrap_or_else(|error| panic!("PostgreSQL for tests: {error}"));
     connection
