@@ -1,11 +1,15 @@
-//! The person's answer on the consent page. What is asked, and when, is decided by `authorize`.
+//! What a request asks a person to allow, and their answer on the consent page. When they are asked is decided by `authorize`.
 
 use super::authorize::{Decision, Flow, Outcome, Step};
 use super::browser::CheckedForm;
 use super::provider::{FlowError, Provider};
+use super::scopes::{ADMIN, OF_PERSONS};
+use super::tenancy::Tenant;
 use crate::domain::audit::Origin;
-use crate::protocol::OAuthError;
+use crate::domain::client::Client;
+use crate::domain::consent::Permissions;
 use crate::protocol::redirect_uri::RedirectResponse;
+use crate::protocol::{OAuthError, Scope};
 
 /// What came of an answer.
 pub enum Decided {
@@ -17,6 +21,42 @@ pub enum Decided {
     NotYet,
     /// It was neither yes nor no.
     Unclear,
+}
+
+/// A request's scope and resources as pairs: a token counts at those of the resources that understand it, as they are now. Without a
+/// resource named, it is the client's default audience that a token is for.
+pub fn permissions_of(
+    tenant: &Tenant,
+    admin_api: &str,
+    client: &Client,
+    scope: &Scope,
+    resources: &[String],
+) -> Permissions {
+    let by_default = client.metadata.default_audience.as_slice();
+    let resources = if resources.is_empty() {
+        by_default
+    } else {
+        resources
+    };
+    let understands = |resource: &str, token: &str| {
+        let mut known = tenant.resources.iter();
+        if resource == admin_api {
+            token == ADMIN
+        } else {
+            known.any(|known| known.identifier == resource && known.understands(token))
+        }
+    };
+    let counts_at =
+        |resource: &str, token: &str| !OF_PERSONS.contains(&token) && understands(resource, token);
+    let nowhere = scope
+        .iter()
+        .filter(|token| !resources.iter().any(|resource| counts_at(resource, token)));
+    let mut permissions = Permissions::nowhere(nowhere.collect());
+    for resource in resources {
+        let there = scope.iter().filter(|token| counts_at(resource, token));
+        permissions = permissions.at(resource, there.collect());
+    }
+    permissions
 }
 
 impl Provider {

@@ -1,7 +1,9 @@
 //! Signing out (OpenID Connect RP-Initiated Logout 1.0 §2, §3).
 //!
-//! A hint that this tenant issued proves what the client may ask for; without one the person is asked. Only a registered URI of the
-//! hint's client is ever redirected to. Left out: telling other clients.
+//! A hint that this tenant issued, about whoever is signed in, proves what the client may ask for. Without such a hint the person is asked,
+//! in the tenant's name alone: a `client_id`, or somebody else's hint, is what the author of any link can write, and a page that said
+//! "Orders asks you to sign out" would lend them our word for it. Such a request is never redirected either, not even after the person agreed.
+//! Only a registered URI of the hint's client is. Left out: telling other clients.
 
 use super::browser::CheckedForm;
 use super::hint::{IdTokenHint, check_id_token_hint};
@@ -25,14 +27,9 @@ pub enum SignOut {
         location: Option<String>,
         /// The sessions that ended.
         ended: Vec<SessionId>,
-        /// Who asked.
-        client: Option<Arc<Client>>,
     },
-    /// The person must be asked.
-    Ask {
-        /// Who asked, where that is certain.
-        client: Option<Arc<Client>>,
-    },
+    /// The person must be asked; by whom the request was made isn't certain.
+    Ask,
     /// The request is wrong: a page, and nobody is signed out.
     Refuse(OAuthError),
 }
@@ -68,42 +65,25 @@ impl Provider {
             Ok(location) => location,
             Err(error) => return Ok(SignOut::Refuse(error)),
         };
-        let (Some(hint), Some(client)) = (hint, client.clone()) else {
-            return Ok(Self::ask_or_say(signed_in, client));
+        let (Some(hint), Some(client)) = (hint, client) else {
+            return Ok(ask_or_say(signed_in));
         };
         if signed_in.is_empty() {
             return Ok(SignOut::Done {
                 location,
                 ended: Vec::new(),
-                client: Some(client),
             });
         }
         // §2: where the hint isn't about whoever is here, this is to be treated as suspect.
         let Some(meant) = find_meant(at, &client, &hint, signed_in) else {
-            return Ok(SignOut::Ask {
-                client: Some(client),
-            });
+            return Ok(SignOut::Ask);
         };
         self.end_sessions_of_browser(&at.tenant, &[meant], origin)
             .await?;
         Ok(SignOut::Done {
             location,
             ended: vec![meant.session.id],
-            client: Some(client),
         })
-    }
-
-    /// Without anybody to sign out there is nothing to ask.
-    fn ask_or_say(signed_in: &[SignedIn], client: Option<Arc<Client>>) -> SignOut {
-        if signed_in.is_empty() {
-            SignOut::Done {
-                location: None,
-                ended: Vec::new(),
-                client: None,
-            }
-        } else {
-            SignOut::Ask { client }
-        }
     }
 
     async fn client_of(
@@ -145,6 +125,18 @@ impl Provider {
     ) -> Result<(), FlowError> {
         let all: Vec<_> = signed_in.iter().collect();
         self.end_sessions_of_browser(&at.tenant, &all, origin).await
+    }
+}
+
+/// Without anybody to sign out there is nothing to ask.
+fn ask_or_say(signed_in: &[SignedIn]) -> SignOut {
+    if signed_in.is_empty() {
+        SignOut::Done {
+            location: None,
+            ended: Vec::new(),
+        }
+    } else {
+        SignOut::Ask
     }
 }
 

@@ -51,6 +51,8 @@ pub struct Caller {
     pub accept_language: Option<String>,
     /// Whether it wants a page rather than JSON.
     pub wants_html: bool,
+    /// The path of the installation's root: its static files lie under it.
+    pub root_path: String,
 }
 
 /// How much of `User-Agent` is kept.
@@ -88,6 +90,10 @@ impl Caller {
                 .collect(),
             accept_language: header(ACCEPT_LANGUAGE).map(|value| value.chars().take(200).collect()),
             wants_html: header(ACCEPT).is_some_and(|value| value.contains("text/html")),
+            root_path: request
+                .app_data::<web::Data<Provider>>()
+                .map(|provider| provider.config.public_url.root_path().to_owned())
+                .unwrap_or_default(),
         }
     }
 }

@@ -1,32 +1,23 @@
 //! What people have allowed clients, remembered.
 
 use diesel::prelude::*;
-use serde::Deserialize as _;
-use serde::de::IntoDeserializer;
 
 use super::connection::on_backend;
 use super::error::{Result, StorageError};
 use super::repo::{Page, PageRequest, Repo};
 use super::schema::{consents, insert_scoped, scoped};
 use super::types::{DbInstant, DbUuid};
-use crate::domain::consent::Consent;
+use crate::domain::consent::{Consent, Permissions};
 use crate::domain::ids::{ClientId, UserId};
-use crate::protocol::scope::Scope;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = consents)]
 struct ConsentRow {
     user_id: DbUuid,
     client_id: DbUuid,
-    scope: String,
-    resources: String,
+    permissions: String,
     created_at: DbInstant,
     updated_at: DbInstant,
-}
-
-/// A sum of scopes may be larger than one request's.
-fn stored_scope(text: &str) -> Option<Scope> {
-    Scope::deserialize(IntoDeserializer::<serde::de::value::Error>::into_deserializer(text)).ok()
 }
 
 impl TryFrom<ConsentRow> for Consent {
@@ -36,17 +27,20 @@ impl TryFrom<ConsentRow> for Consent {
         Ok(Self {
             user_id: UserId::from(row.user_id.0),
             client_id: ClientId::from(row.client_id.0),
-            scope: stored_scope(&row.scope).ok_or(StorageError::Corrupt("consents.scope"))?,
-            resources: serde_json::from_str(&row.resources)
-                .map_err(|_| StorageError::Corrupt("consents.resources"))?,
+            permissions: stored(&row.permissions)
+                .ok_or(StorageError::Corrupt("consents.permissions"))?,
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
         })
     }
 }
 
-fn resources_text(resources: &[String]) -> Result<String> {
-    serde_json::to_string(resources).map_err(|_| StorageError::Corrupt("resources"))
+fn stored(text: &str) -> Option<Permissions> {
+    serde_json::from_str(text).ok()
+}
+
+fn text_of(permissions: &Permissions) -> Result<String> {
+    serde_json::to_string(permissions).map_err(|_| StorageError::Corrupt("consents.permissions"))
 }
 
 impl Repo<'_> {
@@ -67,8 +61,7 @@ impl Repo<'_> {
         &mut self,
         user: UserId,
         client: ClientId,
-        scope: &Scope,
-        resources: &[String],
+        permissions: &Permissions,
     ) -> Result<()> {
         let now = self.db_now();
         let Some(known) = self.find_consent(user, client)? else {
@@ -78,8 +71,7 @@ impl Repo<'_> {
                 (
                     consents::user_id.eq(DbUuid::from(user)),
                     consents::client_id.eq(DbUuid::from(client)),
-                    consents::scope.eq(scope.to_string()),
-                    consents::resources.eq(resources_text(resources)?),
+                    consents::permissions.eq(text_of(permissions)?),
                     consents::created_at.eq(now),
                     consents::updated_at.eq(now),
                 )
@@ -87,33 +79,21 @@ impl Repo<'_> {
             let inserted = on_backend!(&mut *self.connection, inner => statement.on_conflict_do_nothing().execute(inner))?;
             return first_or_again(inserted);
         };
-        if known.covers(scope, resources) {
+        if known.permissions.cover(permissions) {
             return Ok(());
         }
-        let mut sum = known.scope.union(scope);
+        let mut sum = text_of(&known.permissions.union(permissions))?;
         // A sum too large to be read back is begun anew rather than kept.
-        if stored_scope(&sum.to_string()).is_none() {
-            sum = scope.clone();
+        if sum.len() > Permissions::MAX_BYTES || stored(&sum).is_none() {
+            sum = text_of(permissions)?;
         }
-        let mut all = known.resources.clone();
-        all.extend(
-            resources
-                .iter()
-                .filter(|resource| !known.resources.contains(resource))
-                .cloned(),
-        );
         let changed = diesel::update(
             scoped::consents(self.tenant)
                 .filter(consents::user_id.eq(DbUuid::from(user)))
                 .filter(consents::client_id.eq(DbUuid::from(client)))
-                .filter(consents::scope.eq(known.scope.to_string()))
-                .filter(consents::resources.eq(resources_text(&known.resources)?)),
+                .filter(consents::permissions.eq(text_of(&known.permissions)?)),
         )
-        .set((
-            consents::scope.eq(sum.to_string()),
-            consents::resources.eq(resources_text(&all)?),
-            consents::updated_at.eq(now),
-        ))
+        .set((consents::permissions.eq(sum), consents::updated_at.eq(now)))
         .execute(self.connection)?;
         first_or_again(changed)
     }

@@ -138,8 +138,7 @@ tenant_tables! {
     consents (user_id, client_id) {
         user_id -> UuidType,
         client_id -> UuidType,
-        scope -> Text,
-        resources -> Text,
+        permissions -> Text,
         created_at -> InstantType,
         updated_at -> InstantType,
     }

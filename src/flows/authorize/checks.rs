@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use super::ACR;
 use crate::domain::client::Client;
+use crate::domain::consent::Permissions;
 use crate::domain::ids::ClientId;
 use crate::flows::Provider;
+use crate::flows::consent::permissions_of;
 use crate::flows::hint::check_id_token_hint;
 use crate::flows::provider::FlowError;
-use crate::flows::scopes::Rules;
+use crate::flows::scopes::{Rules, admin_api};
 use crate::flows::tenancy::TenantAt;
 use crate::protocol::authorization::{AuthorizationRequest, RedirectTarget};
 use crate::protocol::client_metadata::GrantType;
@@ -30,6 +32,8 @@ pub struct CheckedRequest {
     pub scope: Scope,
     /// Where that is good.
     pub resources: Vec<String>,
+    /// Both, as the person has to allow them.
+    pub permissions: Permissions,
     /// The `sub` of the hint, which was verified.
     pub expected_sub: Option<String>,
 }
@@ -155,8 +159,15 @@ impl Provider {
         match self.check_whole(at, &client, params) {
             Ok((request, scope, resources, expected_sub)) => Ok(CheckedRequest {
                 request,
-                client,
                 redirect,
+                permissions: permissions_of(
+                    &at.tenant,
+                    &admin_api(self),
+                    &client,
+                    &scope,
+                    &resources,
+                ),
+                client,
                 scope,
                 resources,
                 expected_sub,

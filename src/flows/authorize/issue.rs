@@ -38,8 +38,7 @@ impl Provider {
         let code_text = handle.to_text(Purpose::AuthorizationCode);
         let (grant, code) = self.new_grant(flow, person, &handle);
         let checked = flow.checked;
-        let consented = (decision == Some(Decision::Allow))
-            .then(|| (checked.scope.clone(), checked.resources.clone()));
+        let consented = (decision == Some(Decision::Allow)).then(|| checked.permissions.clone());
         let touch = person.session.wants_touch(now);
         let origin = origin.clone();
         let write = self.db.write(&**tenant, move |repo| {
@@ -50,9 +49,9 @@ impl Provider {
             }
             let actor = Actor::User(grant.user_id);
             let event = |act| Event::new(act, actor.clone()).user(grant.user_id).client(grant.client_id).from(&origin);
-            if let Some((scope, resources)) = &consented {
-                repo.merge_consent(grant.user_id, grant.client_id, scope, resources)?;
-                repo.record(event(Act::ConsentGranted).detail(serde_json::json!({ "scope": scope, "resources": resources })))?;
+            if let Some(permissions) = &consented {
+                repo.merge_consent(grant.user_id, grant.client_id, permissions)?;
+                repo.record(event(Act::ConsentGranted).detail(serde_json::json!({ "permissions": permissions })))?;
             }
             if touch {
                 repo.touch_session(grant.session_id)?;

@@ -167,7 +167,7 @@ impl<'a> Flow<'a> {
             person
                 .consent
                 .as_ref()
-                .is_some_and(|consent| consent.covers(&self.checked.scope, &self.checked.resources))
+                .is_some_and(|consent| consent.permissions.cover(&self.checked.permissions))
         };
         match self.at.tenant.settings().consent {
             ConsentPolicy::Always => true,

@@ -392,15 +392,21 @@ async fn applications_page(
         .iter()
         .map(|item| item.client.id.to_string())
         .collect();
+    let scopes: Vec<_> = allowed
+        .items
+        .iter()
+        .map(|item| item.consent.permissions.scope())
+        .collect();
     let resources = &visit.tenant().resources;
     let items = allowed
         .items
         .iter()
         .zip(&ids)
-        .map(|(item, id)| ApplicationItem {
+        .zip(&scopes)
+        .map(|((item, id), scope)| ApplicationItem {
             id,
             client: frame.client(&item.client, id),
-            scopes: scope_items(resources, &item.consent.scope),
+            scopes: scope_items(resources, scope),
             granted_at: item.consent.created_at,
         });
     let more = allowed

@@ -44,14 +44,15 @@ pub fn scope_items<'a>(resources: &'a [Resource], scope: &'a Scope) -> Vec<Scope
 fn by_resource<'a>(
     known: &'a [Resource],
     scope: &'a Scope,
-    named: &'a [String],
+    named: &[&'a str],
     admin_api: &'a str,
 ) -> (Vec<ScopeItem<'a>>, Vec<ResourceItem<'a>>) {
     let item = |name: &'a str| ScopeItem {
         name,
         description: describe(known, name),
     };
-    let at = |resource: &Resource| named.is_empty() || named.contains(&resource.identifier);
+    let at =
+        |resource: &Resource| named.is_empty() || named.contains(&resource.identifier.as_str());
     let mut resources: Vec<_> = known
         .iter()
         .filter(|resource| at(resource))
@@ -64,9 +65,7 @@ fn by_resource<'a>(
                 .map(item)
                 .collect(),
         })
-        .filter(|resource| {
-            !resource.scopes.is_empty() || named.iter().any(|name| name == resource.identifier)
-        })
+        .filter(|resource| !resource.scopes.is_empty() || named.contains(&resource.identifier))
         .collect();
     let listed = |token: &str| {
         !OF_PERSONS.contains(&token)
@@ -79,7 +78,7 @@ fn by_resource<'a>(
         .filter(|token| !listed(token))
         .map(item)
         .collect();
-    if named.iter().any(|name| name == admin_api) {
+    if named.contains(&admin_api) {
         resources.push(ResourceItem {
             name: admin_api,
             identifier: admin_api,
@@ -94,10 +93,11 @@ fn page(visit: &Visit, pending: &Pending, person: &SignedIn, text: &str) -> Http
     let frame = visit.frame(&checked.request.ui_locales);
     let (client_id, account) = (checked.client.id.to_string(), Person::of(&person.user));
     let admin_api = admin_api(&visit.provider);
+    let named: Vec<_> = checked.permissions.resources().collect();
     let (scopes, resources) = by_resource(
         &visit.tenant().resources,
         &checked.scope,
-        &checked.resources,
+        &named,
         &admin_api,
     );
     let redirect_host = Url::parse(checked.redirect.uri())

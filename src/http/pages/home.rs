@@ -1,12 +1,11 @@
 //! The roots: of an issuer, and of the installation.
 
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, web};
 
 use super::render::{Frame, Person, show};
 use super::views::{Landing, TenantHome};
 use super::visit::Visit;
-use crate::flows::Provider;
 use crate::http::error::PageError;
 use crate::http::extract::Caller;
 
@@ -28,9 +27,8 @@ pub async fn tenant(visit: Visit) -> Result<HttpResponse, PageError> {
 }
 
 /// `GET /` of the installation: names no tenant.
-pub async fn landing(provider: web::Data<Provider>, caller: Caller) -> HttpResponse {
-    let frame = Frame::new(None, &caller, &[])
-        .within(provider.config.public_url.root_path(), provider.now());
+pub async fn landing(caller: Caller) -> HttpResponse {
+    let frame = Frame::new(None, &caller, &[]);
     show(
         StatusCode::OK,
         &Landing {

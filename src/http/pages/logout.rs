@@ -6,7 +6,6 @@ use actix_web::http::StatusCode;
 use super::render::{Person, show};
 use super::views::{Form, SignOut as SignOutPage, SignedOut};
 use super::visit::{Visit, see_other};
-use crate::domain::client::Client;
 use crate::domain::ids::SessionId;
 use crate::flows::browser::FormPurpose;
 use crate::flows::logout::SignOut;
@@ -46,13 +45,11 @@ async fn for_client(visit: &Visit, params: &Params) -> Result<HttpResponse, Page
         .await;
     match result.map_err(|error| visit.fail(error))? {
         SignOut::Refuse(error) => Err(visit.refuse(error)),
-        SignOut::Ask { client } => Ok(match signed_in.first() {
-            Some(person) => ask(visit, &request.ui_locales, person, client.as_deref()),
+        SignOut::Ask => Ok(match signed_in.first() {
+            Some(person) => ask(visit, &request.ui_locales, person),
             None => said(visit, &request.ui_locales),
         }),
-        SignOut::Done {
-            location, ended, ..
-        } => {
+        SignOut::Done { location, ended } => {
             let mut response = match location {
                 Some(location) => see_other(&location),
                 None => said(visit, &request.ui_locales),
@@ -86,16 +83,8 @@ async fn confirmed(visit: &Visit, params: Params) -> Result<HttpResponse, PageEr
     Ok(response)
 }
 
-fn ask(
-    visit: &Visit,
-    ui_locales: &[String],
-    person: &SignedIn,
-    client: Option<&Client>,
-) -> HttpResponse {
+fn ask(visit: &Visit, ui_locales: &[String], person: &SignedIn) -> HttpResponse {
     let frame = visit.frame(ui_locales);
-    let client_id = client
-        .map(|client| client.id.to_string())
-        .unwrap_or_default();
     let account = Person::of(&person.user);
     let (action, csrf) = (
         visit.address("/logout", &[]),
@@ -109,7 +98,6 @@ fn ask(
             hidden: &[],
         },
         account: account.account(),
-        client: client.map(|client| frame.client(client, &client_id)),
         stay: &visit.address("/account", &[]),
     };
     visit.show_form(StatusCode::OK, &view)

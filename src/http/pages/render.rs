@@ -55,6 +55,12 @@ impl Frame {
         let base = at
             .map(|at| issuer_path(&at.issuer).to_owned())
             .unwrap_or_default();
+        // Where a tenant has an origin of its own, nothing lies before `/static/`; elsewhere it's the root's path.
+        let static_base = if at.is_some() && base.is_empty() {
+            String::new()
+        } else {
+            caller.root_path.clone()
+        };
         Self {
             messages: Messages::negotiate(
                 Some(&ui_locales.join(" ")),
@@ -62,17 +68,15 @@ impl Frame {
             ),
             tenant: at.map(|at| Mark::of(&at.tenant, &base)),
             base,
-            static_base: String::new(),
+            static_base,
             now: Timestamp::UNIX_EPOCH,
         }
     }
 
-    /// With the path that the installation's own files lie under, and the time.
+    /// With the time, for pages that tell how long ago something was.
     #[must_use]
-    pub fn within(mut self, root_path: &str, now: Timestamp) -> Self {
-        root_path.clone_into(&mut self.static_base);
-        self.now = now;
-        self
+    pub fn as_of(self, now: Timestamp) -> Self {
+        Self { now, ..self }
     }
 
     /// The page around a view.

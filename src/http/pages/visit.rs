@@ -85,11 +85,7 @@ impl Visit {
 
     /// The page around a view, in the language that fits.
     pub fn frame(&self, ui_locales: &[String]) -> Frame {
-        let frame = Frame::new(Some(&self.at), &self.caller, ui_locales);
-        frame.within(
-            self.provider.config.public_url.root_path(),
-            self.provider.now(),
-        )
+        Frame::new(Some(&self.at), &self.caller, ui_locales).as_of(self.provider.now())
     }
 
     /// The token for a form of this purpose.

@@ -2,6 +2,7 @@
 
 use chrono::Duration;
 use tessera::domain::audit::{Act, Actor, Event};
+use tessera::domain::consent::Permissions;
 use tessera::domain::ids::TenantId;
 use tessera::domain::role::Role;
 use tessera::domain::settings::LockoutPolicy;
@@ -229,10 +230,10 @@ db_test! {
             assert!(!repo.withdraw_consent(user, client)?);
             Ok(())
         }).await.expect("runs");
-        let merged = two.as_b(|repo, rows| repo.merge_consent(rows.user.id, rows.client.id, &scope("all"), &[])).await;
+        let merged = two.as_b(|repo, rows| repo.merge_consent(rows.user.id, rows.client.id, &Permissions::nowhere(scope("all")))).await;
         assert!(matches!(merged, Err(StorageError::Conflict(_))), "{merged:?}");
         let kept = two.as_a(|repo, rows| repo.find_consent(rows.user.id, rows.client.id)).await.expect("runs");
-        assert_eq!(kept.expect("still there").scope, scope("openid"));
+        assert_eq!(kept.expect("still there").permissions.scope(), scope("openid"));
     }
 
     async fn links(database: TestDatabase) {

@@ -6,6 +6,7 @@ use tessera::clock::{Clock, Timestamp};
 use tessera::domain::address::{Domain, DomainStage};
 use tessera::domain::audit::{Act, Actor, Event};
 use tessera::domain::client::{Client, ClientSecrets};
+use tessera::domain::consent::Permissions;
 use tessera::domain::grant::{Grant, GrantStage, PendingCode, RefreshToken};
 use tessera::domain::ids::{
     ClientId, DomainId, GrantId, KeyId, LinkId, RefreshTokenId, ResourceId, SessionId, UserId,
@@ -249,12 +250,11 @@ impl Populated {
         repo.verify_domain(self.domain.id)?;
         repo.insert_resource(&self.resource)?;
         repo.insert_key(&self.key, self.begun)?;
-        repo.merge_consent(
-            self.user.id,
-            self.client.id,
-            &self.grant.scope,
-            &self.grant.resources,
-        )?;
+        let mut permissions = Permissions::nowhere(self.grant.scope.clone());
+        for resource in &self.grant.resources {
+            permissions = permissions.at(resource, Scope::empty());
+        }
+        repo.merge_consent(self.user.id, self.client.id, &permissions)?;
         repo.admit_attempt(&COUNTER, &LockoutPolicy::default())?;
         repo.revoke_token(self.revoked_jti, self.begun + Duration::hours(1))?;
         repo.consume_assertion(self.client.id, &hash(6), self.begun + Duration::hours(1))?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use tessera::domain::address::DomainStage;
 use tessera::domain::audit::{Act, Actor, Event, Origin};
+use tessera::domain::consent::Permissions;
 use tessera::domain::role::Role;
 use tessera::domain::settings::LockoutPolicy;
 use tessera::domain::user::UserStatus;
@@ -87,15 +88,16 @@ db_test! {
         let rows = Populated::fill(&database, &tenant).await;
         database.db.write(&tenant, move |repo| {
             let (user, client) = (rows.user.id, rows.client.id);
-            repo.merge_consent(user, client, &scope("openid email"), &["https://two.example".into()])?;
+            repo.merge_consent(user, client, &Permissions::nowhere(scope("openid email")).at("https://two.example", scope("read")))?;
             let consent = repo.find_consent(user, client)?.expect("there");
-            assert_eq!(consent.scope, scope("openid email"));
-            assert_eq!(consent.resources, [fixture::RESOURCE, "https://two.example"]);
+            assert_eq!(consent.permissions.scope(), scope("openid email read"));
+            assert_eq!(consent.permissions.resources().collect::<Vec<_>>(), [fixture::RESOURCE, "https://two.example"]);
+            assert!(!consent.permissions.cover(&Permissions::none().at(fixture::RESOURCE, scope("read"))));
             for part in 0..4 {
                 let many = (0..90).map(|number| format!("s{part}-{number}")).collect::<Vec<_>>().join(" ");
-                repo.merge_consent(user, client, &scope(&many), &[])?;
+                repo.merge_consent(user, client, &Permissions::nowhere(scope(&many)))?;
             }
-            assert_eq!(repo.find_consent(user, client)?.expect("more than one request may hold").scope.len(), 362);
+            assert_eq!(repo.find_consent(user, client)?.expect("more than one request may hold").permissions.scope().len(), 363);
             assert_eq!(repo.list_consents(user, PageRequest::default())?.items.len(), 1);
             assert!(repo.withdraw_consent(user, client)? && !repo.withdraw_consent(user, client)?);
             Ok(())

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::join_all;
+use tessera::domain::consent::Permissions;
 use tessera::domain::settings::LockoutPolicy;
 use tessera::domain::throttle::Admission;
 use tessera::storage::{Db, Repo, Result, TenantScope};
@@ -92,14 +93,13 @@ db_test! {
         let (user, client) = (rows.user.id, rows.client.id);
         let nodes = [database.db.clone(), database.second_node()];
         let merges = (0..8).map(|number| {
-            let scope = fixture::scope(&format!("scope{number}"));
-            let resource = vec![format!("https://api{number}.example")];
-            nodes[number % 2].write(&tenant, move |repo| repo.merge_consent(user, client, &scope, &resource))
+            let permissions = Permissions::none().at(&format!("https://api{number}.example"), fixture::scope(&format!("scope{number}")));
+            nodes[number % 2].write(&tenant, move |repo| repo.merge_consent(user, client, &permissions))
         });
         for merged in join_all(merges).await {
             merged.expect("added");
         }
         let consent = database.db.read(&tenant, move |repo| repo.find_consent(user, client)).await.expect("runs").expect("a consent");
-        assert_eq!((consent.scope.len(), consent.resources.len()), (9, 9));
+        assert_eq!((consent.permissions.scope().len(), consent.permissions.resources().count()), (9, 9));
     }
 }

@@ -75,7 +75,6 @@ scope-offline-access = Diesen Zugriff auch in Ihrer Abwesenheit behalten
 
 sign-out = Abmelden
 sign-out-heading = Abmelden?
-sign-out-client = { $client } bittet darum, Sie abzumelden.
 sign-out-lede = Damit endet Ihre Sitzung bei { $tenant } in diesem Browser.
 stay-signed-in = Angemeldet bleiben
 signed-out-heading = Sie sind abgemeldet

@@ -75,7 +75,6 @@ scope-offline-access = Keep this access while you are away
 
 sign-out = Sign out
 sign-out-heading = Sign out?
-sign-out-client = { $client } asks to sign you out.
 sign-out-lede = This ends your session at { $tenant } in this browser.
 stay-signed-in = Stay signed in
 signed-out-heading = You’re signed out

@@ -20,15 +20,13 @@ impl Sample for SignOut<'static> {
             page: page(messages, ACME),
             form: form("/t/acme/logout"),
             account: ADA,
-            client: None,
             stay: "/t/acme/account",
         };
         vec![
             ("plain", plain.clone()),
             (
-                "client",
+                "nameless",
                 Self {
-                    client: Some(orders()),
                     account: NAMELESS,
                     ..plain.clone()
                 },
@@ -39,7 +37,6 @@ impl Sample for SignOut<'static> {
                     page: page(messages, HOSTILE_TENANT),
                     form: hostile_form(),
                     account: HOSTILE_ACCOUNT,
-                    client: Some(ClientMark::named(HOSTILE)),
                     stay: HOSTILE,
                 },
             ),

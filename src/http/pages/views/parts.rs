@@ -19,7 +19,8 @@ pub struct Page<'a> {
     /// What leads to the issuer: its URL, or that URL's path (`/t/acme`), without a trailing slash. Empty at the root and where a tenant
     /// has an origin of its own.
     pub base: &'a str,
-    /// What static files' paths are prefixed with: the path of the root's URL, nearly always empty.
+    /// What static files' paths are prefixed with: the path of the root's URL, nearly always empty, and always where a tenant has an origin
+    /// of its own.
     pub static_base: &'a str,
     /// The time that moments on the page are told from.
     pub now: Timestamp,

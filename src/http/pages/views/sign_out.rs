@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::parts::{Account, ClientMark, Form, Page, WebLink};
 
-/// "Sign out?": id `logout`.
+/// "Sign out?": id `logout`. It names no application: where one is known for certain, nobody is asked.
 #[derive(Clone, Debug, Template)]
 #[template(path = "sign_out.html")]
 pub struct SignOut<'a> {
@@ -14,8 +14,6 @@ pub struct SignOut<'a> {
     pub form: Form<'a>,
     /// Who would be signed out.
     pub account: Account<'a>,
-    /// The application that asked, where it is known for certain.
-    pub client: Option<ClientMark<'a>>,
     /// Where "stay signed in" leads.
     pub stay: &'a str,
 }
