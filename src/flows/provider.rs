@@ -246,7 +246,11 @@ impl Provider {
                 return Ok(Some(tenant));
             }
             match self.load_tenant(slug).await {
-                Err(error) if error.is_transient() => return Ok(Some(tenant)),
+                // Whatever the database's failure: the ring lacks nothing, it only holds a key too many.
+                Err(FlowError::Storage(error)) => {
+                    tracing::warn!(%error, "a tenant's keys can't be loaded again yet");
+                    return Ok(Some(tenant));
+                }
                 loaded => loaded?,
             };
             self.caches.tenants.remove(slug);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::rt::task::JoinHandle;
 
-use super::expiry;
+use super::{deletion, expiry};
 use crate::flows::Provider;
 
 /// The jobs that run beside a server.
@@ -13,7 +13,10 @@ pub struct Jobs(Vec<JoinHandle<()>>);
 
 /// Starts every job on the present runtime.
 pub fn start(provider: &Arc<Provider>) -> Jobs {
-    Jobs(vec![expiry::start(Arc::clone(provider))])
+    Jobs(vec![
+        deletion::start(Arc::clone(provider)),
+        expiry::start(Arc::clone(provider)),
+    ])
 }
 
 impl Jobs {

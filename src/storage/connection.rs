@@ -3,6 +3,8 @@
 //! The derived `establish` tries one database after the other, and SQLite takes any text for a path; so connections are only made
 //! by [`super::postgres`] and [`super::sqlite`], which know what they want.
 
+use std::ops::{Deref, DerefMut};
+
 use diesel::{MultiConnection, PgConnection, SqliteConnection};
 
 /// A connection to whichever database runs.
@@ -12,6 +14,48 @@ pub enum AnyConnection {
     Sqlite(SqliteConnection),
     /// PostgreSQL.
     Postgres(PgConnection),
+}
+
+/// A connection of a pool, which is told when it is of no use any more: diesel only knows of the transactions that it began itself.
+pub(super) struct Pooled {
+    connection: AnyConnection,
+    dead: bool,
+}
+
+impl Pooled {
+    pub(super) fn new(connection: AnyConnection) -> Self {
+        Self {
+            connection,
+            dead: false,
+        }
+    }
+
+    /// Has the pool close it instead of handing it out again.
+    pub(super) fn mark_dead(&mut self) {
+        self.dead = true;
+    }
+
+    pub(super) fn is_dead(&self) -> bool {
+        self.dead
+    }
+
+    pub(super) fn into_inner(self) -> AnyConnection {
+        self.connection
+    }
+}
+
+impl Deref for Pooled {
+    type Target = AnyConnection;
+
+    fn deref(&self) -> &AnyConnection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Pooled {
+    fn deref_mut(&mut self) -> &mut AnyConnection {
+        &mut self.connection
+    }
 }
 
 /// Runs a statement that doesn't compile on the enum (upserts, say) on the connection that is there: the statement is written once

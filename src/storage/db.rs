@@ -8,10 +8,11 @@ use diesel::connection::SimpleConnection;
 use tokio::sync::oneshot;
 
 use super::changes::{Change, Notice};
-use super::connection::AnyConnection;
+use super::connection::{AnyConnection, Pooled};
 use super::error::{Result, StorageError};
 use super::installation::Installation;
-use super::postgres::{self, Sight};
+use super::postgres::{self, Access, Sight};
+use super::progress::{self, Progress};
 use super::repo::Repo;
 use super::scope::TenantScope;
 use super::sqlite::{self, Write, Writer};
@@ -242,7 +243,9 @@ impl Db {
             let _ = answer.send(inner.read(sight, &mut work));
         };
         self.0.threads.submit(job).map_err(|_| StorageError::Busy)?;
-        self.wait(result).await
+        progress::within(self.0.deadline, result)
+            .await
+            .unwrap_or(Err(StorageError::Timeout))
     }
 
     async fn run_write<T, F>(&self, sight: Sight, work: F) -> Result<T>
@@ -251,12 +254,14 @@ impl Db {
         F: FnMut(&mut AnyConnection, &Clock) -> Result<(T, Vec<Change>)> + Send + 'static,
     {
         let (answer, result) = oneshot::channel();
+        let (progress, waiting) = progress::begin(self.0.deadline);
         match &self.0.pool {
             Pool::Sqlite { writer, .. } => {
                 writer.submit(Box::new(SqliteWrite {
                     work,
                     value: None,
                     answer: Some(answer),
+                    progress,
                     clock: self.0.clock.clone(),
                 }))?;
             }
@@ -264,28 +269,18 @@ impl Db {
                 let inner = Arc::downgrade(&self.0);
                 let mut work = work;
                 let job = move || {
-                    if answer.is_closed() {
-                        return;
-                    }
                     let Some(inner) = inner.upgrade() else { return };
-                    let _ = answer.send(inner.write_postgres(sight, &mut work));
+                    let _ = answer.send(inner.write_postgres(sight, &progress, &mut work));
                 };
                 self.0.threads.submit(job).map_err(|_| StorageError::Busy)?;
             }
         }
-        let (value, changes) = self.wait(result).await?;
+        // Where nobody is left to announce a change that was committed after all, the feed tells of it.
+        let (value, changes) = waiting.result(self.0.deadline, result).await?;
         if !changes.is_empty() {
             self.announce(Notice::Changes(&changes));
         }
         Ok(value)
-    }
-
-    async fn wait<T>(&self, result: oneshot::Receiver<Result<T>>) -> Result<T> {
-        match tokio::time::timeout(self.0.deadline, result).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(StorageError::Unavailable("the work was dropped".into())),
-            Err(_) => Err(StorageError::Timeout),
-        }
     }
 
     /// Tells this process's caches of what other processes changed (the feed's reader) or it changed itself.
@@ -305,7 +300,8 @@ impl Db {
                 Ok(connection)
             }
             Pool::Postgres { manager, .. } => {
-                let mut connection = r2d2::ManageConnection::connect(manager)?;
+                let mut connection =
+                    r2d2::ManageConnection::connect(manager).map(Pooled::into_inner)?;
                 // Sees nothing but the feed, which isn't a tenant's.
                 connection.batch_execute("SET default_transaction_read_only = on")?;
                 Ok(connection)
@@ -325,20 +321,11 @@ impl Inner {
                 let mut connection = readers
                     .get()
                     .map_err(|error| StorageError::Unavailable(error.to_string()))?;
-                // One snapshot for all statements of the closure.
-                connection.batch_execute("BEGIN DEFERRED")?;
-                let result = guarded(|| work(&mut connection, &self.clock));
-                let ended = connection.batch_execute("COMMIT");
-                // The work's own failure first: after an I/O error there may be no transaction left to end.
-                let value = result?;
-                ended?;
-                Ok(value)
+                sqlite::read(&mut connection, |connection| work(connection, &self.clock))
             }
             Pool::Postgres { pool, .. } => {
-                let mut connection = pool
-                    .get()
-                    .map_err(|error| StorageError::Unavailable(error.to_string()))?;
-                in_transaction(&mut connection, sight, true, &mut |connection| {
+                let mut connection = postgres::begin(pool, sight, Access::Read, &|| false)?;
+                postgres::finish(&mut connection, &|| true, |connection| {
                     work(connection, &self.clock)
                 })
             }
@@ -348,56 +335,39 @@ impl Inner {
     fn write_postgres<T>(
         &self,
         sight: Sight,
+        progress: &Progress,
         work: &mut dyn FnMut(&mut AnyConnection, &Clock) -> Result<T>,
     ) -> Result<T> {
         let Pool::Postgres { pool, .. } = &self.pool else {
             return Err(StorageError::Statement("not on PostgreSQL".into()));
         };
+        let given_up = || progress.is_given_up();
         let mut attempt = 0;
         loop {
-            let mut connection = pool
-                .get()
-                .map_err(|error| StorageError::Unavailable(error.to_string()))?;
-            let result = in_transaction(&mut connection, sight, false, &mut |connection| {
+            if given_up() {
+                return Err(StorageError::Timeout);
+            }
+            let mut connection = postgres::begin(pool, sight, Access::Write, &given_up)?;
+            // A connection may have been long in coming.
+            if given_up() {
+                connection.mark_dead();
+                return Err(StorageError::Timeout);
+            }
+            let may_commit = || progress.begin_commit();
+            let result = postgres::finish(&mut connection, &may_commit, |connection| {
                 work(connection, &self.clock)
             });
             match result {
                 Err(StorageError::Serialization) if attempt < RETRIES => {
                     attempt += 1;
                     drop(connection);
+                    progress.begin_again();
                     // Grows, so that two that block each other part ways.
                     std::thread::sleep(Duration::from_millis(u64::from(attempt * attempt)));
                 }
                 Err(StorageError::Serialization) => return Err(StorageError::Busy),
                 other => return other,
             }
-        }
-    }
-}
-
-/// A panic is an error, so that the transaction is ended and the connection stays usable.
-fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))
-        .unwrap_or_else(|_| Err(StorageError::Statement("database work panicked".into())))
-}
-
-/// Begins, works, commits; rolls back on failure. A connection whose rollback fails is closed by the pool's check of brokenness.
-fn in_transaction<T>(
-    connection: &mut AnyConnection,
-    sight: Sight,
-    read_only: bool,
-    work: &mut dyn FnMut(&mut AnyConnection) -> Result<T>,
-) -> Result<T> {
-    postgres::begin(connection, sight, read_only)?;
-    match guarded(|| work(connection)) {
-        Ok(value) => {
-            // PostgreSQL answers COMMIT of a failed transaction with a silent rollback; any other statement says so.
-            connection.batch_execute("SELECT 1; COMMIT")?;
-            Ok(value)
-        }
-        Err(error) => {
-            let _ = connection.batch_execute("ROLLBACK");
-            Err(error)
         }
     }
 }
@@ -409,6 +379,7 @@ struct SqliteWrite<T, F> {
     work: F,
     value: Option<Noted<T>>,
     answer: Option<oneshot::Sender<Result<Noted<T>>>>,
+    progress: Progress,
     clock: Clock,
 }
 
@@ -430,8 +401,12 @@ where
         }
     }
 
-    fn is_abandoned(&self) -> bool {
-        self.answer.as_ref().is_none_or(oneshot::Sender::is_closed)
+    fn is_given_up(&self) -> bool {
+        self.progress.is_given_up()
+    }
+
+    fn begin_commit(&self) -> bool {
+        self.progress.begin_commit()
     }
 }
 

@@ -3,7 +3,7 @@
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection};
 
-use super::connection::AnyConnection;
+use super::connection::{AnyConnection, Pooled};
 use super::error::{Result, StorageError};
 use super::scope::TenantScope;
 
@@ -25,10 +25,10 @@ pub(super) struct Manager {
 }
 
 impl r2d2::ManageConnection for Manager {
-    type Connection = AnyConnection;
+    type Connection = Pooled;
     type Error = StorageError;
 
-    fn connect(&self) -> Result<AnyConnection> {
+    fn connect(&self) -> Result<Pooled> {
         let mut connection = establish(&with_timeouts(&self.url, self.statement_timeout_ms))
             .map_err(|error| StorageError::Unavailable(error.to_string()))?;
         // The lock timeout is shorter, so that a blocked row is told apart from a slow query in the log.
@@ -39,15 +39,15 @@ impl r2d2::ManageConnection for Manager {
             self.statement_timeout_ms * 4 / 5,
             self.statement_timeout_ms * 2,
         ))?;
-        Ok(AnyConnection::Postgres(connection))
+        Ok(Pooled::new(AnyConnection::Postgres(connection)))
     }
 
-    fn is_valid(&self, connection: &mut AnyConnection) -> Result<()> {
+    fn is_valid(&self, connection: &mut Pooled) -> Result<()> {
         Ok(connection.batch_execute("SELECT 1")?)
     }
 
-    fn has_broken(&self, connection: &mut AnyConnection) -> bool {
-        diesel::r2d2::R2D2Connection::is_broken(connection)
+    fn has_broken(&self, connection: &mut Pooled) -> bool {
+        connection.is_dead() || diesel::r2d2::R2D2Connection::is_broken(&mut **connection)
     }
 }
 
@@ -74,6 +74,13 @@ fn with_timeouts(url: &str, deadline_ms: u64) -> String {
     format!("{address}?{query}")
 }
 
+/// What a transaction may do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    Read,
+    Write,
+}
+
 /// What a transaction may see.
 #[derive(Clone, Copy)]
 pub(super) enum Sight {
@@ -81,18 +88,72 @@ pub(super) enum Sight {
     Installation,
 }
 
-/// Begins a transaction that sees what `sight` allows, in one round trip.
-pub(super) fn begin(connection: &mut AnyConnection, sight: Sight, read_only: bool) -> Result<()> {
-    let mode = if read_only { " READ ONLY" } else { "" };
+/// A connection with a transaction that sees what `sight` allows, begun in one round trip.
+///
+/// After a failover every connection that lay idle is dead. None of the transaction was sent by then, so the next is tried, until a
+/// fresh one comes; later failures are the caller's to hear of, as nobody knows what they left behind.
+pub(super) fn begin(
+    pool: &r2d2::Pool<Manager>,
+    sight: Sight,
+    access: Access,
+    given_up: &dyn Fn() -> bool,
+) -> Result<r2d2::PooledConnection<Manager>> {
+    let mode = match access {
+        Access::Read => " READ ONLY",
+        Access::Write => "",
+    };
     let (tenant, scope) = match sight {
         Sight::Tenant(scope) => (scope.id().to_string(), "tenant"),
         Sight::Installation => (String::new(), "installation"),
     };
     // Both values are ours: a UUID's text and a constant.
-    connection.batch_execute(&format!(
+    let begin = format!(
         "BEGIN{mode}; SELECT set_config('tessera.tenant', '{tenant}', true), set_config('tessera.scope', '{scope}', true)"
-    ))?;
-    Ok(())
+    );
+    let mut dead = 0;
+    loop {
+        let mut connection = pool
+            .get()
+            .map_err(|error| StorageError::Unavailable(error.to_string()))?;
+        let Err(error) = connection.batch_execute(&begin) else {
+            return Ok(connection);
+        };
+        // Whatever the reason, who knows in what state it is.
+        connection.mark_dead();
+        let error = StorageError::from(error);
+        dead += 1;
+        let lost = matches!(error, StorageError::Unavailable(_));
+        if !lost || dead > pool.max_size() || given_up() {
+            return Err(error);
+        }
+    }
+}
+
+/// Works, and commits where `may_commit` says so; rolls back on failure.
+pub(super) fn finish<T>(
+    connection: &mut Pooled,
+    may_commit: &dyn Fn() -> bool,
+    work: impl FnOnce(&mut AnyConnection) -> Result<T>,
+) -> Result<T> {
+    let failure = match guarded(|| work(connection)) {
+        Ok(_) if !may_commit() => StorageError::Timeout,
+        // PostgreSQL answers COMMIT of a failed transaction with a silent rollback; any other statement says so.
+        Ok(value) => match connection.batch_execute("SELECT 1; COMMIT") {
+            Ok(()) => return Ok(value),
+            Err(error) => error.into(),
+        },
+        Err(error) => error,
+    };
+    if connection.batch_execute("ROLLBACK").is_err() {
+        connection.mark_dead();
+    }
+    Err(failure)
+}
+
+/// A panic is an error, so that the transaction is ended and the connection stays usable.
+pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(StorageError::Statement("database work panicked".into())))
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@
 //! thread, which takes what is queued, runs each write in a savepoint of one `BEGIN IMMEDIATE`, commits once, and only then answers
 //! them all: nothing is acknowledged before it is on disk.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
@@ -12,8 +11,9 @@ use std::thread::JoinHandle;
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
 
-use super::connection::AnyConnection;
+use super::connection::{AnyConnection, Pooled};
 use super::error::{Result, StorageError};
+use super::postgres::guarded;
 
 /// How many writes share a commit at the most; bounds how long the first of them waits.
 const GROUP_MAX: usize = 256;
@@ -40,22 +40,39 @@ pub(super) struct Manager {
 }
 
 impl r2d2::ManageConnection for Manager {
-    type Connection = AnyConnection;
+    type Connection = Pooled;
     type Error = StorageError;
 
-    fn connect(&self) -> Result<AnyConnection> {
+    fn connect(&self) -> Result<Pooled> {
         let mut connection = open(&self.path)?;
         connection.batch_execute("PRAGMA query_only = ON")?;
-        Ok(connection)
+        Ok(Pooled::new(connection))
     }
 
-    fn is_valid(&self, connection: &mut AnyConnection) -> Result<()> {
+    fn is_valid(&self, connection: &mut Pooled) -> Result<()> {
         Ok(connection.batch_execute("SELECT 1")?)
     }
 
-    fn has_broken(&self, _: &mut AnyConnection) -> bool {
-        false
+    fn has_broken(&self, connection: &mut Pooled) -> bool {
+        connection.is_dead()
     }
+}
+
+/// Reads in one snapshot. A read needs no commit to be true, so what it found stands however its transaction ends.
+pub(super) fn read<T>(
+    connection: &mut Pooled,
+    work: impl FnOnce(&mut AnyConnection) -> Result<T>,
+) -> Result<T> {
+    if let Err(error) = connection.batch_execute("BEGIN DEFERRED") {
+        connection.mark_dead();
+        return Err(error.into());
+    }
+    let result = guarded(|| work(connection));
+    // After an I/O error there may be no transaction left to end, and the handle may stay unusable.
+    if connection.batch_execute("COMMIT").is_err() {
+        connection.mark_dead();
+    }
+    result
 }
 
 /// A write on its way to the writer thread.
@@ -64,8 +81,10 @@ pub(super) trait Write: Send {
     fn run(&mut self, connection: &mut AnyConnection) -> Result<()>;
     /// Tells the caller: `Err` where the group's commit failed after `run` had succeeded.
     fn answer(self: Box<Self>, outcome: Result<()>);
-    /// Whether nobody waits any more, so that it needn't run.
-    fn is_abandoned(&self) -> bool;
+    /// Whether nobody waits any more, so that it mustn't begin.
+    fn is_given_up(&self) -> bool;
+    /// Binds the caller to what becomes of the commit; `false` where it has given up.
+    fn begin_commit(&self) -> bool;
 }
 
 /// The one thread that writes.
@@ -81,11 +100,14 @@ impl Writer {
         let thread = std::thread::Builder::new()
             .name("tessera-writer".into())
             .spawn(move || {
+                let mut suspect = false;
                 while let Some(group) = next_group(&jobs) {
-                    commit_group(&mut connection, group);
-                    if let AnyConnection::Sqlite(_) = connection {
-                        reopen_if_broken(&mut connection, &path);
+                    // After an I/O error the handle may stay unusable although the disk has recovered: a fresh one heals by itself.
+                    if suspect && let Ok(fresh) = open(&path) {
+                        connection = fresh;
+                        suspect = false;
                     }
+                    suspect |= commit_group(&mut connection, group) == Handle::Suspect;
                 }
             })
             .map_err(|error| StorageError::Unavailable(error.to_string()))?;
@@ -123,27 +145,44 @@ fn next_group(jobs: &Receiver<Box<dyn Write>>) -> Option<Vec<Box<dyn Write>>> {
             Err(_) => break,
         }
     }
-    group.retain(|job| !job.is_abandoned());
+    group.retain(|job| !job.is_given_up());
     Some(group)
 }
 
-/// Runs and commits a group; if the whole transaction breaks, every write that had succeeded in it is told so.
-fn commit_group(connection: &mut AnyConnection, mut group: Vec<Box<dyn Write>>) {
+/// What a group left the connection as.
+#[derive(PartialEq, Eq)]
+enum Handle {
+    Good,
+    Suspect,
+}
+
+/// Runs and commits a group; if the whole transaction breaks, every write in it is told so.
+fn commit_group(connection: &mut AnyConnection, mut group: Vec<Box<dyn Write>>) -> Handle {
     if group.is_empty() {
-        return;
+        return Handle::Good;
     }
-    let outcomes = run_group(connection, &mut group);
-    let outcomes = match outcomes {
-        Ok(outcomes) => outcomes,
+    let (outcomes, handle) = match run_group(connection, &mut group) {
+        Ok(outcomes) => (outcomes, Handle::Good),
         Err(error) => {
             // Fails harmlessly where SQLite has rolled back by itself (a full disk, an I/O error).
             let _ = connection.batch_execute("ROLLBACK");
-            vec![Err(error); group.len()]
+            let handle = match error {
+                StorageError::Busy => Handle::Good,
+                _ => Handle::Suspect,
+            };
+            // No one write's fault, whatever it was.
+            let error = if error.is_transient() {
+                error
+            } else {
+                StorageError::Unavailable(error.to_string())
+            };
+            (vec![Err(error); group.len()], handle)
         }
     };
     for (job, outcome) in group.into_iter().zip(outcomes) {
         job.answer(outcome);
     }
+    handle
 }
 
 fn run_group(
@@ -153,9 +192,19 @@ fn run_group(
     connection.batch_execute("BEGIN IMMEDIATE")?;
     let mut outcomes = Vec::with_capacity(group.len());
     for job in group.iter_mut() {
+        // The lock may have been long in coming.
+        if job.is_given_up() {
+            outcomes.push(Err(StorageError::Timeout));
+            continue;
+        }
         connection.batch_execute("SAVEPOINT one_write")?;
-        let outcome = catch_unwind(AssertUnwindSafe(|| job.run(connection)))
-            .unwrap_or_else(|_| Err(StorageError::Statement("a write panicked".into())));
+        let outcome = guarded(|| job.run(connection)).and_then(|()| {
+            if job.begin_commit() {
+                Ok(())
+            } else {
+                Err(StorageError::Timeout)
+            }
+        });
         match &outcome {
             Ok(()) => connection.batch_execute("RELEASE one_write")?,
             Err(error) => {
@@ -168,14 +217,4 @@ fn run_group(
     }
     connection.batch_execute("COMMIT")?;
     Ok(outcomes)
-}
-
-/// After an I/O error the handle may stay unusable although the disk has recovered: a fresh one heals by itself.
-fn reopen_if_broken(connection: &mut AnyConnection, path: &Path) {
-    if connection.batch_execute("PRAGMA data_version").is_ok() {
-        return;
-    }
-    if let Ok(fresh) = open(path) {
-        *connection = fresh;
-    }
 }

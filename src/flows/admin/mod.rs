@@ -6,6 +6,7 @@
 
 mod clients;
 mod domains;
+mod erasure;
 mod error;
 mod links;
 mod master_key;

@@ -225,7 +225,7 @@ impl Provider {
     }
 
     /// Deletes a tenant for good. Its data key goes first, in a transaction of its own: from then on nothing of it can be used, however
-    /// long the rows take. Can be run again where it was interrupted.
+    /// long the rows take. Where it is interrupted, a server's job goes on with it.
     pub async fn delete_tenant(&self, slug: &str, by: &By) -> Result<TenantRecord, AdminError> {
         if slug == SYSTEM_SLUG {
             return Err(AdminError::refused(
@@ -253,9 +253,7 @@ impl Provider {
                 all.begin_tenant_deletion(id)
             })
             .await?;
-        self.db
-            .write_installation(move |all| all.delete_tenant(id))
-            .await?;
+        self.erase_tenant(id).await?;
         Ok(loaded.record)
     }
 

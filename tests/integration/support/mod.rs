@@ -5,4 +5,5 @@ pub mod browser;
 pub mod command;
 pub mod database;
 pub mod http;
+pub mod impatient;
 pub mod relying_party;
