@@ -1,6 +1,7 @@
 //! Storage on both databases: tenants kept apart, single use, commits in groups, the change feed, the schema.
 
 mod conformance;
+mod faults;
 mod feed;
 mod fixture;
 mod group_commit;
