@@ -119,6 +119,13 @@ impl SessionCookie {
         self.0.is_empty()
     }
 
+    /// Whether the browser claims this one.
+    pub fn holds(&self, id: SessionId) -> bool {
+        self.0
+            .iter()
+            .any(|handle| SessionId::from(handle.id()) == id)
+    }
+
     /// The cookie with this session first. The last one gives way where there are too many.
     #[must_use]
     pub fn with_first(&self, handle: Handle) -> Self {

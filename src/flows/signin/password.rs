@@ -18,7 +18,7 @@ use crate::flows::provider::FlowError;
 use crate::flows::tenancy::{Tenant, TenantAt};
 use crate::jose::passwords::{MAX_PASSWORD, PasswordError, Verification, dummy_phc, hash, verify};
 use crate::protocol::email::EmailAddress;
-use crate::secret::{Handle, PlainSecret, Purpose};
+use crate::secret::{Handle, HashedSecret, PlainSecret, Purpose};
 use crate::storage::{self, Repo, SessionGrants};
 
 /// The browser at the other end.
@@ -161,6 +161,31 @@ fn admit(
     Ok(Admitted::No)
 }
 
+/// Ends a session that no longer fits into its browser's cookie, if the browser proved that it was there.
+fn end_displaced(
+    repo: &mut Repo<'_>,
+    id: SessionId,
+    proof: &HashedSecret,
+    origin: &Origin,
+) -> storage::Result<()> {
+    let Some(session) = repo
+        .find_session(id)?
+        .filter(|session| session.proof.matches(proof) && session.ended_at.is_none())
+    else {
+        return Ok(());
+    };
+    if repo.end_session(session.user_id, id, SessionGrants::KeepOffline)? {
+        let detail = serde_json::json!({ "session": id, "reason": "more people signed in than the browser keeps" });
+        repo.record(
+            Event::new(Act::SessionEnded, Actor::User(session.user_id))
+                .user(session.user_id)
+                .from(origin)
+                .detail(detail),
+        )?;
+    }
+    Ok(())
+}
+
 fn failure(
     act: Act,
     counted: &Counted,
@@ -208,8 +233,10 @@ impl Provider {
                 });
             }
         };
+        // The password of a closed account isn't looked at: that it is right, and so made anew, would show in the time.
         let phc = user
             .as_ref()
+            .filter(|user| user.is_active())
             .and_then(|user| user.password.as_ref())
             .map(|password| password.phc.clone());
         let checked = self
@@ -246,6 +273,10 @@ impl Provider {
         counted: &Counted,
         origin: &Origin,
     ) -> Result<Admitted, FlowError> {
+        // A guess that can't be looked at isn't counted, and costs no write.
+        if self.hashing.is_full(tenant.id().uuid()) {
+            return Err(FlowError::Busy);
+        }
         let policy = tenant.settings().lockout.clone();
         let (counted, origin) = (counted.clone(), origin.clone());
         Ok(self
@@ -329,6 +360,23 @@ impl Provider {
         let replaced = replaced.map(|other| other.session.id);
         let devices = visitor.devices.with(tenant, user.email.key(), &self.clock);
         let origin = visitor.origin.clone();
+        let sessions = visitor
+            .sessions
+            .without(|other| Some(other) == replaced)
+            .with_first(handle);
+        // A browser keeps so many and no more: the oldest isn't left alive where nobody can end it from here.
+        let displaced: Vec<_> = visitor
+            .sessions
+            .handles()
+            .iter()
+            .map(|old| {
+                (
+                    SessionId::from(old.id()),
+                    old.hash(tenant.handle_key(), Purpose::Session),
+                )
+            })
+            .filter(|(old, _)| Some(*old) != replaced && !sessions.holds(*old))
+            .collect();
         let write = self.db.write(&**tenant, move |repo| {
             // Between the comparison and this, the account may have been closed or its password changed.
             let current = repo
@@ -340,6 +388,9 @@ impl Provider {
             }
             if let Some(replaced) = replaced {
                 repo.end_session(user.id, replaced, SessionGrants::KeepOffline)?;
+            }
+            for (old, proof) in &displaced {
+                end_displaced(repo, *old, proof, &origin)?;
             }
             repo.insert_session(&session)?;
             repo.clear_failures(&counted.counter)?;
@@ -358,10 +409,6 @@ impl Provider {
         if !write.await? {
             return Ok(SignIn::Refused);
         }
-        let sessions = visitor
-            .sessions
-            .without(|other| Some(other) == replaced)
-            .with_first(handle);
         Ok(SignIn::Done(NewSession {
             id,
             sessions,

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::authorize::Stop;
 use super::consent::scope_items;
 use super::device;
+use super::form::PageForm;
 use super::password_problems::{NewPasswordProblems, rules};
 use super::render::{Person, show};
 use super::views::{
@@ -193,11 +194,8 @@ pub async fn password(visit: Visit, Query(params): Query) -> Result<HttpResponse
 }
 
 /// `POST /account/password`.
-pub async fn change_password(
-    visit: Visit,
-    FormBody(params): FormBody,
-) -> Result<HttpResponse, PageError> {
-    let form = visit.check(FormPurpose::Password, params)?;
+pub async fn change_password(visit: Visit, params: PageForm) -> Result<HttpResponse, PageError> {
+    let form = visit.check(FormPurpose::Password, params.read(&visit)?)?;
     let person = match owner(&visit, PASSWORD).await {
         Ok(person) => person,
         Err(stop) => return stop.result(),

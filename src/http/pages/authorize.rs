@@ -140,6 +140,18 @@ pub async fn take_up(visit: &Visit, text: &str) -> Result<Pending, Stop> {
     with_people(visit, checked, interaction).await
 }
 
+/// Takes up a request whose page was answered. With `prompt=none` no page was ever shown, and what is sent as its answer isn't looked at.
+pub async fn take_up_answered(visit: &Visit, text: &str) -> Result<Pending, Stop> {
+    let pending = take_up(visit, text).await?;
+    if pending.allows_page() {
+        return Ok(pending);
+    }
+    Err(match proceed(visit, &pending).await {
+        Ok(response) => Stop::Answer(response),
+        Err(error) => Stop::Page(error),
+    })
+}
+
 async fn with_people(
     visit: &Visit,
     checked: CheckedRequest,

@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use url::Url;
 
-use super::authorize::{Pending, proceed, take_up};
+use super::authorize::{Pending, proceed, take_up, take_up_answered};
 use super::render::{Person, allow_form_action};
 use super::views::{Consent as ConsentPage, Form, ResourceItem, ScopeItem};
 use super::visit::Visit;
@@ -149,7 +149,7 @@ pub async fn get(visit: Visit, Query(params): Query) -> Result<HttpResponse, Pag
 /// `POST /consent`.
 pub async fn post(visit: Visit, FormBody(params): FormBody) -> Result<HttpResponse, PageError> {
     let form = visit.check(FormPurpose::Consent, params)?;
-    let pending = match take_up(&visit, form.input("flow")).await {
+    let pending = match take_up_answered(&visit, form.input("flow")).await {
         Ok(pending) => pending,
         Err(stop) => return stop.result(),
     };

@@ -3,6 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 
+use super::form::PageForm;
 use super::password_problems::{NewPasswordProblems, rules};
 use super::render::show;
 use super::views::{ChoosePassword, Form, LinkSpent, Problem};
@@ -11,7 +12,6 @@ use crate::flows::browser::{FormPurpose, SessionCookie};
 use crate::flows::links::LinkUse;
 use crate::flows::provider::FlowError;
 use crate::http::error::PageError;
-use crate::http::extract::FormBody;
 
 fn page(
     visit: &Visit,
@@ -77,9 +77,9 @@ pub async fn get(visit: Visit, token: web::Path<String>) -> Result<HttpResponse,
 pub async fn post(
     visit: Visit,
     token: web::Path<String>,
-    FormBody(params): FormBody,
+    params: PageForm,
 ) -> Result<HttpResponse, PageError> {
-    let form = visit.check(FormPurpose::Link, params)?;
+    let form = visit.check(FormPurpose::Link, params.read(&visit)?)?;
     let link = visit
         .provider
         .find_link(visit.tenant(), &token)

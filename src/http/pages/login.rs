@@ -3,7 +3,8 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 
-use super::authorize::{Pending, Stop, proceed, take_up};
+use super::authorize::{Pending, Stop, proceed, take_up, take_up_answered};
+use super::form::PageForm;
 use super::render::{Person, allow_form_action};
 use super::views::{Form, Notice, Problem, SignIn as SignInPage, Who};
 use super::visit::Visit;
@@ -12,7 +13,7 @@ use crate::flows::browser::{CheckedForm, FormPurpose, MAX_USERNAME};
 use crate::flows::provider::FlowError;
 use crate::flows::signin::{Attempt, NewSession, SignIn};
 use crate::http::error::PageError;
-use crate::http::extract::{FormBody, Query};
+use crate::http::extract::Query;
 use crate::http::metrics::{Metrics, SignInOutcome};
 use crate::jose::passwords::MAX_PASSWORD;
 use crate::protocol::Params;
@@ -37,17 +38,25 @@ enum Onward {
 impl Onward {
     async fn read(visit: &Visit, flow: &str, return_to: &str) -> Result<Self, Stop> {
         if flow.is_empty() {
-            return Ok(Self::Path(
-                RETURN_PATHS
-                    .into_iter()
-                    .find(|path| *path == return_to)
-                    .unwrap_or(RETURN_PATHS[0]),
-            ));
+            return Ok(Self::to_page(return_to));
         }
-        Ok(Self::Flow(
-            Box::new(take_up(visit, flow).await?),
-            flow.to_owned(),
-        ))
+        let pending = take_up(visit, flow).await?;
+        Ok(Self::Flow(Box::new(pending), flow.to_owned()))
+    }
+
+    /// The same for what the form sent.
+    async fn read_answered(visit: &Visit, form: &CheckedForm) -> Result<Self, Stop> {
+        let flow = form.input("flow");
+        if flow.is_empty() {
+            return Ok(Self::to_page(form.input("return_to")));
+        }
+        let pending = take_up_answered(visit, flow).await?;
+        Ok(Self::Flow(Box::new(pending), flow.to_owned()))
+    }
+
+    fn to_page(return_to: &str) -> Self {
+        let known = RETURN_PATHS.into_iter().find(|path| *path == return_to);
+        Self::Path(known.unwrap_or(RETURN_PATHS[0]))
     }
 
     fn pending(&self) -> Option<&Pending> {
@@ -192,10 +201,10 @@ pub async fn get(visit: Visit, Query(params): Query) -> Result<HttpResponse, Pag
 pub async fn post(
     visit: Visit,
     metrics: web::Data<Metrics>,
-    FormBody(params): FormBody,
+    params: PageForm,
 ) -> Result<HttpResponse, PageError> {
-    let form = visit.check(FormPurpose::SignIn, params)?;
-    let onward = match Onward::read(&visit, form.input("flow"), form.input("return_to")).await {
+    let form = visit.check(FormPurpose::SignIn, params.read(&visit)?)?;
+    let onward = match Onward::read_answered(&visit, &form).await {
         Ok(onward) => onward,
         Err(stop) => return stop.result(),
     };

@@ -12,6 +12,7 @@ pub mod brand_sheet;
 pub mod consent;
 pub mod cookies;
 pub mod device;
+mod form;
 pub mod home;
 pub mod link;
 pub mod login;

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
-use super::authorize::{Pending, proceed, take_up};
+use super::authorize::{Pending, proceed, take_up, take_up_answered};
 use super::render::{Person, allow_form_action};
 use super::views::{AccountChoice, Form, Problem, SelectAccount};
 use super::visit::Visit;
@@ -72,7 +72,7 @@ pub async fn get(visit: Visit, Query(params): Query) -> Result<HttpResponse, Pag
 pub async fn post(visit: Visit, FormBody(params): FormBody) -> Result<HttpResponse, PageError> {
     let form = visit.check(FormPurpose::SelectAccount, params)?;
     let text = form.input("flow");
-    let pending = match take_up(&visit, text).await {
+    let pending = match take_up_answered(&visit, text).await {
         Ok(pending) => pending,
         Err(stop) => return stop.result(),
     };

@@ -158,6 +158,12 @@ impl HashingPool {
         self.0.0.close();
     }
 
+    /// Whether a job of this tenant would be refused just now: to be asked before anything is written for it.
+    pub fn is_full(&self, tenant: Uuid) -> bool {
+        let shared = &self.0.0;
+        shared.lock().is_full(tenant, shared.limits)
+    }
+
     /// How many jobs wait.
     pub fn waiting(&self) -> usize {
         self.0.0.lock().waiting
@@ -241,10 +247,10 @@ impl Queues {
         if self.closed {
             return Err(NotHashed::Stopped);
         }
-        let own = self.by_tenant.get(&tenant).map_or(0, VecDeque::len);
-        if self.waiting >= limits.waiting || own >= limits.waiting_per_tenant {
+        if self.is_full(tenant, limits) {
             return Err(NotHashed::Busy);
         }
+        let own = self.by_tenant.get(&tenant).map_or(0, VecDeque::len);
         let id = self.next_id;
         self.next_id += 1;
         if own == 0 {
@@ -257,6 +263,11 @@ impl Queues {
         });
         self.waiting += 1;
         Ok(id)
+    }
+
+    fn is_full(&self, tenant: Uuid, limits: PoolLimits) -> bool {
+        let own = self.by_tenant.get(&tenant).map_or(0, VecDeque::len);
+        self.waiting >= limits.waiting || own >= limits.waiting_per_tenant
     }
 
     fn pop(&mut self) -> Option<Job> {

@@ -4,6 +4,7 @@ pub mod account;
 pub mod addresses;
 pub mod attack_browser;
 pub mod attack_faults;
+pub mod attack_forms;
 pub mod attack_input;
 pub mod attack_jose;
 pub mod attack_redirects;
