@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn what_is_given_up_is_not_committed() {
-        let (progress, waiting) = begin(Duration::from_secs(60));
+        let (progress, waiting) = begin(Duration::from_mins(1));
         assert!(!progress.is_given_up());
         drop(waiting);
         assert!(progress.is_given_up());
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn what_is_being_committed_is_not_given_up() {
-        let (progress, waiting) = begin(Duration::from_secs(60));
+        let (progress, waiting) = begin(Duration::from_mins(1));
         assert!(progress.begin_commit());
         drop(waiting);
         assert!(!progress.is_given_up());

@@ -271,7 +271,7 @@ impatient_test! {
         // The change feed tells of the rotation once more.
         actix_web::rt::time::sleep(Duration::from_millis(400)).await;
         assert_eq!(kids().await, 2);
-        scene.app.time.advance(Duration::from_secs(400 * 24 * 3600));
+        scene.app.time.advance(Duration::from_hours(400 * 24));
         let occupied = Occupied::all(&scene.app.provider.db).await;
         assert_eq!(kids().await, 2, "what is there is served");
         begun.expect_verifiers_served().await;

@@ -61,7 +61,7 @@ db_test! {
         }).await.expect("runs");
         let sweep = |batch| database.db.write_installation(move |all| all.delete_expired(batch));
         assert_eq!(sweep(10).await.expect("runs").total(), 0, "nothing is over yet");
-        database.time.advance(Duration::from_secs(20 * 60));
+        database.time.advance(Duration::from_mins(20));
         let first = sweep(10).await.expect("runs");
         assert_eq!((first.assertion_ids, first.more), (10, true));
         // The code that was never redeemed went too, and its refresh token with it.
@@ -78,11 +78,11 @@ db_test! {
         });
         assert_eq!(left.await.expect("runs"), (true, true, true), "what lives is left alone");
         assert_eq!(database.raw().count("assertion_ids"), 1);
-        database.time.advance(Duration::from_secs(24 * 3600));
+        database.time.advance(Duration::from_hours(24));
         sweep(500).await.expect("runs");
         assert_eq!(database.raw().count("assertion_ids"), 0);
         assert_eq!(database.raw().count("sessions"), 1, "for a month it is seen that there was one");
-        database.time.advance(Duration::from_secs(40 * 24 * 3600));
+        database.time.advance(Duration::from_hours(40 * 24));
         sweep(500).await.expect("runs");
         for table in ["sessions", "login_failures", "one_time_links", "revoked_tokens", "changes"] {
             assert_eq!(database.raw().count(table), 0, "{table}");
