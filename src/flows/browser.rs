@@ -5,6 +5,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use uuid::Uuid;
 
 use super::tenancy::{Tenant, TenantAt};
 use crate::clock::Clock;
@@ -82,6 +83,12 @@ pub enum Cookie {
     Csrf,
     /// Who signed in here before.
     Device,
+    /// The session at the console.
+    Console,
+    /// A sign-in at the console that is on its way.
+    ConsoleSignIn,
+    /// What the console's next page says of what was just done.
+    ConsoleNotice,
 }
 
 impl Cookie {
@@ -90,6 +97,9 @@ impl Cookie {
             Self::Session => "tessera_session",
             Self::Csrf => "tessera_csrf",
             Self::Device => "tessera_device",
+            Self::Console => "tessera_console",
+            Self::ConsoleSignIn => "tessera_console_signin",
+            Self::ConsoleNotice => "tessera_console_notice",
         }
     }
 }
@@ -196,9 +206,10 @@ impl CsrfSeed {
     }
 
     fn hash(&self, tenant: &Tenant, purpose: FormPurpose) -> HashedSecret {
-        tenant
-            .browser_key()
-            .mac("csrf", &[&self.0, purpose.label().as_bytes()])
+        tenant.browser_key().mac(
+            "csrf",
+            &[&self.0, purpose.label().as_bytes(), purpose.session()],
+        )
     }
 
     /// The token for a form of this purpose.
@@ -233,6 +244,8 @@ pub enum FormPurpose {
     Sessions,
     /// Withdrawing consents.
     Applications,
+    /// Administering, in this session.
+    Console(Uuid),
 }
 
 impl FormPurpose {
@@ -246,6 +259,15 @@ impl FormPurpose {
             Self::Password => "password",
             Self::Sessions => "sessions",
             Self::Applications => "applications",
+            Self::Console(_) => "console",
+        }
+    }
+
+    /// The session that the form belongs to, where it belongs to one.
+    fn session(&self) -> &[u8] {
+        match self {
+            Self::Console(session) => session.as_bytes(),
+            _ => &[],
         }
     }
 }
@@ -337,6 +359,11 @@ impl CheckedForm {
     /// What an input holds; empty where it is absent or there more than once.
     pub fn input(&self, name: &str) -> &str {
         self.params.get(name).ok().flatten().unwrap_or_default()
+    }
+
+    /// What inputs of one name hold: boxes that are ticked, say.
+    pub fn inputs<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.params.get_all(name)
     }
 }
 

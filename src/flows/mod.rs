@@ -12,6 +12,7 @@ pub mod browser;
 pub mod cache;
 pub mod client_authentication;
 pub mod consent;
+pub mod console;
 pub mod grants;
 pub mod hint;
 pub mod interaction;

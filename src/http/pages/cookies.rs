@@ -69,7 +69,8 @@ impl Jar {
         self.set(response, Cookie::Csrf, seed.to_value(), None);
     }
 
-    fn set(
+    /// Writes a cookie; without a lifetime it goes when the browser is closed.
+    pub fn set(
         &self,
         response: &mut HttpResponse,
         cookie: Cookie,
@@ -97,7 +98,7 @@ impl Jar {
 }
 
 /// The first value under this name: browsers send the most specific path first (RFC 6265 §5.4).
-fn find<'r>(request: &'r HttpRequest, name: &str) -> Option<&'r str> {
+pub fn find<'r>(request: &'r HttpRequest, name: &str) -> Option<&'r str> {
     let headers = request
         .headers()
         .get_all(COOKIE)
