@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 
 use super::error::ApiError;
-use super::{discovery, health, oauth, pages, static_files};
+use super::{console, discovery, health, oauth, pages, static_files};
 use crate::protocol::discovery::paths;
 use crate::protocol::{ErrorCode, OAuthError};
 
@@ -42,6 +42,7 @@ fn tenant(scope: &mut web::ServiceConfig) {
     scope.service(reads("/favicon.ico").route(web::get().to(static_files::favicon)));
     oauth::routes(scope);
     pages::routes(scope);
+    console::routes(scope);
 }
 
 fn root(scope: &mut web::ServiceConfig) {

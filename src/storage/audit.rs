@@ -16,7 +16,7 @@ use crate::domain::ids::{ClientId, EventId, UserId};
 const DETAIL_MAX: usize = 4096;
 
 /// How far an event's id and its time may be apart: ids may run ahead of the clock by a second.
-const ID_SLACK: Duration = Duration::seconds(2);
+pub(super) const ID_SLACK: Duration = Duration::seconds(2);
 
 /// Which events are wanted; what isn't said doesn't matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl TryFrom<EventRow> for RecordedEvent {
 }
 
 /// The least time-ordered id of a moment.
-fn first_id_at(at: Timestamp) -> DbUuid {
+pub(super) fn first_id_at(at: Timestamp) -> DbUuid {
     let millis = u64::try_from(at.timestamp_millis()).unwrap_or(0);
     DbUuid(Uuid::from_u128(u128::from(millis & 0xffff_ffff_ffff) << 80))
 }
@@ -99,6 +99,17 @@ impl Repo<'_> {
         )
         .execute(self.connection)?;
         Ok(())
+    }
+
+    /// Finds an event.
+    pub fn find_event(&mut self, id: EventId) -> Result<Option<RecordedEvent>> {
+        scoped::audit_events(self.tenant)
+            .filter(audit_events::id.eq(DbUuid::from(id)))
+            .select(EventRow::as_select())
+            .first(self.connection)
+            .optional()?
+            .map(RecordedEvent::try_from)
+            .transpose()
     }
 
     /// Lists events, the newest first.

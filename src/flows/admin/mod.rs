@@ -4,22 +4,28 @@
 //! Every flow takes [`By`], who acts and from where, and writes its audit event in the transaction of the act. Updates take the record
 //! as it was read and refuse with [`AdminError::Stale`] where somebody else came first.
 
+mod authority;
 mod clients;
 mod domains;
 mod erasure;
 mod error;
+mod events;
 mod links;
 mod master_key;
+mod once;
 mod operators;
 mod resources;
 mod roles;
 mod tenants;
 mod users;
 
+pub use authority::{Area, Authority, DoorError, Permission, Principal, Subject};
 pub use clients::{DEFAULT_SECRET_OVERLAP, RegisteredClient, client_information};
 pub use domains::{VERIFICATION_PATH, removal_consequences};
 pub use error::{AdminError, By};
+pub use events::{EventList, Overview};
 pub use links::IssuedLink;
+pub use once::{REMEMBERED, Repeated};
 pub use resources::NewResource;
 pub use tenants::{SYSTEM_NAME, change_setting};
 pub use users::{CreatedUser, Disabled, NewUser};

@@ -11,8 +11,10 @@ pub const CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
 /// The files that pages may name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum File {
-    /// The one stylesheet.
+    /// The one stylesheet of the pages that everybody sees.
     Stylesheet,
+    /// What the console adds to it.
+    ConsoleStylesheet,
     /// Refuses a second press on a button, and shows a password on demand.
     PageScript,
     /// Sends the form of an authorization response (form post) on its way.
@@ -48,7 +50,7 @@ impl Asset {
     }
 }
 
-static ASSETS: LazyLock<[Asset; 5]> = LazyLock::new(|| {
+static ASSETS: LazyLock<[Asset; 6]> = LazyLock::new(|| {
     const SCRIPT: &str = "text/javascript; charset=utf-8";
     [
         Asset::new(
@@ -56,6 +58,12 @@ static ASSETS: LazyLock<[Asset; 5]> = LazyLock::new(|| {
             "css",
             "text/css; charset=utf-8",
             include_bytes!("../../../static/tessera.css"),
+        ),
+        Asset::new(
+            "console",
+            "css",
+            "text/css; charset=utf-8",
+            include_bytes!("../../../static/console.css"),
         ),
         Asset::new(
             "page",
@@ -89,10 +97,11 @@ impl File {
     pub fn asset(self) -> &'static Asset {
         match self {
             Self::Stylesheet => &ASSETS[0],
-            Self::PageScript => &ASSETS[1],
-            Self::FormPostScript => &ASSETS[2],
-            Self::Favicon => &ASSETS[3],
-            Self::FaviconPng => &ASSETS[4],
+            Self::ConsoleStylesheet => &ASSETS[1],
+            Self::PageScript => &ASSETS[2],
+            Self::FormPostScript => &ASSETS[3],
+            Self::Favicon => &ASSETS[4],
+            Self::FaviconPng => &ASSETS[5],
         }
     }
 }
@@ -139,7 +148,9 @@ mod tests {
 
     #[test]
     fn the_stylesheet_loads_nothing() {
-        let css = std::str::from_utf8(File::Stylesheet.asset().bytes).unwrap();
-        assert!(!css.contains("@import") && !css.contains("url("));
+        for file in [File::Stylesheet, File::ConsoleStylesheet] {
+            let css = std::str::from_utf8(file.asset().bytes).unwrap();
+            assert!(!css.contains("@import") && !css.contains("url("));
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The words on the pages. A language is one Fluent file in `messages/`; a new one needs a line in [`FILES`].
+//! The words on the pages. A language is one Fluent file in `messages/`, and one for the console; a new one needs a line in [`FILES`].
 //!
 //! Names that people chose are wrapped in Unicode's directional isolates where they hold right-to-left letters, and left alone elsewhere:
 //! text that is copied or searched for stays what it seems to be.
@@ -13,8 +13,22 @@ use crate::clock::Timestamp;
 
 /// Tag and content of every language; the first one is spoken where nobody asks for another.
 const FILES: [(&str, &str); 2] = [
-    ("en", include_str!("messages/en.ftl")),
-    ("de", include_str!("messages/de.ftl")),
+    (
+        "en",
+        concat!(
+            include_str!("messages/en.ftl"),
+            "\n",
+            include_str!("../console/messages/en.ftl")
+        ),
+    ),
+    (
+        "de",
+        concat!(
+            include_str!("messages/de.ftl"),
+            "\n",
+            include_str!("../console/messages/de.ftl")
+        ),
+    ),
 ];
 
 /// How many tags of a list are looked at: anyone's list is shorter, and an attacker's costs no more.

@@ -12,6 +12,7 @@ pub mod attack_signin;
 pub mod browser_security;
 pub mod client_authentication;
 pub mod consent_pairs;
+pub mod console;
 pub mod nodes;
 pub mod oidc_core_authorization;
 pub mod oidc_userinfo;

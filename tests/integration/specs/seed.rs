@@ -188,7 +188,7 @@ impl Scene {
 }
 
 /// A node answers once it has connected to the change feed.
-async fn until_current(provider: &Provider) {
+pub async fn until_current(provider: &Provider) {
     while !provider.is_current() {
         actix_web::rt::time::sleep(std::time::Duration::from_millis(5)).await;
     }

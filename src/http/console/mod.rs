@@ -1,0 +1,27 @@
+//! The console: a tenant's administration in a browser, server-rendered and without script.
+//!
+//! Each page takes a [`Visitor`], asks it for its permission, calls a flow of `flows::admin` and shows a view; no rule of administration
+//! lives here. A page belongs to a [`Section`], and [`sections::SECTIONS`] is the one table of them: routes and navigation are made from
+//! it. Every page is there twice, for the tenant at whose address the browser is (`/console/…`) and, for operators, for any other
+//! (`/console/tenants/{tenant}/…`): [`Visitor::tenant`] is the one in hand.
+
+pub mod entry;
+pub mod fault;
+pub mod home;
+pub mod layout;
+pub mod notice;
+pub mod parts;
+pub mod routes;
+pub mod samples;
+pub mod sections;
+pub mod visitor;
+
+pub use fault::{Answer, Fault};
+pub use layout::Shell;
+pub use notice::Notice;
+pub use routes::routes;
+pub use sections::{Reach, Section};
+pub use visitor::Visitor;
+
+#[cfg(test)]
+mod tests;

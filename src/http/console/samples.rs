@@ -1,0 +1,164 @@
+//! Sample contexts of the console's views, which a test renders. A page adds its own to [`render_all`].
+
+use super::fault::FaultKind;
+use super::home::{Figure, Home, State, Step};
+use super::layout::{Chrome, NavItem, Shell, VisitedTenant};
+use super::notice::Notice;
+use super::parts::{Confirm, Tone};
+use super::sections::SECTIONS;
+use crate::http::console::entry::Outside;
+use crate::http::pages::messages::Messages;
+use crate::http::pages::samples::{HOSTILE, LONG, Rendered};
+use crate::http::pages::views::Page;
+
+/// What stands around samples.
+pub struct Stage {
+    messages: Messages,
+    chrome: Chrome,
+}
+
+impl Stage {
+    /// Whose tenant and person have this name.
+    pub fn named(messages: Messages, name: &str) -> Self {
+        Self {
+            messages,
+            chrome: Chrome {
+                nav: SECTIONS
+                    .iter()
+                    .map(|section| NavItem {
+                        href: format!("/t/acme/console{}", section.path),
+                        section,
+                    })
+                    .collect(),
+                person: name.to_owned(),
+                email: "ada@acme.example".to_owned(),
+                csrf: "csrf".to_owned(),
+                notice: None,
+                tenant_name: name.to_owned(),
+                tenant_slug: "acme".to_owned(),
+                visited: None,
+                operator: false,
+                base: "/t/acme/console".to_owned(),
+                home: "/t/acme/console".to_owned(),
+            },
+        }
+    }
+
+    /// As an operator sees another tenant, with something to say.
+    #[must_use]
+    pub fn visited(mut self, notice: Notice) -> Self {
+        self.chrome.visited = Some(VisitedTenant {
+            active: false,
+            back: "/t/system/console".to_owned(),
+        });
+        self.chrome.operator = true;
+        self.chrome.notice = Some(notice);
+        self
+    }
+
+    /// The page around a view of the section with this path.
+    pub fn shell<'a>(&'a self, section: &'a str) -> Shell<'a> {
+        Shell::new(self.page(), &self.chrome, section)
+    }
+
+    fn page(&self) -> Page<'_> {
+        Page {
+            messages: self.messages,
+            tenant: None,
+            base: "/t/acme",
+            static_base: "",
+            now: crate::clock::Timestamp::UNIX_EPOCH,
+        }
+    }
+}
+
+/// A rendered view under a name.
+pub fn sample(
+    messages: Messages,
+    view: &'static str,
+    sample: &'static str,
+    template: &impl askama::Template,
+) -> Result<Rendered, askama::Error> {
+    Ok(Rendered {
+        view,
+        sample,
+        lang: messages.lang(),
+        html: template.render()?,
+    })
+}
+
+/// Every sample in one language.
+pub fn render_all(messages: Messages) -> Result<Vec<Rendered>, askama::Error> {
+    let mut pages = Vec::new();
+    for (name, text) in [("ordinary", "Acme"), ("hostile", HOSTILE), ("long", LONG)] {
+        let stage = Stage::named(messages, text);
+        let visited = Stage::named(messages, text)
+            .visited(Notice::new("suspended").undo("/users/1/enable", &[("version", "1")]));
+        let many = name != "ordinary";
+        let home = Home {
+            page: if many {
+                visited.shell("")
+            } else {
+                stage.shell("")
+            },
+            issuer: "https://id.example/t/acme",
+            steps: vec![Step {
+                title: text.to_owned(),
+                text: text.to_owned(),
+                href: Some("/t/acme/console/clients/new".to_owned()),
+            }],
+            figures: vec![Figure {
+                label: text.to_owned(),
+                number: "1000+".to_owned(),
+                detail: text.to_owned(),
+                href: many.then(|| "/t/acme/console/users".to_owned()),
+            }],
+            states: vec![State {
+                label: text.to_owned(),
+                text: text.to_owned(),
+                tone: Tone::Bad,
+                word: text.to_owned(),
+            }],
+        };
+        pages.push(sample(messages, "console_home", name, &home)?);
+        for kind in [
+            FaultKind::Forbidden,
+            FaultKind::NotFound,
+            FaultKind::Invalid,
+            FaultKind::Stale,
+            FaultKind::Refused,
+            FaultKind::Form,
+        ] {
+            let view = kind.view(stage.shell(""), text, "0000");
+            pages.push(sample(messages, "console_fault", name, &view)?);
+        }
+        let confirm = Confirm {
+            page: stage.shell(""),
+            title: text.to_owned(),
+            lede: text.to_owned(),
+            consequences: vec![text.to_owned()],
+            action: "/t/acme/console/users/1/delete".to_owned(),
+            hidden: vec![("version", "1".to_owned())],
+            button: text.to_owned(),
+            back: "/t/acme/console/users/1".to_owned(),
+        };
+        pages.push(sample(messages, "console_confirm", name, &confirm)?);
+    }
+    let stage = Stage::named(messages, "Acme");
+    for (name, who) in [
+        ("no-role", HOSTILE),
+        ("ended", ""),
+        ("interrupted", ""),
+        ("signed-out", ""),
+    ] {
+        let view = Outside {
+            page: stage.page(),
+            kind: name,
+            who,
+            console: "/t/acme/console",
+            sign_out: "/t/acme/logout",
+        };
+        pages.push(sample(messages, "console_outside", name, &view)?);
+    }
+    Ok(pages)
+}

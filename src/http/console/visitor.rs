@@ -1,0 +1,262 @@
+//! Somebody at a page of the console: who, for which tenant, and everything that their page is made of.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use actix_web::dev::Payload;
+use actix_web::http::{Method, StatusCode};
+use actix_web::{FromRequest, HttpRequest, HttpResponse};
+use askama::Template;
+
+use super::entry;
+use super::fault::{Answer, Fault, FaultKind};
+use super::layout::{Chrome, NavItem, Shell, VisitedTenant};
+use super::notice::Notice;
+use super::sections::{Reach, SECTIONS, Section};
+use crate::clock::Timestamp;
+use crate::flows::Provider;
+use crate::flows::admin::{AdminError, By, Permission, Principal};
+use crate::flows::browser::{CheckedForm, FormPurpose, issuer_path};
+use crate::flows::console::{ConsoleSession, Door, PATH};
+use crate::flows::provider::FlowError;
+use crate::flows::sessions::display_name;
+use crate::flows::tenancy::Tenant;
+use crate::http::pages::render::Frame;
+use crate::http::pages::visit::{Visit, see_other};
+use crate::protocol::Params;
+use crate::protocol::slug::Slug;
+
+/// Somebody who administers, at a page of the console.
+pub struct Visitor {
+    /// The browser, at the address of its own tenant.
+    pub visit: Visit,
+    /// Who they are.
+    pub session: ConsoleSession,
+    /// The tenant in hand: what the page is about.
+    pub tenant: Arc<Tenant>,
+    chrome: Chrome,
+    frame: Frame,
+}
+
+impl FromRequest for Visitor {
+    type Error = Fault;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Fault>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let visit = Visit::extract(&request)
+                .await
+                .map_err(|error| Fault::from(actix_web::ResponseError::error_response(&error)))?;
+            Self::enter(visit, &request).await
+        })
+    }
+}
+
+impl Visitor {
+    async fn enter(visit: Visit, request: &HttpRequest) -> Result<Self, Fault> {
+        let is_get = matches!(*request.method(), Method::GET | Method::HEAD);
+        let return_to = match request.query_string() {
+            "" => visit.at.rest.clone(),
+            query => format!("{}?{query}", visit.at.rest),
+        };
+        let cookies = entry::ConsoleCookies::of(request, &visit.at.issuer);
+        let found = visit
+            .provider
+            .find_console_session(&visit.at, cookies.session.as_deref())
+            .await;
+        let session = match found.map_err(|error| entry::fail(&visit, error))? {
+            Door::Open(session) if is_get && session.wants_renewal => {
+                return Err(entry::begin(&visit, &return_to, Some(&session))
+                    .await?
+                    .into());
+            }
+            Door::Open(session) => *session,
+            Door::NoRole(user) => return Err(entry::no_role(&visit, &user).into()),
+            Door::Shut if is_get => {
+                return Err(entry::begin(&visit, &return_to, None).await?.into());
+            }
+            Door::Shut => return Err(entry::ended(&visit).into()),
+        };
+        let tenant = match request.match_info().get("tenant") {
+            None => Arc::clone(&visit.at.tenant),
+            Some(slug) => {
+                let found = match Slug::parse(slug) {
+                    Ok(slug) => visit.provider.find_tenant(&slug).await,
+                    Err(_) => Ok(None),
+                };
+                let found = found.map_err(|error| entry::fail(&visit, error))?;
+                match found.filter(|tenant| session.principal.reaches(tenant.id())) {
+                    Some(tenant) => tenant,
+                    None => {
+                        let tenant = Arc::clone(&visit.at.tenant);
+                        return Err(Self::at(visit, session, tenant, None).not_found());
+                    }
+                }
+            }
+        };
+        let notice = cookies.notice(&visit.at.tenant);
+        Ok(Self::at(visit, session, tenant, notice))
+    }
+
+    fn at(
+        visit: Visit,
+        session: ConsoleSession,
+        tenant: Arc<Tenant>,
+        notice: Option<Notice>,
+    ) -> Self {
+        let home = format!("{}{PATH}", issuer_path(&visit.at.issuer));
+        let elsewhere = tenant.id() != visit.at.tenant.id();
+        let base = if elsewhere {
+            format!("{home}/tenants/{}", tenant.slug())
+        } else {
+            home.clone()
+        };
+        let principal = &session.principal;
+        let shown = SECTIONS.iter().filter(|section| {
+            section.needs.is_none_or(|needs| principal.may(needs))
+                && (section.reach == Reach::Tenant || (!elsewhere && principal.is_operator()))
+        });
+        let nav = shown
+            .map(|section| NavItem {
+                href: format!("{base}{}", section.path),
+                section,
+            })
+            .collect();
+        let name = display_name(&session.user);
+        let email = session.user.email.as_str().to_owned();
+        let chrome = Chrome {
+            nav,
+            person: if name.is_empty() { email.clone() } else { name },
+            email,
+            csrf: visit.token(FormPurpose::Console(session.sid)),
+            notice,
+            tenant_name: tenant.record.name.clone(),
+            tenant_slug: tenant.slug().as_str().to_owned(),
+            visited: elsewhere.then(|| VisitedTenant {
+                active: tenant.is_active(),
+                back: home.clone(),
+            }),
+            operator: principal.is_operator(),
+            base,
+            home,
+        };
+        let frame = visit.frame(&[]);
+        Self {
+            visit,
+            session,
+            tenant,
+            chrome,
+            frame,
+        }
+    }
+
+    /// The provider.
+    pub fn provider(&self) -> &Provider {
+        &self.visit.provider
+    }
+
+    /// What they may do.
+    pub fn principal(&self) -> &Principal {
+        &self.session.principal
+    }
+
+    /// As the flows of administration want it.
+    pub fn by(&self) -> By {
+        self.principal().by(&self.visit.caller.origin)
+    }
+
+    /// The present time.
+    pub fn now(&self) -> Timestamp {
+        self.provider().now()
+    }
+
+    /// Whether they have this permission: for what a page shows or leaves out.
+    pub fn may(&self, permission: Permission) -> bool {
+        self.principal().may(permission)
+    }
+
+    /// Refuses who lacks this permission: a page's first line.
+    pub fn check(&self, permission: Permission) -> Result<(), Fault> {
+        self.principal()
+            .check(permission)
+            .map_err(|error| self.fault(error))
+    }
+
+    /// Takes a form that a page of this console sent in this session.
+    pub fn take(&self, params: Params) -> Result<CheckedForm, Fault> {
+        self.visit
+            .check(FormPurpose::Console(self.session.sid), params)
+            .map_err(|_| self.trouble(FaultKind::Form, ""))
+    }
+
+    /// The page around a view of this section.
+    pub fn shell(&self, section: &Section) -> Shell<'_> {
+        Shell::new(self.frame.page(), &self.chrome, section.path)
+    }
+
+    /// The address of a page of the tenant in hand.
+    pub fn path(&self, path: &str) -> String {
+        format!("{}{path}", self.chrome.base)
+    }
+
+    /// A view as an answer.
+    pub fn show(&self, view: &impl Template) -> Answer {
+        Ok(self.respond(StatusCode::OK, view))
+    }
+
+    /// A form as an answer, which wasn't in order.
+    pub fn show_again(&self, view: &impl Template) -> Answer {
+        Ok(self.respond(StatusCode::UNPROCESSABLE_ENTITY, view))
+    }
+
+    /// A view as an answer. What was to be said once has been said by it.
+    pub fn respond(&self, status: StatusCode, view: &impl Template) -> HttpResponse {
+        let mut response = self.visit.show_form(status, view);
+        if self.chrome.notice.is_some() {
+            entry::forget_notice(&self.visit, &mut response);
+        }
+        response
+    }
+
+    /// Sends the browser to a page of the tenant in hand.
+    pub fn go(&self, path: &str) -> HttpResponse {
+        see_other(&self.path(path))
+    }
+
+    /// Sends the browser to a page of the tenant in hand, which says what was done.
+    pub fn done(&self, path: &str, notice: &Notice) -> Answer {
+        let mut response = self.go(path);
+        entry::keep_notice(&self.visit, &mut response, notice);
+        Ok(response)
+    }
+
+    /// Why an act wasn't done, as a page.
+    pub fn fault(&self, error: AdminError) -> Fault {
+        match error {
+            AdminError::Failed(error) => self.fail(error),
+            error => self.trouble(FaultKind::of(&error), &error.to_string()),
+        }
+    }
+
+    /// A failure of ours, as a page.
+    pub fn fail(&self, error: FlowError) -> Fault {
+        entry::fail(&self.visit, error)
+    }
+
+    /// Nothing is here.
+    pub fn not_found(&self) -> Fault {
+        self.trouble(FaultKind::NotFound, "")
+    }
+
+    fn trouble(&self, kind: FaultKind, detail: &str) -> Fault {
+        tracing::info!(?kind, detail, "the console refused");
+        let shell = Shell::new(self.frame.page(), &self.chrome, "(none)");
+        self.respond(
+            kind.status(),
+            &kind.view(shell, detail, &self.visit.caller.request_id),
+        )
+        .into()
+    }
+}

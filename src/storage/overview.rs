@@ -1,0 +1,70 @@
+//! How a tenant is doing, in numbers that cost little however large it is: each is counted up to a bound.
+
+use diesel::prelude::*;
+
+use super::error::Result;
+use super::repo::Repo;
+use super::schema::{audit_events, clients, scoped, users};
+use super::types::{DbInstant, DbUuid};
+use crate::clock::Timestamp;
+use crate::domain::audit::Act;
+
+/// How far is counted.
+pub const COUNTED: i64 = 1000;
+
+/// A number, as far as it was counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted(i64);
+
+impl Counted {
+    /// The number; at the bound it may be more.
+    pub const fn number(self) -> i64 {
+        self.0
+    }
+
+    /// Whether it may be more.
+    pub const fn is_bound(self) -> bool {
+        self.0 >= COUNTED
+    }
+
+    /// Whether there is nothing.
+    pub const fn is_zero(self) -> bool {
+        self.0 == 0
+    }
+}
+
+fn counted(rows: &[DbUuid]) -> Counted {
+    Counted(i64::try_from(rows.len()).unwrap_or(COUNTED))
+}
+
+impl Repo<'_> {
+    /// People.
+    pub fn count_some_users(&mut self) -> Result<Counted> {
+        let rows = scoped::users(self.tenant)
+            .select(users::id)
+            .limit(COUNTED)
+            .load::<DbUuid>(self.connection)?;
+        Ok(counted(&rows))
+    }
+
+    /// Clients.
+    pub fn count_some_clients(&mut self) -> Result<Counted> {
+        let rows = scoped::clients(self.tenant)
+            .select(clients::id)
+            .limit(COUNTED)
+            .load::<DbUuid>(self.connection)?;
+        Ok(counted(&rows))
+    }
+
+    /// Events of one kind since then.
+    pub fn count_some_events(&mut self, act: Act, since: Timestamp) -> Result<Counted> {
+        let rows = scoped::audit_events(self.tenant)
+            .filter(audit_events::act.eq(act.name()))
+            .filter(audit_events::id.ge(super::audit::first_id_at(since - super::audit::ID_SLACK)))
+            .filter(audit_events::at.ge(DbInstant(since)))
+            .select(audit_events::id)
+            .limit(COUNTED)
+            .load::<DbUuid>(self.connection)?;
+        Ok(counted(&rows))
+    }
+}
