@@ -113,7 +113,13 @@ pub fn is_loopback_literal(url: &Url) -> bool {
 pub fn is_https_or_local(url: &Url) -> bool {
     match url.scheme() {
         "https" => url.has_host(),
-        "http" => is_loopback_literal(url) || url.host_str() == Some("localhost"),
+        // RFC 6761 §6.3: names below `localhost` are this machine's too; browsers never ask a name server for them.
+        "http" => {
+            is_loopback_literal(url)
+                || url
+                    .host_str()
+                    .is_some_and(|host| host == "localhost" || host.ends_with(".localhost"))
+        }
         _ => false,
     }
 }

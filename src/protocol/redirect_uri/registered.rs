@@ -29,7 +29,7 @@ pub enum RedirectUriError {
     DangerousScheme,
     /// http to another machine.
     #[error(
-        "the redirect URI must use https; http is accepted for localhost, 127.0.0.1 and [::1] only"
+        "the redirect URI must use https; http is accepted for localhost, names below it, 127.0.0.1 and [::1] only"
     )]
     InsecureScheme,
     /// A private-use scheme at a web client, or one that is no reversed domain name.
@@ -214,6 +214,7 @@ mod tests {
             "https://app.example.com",
             "https://app.example.com/cb?tenant=acme",
             "http://localhost:3000/cb",
+            "http://acme.localhost:3000/cb",
             "http://127.0.0.1/cb",
             "http://[::1]/cb",
         ] {
@@ -242,6 +243,8 @@ mod tests {
             ("blob:https://app.example.com/x", DangerousScheme),
             ("http://app.example.com/", InsecureScheme),
             ("http://localhost.evil/", InsecureScheme),
+            ("http://evillocalhost/", InsecureScheme),
+            ("http://x.evil-localhost/", InsecureScheme),
             ("http://127.0.0.1.evil/", InsecureScheme),
             ("http://127.0.0.2/", InsecureScheme),
             ("myapp:/cb", PrivateScheme),

@@ -10,7 +10,7 @@ use super::seed::{Scene, until_current};
 use crate::support::app::{TestApp, TestTenant, TestUser, app_test, on_both};
 use crate::support::browser::{Browser, Page};
 
-async fn appoint(app: &TestApp, tenant: &TestTenant, user: &TestUser, role: Role) {
+pub async fn appoint(app: &TestApp, tenant: &TestTenant, user: &TestUser, role: Role) {
     let id = user.id;
     app.provider
         .db
@@ -22,7 +22,7 @@ async fn appoint(app: &TestApp, tenant: &TestTenant, user: &TestUser, role: Role
 }
 
 /// Somebody at the console's first page.
-async fn entered(app: &TestApp, tenant: &TestTenant, user: &TestUser) -> (Browser, Page) {
+pub async fn entered(app: &TestApp, tenant: &TestTenant, user: &TestUser) -> (Browser, Page) {
     let mut browser = app.browser();
     let page = browser.open(&tenant.url("/console")).await;
     page.expect_id("password");
@@ -30,7 +30,7 @@ async fn entered(app: &TestApp, tenant: &TestTenant, user: &TestUser) -> (Browse
     (browser, page)
 }
 
-async fn administrator(scene: &Scene) -> (Browser, Page) {
+pub async fn administrator(scene: &Scene) -> (Browser, Page) {
     appoint(&scene.app, &scene.tenant, &scene.user, Role::Administrator).await;
     entered(&scene.app, &scene.tenant, &scene.user).await
 }
