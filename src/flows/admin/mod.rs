@@ -23,7 +23,7 @@ pub use authority::{Area, Authority, DoorError, Permission, Principal, Subject};
 pub use clients::{DEFAULT_SECRET_OVERLAP, RegisteredClient, client_information};
 pub use domains::{VERIFICATION_PATH, removal_consequences};
 pub use error::{AdminError, By};
-pub use events::{EventList, Overview};
+pub use events::{EventList, Overview, actor_of};
 pub use links::IssuedLink;
 pub use once::{REMEMBERED, Repeated};
 pub use resources::NewResource;

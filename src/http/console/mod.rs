@@ -5,6 +5,7 @@
 //! it. Every page is there twice, for the tenant at whose address the browser is (`/console/…`) and, for operators, for any other
 //! (`/console/tenants/{tenant}/…`): [`Visitor::tenant`] is the one in hand.
 
+pub mod audit;
 pub mod entry;
 pub mod fault;
 pub mod home;

@@ -1,10 +1,11 @@
 //! Sample contexts of the console's views, which a test renders. A page adds its own to [`render_all`].
 
+use super::audit::{Audit, EventPage, Fact};
 use super::fault::FaultKind;
 use super::home::{Figure, Home, State, Step};
 use super::layout::{Chrome, NavItem, Shell, VisitedTenant};
 use super::notice::Notice;
-use super::parts::{Confirm, Tone};
+use super::parts::{Cell, Choice, Confirm, Empty, Field, FieldKind, Pager, Table, Tone};
 use super::sections::SECTIONS;
 use crate::http::console::entry::Outside;
 use crate::http::pages::messages::Messages;
@@ -132,6 +133,69 @@ pub fn render_all(messages: Messages) -> Result<Vec<Rendered>, askama::Error> {
             let view = kind.view(stage.shell(""), text, "0000");
             pages.push(sample(messages, "console_fault", name, &view)?);
         }
+        let choices = || vec![Choice::new(text, text).hint(text)];
+        let mut filters: Vec<_> = [
+            FieldKind::Line("text"),
+            FieldKind::Lines(3),
+            FieldKind::Menu(choices()),
+            FieldKind::Radio(choices()),
+            FieldKind::Boxes(choices()),
+            FieldKind::Box,
+        ]
+        .into_iter()
+        .zip(["one", "two", "three", "four", "five", "six"])
+        .map(|(kind, id)| Field::new(id, text, kind).hint(text))
+        .collect();
+        for field in &mut filters {
+            text.clone_into(&mut field.value);
+            field.problem = many.then(|| text.to_owned());
+        }
+        let audit = Audit {
+            page: stage.shell("/audit"),
+            filters,
+            filtered: many,
+            table: Table {
+                caption: text.to_owned(),
+                columns: vec![text.to_owned(); 5],
+                rows: vec![vec![
+                    Cell::Link {
+                        href: "/t/acme/console/audit/1".to_owned(),
+                        text: text.to_owned(),
+                        detail: text.to_owned(),
+                    },
+                    Cell::Text(text.to_owned()),
+                    Cell::Code(text.to_owned()),
+                    Cell::Badge(Tone::Good, text.to_owned()),
+                    Cell::moment(&stage.shell("/audit"), &crate::clock::Timestamp::UNIX_EPOCH),
+                ]],
+            },
+            empty: Empty {
+                title: text.to_owned(),
+                text: text.to_owned(),
+                action: Some(("/t/acme/console".to_owned(), text.to_owned())),
+            },
+            pager: Pager {
+                first: many.then(|| "/t/acme/console/audit".to_owned()),
+                next: Some("/t/acme/console/audit?after=1".to_owned()),
+            },
+        };
+        pages.push(sample(messages, "console_audit", name, &audit)?);
+        let empty = Audit {
+            table: Table::default(),
+            ..audit
+        };
+        pages.push(sample(messages, "console_audit_empty", name, &empty)?);
+        let event = EventPage {
+            page: stage.shell("/audit"),
+            title: text.to_owned(),
+            facts: vec![Fact {
+                label: text.to_owned(),
+                text: text.to_owned(),
+                href: many.then(|| "/t/acme/console/audit?person=1".to_owned()),
+            }],
+            detail: text.to_owned(),
+        };
+        pages.push(sample(messages, "console_event", name, &event)?);
         let confirm = Confirm {
             page: stage.shell(""),
             title: text.to_owned(),

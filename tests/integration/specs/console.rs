@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tessera::domain::audit::{Act, Actor, Event};
 use tessera::domain::role::Role;
 use tessera::flows::admin::By;
 use tessera::flows::console;
@@ -191,6 +192,68 @@ app_test! {
         assert_eq!(answer.status, 303);
     }
 
+    async fn the_audit_shows_what_is_asked_for_a_page_at_a_time(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let (mut browser, _) = administrator(&scene).await;
+        let url = scene.tenant.url("/console/audit");
+        let mut stranger = scene.app.browser();
+        let login = stranger.open(&scene.tenant.url("/login")).await;
+        let wrong = TestUser { password: "not the password".into(), ..scene.user.clone() };
+        stranger.sign_in(&login, &wrong).await;
+        let all = browser.open(&url).await.answer.body;
+        assert!(all.contains("Sign-in failed") && all.contains("Signed in") && all.contains("ana@acme.example"), "{all}");
+        let rows = |body: &str| body.matches("<tr>").count() - 1;
+        for (query, expected) in [
+            ("act=signin.failed", 1), ("act=signin.failed&person=ana@acme.example", 1), ("act=signin.failed&since=2020-01-01&until=2090-01-01", 1),
+            ("act=signin.failed&until=2020-01-01", 0), ("act=signin.failed&since=2090-01-01", 0),
+        ] {
+            let page = browser.open(&format!("{url}?{query}")).await;
+            assert_eq!(page.answer.status, 200, "{query}");
+            let found = if page.answer.body.contains("<table") { rows(&page.answer.body) } else { 0 };
+            assert_eq!(found, expected, "{query}: {}", page.answer.body);
+        }
+        for (query, field) in [("act=x", "act"), ("person=nobody@acme.example", "person"), ("person=%3Cb%3E", "person"), ("client=1", "client"), ("since=yesterday", "since"), ("until=2026-02-30", "until")] {
+            let page = browser.open(&format!("{url}?{query}")).await;
+            assert_eq!(page.answer.status, 422, "{query}");
+            page.expect_id(&format!("{field}-problem"));
+        }
+        // One event in full, and nobody's.
+        let page = browser.open(&format!("{url}?act=signin.failed")).await.answer.body;
+        let path = page.split("<td").nth(1).and_then(|cell| cell.split("href=\"").nth(1)).and_then(|rest| rest.split('"').next()).expect("a link").to_owned();
+        let event = browser.open(&format!("{}{path}", scene.app.root())).await.answer;
+        assert!(event.status == 200 && event.body.contains("signin.failed") && event.body.contains("127.0.0.1"), "{}", event.body);
+        for id in ["x", "01a20b5e-d265-729a-ad4f-d4cd5de0bd76"] {
+            assert_eq!(browser.open(&format!("{url}/{id}")).await.answer.status, 404, "{id}");
+        }
+        // More than a page.
+        let tenant = scene.loaded().await;
+        scene.app.provider.db.write(&*tenant, |repo| {
+            for _ in 0..30 {
+                repo.record(Event::new(Act::KeyRotated, Actor::System))?;
+            }
+            Ok(())
+        }).await.expect("storage works");
+        let first = browser.open(&format!("{url}?act=key.rotated")).await.answer.body;
+        assert_eq!(rows(&first), 25);
+        let next = first.split("rel=\"next\"").next().and_then(|before| before.rsplit("href=\"").next()).and_then(|rest| rest.split('"').next()).expect("a link").replace("&#38;", "&");
+        let second = browser.open(&format!("{}{next}", scene.app.root())).await.answer.body;
+        assert_eq!(rows(&second), 5, "{second}");
+        assert!(second.contains("rel=\"first\""));
+    }
+
+    async fn sections_and_pages_are_for_those_who_may_see_them(app: TestApp) {
+        let scene = Scene::new(app).await;
+        for (role, sees) in [(Role::ClientManager, false), (Role::UserManager, false), (Role::Auditor, true)] {
+            let user = scene.app.user(&scene.tenant, &format!("{role}@acme.example"), "a long enough password").await;
+            appoint(&scene.app, &scene.tenant, &user, role).await;
+            let (mut browser, page) = entered(&scene.app, &scene.tenant, &user).await;
+            assert_eq!(page.answer.status, 200, "{role}");
+            assert_eq!(page.answer.body.contains("/console/audit"), sees, "{role}");
+            let status = browser.open(&scene.tenant.url("/console/audit")).await.answer.status;
+            assert_eq!(status, if sees { 200 } else { 403 }, "{role}");
+        }
+    }
+
     async fn operators_look_at_other_tenants_from_their_own_console(app: TestApp) {
         let scene = Scene::new(app).await;
         let (system, user) = operator(&scene.app).await;
@@ -200,6 +263,8 @@ app_test! {
         let page = browser.open(&system.url("/console/open?tenant=acme")).await;
         assert_eq!((page.answer.status, page.url.path()), (200, "/t/system/console/tenants/acme"));
         assert!(page.answer.body.contains("data-tenant-slug=\"acme\"") && page.answer.body.contains("/t/system/console/sign-out"), "{}", page.answer.body);
+        let audit = browser.open(&system.url("/console/tenants/acme/audit")).await;
+        assert!(audit.answer.status == 200 && audit.answer.body.contains("href=\"/t/system/console/tenants/acme/audit\""), "{}", audit.answer.body);
         assert_eq!(browser.open(&system.url("/console/tenants/nobody")).await.answer.status, 404);
         // Their session isn't one of that tenant's own console.
         let mut elsewhere = browser.clone();

@@ -1,0 +1,322 @@
+//! What happened: the audit's events with filters, and one event in full.
+
+use actix_web::{HttpRequest, web};
+use askama::Template;
+use chrono::{Days, NaiveDate};
+
+use super::fault::Answer;
+use super::layout::Shell;
+use super::parts::{Cell, Choice, Draft, Empty, Field, FieldKind, ListQuery, Pager, Table};
+use super::routes::at;
+use super::sections::{Reach, Section};
+use super::visitor::Visitor;
+use crate::clock::Timestamp;
+use crate::domain::audit::{Act, RecordedEvent};
+use crate::domain::ids::{ClientId, EventId, UserId};
+use crate::flows::admin::{AdminError, Area, EventList, Permission, actor_of};
+use crate::http::extract::Query;
+use crate::protocol::email::EmailAddress;
+use crate::storage::EventFilter;
+
+/// This section.
+pub static SECTION: Section = Section {
+    path: "/audit",
+    label: "section-audit",
+    needs: Some(Permission::Read(Area::Events)),
+    reach: Reach::Tenant,
+    routes: |pages| {
+        pages.service(at("/audit").route(web::get().to(list)));
+        pages.service(at("/audit/{id}").route(web::get().to(event)));
+    },
+};
+
+const FILTERS: [&str; 5] = ["act", "person", "client", "since", "until"];
+
+/// The list.
+#[derive(Template)]
+#[template(path = "console/audit.html")]
+pub struct Audit<'a> {
+    /// The page around it.
+    pub page: Shell<'a>,
+    /// What is looked for.
+    pub filters: Vec<Field>,
+    /// Whether anything is.
+    pub filtered: bool,
+    /// What was found.
+    pub table: Table,
+    /// What stands there otherwise.
+    pub empty: Empty,
+    /// Further pages.
+    pub pager: Pager,
+}
+
+/// A line about an event.
+#[derive(Clone, Debug)]
+pub struct Fact {
+    /// What it is.
+    pub label: String,
+    /// What it says.
+    pub text: String,
+    /// Where there is more.
+    pub href: Option<String>,
+}
+
+/// One event.
+#[derive(Template)]
+#[template(path = "console/event.html")]
+pub struct EventPage<'a> {
+    /// The page around it.
+    pub page: Shell<'a>,
+    /// What happened.
+    pub title: String,
+    /// Everything about it.
+    pub facts: Vec<Fact>,
+    /// What explains it, as JSON; empty where nothing does.
+    pub detail: String,
+}
+
+/// An act in words.
+fn act_in_words(page: &Shell<'_>, act: &str) -> String {
+    page.t(&format!("act-{}", act.replace(['.', '_'], "-")))
+        .into_owned()
+}
+
+/// Who acted, in words.
+fn actor(page: &Shell<'_>, event: &RecordedEvent, list: &EventList) -> String {
+    let kind = event.actor.get("kind").and_then(serde_json::Value::as_str);
+    let unknown = |id: &str| page.f("actor-gone", "id", id);
+    match actor_of(event) {
+        (Some(id), _) => name(list.people.get(&id), || unknown(&id.to_string())),
+        (_, Some(id)) => name(list.clients.get(&id), || unknown(&id.to_string())),
+        _ => match kind {
+            Some("operator") => page.t("actor-operator").into_owned(),
+            Some("command_line") => page.t("actor-command-line").into_owned(),
+            Some("system") => page.t("actor-system").into_owned(),
+            _ => page.t("actor-anonymous").into_owned(),
+        },
+    }
+}
+
+fn name(known: Option<&String>, otherwise: impl FnOnce() -> String) -> String {
+    known.cloned().unwrap_or_else(otherwise)
+}
+
+/// Whom an event concerns, in words; empty where it is nobody.
+fn concerned(event: &RecordedEvent, list: &EventList) -> String {
+    let person = event
+        .user_id
+        .map(|id| name(list.people.get(&id), || id.to_string()));
+    let client = event
+        .client_id
+        .map(|id| name(list.clients.get(&id), || id.to_string()));
+    [person, client]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(" · ")
+}
+
+/// The start of a day in UTC.
+fn day(text: &str, later: u64) -> Option<Timestamp> {
+    let day: NaiveDate = text.parse().ok()?;
+    let day = day.checked_add_days(Days::new(later))?;
+    Some(day.and_hms_opt(0, 0, 0)?.and_utc())
+}
+
+/// What is looked for; what can't be understood is said beside its field.
+async fn filter(visitor: &Visitor, draft: &mut Draft) -> Result<EventFilter, AdminError> {
+    let page = visitor.shell(&SECTION);
+    let mut filter = EventFilter::default();
+    if let Some(text) = draft.given("act").map(ToOwned::to_owned) {
+        filter.act = Act::parse(&text);
+        if filter.act.is_none() {
+            draft.blame("act", page.t("audit-no-act"));
+        }
+    }
+    if let Some(text) = draft.given("person").map(ToOwned::to_owned) {
+        let found = match (text.parse::<UserId>(), EmailAddress::parse(&text)) {
+            (Ok(id), _) => Some(id),
+            (_, Ok(email)) => {
+                let found = visitor
+                    .provider()
+                    .load_user_by_email(&visitor.tenant, &email)
+                    .await;
+                match found {
+                    Ok(user) => Some(user.id),
+                    Err(AdminError::NotFound { .. }) => None,
+                    Err(error) => return Err(error),
+                }
+            }
+            _ => None,
+        };
+        filter.user_id = found;
+        if found.is_none() {
+            draft.blame("person", page.t("audit-no-person"));
+        }
+    }
+    if let Some(text) = draft.given("client").map(ToOwned::to_owned) {
+        filter.client_id = text.parse::<ClientId>().ok();
+        if filter.client_id.is_none() {
+            draft.blame("client", page.t("audit-no-client"));
+        }
+    }
+    for (name, later) in [("since", 0), ("until", 1)] {
+        let Some(text) = draft.given(name).map(ToOwned::to_owned) else {
+            continue;
+        };
+        match (day(&text, later), name) {
+            (Some(at), "since") => filter.since = Some(at),
+            (Some(at), _) => filter.until = Some(at),
+            (None, _) => draft.blame(name, page.t("audit-no-date")),
+        }
+    }
+    Ok(filter)
+}
+
+fn fields(page: Shell<'_>, draft: &Draft) -> Vec<Field> {
+    let mut acts = vec![Choice::new("", page.t("audit-any"))];
+    acts.extend(Act::ALL.iter().map(|act| {
+        let name = act.name();
+        Choice::new(name.clone(), act_in_words(&page, &name))
+    }));
+    acts[1..].sort_by(|a, b| a.label.cmp(&b.label));
+    [
+        Field::new("act", page.t("audit-act"), FieldKind::Menu(acts)),
+        Field::text("person", page.t("audit-person")),
+        Field::text("client", page.t("audit-client")),
+        Field::new("since", page.t("audit-since"), FieldKind::Line("date")),
+        Field::new("until", page.t("audit-until"), FieldKind::Line("date")),
+    ]
+    .into_iter()
+    .map(|field| field.of(draft))
+    .collect()
+}
+
+/// `GET /console/audit`.
+async fn list(visitor: Visitor, Query(params): Query) -> Answer {
+    visitor.check(Permission::Read(Area::Events))?;
+    let mut draft = Draft::asked(&params, &FILTERS);
+    let wanted = filter(&visitor, &mut draft)
+        .await
+        .map_err(|error| visitor.fault(error))?;
+    let query = ListQuery::of(&params, &FILTERS);
+    let found = if draft.is_wrong() {
+        EventList::default()
+    } else {
+        visitor
+            .provider()
+            .list_events(&visitor.tenant, wanted, query.page())
+            .await
+            .map_err(|error| visitor.fault(error))?
+    };
+    let page = visitor.shell(&SECTION);
+    let row = |event: &RecordedEvent| {
+        vec![
+            Cell::Link {
+                href: page.path(&format!("/audit/{}", event.id)),
+                text: act_in_words(&page, &event.act),
+                detail: concerned(event, &found),
+            },
+            Cell::Text(actor(&page, event, &found)),
+            Cell::Text(event.address.clone().unwrap_or_default()),
+            Cell::moment(&page, &event.at),
+        ]
+    };
+    let columns = ["audit-act", "audit-who", "audit-where", "audit-when"];
+    let view = Audit {
+        page,
+        filters: fields(page, &draft),
+        filtered: FILTERS.iter().any(|name| draft.given(name).is_some()),
+        table: Table {
+            caption: page.t("section-audit").into_owned(),
+            columns: columns.map(|id| page.t(id).into_owned()).into(),
+            rows: found.events.iter().map(row).collect(),
+        },
+        empty: Empty {
+            title: page.t("audit-empty").into_owned(),
+            text: page.t("audit-empty-text").into_owned(),
+            action: None,
+        },
+        pager: query.pager(&page.path("/audit"), found.next),
+    };
+    if draft.is_wrong() {
+        visitor.show_again(&view)
+    } else {
+        visitor.show(&view)
+    }
+}
+
+/// `GET /console/audit/{id}`.
+async fn event(visitor: Visitor, request: HttpRequest) -> Answer {
+    visitor.check(Permission::Read(Area::Events))?;
+    let id: EventId = request
+        .match_info()
+        .get("id")
+        .and_then(|id| id.parse().ok())
+        .ok_or_else(|| visitor.not_found())?;
+    let list = visitor
+        .provider()
+        .load_event(&visitor.tenant, id)
+        .await
+        .map_err(|error| visitor.fault(error))?;
+    let event = list.events.first().ok_or_else(|| visitor.not_found())?;
+    let page = visitor.shell(&SECTION);
+    let view = EventPage {
+        page,
+        title: act_in_words(&page, &event.act),
+        facts: facts(page, event, &list),
+        detail: match &event.detail {
+            serde_json::Value::Null => String::new(),
+            detail => serde_json::to_string_pretty(detail).unwrap_or_default(),
+        },
+    };
+    visitor.show(&view)
+}
+
+fn facts(page: Shell<'_>, event: &RecordedEvent, list: &EventList) -> Vec<Fact> {
+    let fact = |label: &str, text: String, href: Option<String>| Fact {
+        label: page.t(label).into_owned(),
+        text,
+        href,
+    };
+    // The same person's or client's other events.
+    let others = |name: &str, id: String| Some(page.path(&format!("/audit?{name}={id}")));
+    let by = match actor_of(event) {
+        (Some(id), _) => others("person", id.to_string()),
+        (_, Some(id)) => others("client", id.to_string()),
+        _ => None,
+    };
+    let mut facts = vec![
+        fact("audit-when", page.moment(&event.at), None),
+        fact("audit-who", actor(&page, event, list), by),
+    ];
+    if let Some(id) = event.user_id {
+        let text = name(list.people.get(&id), || id.to_string());
+        facts.push(fact(
+            "audit-of-person",
+            text,
+            others("person", id.to_string()),
+        ));
+    }
+    if let Some(id) = event.client_id {
+        let text = name(list.clients.get(&id), || id.to_string());
+        facts.push(fact(
+            "audit-of-client",
+            text,
+            others("client", id.to_string()),
+        ));
+    }
+    if let Some(address) = &event.address {
+        facts.push(fact("audit-where", address.clone(), None));
+    }
+    if let Some(request) = &event.request_id {
+        facts.push(fact("request-id", request.clone(), None));
+    }
+    facts.push(fact(
+        "audit-name",
+        event.act.clone(),
+        others("act", event.act.clone()),
+    ));
+    facts.push(fact("audit-id", event.id.to_string(), None));
+    facts
+}
