@@ -252,23 +252,22 @@ fn changed(client: &Client, issuer: &str, admin_api: &str) -> Option<Client> {
 /// Writes the client as it has to be; whoever comes second finds nothing left to do.
 fn store(repo: &mut Repo<'_>, issuer: &str, admin_api: &str) -> storage::Result<()> {
     let id = client_id();
-    let act = match repo.find_client(id)? {
-        Some(client) => match changed(&client, issuer, admin_api) {
+    let act = if let Some(client) = repo.find_client(id)? {
+        match changed(&client, issuer, admin_api) {
             Some(client) if repo.update_client(&client)? => Act::ClientUpdated,
             _ => return Ok(()),
-        },
-        None => {
-            let now = repo.now();
-            repo.insert_client(&Client {
-                id,
-                metadata: metadata(&[issuer], admin_api),
-                secret: None,
-                version: 1,
-                created_at: now,
-                updated_at: now,
-            })?;
-            Act::ClientCreated
         }
+    } else {
+        let now = repo.now();
+        repo.insert_client(&Client {
+            id,
+            metadata: metadata(&[issuer], admin_api),
+            secret: None,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        })?;
+        Act::ClientCreated
     };
     let detail = json!({ "client_name": "Console", "software_id": SOFTWARE_ID, "issuer": issuer });
     repo.record(Event::new(act, Actor::System).client(id).detail(detail))

@@ -16,14 +16,14 @@ pub type Answer = Result<HttpResponse, Fault>;
 /// An answer that ends a handler early: an error page, or a redirect to where one signs in.
 pub struct Fault {
     status: StatusCode,
-    response: Cell<Option<HttpResponse>>,
+    response: Box<Cell<Option<HttpResponse>>>,
 }
 
 impl From<HttpResponse> for Fault {
     fn from(response: HttpResponse) -> Self {
         Self {
             status: response.status(),
-            response: Cell::new(Some(response)),
+            response: Box::new(Cell::new(Some(response))),
         }
     }
 }

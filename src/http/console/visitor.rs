@@ -87,13 +87,12 @@ impl Visitor {
                     Err(_) => Ok(None),
                 };
                 let found = found.map_err(|error| entry::fail(&visit, error))?;
-                match found.filter(|tenant| session.principal.reaches(tenant.id())) {
-                    Some(tenant) => tenant,
-                    None => {
-                        let tenant = Arc::clone(&visit.at.tenant);
-                        return Err(Self::at(visit, session, tenant, None).not_found());
-                    }
-                }
+                let reached = found.filter(|tenant| session.principal.reaches(tenant.id()));
+                let Some(tenant) = reached else {
+                    let tenant = Arc::clone(&visit.at.tenant);
+                    return Err(Self::at(visit, session, tenant, None).not_found());
+                };
+                tenant
             }
         };
         let notice = cookies.notice(&visit.at.tenant);
