@@ -18,7 +18,6 @@ use crate::egress::EgressError;
 use crate::jose::client_assertion::{
     Assertion, AssertionError, AssertionRules, DEFAULT_MAX_LIFETIME, UnverifiedAssertion,
 };
-use crate::jose::jws::Compact;
 use crate::jose::keys::VerificationKeys;
 use crate::protocol::client_authentication::ClientCredentials;
 use crate::protocol::client_metadata::TokenEndpointAuthMethod;
@@ -167,12 +166,9 @@ impl Provider {
     ) -> Result<(), ClientRefusal> {
         // Before any fetch: a stranger must not have us fetch the keys of clients that use none.
         check_method(client, TokenEndpointAuthMethod::PrivateKeyJwt)?;
-        let unverified = UnverifiedAssertion::parse(assertion.expose())?;
-        let kid = Compact::parse(assertion.expose())
-            .map_err(AssertionError::from)?
-            .header
-            .kid;
-        let keys = self.keys_of(&at.tenant, client, kid.as_deref()).await?;
+        let unverified =
+            UnverifiedAssertion::parse(assertion.expose()).map_err(AssertionError::from)?;
+        let keys = self.keys_of(&at.tenant, client, unverified.kid()).await?;
         let registered = client.metadata.token_endpoint_auth_signing_alg.as_slice();
         let endpoint = format!("{}{}", at.issuer, paths::TOKEN);
         let both = [&*at.issuer, endpoint.as_str()];
@@ -203,9 +199,14 @@ impl Provider {
         tenant: &Tenant,
         client: &Client,
         kid: Option<&str>,
-    ) -> Result<VerificationKeys, ClientRefusal> {
+    ) -> Result<Arc<VerificationKeys>, ClientRefusal> {
         if let Some(jwks) = &client.metadata.jwks {
-            return VerificationKeys::from_jwks(jwks).map_err(|_| ClientRefusal::MalformedKeys);
+            let name = (tenant.id(), client.id, client.version);
+            return REGISTERED_KEYS.get_or_insert_with(&name, || {
+                VerificationKeys::from_jwks(jwks)
+                    .map(Arc::new)
+                    .map_err(|_| ClientRefusal::MalformedKeys)
+            });
         }
         let Some(url) = &client.metadata.jwks_uri else {
             return Err(ClientRefusal::MalformedKeys);
@@ -221,6 +222,7 @@ impl Provider {
         };
         let keys: Vec<_> = set.keys.iter().filter(meant).collect();
         VerificationKeys::from_jwks(&json!({ "keys": keys }))
+            .map(Arc::new)
             .map_err(|_| ClientRefusal::MalformedKeys)
     }
 
@@ -293,7 +295,7 @@ fn claimed_client(credentials: &ClientCredentials) -> Option<ClientId> {
             assertion,
         } => UnverifiedAssertion::parse(assertion.expose())
             .ok()?
-            .client_id()
+            .claimed_client()?
             .parse()
             .ok(),
     }
@@ -309,6 +311,10 @@ fn check_method(client: &Client, used: TokenEndpointAuthMethod) -> Result<(), Cl
         registered: registered.as_str(),
     })
 }
+
+/// The keys of clients' metadata, made ready once for each version of a client.
+static REGISTERED_KEYS: LazyLock<Cache<(TenantId, ClientId, i64), Arc<VerificationKeys>>> =
+    LazyLock::new(|| Cache::new(5_000));
 
 /// The minute of the last failure that was written down, by client; strangers to the tenant share one.
 static FAILURES: LazyLock<Failures> = LazyLock::new(|| Failures(Cache::new(10_000)));

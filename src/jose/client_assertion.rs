@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::claims::{ClaimError, Claims, Present, load_string, seconds};
 use super::jws::{Compact, JwsError, Type};
 use super::keys::{Expect, KeyChoice, VerificationKeys};
@@ -56,26 +58,32 @@ pub struct AssertionRules<'a> {
 }
 
 /// An assertion that was read and not verified: it tells whose keys to look for.
+///
+/// Of its claims nothing is judged before [`UnverifiedAssertion::verify`] has seen the signature, so that a stranger isn't told what is
+/// wrong with them.
 #[derive(Debug)]
-pub struct UnverifiedAssertion<'t> {
-    token: Compact<'t>,
-    client_id: String,
-}
+pub struct UnverifiedAssertion<'t>(Compact<'t>);
 
 impl<'t> UnverifiedAssertion<'t> {
     /// Reads an assertion.
-    pub fn parse(token: &'t str) -> Result<Self, AssertionError> {
-        let token = Compact::parse(token)?;
-        let client_id = subject(&token.claims()?)?.to_owned();
-        Ok(Self { token, client_id })
+    pub fn parse(token: &'t str) -> Result<Self, JwsError> {
+        Compact::parse(token).map(Self)
     }
 
-    /// The client that it claims to be from.
-    pub fn client_id(&self) -> &str {
-        &self.client_id
+    /// The client that it claims to be from (RFC 7521 §4.2: its subject), if it can be read.
+    pub fn claimed_client(&self) -> Option<String> {
+        match self.0.claims().ok()?.remove("sub") {
+            Some(Value::String(subject)) => Some(subject),
+            _ => None,
+        }
     }
 
-    /// Verifies it by the keys of [`UnverifiedAssertion::client_id`].
+    /// The name of the key that it claims to be signed by.
+    pub fn kid(&self) -> Option<&str> {
+        self.0.header.kid.as_deref()
+    }
+
+    /// Verifies it by the keys of [`UnverifiedAssertion::claimed_client`]: the signature first, then what it says.
     pub fn verify(
         self,
         keys: &VerificationKeys,
@@ -87,7 +95,7 @@ impl<'t> UnverifiedAssertion<'t> {
             algorithms: rules.algorithms,
             choice: KeyChoice::ByKidOrOnly,
         };
-        let claims = keys.verify_compact(self.token, expect)?.claims;
+        let claims = keys.verify_compact(self.0, expect)?.claims;
         let client_id = subject(&claims)?.to_owned();
         if !rules.audiences.contains(&load_audience(&claims)?) {
             return Err(AssertionError::Audience);
@@ -147,7 +155,7 @@ fn load_audience(claims: &Claims) -> Result<&str, AssertionError> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use crate::jose::keys::{RsaBits, SigningKey};
@@ -261,9 +269,41 @@ mod tests {
         );
         let token = key().sign_jwt("JWT", &sound()).unwrap();
         assert_eq!(
-            UnverifiedAssertion::parse(&token).unwrap().client_id(),
-            "c1"
+            UnverifiedAssertion::parse(&token)
+                .unwrap()
+                .claimed_client()
+                .as_deref(),
+            Some("c1")
         );
+    }
+
+    #[test]
+    fn claims_are_judged_only_once_the_signature_is_right() {
+        let (key, stranger) = (key(), key());
+        for change in [
+            json!({"iss": "c2"}),
+            json!({"iss": "absent"}),
+            json!({"sub": ["c1"]}),
+            json!({"aud": "https://evil.example"}),
+            json!({"exp": 1}),
+            json!({"jti": ""}),
+        ] {
+            let claims = sound_but(change).to_string();
+            let forged = stranger.sign_text(r#"{"alg":"ES256"}"#, &claims);
+            assert_eq!(
+                verify_with(&key, &forged, rules()).err(),
+                Some(JwsError::Signature.into()),
+                "{claims}"
+            );
+            let signed = key.sign_text(r#"{"alg":"ES256"}"#, &claims);
+            assert!(
+                !matches!(
+                    verify_with(&key, &signed, rules()),
+                    Ok(_) | Err(AssertionError::Jws(_))
+                ),
+                "{claims}"
+            );
+        }
     }
 
     #[test]
