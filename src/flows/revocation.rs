@@ -17,6 +17,15 @@ use crate::protocol::revocation::RevocationRequest;
 use crate::secret::{Handle, Purpose};
 use crate::storage::Repo;
 
+/// What a revocation request changed. The client isn't told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revocation {
+    /// The token was good and isn't any more.
+    Done,
+    /// Nothing: the token is another's, unknown, or dead already.
+    Unchanged,
+}
+
 impl Provider {
     /// Answers a revocation request.
     pub async fn revoke(
@@ -25,22 +34,23 @@ impl Provider {
         authorization: &[&str],
         body: &Params,
         origin: &Origin,
-    ) -> Result<(), TokenRefusal> {
+    ) -> Result<Revocation, TokenRefusal> {
         let credentials = ClientCredentials::from_request(authorization, body)
             .map_err(ClientRefusal::Malformed)?;
         let client = self.authenticate_client(at, &credentials, origin).await?;
         let request = RevocationRequest::from_params(body)?;
-        match Handle::parse(Purpose::RefreshToken, request.token.expose()) {
-            Some(handle) => {
-                self.revoke_refresh_token(at, &client, &handle, origin)
-                    .await?;
-            }
-            None => {
-                self.revoke_access_token(at, &client, request.token.expose(), origin)
-                    .await?;
-            }
-        }
-        Ok(())
+        Ok(
+            match Handle::parse(Purpose::RefreshToken, request.token.expose()) {
+                Some(handle) => {
+                    self.revoke_refresh_token(at, &client, &handle, origin)
+                        .await?
+                }
+                None => {
+                    self.revoke_access_token(at, &client, request.token.expose(), origin)
+                        .await?
+                }
+            },
+        )
     }
 
     async fn revoke_refresh_token(
@@ -49,7 +59,7 @@ impl Provider {
         client: &Client,
         handle: &Handle,
         origin: &Origin,
-    ) -> Result<(), FlowError> {
+    ) -> Result<Revocation, FlowError> {
         let id = RefreshTokenId::from(handle.id());
         let proof = handle.hash(at.tenant.handle_key(), Purpose::RefreshToken);
         let (client, origin) = (client.id, origin.clone());
@@ -58,19 +68,20 @@ impl Provider {
                 .find_refresh_token(id)?
                 .filter(|token| token.proof.matches(&proof))
             else {
-                return Ok(());
+                return Ok(Revocation::Unchanged);
             };
             let Some((grant, _)) = repo.find_grant(token.grant_id)? else {
-                return Ok(());
+                return Ok(Revocation::Unchanged);
             };
             if grant.client_id != client || !repo.revoke_grant(grant.id)? {
-                return Ok(());
+                return Ok(Revocation::Unchanged);
             }
             let event = Event::new(Act::GrantRevoked, Actor::Client(client))
                 .user(grant.user_id)
                 .client(client)
                 .from(&origin);
-            repo.record(event.detail(serde_json::json!({ "grant_id": grant.id })))
+            repo.record(event.detail(serde_json::json!({ "grant_id": grant.id })))?;
+            Ok(Revocation::Done)
         };
         Ok(self.db.write(&*at.tenant, revoke).await?)
     }
@@ -81,15 +92,15 @@ impl Provider {
         client: &Client,
         token: &str,
         origin: &Origin,
-    ) -> Result<(), FlowError> {
+    ) -> Result<Revocation, FlowError> {
         let claims = match self.check_form(&at.tenant, token) {
             Ok(claims) if claims.client_id == client.id.to_string() => claims,
             Err(AccessRefusal::Failed(error)) => return Err(error),
             // Another client's, another tenant's, expired, or no token at all.
-            _ => return Ok(()),
+            _ => return Ok(Revocation::Unchanged),
         };
         let Some(expires_at) = chrono::DateTime::from_timestamp(claims.exp, 0) else {
-            return Ok(());
+            return Ok(Revocation::Unchanged);
         };
         let mut event = Event::new(Act::TokenRevoked, Actor::Client(client.id))
             .client(client.id)
@@ -97,14 +108,15 @@ impl Provider {
         event = event.detail(serde_json::json!({ "jti": claims.jti, "grant_id": claims.grant_id }));
         let revoke = move |repo: &mut Repo<'_>| {
             if repo.is_token_revoked(claims.jti)? {
-                return Ok(());
+                return Ok(Revocation::Unchanged);
             }
             repo.revoke_token(claims.jti, expires_at)?;
-            repo.record(event.clone())
+            repo.record(event.clone())?;
+            Ok(Revocation::Done)
         };
         match self.db.write(&*at.tenant, revoke).await {
             // Another request has revoked it meanwhile.
-            Err(error) if error.is_conflict() => Ok(()),
+            Err(error) if error.is_conflict() => Ok(Revocation::Unchanged),
             result => Ok(result?),
         }
     }

@@ -44,6 +44,48 @@ impl SignInOutcome {
     }
 }
 
+/// What introspection said of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IntrospectionOutcome {
+    /// It is good.
+    Active,
+    /// It isn't, or is none.
+    Inactive,
+    /// Nothing: whoever asked isn't believed, or asked wrongly.
+    Refused,
+}
+
+impl IntrospectionOutcome {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Inactive => "inactive",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// What became of a token that was to be revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RevocationOutcome {
+    /// It was good, and isn't any more.
+    Revoked,
+    /// Nothing: it is another's, unknown, or dead already.
+    Unchanged,
+    /// Nothing: whoever asked isn't believed, or asked wrongly.
+    Refused,
+}
+
+impl RevocationOutcome {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Revoked => "revoked",
+            Self::Unchanged => "unchanged",
+            Self::Refused => "refused",
+        }
+    }
+}
+
 /// Everything that is counted in this process.
 pub struct Metrics {
     registry: Registry,
@@ -51,6 +93,8 @@ pub struct Metrics {
     durations: HistogramVec,
     tokens: IntCounterVec,
     sign_ins: IntCounterVec,
+    introspections: IntCounterVec,
+    revocations: IntCounterVec,
 }
 
 impl Metrics {
@@ -75,6 +119,18 @@ impl Metrics {
             "Attempts to sign in by outcome.",
             &["outcome"],
         )?;
+        let introspections = counters(
+            &registry,
+            "tessera_introspections_total",
+            "Tokens that were introspected by outcome.",
+            &["outcome"],
+        )?;
+        let revocations = counters(
+            &registry,
+            "tessera_revocations_total",
+            "Requests to revoke a token by outcome.",
+            &["outcome"],
+        )?;
         let durations = HistogramOpts::new(
             "tessera_http_request_duration_seconds",
             "Time until a request's answer began.",
@@ -95,6 +151,8 @@ impl Metrics {
             durations,
             tokens,
             sign_ins,
+            introspections,
+            revocations,
         };
         let started = Instant::now();
         metrics.watch(
@@ -140,6 +198,18 @@ impl Metrics {
     /// Counts an attempt to sign in.
     pub fn sign_in(&self, outcome: SignInOutcome) {
         self.sign_ins.with_label_values(&[outcome.label()]).inc();
+    }
+
+    /// Counts a request to introspect a token.
+    pub fn introspection(&self, outcome: IntrospectionOutcome) {
+        self.introspections
+            .with_label_values(&[outcome.label()])
+            .inc();
+    }
+
+    /// Counts a request to revoke a token.
+    pub fn revocation(&self, outcome: RevocationOutcome) {
+        self.revocations.with_label_values(&[outcome.label()]).inc();
     }
 
     /// Everything in Prometheus' text format.
@@ -234,6 +304,8 @@ mod tests {
         );
         metrics.token_issued("client_credentials");
         metrics.sign_in(SignInOutcome::Throttled);
+        metrics.introspection(IntrospectionOutcome::Inactive);
+        metrics.revocation(RevocationOutcome::Revoked);
         metrics
             .watch("tessera_hashing_waiting", "Passwords that wait.", || 7.0)
             .unwrap();
@@ -244,6 +316,8 @@ mod tests {
             r#"tessera_http_request_duration_seconds_bucket{route="/t/{tenant}/token",status="2xx",le="0.005"} 1"#,
             r#"tessera_tokens_issued_total{grant_type="client_credentials"} 1"#,
             r#"tessera_sign_ins_total{outcome="throttled"} 1"#,
+            r#"tessera_introspections_total{outcome="inactive"} 1"#,
+            r#"tessera_revocations_total{outcome="revoked"} 1"#,
             concat!(
                 "tessera_build_info{version=\"",
                 env!("CARGO_PKG_VERSION"),

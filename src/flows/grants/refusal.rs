@@ -22,6 +22,16 @@ pub enum TokenRefusal {
     Failed(#[from] FlowError),
 }
 
+impl TokenRefusal {
+    /// Whether it is no refusal, but a failure of ours.
+    pub const fn is_ours(&self) -> bool {
+        matches!(
+            self,
+            Self::Failed(_) | Self::Client(ClientRefusal::Failed(_))
+        )
+    }
+}
+
 impl From<StorageError> for TokenRefusal {
     fn from(error: StorageError) -> Self {
         Self::Failed(error.into())

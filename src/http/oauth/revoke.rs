@@ -5,13 +5,16 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::answer::{authorization, refused};
 use crate::flows::Provider;
+use crate::flows::revocation::Revocation;
 use crate::http::error::ApiError;
 use crate::http::extract::{At, Caller, FormBody};
+use crate::http::metrics::{Metrics, RevocationOutcome};
 
 /// Answers a revocation request; RFC 7009 §2.2 has nothing in the body.
 pub async fn revoke(
     request: HttpRequest,
     provider: web::Data<Provider>,
+    metrics: web::Data<Metrics>,
     at: At,
     caller: Caller,
     body: FormBody,
@@ -19,6 +22,12 @@ pub async fn revoke(
     let answered = provider
         .revoke(&at.0, &authorization(&request)?, &body.0, &caller.origin)
         .await;
+    match &answered {
+        Ok(Revocation::Done) => metrics.revocation(RevocationOutcome::Revoked),
+        Ok(Revocation::Unchanged) => metrics.revocation(RevocationOutcome::Unchanged),
+        Err(refusal) if refusal.is_ours() => {}
+        Err(_) => metrics.revocation(RevocationOutcome::Refused),
+    }
     answered.map_err(|refusal| refused(refusal, &at.0, &request))?;
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
