@@ -14,7 +14,6 @@ use crate::config::{Config, ConfigErrors, DatabaseUrl, Flags};
 use crate::flows::Provider;
 use crate::flows::admin::AdminError;
 use crate::flows::provider::{FeedUse, FlowError};
-use crate::http::telemetry;
 use crate::jose::seal::{MasterKey, MasterKeyError};
 use crate::storage::{
     Db, DbOptions, Location, MigrationState, SchemaError, StorageError, migrate, migration_state,
@@ -230,14 +229,12 @@ pub struct Opened {
 }
 
 /// Opens a provider for `quickstart`, which makes whatever isn't there yet.
-pub async fn quickstart(flags: Flags) -> Result<Opened, OpenError> {
-    let config = config(flags)?;
+pub async fn quickstart(config: Config) -> Result<Opened, OpenError> {
     // It remembers what it made there, whatever the database is.
     make_private_dir(&config.data_dir).map_err(|error| OpenError::DataDir {
         path: config.data_dir.clone(),
         error,
     })?;
-    telemetry::init(config.log_format, &config.log_filter);
     let lock = lock(&config)?;
     let provider = Opening {
         first_start: FirstStart::Anything,

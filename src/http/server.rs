@@ -41,16 +41,6 @@ pub enum ServeError {
     Metrics(#[from] prometheus::Error),
 }
 
-/// Binds the addresses that the settings name.
-pub fn bind(provider: Arc<Provider>) -> Result<Bound, ServeError> {
-    let config = Arc::clone(&provider.config);
-    let listen = |address: SocketAddr| {
-        TcpListener::bind(address).map_err(|error| ServeError::Listen { address, error })
-    };
-    let listener = listen(config.listen)?;
-    serve_on(provider, listener)
-}
-
 /// Serves on a listener that is bound already.
 pub fn serve_on(provider: Arc<Provider>, listener: TcpListener) -> Result<Bound, ServeError> {
     let config = Arc::clone(&provider.config);

@@ -11,9 +11,10 @@ use self::demo::{DemoApp, DemoTenant};
 use self::memory::{Document, Memory};
 use super::open::{self, Opened};
 use super::output::{Failure, Output};
-use crate::config::Flags;
+use super::serve;
+use crate::config::{Config, Flags, Origin};
 use crate::flows::Provider;
-use crate::http::server;
+use crate::http::{server, telemetry};
 use crate::secret::PlainSecret;
 
 pub mod demo;
@@ -26,17 +27,24 @@ const DEMO_PORT: u16 = 8081;
 
 /// Runs until it is told to stop.
 pub async fn run(flags: Flags, output: Output) -> Result<(), Failure> {
-    let Opened {
-        provider,
-        _lock: lock,
-    } = open::quickstart(flags).await?;
-    let memory = Memory::in_directory(&provider.config.data_dir);
+    let mut config = open::config(flags)?;
+    telemetry::init(config.log_format, &config.log_filter);
+    let memory = Memory::in_directory(&config.data_dir);
     let remembered = memory.load().map_err(|error| {
         Failure::new(format!(
             "{} can't be read: {error}",
             memory.path().display()
         ))
     })?;
+    if let Some(document) = &remembered {
+        return_to_port(&mut config, document);
+    }
+    // Bound before anything is made: what is made names the port, which the system may have chosen.
+    let listener = serve::listen(&mut config)?;
+    let Opened {
+        provider,
+        _lock: lock,
+    } = open::quickstart(config).await?;
     let demo = bind_demo(&provider, remembered.as_ref())?;
     let document = if let Some(document) = remembered {
         check(document, &provider).await?
@@ -48,8 +56,8 @@ pub async fn run(flags: Flags, output: Output) -> Result<(), Failure> {
         })?;
         document
     };
-    let bound =
-        server::bind(Arc::clone(&provider)).map_err(|error| Failure::new(error.to_string()))?;
+    let bound = server::serve_on(Arc::clone(&provider), listener)
+        .map_err(|error| Failure::new(error.to_string()))?;
     let tenants = demo_tenants(&document, &demo);
     let demo = demo
         .serve(tenants, provider.clock.clone())
@@ -76,6 +84,22 @@ pub async fn run(flags: Flags, output: Output) -> Result<(), Failure> {
 
 async fn stop(handle: ServerHandle) {
     handle.stop(true).await;
+}
+
+/// Takes the server's port of the time before, unless the settings name another.
+fn return_to_port(config: &mut Config, document: &Document) {
+    let any = config.listen.port() == 0 || config.origin("listen") == Origin::Default;
+    if !any || config.origin("public_url") != Origin::Default {
+        return;
+    }
+    let before = document
+        .tenants
+        .first()
+        .and_then(|entry| Url::parse(&entry.issuer).ok()?.port());
+    if let Some(port) = before {
+        config.listen.set_port(port);
+        config.public_url = config.public_url.with_port(port);
+    }
 }
 
 /// The port of the time before, as the clients' redirect URIs name it; else the usual one, or any that is free.

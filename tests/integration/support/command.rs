@@ -257,10 +257,12 @@ impl Installation {
 
     /// Starts the server on a port that the system chooses.
     pub fn serve(&self) -> Server {
-        let mut child = self
-            .command(&["serve", "--listen", "127.0.0.1:0", "--json"])
-            .spawn()
-            .expect("it starts");
+        self.start(&["serve", "--listen", "127.0.0.1:0", "--json"])
+    }
+
+    /// Starts what goes on serving, and waits until it has said so by a document.
+    pub fn start(&self, arguments: &[&str]) -> Server {
+        let mut child = self.command(arguments).spawn().expect("it starts");
         let mut out = BufReader::new(child.stdout.take().expect("piped"));
         let mut text = String::new();
         while serde_json::from_str::<Value>(&text).is_err() {
