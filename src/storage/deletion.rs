@@ -29,6 +29,7 @@ const GROWING: &[(&str, &str)] = &[
     ("assertion_ids", "client_id, jti_hash"),
     ("one_time_links", "id"),
     ("login_failures", "counter"),
+    ("idempotency_keys", "caller_id, key_hash"),
     ("consents", "user_id, client_id"),
     ("grants", "id"),
     ("sessions", "id"),

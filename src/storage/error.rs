@@ -21,6 +21,9 @@ pub enum StorageError {
     /// A unique name is taken, or a referenced row is missing. The text is the constraint's or table's name.
     #[error("conflicts with what is stored ({0})")]
     Conflict(String),
+    /// The idempotency key was used before; what it was used for is [`super::Repo::find_idempotency_key`].
+    #[error("the idempotency key was used before")]
+    KeyUsed,
     /// A concurrent transaction came first; run again by [`super::Db::write`] itself.
     #[error("a concurrent transaction came first")]
     Serialization,

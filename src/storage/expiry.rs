@@ -27,6 +27,8 @@ pub struct Expired {
     pub login_failures: usize,
     /// One-time links.
     pub one_time_links: usize,
+    /// Idempotency keys.
+    pub idempotency_keys: usize,
     /// Grants.
     pub grants: usize,
     /// Signing keys.
@@ -57,6 +59,7 @@ impl Expired {
             + self.sessions
             + self.login_failures
             + self.one_time_links
+            + self.idempotency_keys
             + self.grants
             + self.signing_keys
             + self.changes
@@ -120,6 +123,15 @@ impl Installation<'_> {
         sweep(
             &row("one_time_links", "tenant_id, id", "expires_at < $1", MONTH),
             &mut expired.one_time_links,
+        )?;
+        sweep(
+            &row(
+                "idempotency_keys",
+                "tenant_id, caller_id, key_hash",
+                "expires_at < $1",
+                none,
+            ),
+            &mut expired.idempotency_keys,
         )?;
         // A code that was never redeemed made no tokens: there is nothing to remember of it.
         let unredeemed = "redeemed_at IS NULL AND code_expires_at < $1";

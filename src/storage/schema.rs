@@ -183,6 +183,14 @@ tenant_tables! {
         expires_at -> InstantType,
         consumed_at -> Nullable<InstantType>,
     }
+    idempotency_keys (caller_id, key_hash) {
+        caller_id -> UuidType,
+        key_hash -> Binary,
+        request_hash -> Binary,
+        made_id -> UuidType,
+        sealed_secret -> Nullable<Binary>,
+        expires_at -> InstantType,
+    }
     audit_events (id) {
         id -> UuidType,
         at -> InstantType,

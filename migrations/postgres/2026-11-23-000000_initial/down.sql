@@ -1,4 +1,5 @@
 DROP TABLE audit_events;
+DROP TABLE idempotency_keys;
 DROP TABLE one_time_links;
 DROP TABLE assertion_ids;
 DROP TABLE revoked_tokens;

@@ -265,6 +265,19 @@ CREATE TABLE one_time_links (
 CREATE INDEX one_time_links_user_id ON one_time_links (tenant_id, user_id);
 CREATE INDEX one_time_links_expires_at ON one_time_links (expires_at);
 
+CREATE TABLE idempotency_keys (
+    tenant_id uuid NOT NULL,
+    caller_id uuid NOT NULL,
+    key_hash bytea NOT NULL,
+    request_hash bytea NOT NULL,
+    made_id uuid NOT NULL,
+    sealed_secret bytea,
+    expires_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, caller_id, key_hash),
+    FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE
+);
+CREATE INDEX idempotency_keys_expires_at ON idempotency_keys (expires_at);
+
 CREATE TABLE audit_events (
     tenant_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -323,7 +336,7 @@ $$;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON installation, tenants, changes, domains, domain_owners, users, role_assignments, clients,
     client_origins, resources, signing_keys, sessions, login_failures, consents, grants, refresh_tokens, revoked_tokens, assertion_ids,
-    one_time_links, audit_events TO tessera_app;
+    one_time_links, idempotency_keys, audit_events TO tessera_app;
 GRANT USAGE ON SEQUENCE changes_seq_seq TO tessera_app;
 GRANT SELECT ON __diesel_schema_migrations TO tessera_app;
 
@@ -408,6 +421,12 @@ CREATE POLICY assertion_ids_of_tenant ON assertion_ids
 ALTER TABLE one_time_links ENABLE ROW LEVEL SECURITY;
 ALTER TABLE one_time_links FORCE ROW LEVEL SECURITY;
 CREATE POLICY one_time_links_of_tenant ON one_time_links
+    USING (tenant_id = nullif(current_setting('tessera.tenant', true), '')::uuid OR current_setting('tessera.scope', true) = 'installation')
+    WITH CHECK (tenant_id = nullif(current_setting('tessera.tenant', true), '')::uuid OR current_setting('tessera.scope', true) = 'installation');
+
+ALTER TABLE idempotency_keys ENABLE ROW LEVEL SECURITY;
+ALTER TABLE idempotency_keys FORCE ROW LEVEL SECURITY;
+CREATE POLICY idempotency_keys_of_tenant ON idempotency_keys
     USING (tenant_id = nullif(current_setting('tessera.tenant', true), '')::uuid OR current_setting('tessera.scope', true) = 'installation')
     WITH CHECK (tenant_id = nullif(current_setting('tessera.tenant', true), '')::uuid OR current_setting('tessera.scope', true) = 'installation');
 

@@ -263,6 +263,19 @@ CREATE TABLE one_time_links (
 CREATE INDEX one_time_links_user_id ON one_time_links (tenant_id, user_id);
 CREATE INDEX one_time_links_expires_at ON one_time_links (expires_at);
 
+CREATE TABLE idempotency_keys (
+    tenant_id BLOB NOT NULL CHECK (length(tenant_id) = 16),
+    caller_id BLOB NOT NULL CHECK (length(caller_id) = 16),
+    key_hash BLOB NOT NULL,
+    request_hash BLOB NOT NULL,
+    made_id BLOB NOT NULL CHECK (length(made_id) = 16),
+    sealed_secret BLOB,
+    expires_at TEXT NOT NULL,
+    PRIMARY KEY (tenant_id, caller_id, key_hash),
+    FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE
+) WITHOUT ROWID;
+CREATE INDEX idempotency_keys_expires_at ON idempotency_keys (expires_at);
+
 CREATE TABLE audit_events (
     tenant_id BLOB NOT NULL CHECK (length(tenant_id) = 16),
     id BLOB NOT NULL CHECK (length(id) = 16),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::error::{AdminError, By};
+use super::once::Claim;
 use crate::domain::audit::Act;
 use crate::domain::client::{Client, ClientSecrets};
 use crate::domain::ids::ClientId;
@@ -14,7 +15,7 @@ use crate::flows::scopes::Rules;
 use crate::flows::tenancy::Tenant;
 use crate::protocol::client_metadata::{ClientMetadata, GrantType};
 use crate::secret::{HashedSecret, PlainSecret, generate_client_secret, hash_client_secret};
-use crate::storage::{Page, PageRequest};
+use crate::storage::{self, Page, PageRequest, Repo};
 
 /// How long the secret before a rotation stays good unless told otherwise.
 pub const DEFAULT_SECRET_OVERLAP: Duration = Duration::from_hours(24);
@@ -58,6 +59,12 @@ pub fn client_information(client: &Client) -> Value {
     Value::Object(members)
 }
 
+/// Why whoever acts may not act on this client, as it is at this moment.
+fn beyond(repo: &mut Repo<'_>, id: ClientId, by: &By) -> storage::Result<Option<AdminError>> {
+    let client = repo.find_client(id)?;
+    Ok(client.and_then(|client| by.authority.check_client(&client).err()))
+}
+
 impl Provider {
     /// Registers a client. What it needs to get ID tokens is made at once, so that its first sign-in finds a published key.
     pub async fn create_client(
@@ -76,6 +83,7 @@ impl Provider {
             created_at: now,
             updated_at: now,
         };
+        by.authority.check_client(&client)?;
         self.check_surroundings(tenant, &client)?;
         self.ensure_client_key(tenant, &client).await?;
         let secret = if client.metadata.token_endpoint_auth_method.uses_secret() {
@@ -88,9 +96,11 @@ impl Provider {
         } else {
             None
         };
+        let claim = by.claim(tenant, id.uuid(), secret.as_ref(), &self.clock)?;
         let (stored, by) = (client.clone(), by.clone());
         self.db
             .write(&**tenant, move |repo| {
+                Claim::write(claim.as_ref(), repo)?;
                 repo.insert_client(&stored)?;
                 repo.record(
                     by.event(Act::ClientCreated)
@@ -112,6 +122,7 @@ impl Provider {
     ) -> Result<RegisteredClient, AdminError> {
         let mut changed = changed;
         changed.metadata = self.check_metadata(changed.metadata)?;
+        by.authority.check_client(&changed)?;
         self.check_surroundings(tenant, &changed)?;
         self.ensure_client_key(tenant, &changed).await?;
         let wants_secret =
@@ -124,8 +135,11 @@ impl Provider {
         .unzip();
         let (id, by) = (changed.id, by.clone());
         let stored = self.db.write(&**tenant, move |repo| {
+            if let Some(refusal) = beyond(repo, id, &by)? {
+                return Ok(Err(refusal));
+            }
             if !repo.update_client(&changed)? {
-                return Ok(None);
+                return Ok(Ok(None));
             }
             if let Some(hash) = &hash {
                 repo.rotate_client_secret(id, hash, None)?;
@@ -135,9 +149,9 @@ impl Provider {
                     .client(id)
                     .detail(json!({ "client_name": changed.metadata.client_name })),
             )?;
-            repo.find_client(id)
+            repo.find_client(id).map(Ok)
         });
-        match stored.await? {
+        match stored.await?? {
             Some(client) => Ok(RegisteredClient { client, secret }),
             None => Err(AdminError::Stale("client")),
         }
@@ -171,17 +185,20 @@ impl Provider {
         let until = (!overlap.is_zero()).then(|| self.now() + overlap);
         let by = by.clone();
         let stored = self.db.write(tenant, move |repo| {
+            if let Some(refusal) = beyond(repo, id, &by)? {
+                return Ok(Err(refusal));
+            }
             if !repo.rotate_client_secret(id, &hash, until)? {
-                return Ok(None);
+                return Ok(Ok(None));
             }
             repo.record(
                 by.event(Act::ClientSecretRotated)
                     .client(id)
                     .detail(json!({ "previous_accepted_until": until })),
             )?;
-            repo.find_client(id)
+            repo.find_client(id).map(Ok)
         });
-        match stored.await? {
+        match stored.await?? {
             Some(client) => Ok(RegisteredClient {
                 client,
                 secret: Some(secret),
@@ -200,16 +217,19 @@ impl Provider {
         let by = by.clone();
         let done = self.db.write(tenant, move |repo| {
             let Some(client) = repo.find_client(id)? else {
-                return Ok(false);
+                return Ok(Ok(false));
             };
+            if let Err(refusal) = by.authority.check_client(&client) {
+                return Ok(Err(refusal));
+            }
             repo.record(
                 by.event(Act::ClientDeleted)
                     .client(id)
                     .detail(json!({ "client_name": client.metadata.client_name })),
             )?;
-            repo.delete_client(id)
+            repo.delete_client(id).map(Ok)
         });
-        if done.await? {
+        if done.await?? {
             Ok(())
         } else {
             Err(AdminError::no_client(id))

@@ -9,6 +9,7 @@ use serde_json::json;
 use url::{Host, Url};
 
 use super::error::{AdminError, By, on_conflict};
+use super::once::Claim;
 use crate::config::{Mode, Place};
 use crate::domain::address::{Domain, DomainStage};
 use crate::domain::audit::Act;
@@ -80,11 +81,14 @@ impl Provider {
             canonical: false,
             created_at: self.now(),
         };
+        let claim = by.claim(tenant, domain.id.uuid(), None, &self.clock)?;
         let (stored, by) = (domain.clone(), by.clone());
         let written = self.db.write(tenant, move |repo| {
+            Claim::check(claim.as_ref(), repo)?;
             if repo.find_domain_by_origin(&stored.origin)?.is_some() {
                 return Ok(false);
             }
+            Claim::write(claim.as_ref(), repo)?;
             repo.insert_domain(&stored)?;
             repo.record(
                 by.event(Act::DomainAdded)

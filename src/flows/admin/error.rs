@@ -1,11 +1,12 @@
 //! Who administers, and why an act of theirs wasn't done.
 
+use super::authority::Authority;
 use crate::domain::audit::{Act, Actor, Event, Origin};
 use crate::flows::password_policy::PasswordProblem;
 use crate::flows::provider::FlowError;
 use crate::jose::keys::KeyError;
 use crate::jose::seal::SealError;
-use crate::storage::StorageError;
+use crate::storage::{Once, StorageError};
 
 /// Who administers, and from where.
 #[derive(Clone, Debug)]
@@ -14,6 +15,10 @@ pub struct By {
     pub actor: Actor,
     /// From where.
     pub origin: Origin,
+    /// How far their power reaches.
+    pub authority: Authority,
+    /// The key by which a creation is asked for again, where one was sent.
+    pub once: Option<Once>,
 }
 
 impl By {
@@ -22,6 +27,8 @@ impl By {
         Self {
             actor: Actor::CommandLine,
             origin: Origin::default(),
+            authority: Authority::Full,
+            once: None,
         }
     }
 
@@ -30,6 +37,8 @@ impl By {
         Self {
             actor: Actor::System,
             origin: Origin::default(),
+            authority: Authority::Full,
+            once: None,
         }
     }
 
@@ -78,6 +87,12 @@ pub enum AdminError {
         "the {0} was changed by somebody else at the same time; look at it again and repeat the change"
     )]
     Stale(&'static str),
+    /// Whoever asks may not.
+    #[error("{0}")]
+    Forbidden(String),
+    /// The creation was done before, by a request with the same idempotency key.
+    #[error("the idempotency key was used before")]
+    Repeated,
     /// A failure of ours.
     #[error(transparent)]
     Failed(#[from] FlowError),
@@ -128,6 +143,8 @@ impl AdminError {
             Self::Password(_) => "unacceptable_password",
             Self::Refused(_) => "refused",
             Self::Stale(_) => "changed_meanwhile",
+            Self::Forbidden(_) => "forbidden",
+            Self::Repeated => "idempotency_key_used",
             Self::Failed(FlowError::Storage(_)) => "database_failed",
             Self::Failed(_) => "failed",
         }
@@ -136,7 +153,10 @@ impl AdminError {
 
 impl From<StorageError> for AdminError {
     fn from(error: StorageError) -> Self {
-        Self::Failed(error.into())
+        match error {
+            StorageError::KeyUsed => Self::Repeated,
+            error => Self::Failed(error.into()),
+        }
     }
 }
 

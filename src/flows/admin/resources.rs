@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::error::{AdminError, By, on_conflict};
+use super::once::Claim;
 use crate::domain::audit::Act;
 use crate::domain::ids::ResourceId;
 use crate::domain::resource::{Resource, ResourceScope};
@@ -53,14 +54,17 @@ impl Provider {
             scopes: new.scopes,
             created_at: self.now(),
         };
+        let claim = by.claim(tenant, resource.id.uuid(), None, &self.clock)?;
         let (stored, by) = (resource.clone(), by.clone());
         let written = self.db.write(tenant, move |repo| {
+            Claim::check(claim.as_ref(), repo)?;
             if repo
                 .find_resource_by_identifier(&stored.identifier)?
                 .is_some()
             {
                 return Ok(false);
             }
+            Claim::write(claim.as_ref(), repo)?;
             repo.insert_resource(&stored)?;
             repo.record(by.event(Act::ResourceCreated).detail(
                 json!({ "identifier": stored.identifier, "scopes": scope_names(&stored) }),

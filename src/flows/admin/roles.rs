@@ -18,6 +18,7 @@ impl Provider {
         role: Role,
         by: &By,
     ) -> Result<bool, AdminError> {
+        by.authority.check_grant(&[role])?;
         let (id, by) = (user.id, by.clone());
         let done = self.db.write(tenant, move |repo| {
             let done = repo.grant_role(id, role)?;
@@ -41,6 +42,7 @@ impl Provider {
         role: Role,
         by: &By,
     ) -> Result<bool, AdminError> {
+        by.authority.check_grant(&[role])?;
         let (id, by) = (user.id, by.clone());
         let done = self.db.write(tenant, move |repo| {
             let done = repo.revoke_role(id, role)?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::error::{AdminError, By};
+use super::once::Claim;
 use crate::config::nearest;
 use crate::domain::audit::Act;
 use crate::domain::ids::TenantId;
@@ -73,9 +74,12 @@ impl Provider {
                 return Err(other_master_key());
             }
         }
-        self.find_tenant(&slug)
-            .await?
-            .ok_or_else(|| AdminError::no_tenant(&slug))
+        self.system_tenant().await
+    }
+
+    /// The built-in tenant of the operators.
+    pub async fn system_tenant(&self) -> Result<Arc<Tenant>, AdminError> {
+        self.load_tenant_named(SYSTEM_SLUG).await
     }
 
     async fn make_tenant(&self, slug: &Slug, name: &str, by: &By) -> Result<Made, AdminError> {
@@ -93,8 +97,20 @@ impl Provider {
             sealed_data_key,
         };
         let fingerprint = self.master.fingerprint();
+        // The tenant has no rows before it is made: the operators' tenant remembers the key.
+        let claim = match &by.once {
+            Some(_) => {
+                let system = self.system_tenant().await?;
+                by.claim(&system, id.uuid(), None, &self.clock)?
+                    .map(|claim| (*AsRef::<TenantScope>::as_ref(&*system), claim))
+            }
+            None => None,
+        };
         let by = by.clone();
         let written = self.db.write_installation(move |all| {
+            if let Some((system, claim)) = &claim {
+                all.tenant(*system, |repo| Claim::check(Some(claim), repo))?;
+            }
             // Takes the row's lock too: a rotation of the master key comes wholly before this tenant or wholly after it.
             if !all.replace_master_key_fingerprint(&fingerprint, &fingerprint)?
                 && all.master_key_fingerprint()?.is_some()
@@ -103,6 +119,9 @@ impl Provider {
             }
             if all.find_tenant(&tenant.slug)?.is_some() {
                 return Ok(Made::SlugTaken);
+            }
+            if let Some((system, claim)) = &claim {
+                all.tenant(*system, |repo| Claim::write(Some(claim), repo))?;
             }
             let scope = all.insert_tenant(&tenant)?;
             all.tenant(scope, |repo| {

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::error::{AdminError, By, on_conflict};
 use super::links::{self, IssuedLink};
+use super::once::Claim;
 use crate::domain::audit::Act;
 use crate::domain::ids::UserId;
 use crate::domain::role::Role;
@@ -14,7 +15,7 @@ use crate::flows::tenancy::Tenant;
 use crate::protocol::claims::StandardClaims;
 use crate::protocol::email::EmailAddress;
 use crate::secret::PlainSecret;
-use crate::storage::{Page, PageRequest, SessionGrants};
+use crate::storage::{self, Page, PageRequest, Repo, SessionGrants};
 
 /// A person to be made.
 #[derive(Clone, Debug)]
@@ -82,6 +83,12 @@ fn check_claims(claims: &StandardClaims) -> Result<(), AdminError> {
         .map_err(|error| AdminError::invalid(error.claim, error.reason))
 }
 
+/// Why whoever acts may not act on this person, as the person is at this moment: a role may just have been granted.
+fn beyond(repo: &mut Repo<'_>, id: UserId, by: &By) -> storage::Result<Option<AdminError>> {
+    let user = repo.find_user(id)?;
+    Ok(user.and_then(|user| by.authority.check_over(&user).err()))
+}
+
 impl Provider {
     /// Makes a person; without a password they get a one-time link.
     pub async fn create_user(
@@ -91,6 +98,7 @@ impl Provider {
         by: &By,
     ) -> Result<CreatedUser, AdminError> {
         check_claims(&new.claims)?;
+        by.authority.check_grant(&new.roles)?;
         let now = self.now();
         let password = match new.password {
             Some(password) => {
@@ -124,12 +132,19 @@ impl Provider {
             created_at: now,
             updated_at: now,
         };
+        let claim = by.claim(
+            tenant,
+            id.uuid(),
+            link.as_ref().map(|(_, issued)| &issued.url),
+            &self.clock,
+        )?;
         let (stored, kept, by) = (
             user.clone(),
             link.as_ref().map(|(link, _)| link.clone()),
             by.clone(),
         );
         let written = self.db.write(tenant, move |repo| {
+            Claim::write(claim.as_ref(), repo)?;
             repo.insert_user(&stored)?;
             repo.record(
                 by.event(Act::UserCreated)
@@ -196,19 +211,22 @@ impl Provider {
         let (id, email) = (changed.id, changed.email.clone());
         let by = by.clone();
         let written = self.db.write(tenant, move |repo| {
+            if let Some(refusal) = beyond(repo, id, &by)? {
+                return Ok(Err(refusal));
+            }
             if !repo.update_user(&changed)? {
-                return Ok(false);
+                return Ok(Ok(false));
             }
             repo.record(
                 by.event(Act::UserUpdated)
                     .user(changed.id)
                     .detail(json!({ "email": changed.email })),
             )?;
-            Ok(true)
+            Ok(Ok(true))
         });
         if written
             .await
-            .map_err(|error| on_conflict(error, || taken(&email)))?
+            .map_err(|error| on_conflict(error, || taken(&email)))??
         {
             self.load_user(tenant, id).await
         } else {
@@ -226,8 +244,11 @@ impl Provider {
     ) -> Result<Option<Disabled>, AdminError> {
         let by = by.clone();
         let ended = self.db.write(tenant, move |repo| {
+            if let Some(refusal) = beyond(repo, id, &by)? {
+                return Ok(Err(refusal));
+            }
             if !repo.set_user_disabled(id, true)? {
-                return Ok(None);
+                return Ok(Ok(None));
             }
             let sessions = repo.end_sessions(id, None, SessionGrants::All)?;
             let ended = Disabled {
@@ -238,9 +259,9 @@ impl Provider {
             repo.record(by.event(Act::UserDisabled).user(id).detail(
                 json!({ "sessions_ended": ended.sessions, "grants_revoked": ended.grants }),
             ))?;
-            Ok(Some(ended))
+            Ok(Ok(Some(ended)))
         });
-        Ok(ended.await?)
+        ended.await?
     }
 
     /// Opens a person's account again; `false` where it is open already.
@@ -252,13 +273,16 @@ impl Provider {
     ) -> Result<bool, AdminError> {
         let by = by.clone();
         let done = self.db.write(tenant, move |repo| {
+            if let Some(refusal) = beyond(repo, id, &by)? {
+                return Ok(Err(refusal));
+            }
             let done = repo.set_user_disabled(id, false)?;
             if done {
                 repo.record(by.event(Act::UserEnabled).user(id))?;
             }
-            Ok(done)
+            Ok(Ok(done))
         });
-        Ok(done.await?)
+        done.await?
     }
 
     /// Deletes a person with everything that is theirs; their audit events stay.
@@ -270,6 +294,9 @@ impl Provider {
     ) -> Result<(), AdminError> {
         let (id, email, by) = (user.id, user.email.clone(), by.clone());
         let done = self.db.write(tenant, move |repo| {
+            if let Some(refusal) = beyond(repo, id, &by)? {
+                return Ok(Err(refusal));
+            }
             // Before the deletion, so that every cache learns of it: nothing cascades into caches.
             repo.revoke_grants_of_user(id, None)?;
             let done = repo.delete_user(id)?;
@@ -280,9 +307,9 @@ impl Provider {
                         .detail(json!({ "email": email })),
                 )?;
             }
-            Ok(done)
+            Ok(Ok(done))
         });
-        if done.await? {
+        if done.await?? {
             Ok(())
         } else {
             Err(AdminError::no_person(&user.email))
@@ -305,8 +332,13 @@ impl Provider {
         let (link, issued) = self.new_link(tenant, user.id);
         let by = by.clone();
         self.db
-            .write(tenant, move |repo| links::insert(repo, &link, &by))
-            .await?;
+            .write(tenant, move |repo| {
+                if let Some(refusal) = beyond(repo, link.user_id, &by)? {
+                    return Ok(Err(refusal));
+                }
+                links::insert(repo, &link, &by).map(Ok)
+            })
+            .await??;
         Ok(issued)
     }
 }

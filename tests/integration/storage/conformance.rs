@@ -261,6 +261,20 @@ db_test! {
         assert_eq!((kept.len(), kept[0].stage), (1, two.rows.key.stage));
     }
 
+    async fn idempotency_keys(database: TestDatabase) {
+        let two = Two::new(database).await;
+        assert_eq!(two.as_b(|repo, rows| repo.find_idempotency_key(&rows.once)).await.expect("runs"), None);
+        // The same key is new to another tenant, and used up for each by itself.
+        let claim = |repo: &mut Repo<'_>, rows: &Populated| repo.claim_idempotency_key(&rows.once, rows.revoked_jti, Some(b"sealed"));
+        two.as_b(claim).await.expect("free");
+        let again = two.as_b(claim).await;
+        assert!(matches!(again, Err(StorageError::KeyUsed)), "{again:?}");
+        let found = two.as_b(|repo, rows| repo.find_idempotency_key(&rows.once)).await.expect("runs").expect("used");
+        assert_eq!((found.made, found.request_hash, found.sealed_secret), (two.rows.revoked_jti, [8; 32], Some(b"sealed".to_vec())));
+        let kept = two.as_a(|repo, rows| repo.find_idempotency_key(&rows.once)).await.expect("runs").expect("still there");
+        assert_eq!((kept.made, kept.sealed_secret), (two.rows.user.id.uuid(), None));
+    }
+
     async fn failures(database: TestDatabase) {
         let two = Two::new(database).await;
         let once = LockoutPolicy { attempts: 1, window: 900 };

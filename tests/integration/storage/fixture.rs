@@ -24,7 +24,7 @@ use tessera::protocol::client_metadata::ClientMetadata;
 use tessera::protocol::email::EmailAddress;
 use tessera::protocol::scope::Scope;
 use tessera::secret::HashedSecret;
-use tessera::storage::{Repo, Result, TenantScope};
+use tessera::storage::{Once, Repo, Result, TenantScope};
 use uuid::Uuid;
 
 use crate::support::database::TestDatabase;
@@ -154,6 +154,15 @@ pub fn link(clock: &Clock, user: UserId) -> OneTimeLink {
     }
 }
 
+pub fn once(clock: &Clock) -> Once {
+    Once {
+        caller: clock.uuid_v7(),
+        key_hash: [7; 32],
+        request_hash: [8; 32],
+        expires_at: clock.now() + Duration::hours(24),
+    }
+}
+
 pub fn domain(clock: &Clock, origin: &str) -> Domain {
     Domain {
         id: DomainId::from(clock.uuid_v7()),
@@ -205,6 +214,7 @@ pub struct Populated {
     pub domain: Domain,
     pub resource: Resource,
     pub key: KeyRecord,
+    pub once: Once,
     pub revoked_jti: Uuid,
     pub begun: Timestamp,
 }
@@ -223,6 +233,7 @@ impl Populated {
             domain: domain(clock, DOMAIN_ORIGIN),
             resource: resource(clock),
             key: key(clock),
+            once: once(clock),
             revoked_jti: clock.uuid_v7(),
             begun: clock.now(),
             user,
@@ -250,6 +261,7 @@ impl Populated {
         repo.verify_domain(self.domain.id)?;
         repo.insert_resource(&self.resource)?;
         repo.insert_key(&self.key, self.begun)?;
+        repo.claim_idempotency_key(&self.once, self.user.id.uuid(), None)?;
         let mut permissions = Permissions::nowhere(self.grant.scope.clone());
         for resource in &self.grant.resources {
             permissions = permissions.at(resource, Scope::empty());

@@ -18,6 +18,7 @@ const LED_BY_TIME: &[&str] = &[
     "grants_revoked_at",
     "login_failures_window_start",
     "one_time_links_expires_at",
+    "idempotency_keys_expires_at",
     "refresh_tokens_expires_at",
     "revoked_tokens_expires_at",
     "sessions_ended_at",
