@@ -30,6 +30,8 @@ pub struct Client {
 pub struct ClientSecrets {
     /// The secret handed out last.
     pub current: HashedSecret,
+    /// When that was made.
+    pub made_at: Timestamp,
     /// The one before and until when it is accepted.
     pub previous: Option<(HashedSecret, Timestamp)>,
 }

@@ -30,6 +30,7 @@ pub mod scopes;
 pub mod sessions;
 pub mod signin;
 pub mod tenancy;
+pub mod trial;
 pub mod userinfo;
 
 pub use provider::Provider;

@@ -7,6 +7,7 @@ use super::error::{Result, StorageError};
 use super::repo::{Page, PageRequest, Repo};
 use super::schema::{client_origins, clients, insert_scoped, scoped};
 use super::types::{DbInstant, DbUuid};
+use super::users::containing;
 use crate::clock::Timestamp;
 use crate::domain::client::{Client, ClientSecrets};
 use crate::domain::ids::ClientId;
@@ -19,6 +20,7 @@ struct ClientRow {
     id: DbUuid,
     metadata: String,
     secret_hash: Option<Vec<u8>>,
+    secret_created_at: Option<DbInstant>,
     previous_secret_hash: Option<Vec<u8>>,
     previous_secret_expires_at: Option<DbInstant>,
     version: i64,
@@ -40,6 +42,7 @@ impl TryFrom<ClientRow> for Client {
         let secret = match row.secret_hash {
             Some(bytes) => Some(ClientSecrets {
                 current: hash(bytes)?,
+                made_at: row.secret_created_at.unwrap_or(row.created_at).0,
                 previous,
             }),
             None => None,
@@ -60,6 +63,12 @@ fn metadata_text(client: &Client) -> Result<String> {
     serde_json::to_string(&client.metadata).map_err(|_| StorageError::Corrupt("client metadata"))
 }
 
+/// What a name is searched by.
+fn name_key(client: &Client) -> String {
+    let name = client.metadata.client_name.as_deref();
+    name.unwrap_or_default().to_lowercase()
+}
+
 impl Repo<'_> {
     /// Registers a client.
     pub fn insert_client(&mut self, client: &Client) -> Result<()> {
@@ -67,14 +76,17 @@ impl Repo<'_> {
             .secret
             .as_ref()
             .map(|secret| secret.current.as_bytes().to_vec());
+        let made_at = client.secret.as_ref().map(|secret| secret.made_at);
         insert_scoped!(
             self,
             clients,
             (
                 clients::id.eq(DbUuid::from(client.id)),
                 clients::name.eq(client.metadata.client_name.clone().unwrap_or_default()),
+                clients::name_key.eq(name_key(client)),
                 clients::metadata.eq(metadata_text(client)?),
                 clients::secret_hash.eq(secret),
+                clients::secret_created_at.eq(made_at.map(DbInstant)),
                 clients::version.eq(client.version),
                 clients::created_at.eq(DbInstant(client.created_at)),
                 clients::updated_at.eq(DbInstant(client.updated_at)),
@@ -98,11 +110,30 @@ impl Repo<'_> {
 
     /// Lists clients in the order of their making.
     pub fn list_clients(&mut self, page: PageRequest) -> Result<Page<Client>> {
+        self.search_clients(None, page)
+    }
+
+    /// Lists clients in the order of their making; `search` is a part of their name, or a whole `client_id`.
+    pub fn search_clients(
+        &mut self,
+        search: Option<&str>,
+        page: PageRequest,
+    ) -> Result<Page<Client>> {
         let mut query = scoped::clients(self.tenant)
             .select(ClientRow::as_select())
             .order(clients::id.asc())
             .limit(page.rows() + 1)
             .into_boxed();
+        if let Some(text) = search.map(str::trim).filter(|text| !text.is_empty()) {
+            query = match text.parse::<ClientId>() {
+                Ok(id) => query.filter(clients::id.eq(DbUuid::from(id))),
+                Err(_) => query.filter(
+                    clients::name_key
+                        .like(containing(&text.to_lowercase()))
+                        .escape('\\'),
+                ),
+            };
+        }
         if let Some(after) = page.after {
             query = query.filter(clients::id.gt(DbUuid(after)));
         }
@@ -123,6 +154,7 @@ impl Repo<'_> {
         )
         .set((
             clients::name.eq(client.metadata.client_name.clone().unwrap_or_default()),
+            clients::name_key.eq(name_key(client)),
             clients::metadata.eq(metadata_text(client)?),
             clients::version.eq(client.version + 1),
             clients::updated_at.eq(self.db_now()),
@@ -158,6 +190,7 @@ impl Repo<'_> {
         )
         .set((
             clients::secret_hash.eq(Some(secret.as_bytes().to_vec())),
+            clients::secret_created_at.eq(Some(self.db_now())),
             clients::previous_secret_hash.eq(previous_hash),
             clients::previous_secret_expires_at.eq(previous_until.map(DbInstant)),
             clients::version.eq(client.version + 1),

@@ -59,6 +59,7 @@ tables! {
         id -> UuidType,
         slug -> Text,
         name -> Text,
+        name_key -> Text,
         status -> Text,
         settings -> Text,
         branding -> Text,
@@ -99,8 +100,10 @@ tenant_tables! {
     clients (id) {
         id -> UuidType,
         name -> Text,
+        name_key -> Text,
         metadata -> Text,
         secret_hash -> Nullable<Binary>,
+        secret_created_at -> Nullable<InstantType>,
         previous_secret_hash -> Nullable<Binary>,
         previous_secret_expires_at -> Nullable<InstantType>,
         version -> BigInt,
@@ -109,7 +112,14 @@ tenant_tables! {
     }
     /// From which origins a tenant's browser applications call (CORS).
     client_origins (origin, client_id) { origin -> Text, client_id -> UuidType, }
-    resources (id) { id -> UuidType, identifier -> Text, name -> Text, scopes -> Text, created_at -> InstantType, }
+    resources (id) {
+        id -> UuidType,
+        identifier -> Text,
+        name -> Text,
+        scopes -> Text,
+        version -> BigInt,
+        created_at -> InstantType,
+    }
     signing_keys (id) {
         id -> UuidType,
         kid -> Text,

@@ -64,7 +64,7 @@ fn claims_text(user: &User) -> Result<String> {
 }
 
 /// The pattern that finds `text` anywhere; its own wildcards are taken literally.
-fn containing(text: &str) -> String {
+pub(super) fn containing(text: &str) -> String {
     let mut pattern = String::with_capacity(text.len() + 2);
     pattern.push('%');
     for c in text.chars() {

@@ -7,8 +7,9 @@ CREATE TABLE installation (
 
 CREATE TABLE tenants (
     id uuid NOT NULL,
-    slug text NOT NULL,
+    slug text COLLATE "C" NOT NULL,
     name text NOT NULL,
+    name_key text COLLATE "C" NOT NULL,
     status text NOT NULL CHECK (status IN ('active', 'suspended', 'deleting')),
     settings text NOT NULL,
     branding text NOT NULL,
@@ -19,6 +20,7 @@ CREATE TABLE tenants (
     PRIMARY KEY (id),
     UNIQUE (slug)
 );
+CREATE INDEX tenants_name_key ON tenants (name_key, id);
 
 CREATE TABLE changes (
     seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -84,8 +86,10 @@ CREATE TABLE clients (
     tenant_id uuid NOT NULL,
     id uuid NOT NULL,
     name text NOT NULL,
+    name_key text NOT NULL,
     metadata text NOT NULL,
     secret_hash bytea,
+    secret_created_at timestamptz,
     previous_secret_hash bytea,
     previous_secret_expires_at timestamptz,
     version bigint NOT NULL,
@@ -111,6 +115,7 @@ CREATE TABLE resources (
     identifier text NOT NULL,
     name text NOT NULL,
     scopes text NOT NULL,
+    version bigint NOT NULL,
     created_at timestamptz NOT NULL,
     PRIMARY KEY (tenant_id, id),
     UNIQUE (tenant_id, identifier),

@@ -9,6 +9,7 @@ CREATE TABLE tenants (
     id BLOB NOT NULL CHECK (length(id) = 16),
     slug TEXT NOT NULL,
     name TEXT NOT NULL,
+    name_key TEXT NOT NULL,
     status TEXT NOT NULL CHECK (status IN ('active', 'suspended', 'deleting')),
     settings TEXT NOT NULL,
     branding TEXT NOT NULL,
@@ -19,6 +20,7 @@ CREATE TABLE tenants (
     PRIMARY KEY (id),
     UNIQUE (slug)
 ) WITHOUT ROWID;
+CREATE INDEX tenants_name_key ON tenants (name_key, id);
 
 CREATE TABLE changes (
     seq INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
@@ -82,8 +84,10 @@ CREATE TABLE clients (
     tenant_id BLOB NOT NULL CHECK (length(tenant_id) = 16),
     id BLOB NOT NULL CHECK (length(id) = 16),
     name TEXT NOT NULL,
+    name_key TEXT NOT NULL,
     metadata TEXT NOT NULL,
     secret_hash BLOB,
+    secret_created_at TEXT,
     previous_secret_hash BLOB,
     previous_secret_expires_at TEXT,
     version BIGINT NOT NULL,
@@ -109,6 +113,7 @@ CREATE TABLE resources (
     identifier TEXT NOT NULL,
     name TEXT NOT NULL,
     scopes TEXT NOT NULL,
+    version BIGINT NOT NULL,
     created_at TEXT NOT NULL,
     PRIMARY KEY (tenant_id, id),
     UNIQUE (tenant_id, identifier),

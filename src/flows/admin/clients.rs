@@ -13,6 +13,7 @@ use crate::domain::ids::ClientId;
 use crate::flows::provider::{FlowError, Provider};
 use crate::flows::scopes::Rules;
 use crate::flows::tenancy::Tenant;
+use crate::flows::trial;
 use crate::protocol::client_metadata::{ClientMetadata, GrantType};
 use crate::secret::{HashedSecret, PlainSecret, generate_client_secret, hash_client_secret};
 use crate::storage::{self, Page, PageRequest, Repo};
@@ -62,7 +63,17 @@ pub fn client_information(client: &Client) -> Value {
 /// Why whoever acts may not act on this client, as it is at this moment.
 fn beyond(repo: &mut Repo<'_>, id: ClientId, by: &By) -> storage::Result<Option<AdminError>> {
     let client = repo.find_client(id)?;
-    Ok(client.and_then(|client| by.authority.check_client(&client).err()))
+    Ok(client.and_then(|client| check_client(by, &client).err()))
+}
+
+/// Refuses to act on a client that is built in, or that administers more than whoever acts.
+fn check_client(by: &By, client: &Client) -> Result<(), AdminError> {
+    if trial::is_stand_in(client) {
+        return Err(AdminError::refused(
+            "this client stands in for another one while somebody tries that out: it is made and deleted by the server itself",
+        ));
+    }
+    by.authority.check_client(client)
 }
 
 impl Provider {
@@ -83,13 +94,14 @@ impl Provider {
             created_at: now,
             updated_at: now,
         };
-        by.authority.check_client(&client)?;
+        check_client(by, &client)?;
         self.check_surroundings(tenant, &client)?;
         self.ensure_client_key(tenant, &client).await?;
         let secret = if client.metadata.token_endpoint_auth_method.uses_secret() {
             let (secret, hash) = self.new_secret(tenant, id)?;
             client.secret = Some(ClientSecrets {
                 current: hash,
+                made_at: now,
                 previous: None,
             });
             Some(secret)
@@ -122,7 +134,7 @@ impl Provider {
     ) -> Result<RegisteredClient, AdminError> {
         let mut changed = changed;
         changed.metadata = self.check_metadata(changed.metadata)?;
-        by.authority.check_client(&changed)?;
+        check_client(by, &changed)?;
         self.check_surroundings(tenant, &changed)?;
         self.ensure_client_key(tenant, &changed).await?;
         let wants_secret =
@@ -165,6 +177,18 @@ impl Provider {
         overlap: Duration,
         by: &By,
     ) -> Result<RegisteredClient, AdminError> {
+        let client = self.load_client(tenant, id).await?;
+        self.rotate_secret_of(tenant, &client, overlap, by).await
+    }
+
+    /// Gives a client another secret, provided that nobody changed it since it was read; the one before stays good for `overlap`.
+    pub async fn rotate_secret_of(
+        &self,
+        tenant: &Tenant,
+        client: &Client,
+        overlap: Duration,
+        by: &By,
+    ) -> Result<RegisteredClient, AdminError> {
         if overlap > MAX_SECRET_OVERLAP {
             return Err(AdminError::invalid(
                 "overlap",
@@ -174,7 +198,7 @@ impl Provider {
                 ),
             ));
         }
-        let client = self.load_client(tenant, id).await?;
+        let (id, version) = (client.id, client.version);
         if !client.metadata.token_endpoint_auth_method.uses_secret() {
             let method = client.metadata.token_endpoint_auth_method.as_str();
             return Err(AdminError::refused(format!(
@@ -188,7 +212,8 @@ impl Provider {
             if let Some(refusal) = beyond(repo, id, &by)? {
                 return Ok(Err(refusal));
             }
-            if !repo.rotate_client_secret(id, &hash, until)? {
+            let read = repo.find_client(id)?.map(|client| client.version);
+            if read != Some(version) || !repo.rotate_client_secret(id, &hash, until)? {
                 return Ok(Ok(None));
             }
             repo.record(
@@ -219,7 +244,7 @@ impl Provider {
             let Some(client) = repo.find_client(id)? else {
                 return Ok(Ok(false));
             };
-            if let Err(refusal) = by.authority.check_client(&client) {
+            if let Err(refusal) = check_client(&by, &client) {
                 return Ok(Err(refusal));
             }
             repo.record(
@@ -227,6 +252,7 @@ impl Provider {
                     .client(id)
                     .detail(json!({ "client_name": client.metadata.client_name })),
             )?;
+            repo.delete_client(trial::stand_in_id(id))?;
             repo.delete_client(id).map(Ok)
         });
         if done.await?? {
@@ -250,9 +276,21 @@ impl Provider {
         tenant: &Tenant,
         page: PageRequest,
     ) -> Result<Page<Client>, AdminError> {
+        self.search_clients(tenant, None, page).await
+    }
+
+    /// Lists clients in the order of their making; `search` is a part of their name, or a whole `client_id`.
+    pub async fn search_clients(
+        &self,
+        tenant: &Tenant,
+        search: Option<String>,
+        page: PageRequest,
+    ) -> Result<Page<Client>, AdminError> {
         Ok(self
             .db
-            .read(tenant, move |repo| repo.list_clients(page))
+            .read(tenant, move |repo| {
+                repo.search_clients(search.as_deref(), page)
+            })
             .await?)
     }
 

@@ -75,6 +75,7 @@ pub fn client(clock: &Clock) -> Client {
         metadata: ClientMetadata::from_json(metadata).expect("metadata"),
         secret: Some(ClientSecrets {
             current: hash(1),
+            made_at: clock.now(),
             previous: None,
         }),
         version: 1,
@@ -184,6 +185,7 @@ pub fn resource(clock: &Clock) -> Resource {
             name: "read".into(),
             description: None,
         }],
+        version: 1,
         created_at: clock.now(),
     }
 }

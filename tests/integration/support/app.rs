@@ -300,6 +300,7 @@ impl TestApp {
             metadata,
             secret: Some(ClientSecrets {
                 current,
+                made_at: now,
                 previous: None,
             }),
             version: 1,
@@ -375,6 +376,7 @@ impl TestApp {
                     description: None,
                 })
                 .collect(),
+            version: 1,
             created_at: self.provider.now(),
         };
         self.provider
