@@ -89,6 +89,8 @@ pub enum Cookie {
     ConsoleSignIn,
     /// What the console's next page says of what was just done.
     ConsoleNotice,
+    /// A client's secret that was just made, for the console's next page.
+    ConsoleSecret,
 }
 
 impl Cookie {
@@ -100,6 +102,7 @@ impl Cookie {
             Self::Console => "tessera_console",
             Self::ConsoleSignIn => "tessera_console_signin",
             Self::ConsoleNotice => "tessera_console_notice",
+            Self::ConsoleSecret => "tessera_console_secret",
         }
     }
 }
