@@ -9,6 +9,7 @@ pub mod attack_input;
 pub mod attack_jose;
 pub mod attack_redirects;
 pub mod attack_signin;
+pub mod attack_tokens;
 pub mod browser_security;
 pub mod client_authentication;
 pub mod consent_pairs;
