@@ -6,6 +6,12 @@
 //! (`/console/tenants/{tenant}/…`): [`Visitor::tenant`] is the one in hand.
 
 pub mod audit;
+pub mod clients;
+pub mod clients_edit;
+pub mod clients_kind;
+pub mod clients_samples;
+pub mod clients_secret;
+pub mod clients_wizard;
 pub mod entry;
 pub mod fault;
 pub mod home;
@@ -15,6 +21,8 @@ pub mod parts;
 pub mod routes;
 pub mod samples;
 pub mod sections;
+pub mod snippets;
+pub mod try_it;
 pub mod visitor;
 
 pub use fault::{Answer, Fault};

@@ -2,7 +2,7 @@
 
 use actix_web::web;
 
-use super::{audit, home};
+use super::{audit, clients, home};
 use crate::flows::admin::Permission;
 
 /// A part of the console with an entry in the navigation.
@@ -30,4 +30,4 @@ pub enum Reach {
 }
 
 /// Every section, in the order of the navigation. A new one is added here and nowhere else.
-pub static SECTIONS: &[&Section] = &[&home::SECTION, &audit::SECTION];
+pub static SECTIONS: &[&Section] = &[&home::SECTION, &clients::SECTION, &audit::SECTION];

@@ -14,6 +14,7 @@ pub mod browser_security;
 pub mod client_authentication;
 pub mod consent_pairs;
 pub mod console;
+pub mod console_clients;
 pub mod nodes;
 pub mod oidc_core_authorization;
 pub mod oidc_userinfo;

@@ -223,6 +223,18 @@ impl Browser {
         }
     }
 
+    /// Takes a cookie over from another browser, as a thief might.
+    pub fn adopt_cookie(&mut self, name: &str, other: &Self) {
+        let stolen = other.cookies.iter().filter(|cookie| {
+            cookie
+                .name
+                .trim_start_matches("__Host-")
+                .trim_start_matches("__Secure-")
+                == name
+        });
+        self.cookies.extend(stolen.cloned());
+    }
+
     /// Moves all cookies to another path, as an attacker's browser might.
     pub fn transplant_cookies(&mut self, path: &str) {
         for cookie in &mut self.cookies {

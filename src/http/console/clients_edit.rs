@@ -1,0 +1,559 @@
+//! Changing a client: every field of its metadata (RFC 7591 §2 and our own), the common ones first.
+//!
+//! The form is turned into the metadata document that the API and the command line take, so that each rule exists once. Where somebody
+//! else changed the client meanwhile, the form is shown again with what was typed, and beside each field that differs what is stored.
+
+use actix_web::HttpRequest;
+use askama::Template;
+use serde_json::{Map, Value};
+
+use super::clients::{SECTION, client_of, is_built_in, name_of};
+use super::clients_secret as secret;
+use super::fault::Answer;
+use super::layout::Shell;
+use super::notice::Notice;
+use super::parts::{Choice, Draft, Field, FieldKind};
+use super::visitor::Visitor;
+use crate::domain::client::Client;
+use crate::flows::admin::{AdminError, Area, Permission};
+use crate::flows::scopes::{ADMIN, OF_PERSONS};
+use crate::http::extract::FormBody;
+use crate::protocol::SigningAlgorithm;
+use crate::protocol::client_metadata::{ClientMetadata, GrantType, TokenEndpointAuthMethod};
+
+/// How a member of the document stands in the form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    /// A text.
+    Text,
+    /// An address.
+    Address,
+    /// Texts, one a line.
+    Lines,
+    /// A number.
+    Number,
+    /// Yes or no.
+    Flag,
+    /// One of these.
+    OneOf(&'static [&'static str]),
+    /// One of the signing algorithms, or none.
+    Algorithm,
+    /// Any of the grant types.
+    Grants,
+    /// Any of the scopes that somebody here understands.
+    Scopes,
+    /// JSON as it is.
+    Json,
+    /// The members with a language, one a line.
+    Localized,
+}
+
+/// Fields that stand together.
+struct GroupOf {
+    name: &'static str,
+    folded: bool,
+    fields: &'static [(&'static str, Shape)],
+}
+
+const METHODS: [&str; 4] = {
+    let all = TokenEndpointAuthMethod::ALL;
+    [
+        all[0].as_str(),
+        all[1].as_str(),
+        all[2].as_str(),
+        all[3].as_str(),
+    ]
+};
+
+static GROUPS: &[GroupOf] = &[
+    GroupOf {
+        name: "basics",
+        folded: false,
+        fields: &[
+            ("client_name", Shape::Text),
+            ("redirect_uris", Shape::Lines),
+            ("post_logout_redirect_uris", Shape::Lines),
+        ],
+    },
+    GroupOf {
+        name: "scopes",
+        folded: false,
+        fields: &[("scope", Shape::Scopes), ("skip_consent", Shape::Flag)],
+    },
+    GroupOf {
+        name: "people",
+        folded: true,
+        fields: &[
+            ("logo_uri", Shape::Address),
+            ("client_uri", Shape::Address),
+            ("policy_uri", Shape::Address),
+            ("tos_uri", Shape::Address),
+            ("contacts", Shape::Lines),
+            ("localized", Shape::Localized),
+        ],
+    },
+    GroupOf {
+        name: "sign-in",
+        folded: true,
+        fields: &[
+            ("grant_types", Shape::Grants),
+            ("application_type", Shape::OneOf(&["web", "native"])),
+            ("require_pkce", Shape::Flag),
+            ("default_max_age", Shape::Number),
+            ("require_auth_time", Shape::Flag),
+            ("default_acr_values", Shape::Lines),
+            ("initiate_login_uri", Shape::Address),
+            ("allowed_origins", Shape::Lines),
+        ],
+    },
+    GroupOf {
+        name: "proof",
+        folded: true,
+        fields: &[
+            ("token_endpoint_auth_method", Shape::OneOf(&METHODS)),
+            ("token_endpoint_auth_signing_alg", Shape::Algorithm),
+            ("jwks_uri", Shape::Address),
+            ("jwks", Shape::Json),
+        ],
+    },
+    GroupOf {
+        name: "tokens",
+        folded: true,
+        fields: &[
+            ("resources", Shape::Lines),
+            ("default_audience", Shape::Text),
+            ("access_token_format", Shape::OneOf(&["jwt", "opaque"])),
+            ("access_token_lifetime", Shape::Number),
+            ("refresh_token_lifetime", Shape::Number),
+            ("refresh_token_leeway", Shape::Number),
+            ("id_token_signed_response_alg", Shape::Algorithm),
+            ("subject_type", Shape::OneOf(&["public", "pairwise"])),
+        ],
+    },
+    GroupOf {
+        name: "software",
+        folded: true,
+        fields: &[
+            ("software_id", Shape::Text),
+            ("software_version", Shape::Text),
+        ],
+    },
+];
+
+fn all_fields() -> impl Iterator<Item = (&'static str, Shape)> {
+    GROUPS.iter().flat_map(|group| group.fields.iter().copied())
+}
+
+/// Fields that stand together, as they are shown.
+pub struct FieldGroup {
+    /// What they are about.
+    pub title: String,
+    /// Whether they are folded away at first.
+    pub folded: bool,
+    /// Whether they are unfolded nevertheless: something in them is wrong.
+    pub open: bool,
+    /// The fields.
+    pub fields: Vec<Field>,
+}
+
+/// The form.
+#[derive(Template)]
+#[template(path = "console/client_edit.html")]
+pub struct EditClient<'a> {
+    /// The page around it.
+    pub page: Shell<'a>,
+    /// The client's name.
+    pub name: String,
+    /// Below the console's address.
+    pub path: String,
+    /// Its version as it was read.
+    pub version: i64,
+    /// Whether somebody else changed it meanwhile.
+    pub stale: bool,
+    /// What is wrong with none of the fields.
+    pub problems: Vec<String>,
+    /// The fields.
+    pub groups: Vec<FieldGroup>,
+}
+
+/// A document as the form shows it.
+fn draft_of(metadata: &ClientMetadata) -> Draft {
+    let Ok(Value::Object(document)) = serde_json::to_value(metadata) else {
+        return Draft::default();
+    };
+    let mut values: Vec<(&str, String)> = Vec::new();
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        value => value.to_string(),
+    };
+    for (name, shape) in all_fields() {
+        let value = document.get(name);
+        match (shape, value) {
+            (Shape::Localized, _) => {
+                let lines = document
+                    .iter()
+                    .filter(|(name, _)| name.contains('#'))
+                    .map(|(name, value)| format!("{name} = {}", text(value)));
+                values.push((name, lines.collect::<Vec<_>>().join("\n")));
+            }
+            (_, None) => {}
+            (Shape::Flag, Some(value)) => {
+                if value == &Value::Bool(true) {
+                    values.push((name, "1".to_owned()));
+                }
+            }
+            (Shape::Lines, Some(value)) => {
+                let lines = value.as_array().into_iter().flatten().map(text);
+                values.push((name, lines.collect::<Vec<_>>().join("\n")));
+            }
+            (Shape::Grants, Some(value)) => {
+                values.extend(
+                    value
+                        .as_array()
+                        .into_iter()
+                        .flatten()
+                        .map(|v| (name, text(v))),
+                );
+            }
+            (Shape::Scopes, Some(value)) => {
+                let scope = text(value);
+                values.extend(scope.split_whitespace().map(|v| (name, v.to_owned())));
+            }
+            (Shape::Json, Some(value)) => {
+                values.push((
+                    name,
+                    serde_json::to_string_pretty(value).unwrap_or_default(),
+                ));
+            }
+            (_, Some(value)) => values.push((name, text(value))),
+        }
+    }
+    Draft::new(values)
+}
+
+/// The document that a form asks for; what can't be one is said beside its field.
+fn document_of(page: Shell<'_>, draft: &mut Draft) -> Value {
+    let mut document = Map::new();
+    let mut wrong = Vec::new();
+    for (name, shape) in all_fields() {
+        let given = draft.given(name);
+        let value = match (shape, given) {
+            (Shape::Lines, _) => draft.lines(name).into(),
+            (Shape::Flag, given) => given.is_some().into(),
+            (Shape::Grants, _) => draft.values(name).collect::<Vec<_>>().into(),
+            (Shape::Scopes, _) => draft.values(name).collect::<Vec<_>>().join(" ").into(),
+            (Shape::Localized, _) => {
+                for line in draft.lines(name) {
+                    match line.split_once('=') {
+                        Some((member, value)) if member.contains('#') => {
+                            let value = value.trim().into();
+                            document.insert(member.trim().to_owned(), value);
+                        }
+                        _ => wrong.push((name, page.t("client-localized-wrong"))),
+                    }
+                }
+                continue;
+            }
+            (_, None) => continue,
+            (Shape::Number, Some(text)) => {
+                if let Ok(number) = text.parse::<u32>() {
+                    number.into()
+                } else {
+                    wrong.push((name, page.t("client-number-wrong")));
+                    continue;
+                }
+            }
+            (Shape::Json, Some(text)) => {
+                if let Ok(value) = serde_json::from_str(text) {
+                    value
+                } else {
+                    wrong.push((name, page.t("client-json-wrong")));
+                    continue;
+                }
+            }
+            (_, Some(text)) => text.into(),
+        };
+        document.insert(name.to_owned(), value);
+    }
+    for (name, problem) in wrong {
+        draft.blame(name, problem);
+    }
+    Value::Object(document)
+}
+
+/// The field that a member with a language is shown in.
+fn place(field: &str) -> &str {
+    if field.contains('#') {
+        "localized"
+    } else {
+        field
+    }
+}
+
+fn scopes(visitor: &Visitor, draft: &Draft) -> Vec<Choice> {
+    let page = visitor.shell(&SECTION);
+    let mut choices: Vec<Choice> = OF_PERSONS
+        .iter()
+        .map(|scope| Choice::new(*scope, *scope).hint(page.t(&format!("client-scope-{scope}"))))
+        .collect();
+    for resource in &visitor.tenant.resources {
+        for scope in &resource.scopes {
+            if !choices.iter().any(|known| known.value == scope.name) {
+                choices.push(
+                    Choice::new(scope.name.clone(), scope.name.clone()).hint(resource.name.clone()),
+                );
+            }
+        }
+    }
+    // Who administers everything is for those to say who do.
+    if visitor.may(Permission::Write(Area::Administrators)) {
+        choices.push(Choice::new(ADMIN, ADMIN).hint(page.t("client-scope-admin")));
+    }
+    for chosen in draft.values("scope") {
+        if !choices.iter().any(|known| known.value == chosen) {
+            choices.push(Choice::new(chosen, chosen).hint(page.t("client-scope-unknown")));
+        }
+    }
+    choices
+}
+
+fn kind(visitor: &Visitor, shape: Shape, draft: &Draft) -> FieldKind {
+    let plain = |values: &[&str]| values.iter().map(|v| Choice::new(*v, *v)).collect();
+    match shape {
+        Shape::Text => FieldKind::Line("text"),
+        Shape::Address => FieldKind::Line("url"),
+        Shape::Number => FieldKind::Line("number"),
+        Shape::Lines | Shape::Localized => FieldKind::Lines(3),
+        Shape::Json => FieldKind::Lines(8),
+        Shape::Flag => FieldKind::Box,
+        Shape::OneOf(values) => FieldKind::Menu(plain(values)),
+        Shape::Algorithm => {
+            let mut choices = vec![Choice::new("", visitor.shell(&SECTION).t("client-any"))];
+            choices.extend(
+                SigningAlgorithm::ALL
+                    .iter()
+                    .map(|algorithm| Choice::new(algorithm.as_str(), algorithm.as_str())),
+            );
+            FieldKind::Menu(choices)
+        }
+        Shape::Grants => FieldKind::Boxes(plain(&GrantType::ALL.map(GrantType::as_str))),
+        Shape::Scopes => FieldKind::Boxes(scopes(visitor, draft)),
+    }
+}
+
+/// The form. Where the client was changed meanwhile, `stored` is how it is now.
+fn view<'a>(
+    visitor: &'a Visitor,
+    client: &Client,
+    draft: &Draft,
+    stored: Option<&Draft>,
+) -> EditClient<'a> {
+    let page = visitor.shell(&SECTION);
+    let field = |(name, shape): (&'static str, Shape)| {
+        let mut field = Field::new(
+            name,
+            page.t(&format!("client-field-{name}")),
+            kind(visitor, shape, draft),
+        )
+        .of(draft);
+        if HINTS.contains(&name) {
+            field = field.hint(page.t(&format!("client-hint-{name}")));
+        }
+        if name == "client_name" {
+            field.required = true;
+        }
+        if let Some(stored) = stored {
+            let all = |draft: &Draft| {
+                let values = draft.values(name).flat_map(str::lines);
+                values.map(str::trim).collect::<Vec<_>>().join(" ")
+            };
+            let now = all(stored);
+            if now != all(draft) {
+                let now = match (shape, now.as_str()) {
+                    (Shape::Flag, "") => page.t("client-off").into_owned(),
+                    (Shape::Flag, _) => page.t("client-on").into_owned(),
+                    (_, "") => page.t("client-nothing").into_owned(),
+                    _ => now,
+                };
+                field = field.hint(page.f("client-stored-now", "value", &now));
+            }
+        }
+        field
+    };
+    let groups: Vec<FieldGroup> = GROUPS
+        .iter()
+        .map(|group| {
+            let fields: Vec<Field> = group.fields.iter().copied().map(field).collect();
+            FieldGroup {
+                title: page.t(&format!("client-group-{}", group.name)).into_owned(),
+                folded: group.folded,
+                open: fields.iter().any(|field| field.problem.is_some()) || stored.is_some(),
+                fields,
+            }
+        })
+        .collect();
+    let known: Vec<Field> = groups
+        .iter()
+        .flat_map(|group| group.fields.clone())
+        .collect();
+    EditClient {
+        page,
+        name: name_of(client),
+        path: format!("/clients/{}", client.id),
+        version: client.version,
+        stale: stored.is_some(),
+        problems: draft.other_problems(&known),
+        groups,
+    }
+}
+
+/// The fields of which there is more to say than their name.
+const HINTS: [&str; 18] = [
+    "redirect_uris",
+    "post_logout_redirect_uris",
+    "skip_consent",
+    "logo_uri",
+    "contacts",
+    "localized",
+    "require_pkce",
+    "default_max_age",
+    "default_acr_values",
+    "initiate_login_uri",
+    "allowed_origins",
+    "token_endpoint_auth_method",
+    "jwks",
+    "resources",
+    "default_audience",
+    "access_token_format",
+    "refresh_token_leeway",
+    "subject_type",
+];
+
+/// `GET /console/clients/{id}/edit`.
+pub async fn form(visitor: Visitor, request: HttpRequest) -> Answer {
+    visitor.check(Permission::Write(Area::Clients))?;
+    let client = client_of(&visitor, &request).await?;
+    if is_built_in(&client) {
+        return Err(visitor.not_found());
+    }
+    visitor
+        .by()
+        .authority
+        .check_client(&client)
+        .map_err(|error| visitor.fault(error))?;
+    let draft = draft_of(&client.metadata);
+    visitor.show(&view(&visitor, &client, &draft, None))
+}
+
+/// `POST /console/clients/{id}/edit`.
+pub async fn save(visitor: Visitor, request: HttpRequest, FormBody(params): FormBody) -> Answer {
+    visitor.check(Permission::Write(Area::Clients))?;
+    let form = visitor.take(params)?;
+    let names: Vec<_> = all_fields().map(|(name, _)| name).collect();
+    let mut draft = Draft::sent(&form, &names);
+    let client = client_of(&visitor, &request).await?;
+    if form.input("version") != client.version.to_string() {
+        let stored = draft_of(&client.metadata);
+        return visitor.show_again(&view(&visitor, &client, &draft, Some(&stored)));
+    }
+    let page = visitor.shell(&SECTION);
+    let document = document_of(page, &mut draft);
+    if draft.given("client_name").is_none() {
+        draft.blame("client_name", page.t("client-name-wanted"));
+    }
+    let metadata = match ClientMetadata::from_json(document) {
+        Ok(metadata) if !draft.is_wrong() => metadata,
+        Ok(_) => return visitor.show_again(&view(&visitor, &client, &draft, None)),
+        Err(error) => {
+            draft.blame(place(&error.field), error.reason);
+            return visitor.show_again(&view(&visitor, &client, &draft, None));
+        }
+    };
+    let changed = Client {
+        metadata,
+        ..client.clone()
+    };
+    let updated = visitor
+        .provider()
+        .update_client(&visitor.tenant, changed, &visitor.by())
+        .await;
+    let updated = match updated {
+        Ok(updated) => updated,
+        Err(AdminError::Stale(_)) => {
+            let client = client_of(&visitor, &request).await?;
+            let stored = draft_of(&client.metadata);
+            return visitor.show_again(&view(&visitor, &client, &draft, Some(&stored)));
+        }
+        Err(error) => {
+            draft.take(error).map_err(|error| visitor.fault(error))?;
+            return visitor.show_again(&view(&visitor, &client, &draft, None));
+        }
+    };
+    let notice = Notice::new("client-saved").name(name_of(&updated.client));
+    let path = format!("/clients/{}", client.id);
+    match &updated.secret {
+        // It needs a secret from now on, and has its first.
+        Some(made) => {
+            let mut response = visitor.done(&format!("{path}/connect"), &notice)?;
+            secret::keep(&visitor, &mut response, client.id, made);
+            Ok(response)
+        }
+        None => visitor.done(&path, &notice),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::http::console::samples::Stage;
+    use crate::http::pages::messages::Messages;
+
+    #[test]
+    fn the_form_holds_the_whole_document() {
+        let metadata = ClientMetadata::from_json(json!({
+            "client_name": "App", "client_name#de": "Anwendung", "client_uri": "https://app.example", "tos_uri": "https://app.example/tos",
+            "policy_uri": "https://app.example/p", "logo_uri": "https://app.example/l.png", "contacts": ["ops@example.com"],
+            "redirect_uris": ["https://app.example/a", "https://app.example/b"], "post_logout_redirect_uris": ["https://app.example/"],
+            "grant_types": ["authorization_code", "refresh_token"], "scope": "openid profile offline_access read",
+            "token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": "ES256",
+            "jwks_uri": "https://app.example/jwks", "id_token_signed_response_alg": "RS256", "access_token_format": "opaque",
+            "default_audience": "urn:api", "resources": ["urn:api"], "default_max_age": 60, "require_auth_time": true,
+            "default_acr_values": ["a", "b"], "initiate_login_uri": "https://app.example/login", "application_type": "native",
+            "subject_type": "pairwise", "allowed_origins": ["https://spa.example"], "require_pkce": false, "access_token_lifetime": 60,
+            "refresh_token_lifetime": 3600, "refresh_token_leeway": 5, "skip_consent": true, "software_id": "x", "software_version": "1",
+        }))
+        .unwrap();
+        let stage = Stage::named(Messages::default(), "Acme");
+        let mut draft = draft_of(&metadata);
+        let document = document_of(stage.shell("/clients"), &mut draft);
+        assert!(!draft.is_wrong());
+        assert_eq!(ClientMetadata::from_json(document).unwrap(), metadata);
+        // The rest by their defaults.
+        let plain =
+            ClientMetadata::from_json(json!({ "grant_types": ["client_credentials"] })).unwrap();
+        let document = document_of(stage.shell("/clients"), &mut draft_of(&plain));
+        assert_eq!(ClientMetadata::from_json(document).unwrap(), plain);
+        // Every member is somewhere.
+        let written = serde_json::to_value(&metadata).unwrap();
+        for name in written.as_object().unwrap().keys() {
+            let known = all_fields().any(|(known, _)| known == place(name));
+            assert!(known || name == "response_types", "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_value_is_said_beside_its_field() {
+        let stage = Stage::named(Messages::default(), "Acme");
+        let mut draft = Draft::new([
+            ("default_max_age", "soon".to_owned()),
+            ("jwks", "{".to_owned()),
+            ("localized", "Anwendung".to_owned()),
+        ]);
+        document_of(stage.shell("/clients"), &mut draft);
+        for name in ["default_max_age", "jwks", "localized"] {
+            assert!(draft.problem(name).is_some(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,496 @@
+//! How an application is written that uses a client: working programs in several languages, filled in with the client's own settings.
+//!
+//! The programs stand in `templates/console/snippets` as they would in an application, with `__NAMES__` for what is filled in. A secret
+//! is never put into one: each reads it from the environment. What is filled in was validated when the client was registered: URIs hold
+//! no quotes and no backslashes (RFC 3986), nor do scope-tokens (RFC 6749 §3.3), so that they stand between double quotes as they are.
+
+use url::Url;
+
+use super::clients_kind::Kind;
+use crate::domain::client::Client;
+use crate::protocol::client_metadata::TokenEndpointAuthMethod;
+use crate::protocol::scope::OPENID;
+
+/// A program in one language.
+#[derive(Clone, Debug)]
+pub struct Snippet {
+    /// Its element's id.
+    pub id: &'static str,
+    /// The language or framework.
+    pub title: &'static str,
+    /// What is installed for it.
+    pub install: &'static str,
+    /// Its files.
+    pub files: Vec<(&'static str, String)>,
+}
+
+/// What is filled in.
+#[derive(Clone, Debug)]
+pub struct Values {
+    issuer: String,
+    client_id: String,
+    redirect_uri: String,
+    post_logout: Option<String>,
+    scopes: Vec<String>,
+    resources: Vec<String>,
+    default_audience: Option<String>,
+    method: TokenEndpointAuthMethod,
+    algorithm: &'static str,
+}
+
+/// A word that the shell takes as it is.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+impl Values {
+    /// Those of a client.
+    pub fn of(issuer: &str, client: &Client) -> Self {
+        let metadata = &client.metadata;
+        let scope = metadata.scope.clone().unwrap_or_default();
+        Self {
+            issuer: issuer.to_owned(),
+            client_id: client.id.to_string(),
+            redirect_uri: metadata.redirect_uris.first().cloned().unwrap_or_default(),
+            post_logout: metadata.post_logout_redirect_uris.first().cloned(),
+            scopes: scope.iter().map(ToOwned::to_owned).collect(),
+            resources: metadata.resources.clone(),
+            default_audience: metadata.default_audience.clone(),
+            method: metadata.token_endpoint_auth_method,
+            algorithm: metadata.id_token_signed_response_alg.as_str(),
+        }
+    }
+
+    /// The API that has to be named in a request, where tokens aren't for one by themselves.
+    fn resource(&self) -> Option<&str> {
+        match &self.default_audience {
+            Some(_) => None,
+            None => self.resources.first().map(String::as_str),
+        }
+    }
+
+    fn fill(&self, program: &str) -> String {
+        let basic = self.method == TokenEndpointAuthMethod::ClientSecretBasic;
+        let either = |one: &'static str, other: &'static str| if basic { one } else { other };
+        let insecure = self.issuer.starts_with("http:");
+        let url = Url::parse(&self.redirect_uri).ok();
+        let path = url.as_ref().map_or("/callback", |url| match url.path() {
+            "" => "/",
+            path => path,
+        });
+        let list = |scopes: &[String]| {
+            let quoted: Vec<_> = scopes.iter().map(|scope| format!("\"{scope}\"")).collect();
+            quoted.join(", ")
+        };
+        let rest: Vec<String> = self
+            .scopes
+            .iter()
+            .filter(|scope| *scope != OPENID)
+            .cloned()
+            .collect();
+        let of_api = rest.iter().rev().find(|scope| !scope.is_empty());
+        let resource =
+            |write: &dyn Fn(&str) -> String| self.resource().map_or(String::new(), write);
+        let audience = self.default_audience.as_deref().or(self.resource());
+        let values: [(&str, String); 26] = [
+            ("__CLIENT_ID__", self.client_id.clone()),
+            ("__REDIRECT_URI__", self.redirect_uri.clone()),
+            ("__REDIRECT_PATH__", path.to_owned()),
+            (
+                "__REDIRECT_ROUTE__",
+                path.trim_start_matches('/').to_owned(),
+            ),
+            (
+                "__REDIRECT_SCHEME__",
+                url.as_ref()
+                    .map_or(String::new(), |url| url.scheme().to_owned()),
+            ),
+            ("__SCOPE__", self.scopes.join(" ")),
+            ("__SCOPE_LIST__", list(&self.scopes)),
+            ("__SCOPE_LIST_REST__", list(&rest)),
+            (
+                "__FIRST_SCOPE__",
+                of_api.map_or("read", String::as_str).to_owned(),
+            ),
+            ("__AUDIENCE__", audience.unwrap_or(&self.issuer).to_owned()),
+            ("__METHOD__", self.method.as_str().to_owned()),
+            ("__ALG__", self.algorithm.to_owned()),
+            ("__PY_BASIC__", either("True", "False").to_owned()),
+            (
+                "__JS_AUTH__",
+                either("ClientSecretBasic", "ClientSecretPost").to_owned(),
+            ),
+            (
+                "__GO_STYLE__",
+                either("AuthStyleInHeader", "AuthStyleInParams").to_owned(),
+            ),
+            (
+                "__RUST_AUTH__",
+                either("BasicAuth", "RequestBody").to_owned(),
+            ),
+            (
+                "__SECURE__",
+                self.redirect_uri.starts_with("https:").to_string(),
+            ),
+            (
+                "__JS_INSECURE__",
+                if insecure {
+                    "\n  // For development only: the issuer has no TLS.\n  { execute: [client.allowInsecureRequests] },".to_owned()
+                } else {
+                    String::new()
+                },
+            ),
+            (
+                "__JS_POST_LOGOUT__",
+                self.post_logout.as_ref().map_or(String::new(), |uri| {
+                    format!("\n  post_logout_redirect_uri: \"{uri}\",")
+                }),
+            ),
+            (
+                "__JS_RESOURCE__",
+                resource(&|resource| format!(", resource: \"{resource}\"")),
+            ),
+            (
+                "__PY_RESOURCE__",
+                resource(&|resource| format!(", resource=\"{resource}\"")),
+            ),
+            (
+                "__GO_RESOURCE__",
+                resource(&|resource| format!("\"resource\": {{\"{resource}\"}}")),
+            ),
+            (
+                "__RUST_RESOURCE__",
+                resource(&|resource| {
+                    format!("\n        .add_extra_param(\"resource\", \"{resource}\")")
+                }),
+            ),
+            (
+                "__SH_TOKEN_URL__",
+                quoted(&format!("{}/token", self.issuer)),
+            ),
+            (
+                "__SH_AUTH__",
+                if basic {
+                    format!("-u {}:\"$OIDC_CLIENT_SECRET\"", self.client_id)
+                } else {
+                    format!(
+                        "-d client_id={} --data-urlencode client_secret=\"$OIDC_CLIENT_SECRET\"",
+                        self.client_id
+                    )
+                },
+            ),
+            (
+                "__SH_SCOPE__",
+                if self.scopes.is_empty() {
+                    String::new()
+                } else {
+                    let scope = quoted(&format!("scope={}", self.scopes.join(" ")));
+                    format!(" \\\n  --data-urlencode {scope}")
+                },
+            ),
+        ];
+        let mut text = program.replace("__ISSUER__", &self.issuer);
+        for (name, value) in values {
+            text = text.replace(name, &value);
+        }
+        let shell = resource(&|resource| {
+            let resource = quoted(&format!("resource={resource}"));
+            format!(" \\\n  --data-urlencode {resource}")
+        });
+        text.replace("__SH_RESOURCE__", &shell)
+    }
+
+    fn snippet(
+        &self,
+        id: &'static str,
+        title: &'static str,
+        install: &'static str,
+        files: &[(&'static str, &str)],
+    ) -> Snippet {
+        Snippet {
+            id,
+            title,
+            install,
+            files: files
+                .iter()
+                .map(|(name, program)| (*name, self.fill(program)))
+                .collect(),
+        }
+    }
+}
+
+macro_rules! program {
+    ($file:literal) => {
+        include_str!(concat!("../../../templates/console/snippets/", $file))
+    };
+}
+
+/// The command that gets a token by the client's own credentials.
+pub fn curl(values: &Values) -> String {
+    values.fill(program!("token.sh"))
+}
+
+/// Programs for a client of this kind; none where it proves itself by a key, which each library wants otherwise.
+pub fn of(kind: Kind, values: &Values) -> Vec<Snippet> {
+    if values.method == TokenEndpointAuthMethod::PrivateKeyJwt {
+        return Vec::new();
+    }
+    let is_app = !values.redirect_uri.starts_with("http");
+    match kind {
+        Kind::Web => web(values),
+        Kind::Browser if is_app => vec![values.snippet(
+            "android",
+            "Android (AppAuth)",
+            "net.openid:appauth",
+            &[("SignIn.kt", program!("android.kt"))],
+        )],
+        Kind::Browser => vec![values.snippet(
+            "browser",
+            "JavaScript (oidc-client-ts)",
+            "npm install oidc-client-ts",
+            &[("session.js", program!("browser.mjs"))],
+        )],
+        Kind::Service => service(values),
+        Kind::Terminal => terminal(values),
+    }
+}
+
+fn web(values: &Values) -> Vec<Snippet> {
+    vec![
+        values.snippet(
+            "django",
+            "Django",
+            "pip install mozilla-django-oidc",
+            &[
+                ("settings.py", program!("django_settings.py")),
+                ("urls.py", program!("django_urls.py")),
+            ],
+        ),
+        values.snippet(
+            "express",
+            "Express",
+            "npm install express express-session openid-client",
+            &[("server.mjs", program!("express.mjs"))],
+        ),
+        values.snippet(
+            "spring",
+            "Spring Boot",
+            "org.springframework.boot:spring-boot-starter-oauth2-client",
+            &[
+                ("application.yml", program!("spring.yml")),
+                ("SecurityConfig.java", program!("SecurityConfig.java")),
+            ],
+        ),
+        values.snippet(
+            "go",
+            "Go",
+            "go get github.com/coreos/go-oidc/v3/oidc golang.org/x/oauth2",
+            &[("main.go", program!("main.go"))],
+        ),
+        values.snippet(
+            "rust",
+            "Rust",
+            "cargo add openidconnect@4 anyhow url && cargo add tokio --features full",
+            &[("main.rs", program!("main.rs"))],
+        ),
+    ]
+}
+
+fn service(values: &Values) -> Vec<Snippet> {
+    vec![
+        values.snippet("curl", "curl", "", &[("", program!("token.sh"))]),
+        values.snippet(
+            "python",
+            "Python",
+            "pip install authlib requests",
+            &[("service.py", program!("service.py"))],
+        ),
+        values.snippet(
+            "node",
+            "Node.js",
+            "npm install openid-client",
+            &[("service.mjs", program!("service.mjs"))],
+        ),
+        values.snippet(
+            "spring",
+            "Spring Boot",
+            "org.springframework.boot:spring-boot-starter-oauth2-client",
+            &[
+                ("application.yml", program!("service_spring.yml")),
+                ("ApiClient.java", program!("ApiClient.java")),
+            ],
+        ),
+        values.snippet(
+            "go",
+            "Go",
+            "go get golang.org/x/oauth2",
+            &[("main.go", program!("service.go"))],
+        ),
+        values.snippet(
+            "rust",
+            "Rust",
+            "cargo add oauth2@5 anyhow && cargo add tokio --features full",
+            &[("main.rs", program!("service.rs"))],
+        ),
+    ]
+}
+
+fn terminal(values: &Values) -> Vec<Snippet> {
+    vec![
+        values.snippet(
+            "go",
+            "Go",
+            "go get github.com/coreos/go-oidc/v3/oidc golang.org/x/oauth2",
+            &[("main.go", program!("terminal.go"))],
+        ),
+        values.snippet(
+            "python",
+            "Python",
+            "pip install authlib requests",
+            &[("sign_in.py", program!("terminal.py"))],
+        ),
+        values.snippet(
+            "rust",
+            "Rust",
+            "cargo add openidconnect@4 anyhow url && cargo add tokio --features full",
+            &[("main.rs", program!("terminal.rs"))],
+        ),
+    ]
+}
+
+/// Programs for an API that is called with this client's tokens; none where the client names no API.
+pub fn verifying(values: &Values) -> Vec<Snippet> {
+    if values.resources.is_empty() && values.default_audience.is_none() {
+        return Vec::new();
+    }
+    vec![
+        values.snippet(
+            "verify-python",
+            "Python",
+            "pip install 'pyjwt[crypto]'",
+            &[("tokens.py", program!("verify.py"))],
+        ),
+        values.snippet(
+            "verify-node",
+            "Express",
+            "npm install jose",
+            &[("tokens.mjs", program!("verify.mjs"))],
+        ),
+        values.snippet(
+            "verify-spring",
+            "Spring Boot",
+            "org.springframework.boot:spring-boot-starter-oauth2-resource-server",
+            &[("ResourceServer.java", program!("ResourceServer.java"))],
+        ),
+        values.snippet(
+            "verify-go",
+            "Go",
+            "go get github.com/coreos/go-oidc/v3/oidc",
+            &[("main.go", program!("verify.go"))],
+        ),
+        values.snippet(
+            "verify-rust",
+            "Rust",
+            "cargo add jsonwebtoken anyhow && cargo add serde --features derive",
+            &[("tokens.rs", program!("verify.rs"))],
+        ),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::protocol::client_metadata::ClientMetadata;
+
+    fn values(metadata: Value) -> (Kind, Values) {
+        let metadata = ClientMetadata::from_json(metadata).unwrap();
+        let client = Client {
+            id: uuid::Uuid::from_u128(7).into(),
+            metadata,
+            secret: None,
+            version: 1,
+            created_at: Timestamp::UNIX_EPOCH,
+            updated_at: Timestamp::UNIX_EPOCH,
+        };
+        let kind = Kind::of(&client.metadata);
+        (kind, Values::of("https://id.example/t/acme", &client))
+    }
+
+    fn all() -> Vec<(Kind, Values)> {
+        vec![
+            values(
+                json!({ "redirect_uris": ["https://shop.example/auth/callback"], "scope": "openid profile" }),
+            ),
+            values(
+                json!({ "redirect_uris": ["https://shop.example/cb"], "token_endpoint_auth_method": "client_secret_post", "resources": ["urn:a", "urn:b"] }),
+            ),
+            values(
+                json!({ "redirect_uris": ["https://board.example/"], "token_endpoint_auth_method": "none", "post_logout_redirect_uris": ["https://board.example/"] }),
+            ),
+            values(
+                json!({ "redirect_uris": ["com.example.app:/cb"], "token_endpoint_auth_method": "none", "application_type": "native" }),
+            ),
+            values(
+                json!({ "redirect_uris": ["http://127.0.0.1/callback"], "token_endpoint_auth_method": "none", "application_type": "native" }),
+            ),
+            values(
+                json!({ "grant_types": ["client_credentials"], "scope": "it's $HOME", "resources": ["urn:a'b"] }),
+            ),
+            values(
+                json!({ "grant_types": ["client_credentials"], "scope": "read", "resources": ["urn:a"], "default_audience": "urn:a" }),
+            ),
+        ]
+    }
+
+    #[test]
+    fn every_program_is_filled_in_and_holds_no_secret() {
+        for (kind, values) in all() {
+            let snippets = of(kind, &values);
+            assert!(!snippets.is_empty(), "{kind:?}");
+            for snippet in snippets.iter().chain(&verifying(&values)) {
+                for (file, text) in &snippet.files {
+                    let left = text.split("__").nth(1).filter(|name| {
+                        !name.is_empty()
+                            && name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
+                    });
+                    assert!(left.is_none(), "{} {file}: {left:?}", snippet.title);
+                    let tokens = snippet.id.starts_with("verify-") || *file != "";
+                    assert!(tokens || text.contains("$OIDC_CLIENT_SECRET"), "{text}");
+                }
+                let whole: String = snippet
+                    .files
+                    .iter()
+                    .map(|(_, text)| text.as_str())
+                    .collect();
+                assert!(
+                    whole.contains("https://id.example/t/acme"),
+                    "{}",
+                    snippet.title
+                );
+                let knows = whole.contains(&values.client_id) || snippet.id.starts_with("verify-");
+                assert!(knows, "{}", snippet.title);
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_shell_would_understand_stays_text() {
+        let (_, values) = values(
+            json!({ "grant_types": ["client_credentials"], "scope": "it's $HOME", "resources": ["urn:a'b"] }),
+        );
+        let command = curl(&values);
+        assert!(command.contains(r"'scope=it'\''s $HOME'"), "{command}");
+        assert!(command.contains(r"'resource=urn:a'\''b'"), "{command}");
+    }
+
+    #[test]
+    fn a_client_with_a_key_has_no_program_with_a_secret() {
+        let (kind, values) = values(json!({
+            "redirect_uris": ["https://shop.example/cb"], "token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "https://shop.example/jwks",
+        }));
+        assert!(of(kind, &values).is_empty());
+    }
+}

@@ -1,0 +1,20 @@
+import os
+
+INSTALLED_APPS += ["mozilla_django_oidc"]
+AUTHENTICATION_BACKENDS = ["mozilla_django_oidc.auth.OIDCAuthenticationBackend"]
+
+OIDC_RP_CLIENT_ID = "__CLIENT_ID__"
+OIDC_RP_CLIENT_SECRET = os.environ["OIDC_CLIENT_SECRET"]
+OIDC_RP_SCOPES = "__SCOPE__"
+OIDC_RP_SIGN_ALGO = "__ALG__"
+OIDC_USE_PKCE = True
+OIDC_TOKEN_USE_BASIC_AUTH = __PY_BASIC__
+
+OIDC_OP_AUTHORIZATION_ENDPOINT = "__ISSUER__/authorize"
+OIDC_OP_TOKEN_ENDPOINT = "__ISSUER__/token"
+OIDC_OP_USER_ENDPOINT = "__ISSUER__/userinfo"
+OIDC_OP_JWKS_ENDPOINT = "__ISSUER__/jwks"
+
+LOGIN_URL = "oidc_authentication_init"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/"
