@@ -17,7 +17,7 @@ use crate::domain::consent::Consent;
 use crate::domain::ids::{ClientId, SessionId};
 use crate::domain::session::Session;
 use crate::domain::user::User;
-use crate::jose::passwords::MAX_PASSWORD;
+use crate::jose::passwords::{MAX_PASSWORD, prepare};
 use crate::secret::PlainSecret;
 use crate::storage::{Page, PageRequest, SessionGrants};
 
@@ -100,7 +100,7 @@ impl Provider {
                 .await?;
             return Ok(PasswordChange::WrongCurrent);
         };
-        if new.expose() == current {
+        if *prepare(new.expose()) == *prepare(current) {
             return Ok(PasswordChange::Problem(EntryProblem::Unchanged));
         }
         let phc = self.hash_new_password(tenant, new).await?;

@@ -3,7 +3,7 @@
 //! No rules on kinds of characters, no expiry. Left out: a list of leaked passwords, which would have to be fetched.
 
 use crate::domain::settings::PasswordPolicy;
-use crate::jose::passwords::MAX_PASSWORD;
+use crate::jose::passwords::{MAX_PASSWORD, prepare};
 use crate::protocol::email::EmailAddress;
 
 /// Why a new password is refused.
@@ -152,6 +152,8 @@ pub fn check_new_password(
     if password.len() > MAX_PASSWORD {
         return Err(PasswordProblem::TooLong);
     }
+    // What is judged is what is hashed.
+    let password = &*prepare(password);
     let minimum = usize::try_from(policy.minimum_length).unwrap_or(usize::MAX);
     if password.chars().take(minimum).count() < minimum {
         return Err(PasswordProblem::TooShort {
@@ -271,7 +273,11 @@ mod tests {
             check("ninechars"),
             Err(PasswordProblem::TooShort { minimum: 10 })
         );
-        // Characters, not bytes.
+        // Characters, not bytes, and an accent of its own is none.
+        assert_eq!(
+            check(&"e\u{301}".repeat(9)),
+            Err(PasswordProblem::TooShort { minimum: 10 })
+        );
         assert_eq!(
             check("éééééééé"),
             Err(PasswordProblem::TooShort { minimum: 10 })

@@ -106,8 +106,8 @@ pub fn serve_on(provider: Arc<Provider>, listener: TcpListener) -> Result<Bound,
 
 fn watch(metrics: &Metrics, provider: &Arc<Provider>) -> Result<(), prometheus::Error> {
     #[expect(clippy::cast_precision_loss, reason = "a float is what the format has")]
-    let gauge = |count: usize| count as f64;
-    let of = |read: fn(&Provider) -> usize| {
+    let gauge = |count: u64| count as f64;
+    let of = |read: fn(&Provider) -> u64| {
         let provider = Arc::downgrade(provider);
         move || {
             provider
@@ -118,22 +118,37 @@ fn watch(metrics: &Metrics, provider: &Arc<Provider>) -> Result<(), prometheus::
     metrics.watch(
         "tessera_database_connections",
         "Open database connections.",
-        of(|p| p.db.gauges().connections as usize),
+        of(|p| p.db.gauges().connections.into()),
     )?;
     metrics.watch(
         "tessera_database_connections_idle",
         "Database connections that do nothing.",
-        of(|p| p.db.gauges().idle as usize),
+        of(|p| p.db.gauges().idle.into()),
     )?;
     metrics.watch(
         "tessera_database_queue",
         "Requests waiting for a database thread.",
-        of(|p| p.db.gauges().waiting),
+        of(|p| p.db.gauges().waiting as u64),
     )?;
     metrics.watch(
         "tessera_hashing_queue",
         "Passwords waiting to be hashed.",
-        of(|p| p.hashing.waiting()),
+        of(|p| p.hashing.waiting() as u64),
+    )?;
+    metrics.watch(
+        "tessera_database_statements",
+        "Database statements run since the start.",
+        of(|p| p.db.gauges().statements),
+    )?;
+    metrics.watch(
+        "tessera_password_hashes",
+        "Password hashes computed since the start.",
+        of(|p| p.hashing.tally().hashes()),
+    )?;
+    metrics.watch(
+        "tessera_password_work_kibibytes",
+        "Memory passed over for password hashes since the start.",
+        of(|p| p.hashing.tally().work()),
     )
 }
 

@@ -4,7 +4,10 @@
 //! by [`super::postgres`] and [`super::sqlite`], which know what they want.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use diesel::connection::{Connection as _, InstrumentationEvent};
 use diesel::{MultiConnection, PgConnection, SqliteConnection};
 
 /// A connection to whichever database runs.
@@ -14,6 +17,39 @@ pub enum AnyConnection {
     Sqlite(SqliteConnection),
     /// PostgreSQL.
     Postgres(PgConnection),
+}
+
+/// Runs a statement that doesn't compile on the enum (upserts, say) on the connection that is there: the statement is written once
+/// and expanded for each.
+macro_rules! on_backend {
+    ($connection:expr, $inner:ident => $body:expr) => {
+        match $connection {
+            $crate::storage::connection::AnyConnection::Sqlite($inner) => $body,
+            $crate::storage::connection::AnyConnection::Postgres($inner) => $body,
+        }
+    };
+}
+pub(super) use on_backend;
+
+/// How many statements were run; the connections of a process share one.
+#[derive(Clone, Default)]
+pub(super) struct StatementCount(Arc<AtomicU64>);
+
+impl StatementCount {
+    /// Counts what this connection runs from now on.
+    pub(super) fn watch(&self, connection: &mut AnyConnection) {
+        let count = Arc::clone(&self.0);
+        let watch = move |event: InstrumentationEvent<'_>| {
+            if matches!(event, InstrumentationEvent::StartQuery { .. }) {
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        };
+        on_backend!(connection, inner => inner.set_instrumentation(watch));
+    }
+
+    pub(super) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// A connection of a pool, which is told when it is of no use any more: diesel only knows of the transactions that it began itself.
@@ -57,15 +93,3 @@ impl DerefMut for Pooled {
         &mut self.connection
     }
 }
-
-/// Runs a statement that doesn't compile on the enum (upserts, say) on the connection that is there: the statement is written once
-/// and expanded for each.
-macro_rules! on_backend {
-    ($connection:expr, $inner:ident => $body:expr) => {
-        match $connection {
-            $crate::storage::connection::AnyConnection::Sqlite($inner) => $body,
-            $crate::storage::connection::AnyConnection::Postgres($inner) => $body,
-        }
-    };
-}
-pub(super) use on_backend;

@@ -8,7 +8,7 @@ use diesel::connection::SimpleConnection;
 use tokio::sync::oneshot;
 
 use super::changes::{Change, Notice};
-use super::connection::{AnyConnection, Pooled};
+use super::connection::{AnyConnection, Pooled, StatementCount};
 use super::error::{Result, StorageError};
 use super::installation::Installation;
 use super::postgres::{self, Access, Sight};
@@ -59,6 +59,8 @@ pub struct PoolGauges {
     pub idle: u32,
     /// Requests waiting for a thread.
     pub waiting: usize,
+    /// Statements that were run since the start.
+    pub statements: u64,
 }
 
 type Listener = Arc<dyn Fn(Notice<'_>) + Send + Sync>;
@@ -79,6 +81,7 @@ struct Inner {
     // Declared first, so that its threads end before the connections that they use.
     threads: ThreadPool,
     pool: Pool,
+    statements: StatementCount,
     clock: Clock,
     deadline: Duration,
     listener: RwLock<Option<Listener>>,
@@ -95,16 +98,20 @@ impl Db {
     /// Connects. The schema must be up to date: [`super::migrate`] comes first.
     pub fn open(options: &DbOptions, clock: Clock) -> Result<Self> {
         let unavailable = |error: r2d2::Error| StorageError::Unavailable(error.to_string());
+        let statements = StatementCount::default();
         let pool = match &options.location {
             Location::Sqlite(path) => Pool::Sqlite {
-                writer: Writer::start(path.clone(), options.queue)?,
+                writer: Writer::start(path.clone(), options.queue, statements.clone())?,
                 readers: r2d2::Pool::builder()
                     .max_size(options.connections.max(1))
                     .min_idle(Some(1))
                     .test_on_check_out(false)
                     .connection_timeout(options.deadline)
                     .error_handler(Box::new(Quiet))
-                    .build(sqlite::Manager { path: path.clone() })
+                    .build(sqlite::Manager {
+                        path: path.clone(),
+                        statements: statements.clone(),
+                    })
                     .map_err(unavailable)?,
                 path: path.clone(),
             },
@@ -113,6 +120,7 @@ impl Db {
                     url: url.clone(),
                     statement_timeout_ms: u64::try_from(options.deadline.as_millis())
                         .unwrap_or(5_000),
+                    statements: statements.clone(),
                 };
                 let pool = r2d2::Pool::builder()
                     .max_size(options.connections.max(1))
@@ -130,6 +138,7 @@ impl Db {
         Ok(Self(Arc::new(Inner {
             threads,
             pool,
+            statements,
             clock,
             deadline: options.deadline,
             listener: RwLock::new(None),
@@ -159,6 +168,7 @@ impl Db {
             connections: state.connections,
             idle: state.idle_connections,
             waiting: self.0.threads.waiting(),
+            statements: self.0.statements.get(),
         }
     }
 

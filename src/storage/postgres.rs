@@ -3,7 +3,7 @@
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection};
 
-use super::connection::{AnyConnection, Pooled};
+use super::connection::{AnyConnection, Pooled, StatementCount};
 use super::error::{Result, StorageError};
 use super::scope::TenantScope;
 
@@ -22,6 +22,7 @@ pub(super) fn establish(url: &str) -> diesel::ConnectionResult<PgConnection> {
 pub(super) struct Manager {
     pub(super) url: String,
     pub(super) statement_timeout_ms: u64,
+    pub(super) statements: StatementCount,
 }
 
 impl r2d2::ManageConnection for Manager {
@@ -39,7 +40,9 @@ impl r2d2::ManageConnection for Manager {
             self.statement_timeout_ms * 4 / 5,
             self.statement_timeout_ms * 2,
         ))?;
-        Ok(Pooled::new(AnyConnection::Postgres(connection)))
+        let mut connection = AnyConnection::Postgres(connection);
+        self.statements.watch(&mut connection);
+        Ok(Pooled::new(connection))
     }
 
     fn is_valid(&self, connection: &mut Pooled) -> Result<()> {

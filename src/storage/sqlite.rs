@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
 
-use super::connection::{AnyConnection, Pooled};
+use super::connection::{AnyConnection, Pooled, StatementCount};
 use super::error::{Result, StorageError};
 use super::postgres::guarded;
 
@@ -37,6 +37,7 @@ pub(super) fn open(path: &Path) -> Result<AnyConnection> {
 /// Makes reading connections for r2d2.
 pub(super) struct Manager {
     pub(super) path: PathBuf,
+    pub(super) statements: StatementCount,
 }
 
 impl r2d2::ManageConnection for Manager {
@@ -46,6 +47,7 @@ impl r2d2::ManageConnection for Manager {
     fn connect(&self) -> Result<Pooled> {
         let mut connection = open(&self.path)?;
         connection.batch_execute("PRAGMA query_only = ON")?;
+        self.statements.watch(&mut connection);
         Ok(Pooled::new(connection))
     }
 
@@ -94,8 +96,13 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(path: PathBuf, bound: usize) -> Result<Self> {
-        let mut connection = open(&path)?;
+    pub(super) fn start(path: PathBuf, bound: usize, statements: StatementCount) -> Result<Self> {
+        let open = move || {
+            let mut connection = open(&path)?;
+            statements.watch(&mut connection);
+            Ok::<_, StorageError>(connection)
+        };
+        let mut connection = open()?;
         let (queue, jobs) = sync_channel(bound);
         let thread = std::thread::Builder::new()
             .name("tessera-writer".into())
@@ -103,7 +110,7 @@ impl Writer {
                 let mut suspect = false;
                 while let Some(group) = next_group(&jobs) {
                     // After an I/O error the handle may stay unusable although the disk has recovered: a fresh one heals by itself.
-                    if suspect && let Ok(fresh) = open(&path) {
+                    if suspect && let Ok(fresh) = open() {
                         connection = fresh;
                         suspect = false;
                     }

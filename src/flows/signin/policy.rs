@@ -4,6 +4,7 @@ use crate::domain::user::User;
 use crate::flows::browser::CheckedForm;
 use crate::flows::password_policy::{self, check_new_password};
 use crate::flows::tenancy::Tenant;
+use crate::jose::passwords::prepare;
 use crate::secret::PlainSecret;
 
 /// Why a new password isn't taken.
@@ -39,7 +40,7 @@ pub fn take_new_password(
         &tenant.record.name,
         password,
     )?;
-    if form.input("confirm_password") != password {
+    if *prepare(form.input("confirm_password")) != *prepare(password) {
         return Err(EntryProblem::Differ);
     }
     Ok(PlainSecret::new(password.to_owned()))

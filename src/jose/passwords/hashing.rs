@@ -1,5 +1,7 @@
 //! One password, one hash.
 
+use std::sync::Arc;
+
 use argon2::password_hash::phc::{ParamsString, PasswordHash};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use base64::Engine as _;
@@ -7,9 +9,11 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
+use super::tally::Tally;
+use super::text::prepare;
 use crate::clock::Clock;
 
-/// The longest password that is hashed, in bytes.
+/// The longest password that is hashed, in bytes as they came.
 pub const MAX_PASSWORD: usize = 1_024;
 /// The longest stored hash that is read, in bytes.
 const MAX_PHC: usize = 512;
@@ -70,6 +74,25 @@ impl PasswordParameters {
             .map_err(|_| PasswordError::Parameters)
     }
 
+    /// KiB times passes: what the time of a hash goes by.
+    fn work(self) -> u64 {
+        u64::from(self.memory_kib) * u64::from(self.passes)
+    }
+
+    /// A hash that costs what is left of these costs when `spent` is taken off; `None` where that is nothing, or less than argon2 can do.
+    fn remainder(self, spent: Self) -> Option<Self> {
+        let left = self.work().checked_sub(spent.work())?;
+        // RFC 9106 §3.1: at least 8 KiB a lane.
+        let least = u64::from(self.lanes) * 8;
+        let passes = u64::from(self.passes).min(left / least);
+        let memory = left.checked_div(passes)?;
+        Some(Self {
+            memory_kib: u32::try_from(memory).ok()?,
+            passes: u32::try_from(passes).ok()?,
+            lanes: self.lanes,
+        })
+    }
+
     fn phc(self, salt: &[u8], output: &[u8]) -> String {
         format!(
             "$argon2id$v=19$m={},t={},p={}${}${}",
@@ -83,30 +106,41 @@ impl PasswordParameters {
 }
 
 fn check_cost(parameters: PasswordParameters) -> Result<(), PasswordError> {
-    let work = u64::from(parameters.memory_kib) * u64::from(parameters.passes);
-    let bounded =
-        parameters.memory_kib <= MAX_MEMORY && work <= MAX_WORK && parameters.lanes <= MAX_LANES;
+    let bounded = parameters.memory_kib <= MAX_MEMORY
+        && parameters.work() <= MAX_WORK
+        && parameters.lanes <= MAX_LANES;
     bounded.then_some(()).ok_or(PasswordError::Parameters)
 }
 
 /// The memory that hashing works in, kept between hashes: fresh pages for each would cost a third of its time.
 #[derive(Default)]
-pub struct Workspace(Vec<Block>);
+pub struct Workspace {
+    blocks: Vec<Block>,
+    tally: Arc<Tally>,
+}
 
 impl Workspace {
-    fn blocks(&mut self, count: usize) -> &mut [Block] {
-        if self.0.len() < count {
-            self.0.resize(count, Block::new());
+    /// One whose work is counted.
+    pub(super) fn counted(tally: Arc<Tally>) -> Self {
+        Self {
+            blocks: Vec::new(),
+            tally,
         }
-        &mut self.0[..count]
+    }
+
+    fn blocks(&mut self, count: usize) -> &mut [Block] {
+        if self.blocks.len() < count {
+            self.blocks.resize(count, Block::new());
+        }
+        &mut self.blocks[..count]
     }
 
     /// Gives memory back that only an unusually costly hash needed.
     pub(super) fn shrink(&mut self, to_kib: u32) {
         let keep = usize::try_from(to_kib).unwrap_or(usize::MAX);
-        if self.0.len() > keep {
-            self.0.truncate(keep);
-            self.0.shrink_to_fit();
+        if self.blocks.len() > keep {
+            self.blocks.truncate(keep);
+            self.blocks.shrink_to_fit();
         }
     }
 }
@@ -140,7 +174,8 @@ pub fn hash(
     Ok(parameters.phc(&salt, &output))
 }
 
-/// Compares a password with a stored hash. `wanted` is how hashes are made now.
+/// Compares a password with a stored hash. `wanted` is how hashes are made now: a refusal costs that at least, so that a stored hash
+/// from cheaper days doesn't tell by its time that it is there. A costlier one can't be hidden so: it takes what it takes.
 pub fn verify(
     password: &str,
     phc: &str,
@@ -158,9 +193,13 @@ pub fn verify(
     )?;
     if bool::from(output.ct_eq(&stored.output)) {
         Ok(Verification::Match {
-            rehash: stored.parameters != Some(wanted),
+            rehash: !stored.current || stored.cost != wanted,
         })
     } else {
+        if let Some(rest) = wanted.remainder(stored.cost) {
+            let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, rest.params(OUTPUT)?);
+            compute(&argon2, password, &[0; SALT], OUTPUT, workspace)?;
+        }
         Ok(Verification::Mismatch)
     }
 }
@@ -183,10 +222,13 @@ fn compute(
     if password.len() > MAX_PASSWORD {
         return Err(PasswordError::TooLong);
     }
+    let prepared = prepare(password);
     let mut output = Zeroizing::new(vec![0; length]);
-    let blocks = workspace.blocks(argon2.params().block_count());
+    let params = argon2.params();
+    workspace.tally.add(params.m_cost(), params.t_cost());
+    let blocks = workspace.blocks(params.block_count());
     argon2
-        .hash_password_into_with_memory(password.as_bytes(), salt, &mut output, blocks)
+        .hash_password_into_with_memory(prepared.as_bytes(), salt, &mut output, blocks)
         .map_err(|_| PasswordError::Parameters)?;
     Ok(output)
 }
@@ -197,8 +239,9 @@ struct Stored {
     params: Params,
     salt: Vec<u8>,
     output: Vec<u8>,
-    /// Its cost, if it is otherwise made as hashes are made now.
-    parameters: Option<PasswordParameters>,
+    cost: PasswordParameters,
+    /// Whether it is made as hashes are made now, but for its cost.
+    current: bool,
 }
 
 impl Stored {
@@ -226,7 +269,8 @@ impl Stored {
             params: cost.params(output.len())?,
             salt: salt.to_vec(),
             output: output.as_bytes().to_vec(),
-            parameters: current.then_some(cost),
+            cost,
+            current,
         })
     }
 }
@@ -356,7 +400,7 @@ mod tests {
                 Err(PasswordError::Parameters),
                 "{costs}"
             );
-            assert_eq!(workspace.0.capacity(), 0, "{costs}");
+            assert_eq!(workspace.blocks.capacity(), 0, "{costs}");
         }
     }
 
@@ -405,7 +449,7 @@ mod tests {
             verify(&over, &phc, CHEAP, &mut workspace),
             Err(PasswordError::TooLong)
         );
-        assert_eq!(workspace.0.capacity(), 0);
+        assert_eq!(workspace.blocks.capacity(), 0);
     }
 
     #[test]
@@ -414,6 +458,61 @@ mod tests {
         assert_eq!(phc.len(), hashed("password", CHEAP).len());
         assert_eq!(compare("password", &phc, CHEAP), Ok(Verification::Mismatch));
         assert_eq!(compare("", &phc, CHEAP), Ok(Verification::Mismatch));
+    }
+
+    /// What one comparison costs, in hashes and KiB times passes.
+    fn spent(password: &str, phc: &str, wanted: PasswordParameters) -> (u64, u64) {
+        let tally = Arc::new(Tally::default());
+        verify(
+            password,
+            phc,
+            wanted,
+            &mut Workspace::counted(Arc::clone(&tally)),
+        )
+        .unwrap();
+        (tally.hashes(), tally.work())
+    }
+
+    #[test]
+    fn a_refusal_by_a_cheap_hash_costs_as_much_as_by_a_hash_of_today() {
+        let wanted = PasswordParameters {
+            memory_kib: 256,
+            passes: 3,
+            lanes: 1,
+        };
+        let nobodys = dummy_phc(wanted, &Clock::system());
+        assert_eq!(spent("wrong", &nobodys, wanted), (1, 768));
+        for (memory_kib, passes) in [(64, 1), (256, 1), (256, 2), (128, 3), (200, 3), (300, 2)] {
+            let old = PasswordParameters {
+                memory_kib,
+                passes,
+                lanes: 1,
+            };
+            let (hashes, work) = spent("wrong", &hashed("right", old), wanted);
+            assert_eq!(hashes, 2, "{old:?}");
+            assert!((766..=768).contains(&work), "{old:?}: {work}");
+            // Who is let in sees it anyway.
+            assert_eq!(spent("right", &hashed("right", old), wanted).0, 1);
+        }
+        // Nothing is left, or too little to hash by.
+        for (memory_kib, passes) in [(256, 3), (254, 3), (512, 3)] {
+            let other = PasswordParameters {
+                memory_kib,
+                passes,
+                lanes: 1,
+            };
+            assert_eq!(spent("wrong", &hashed("right", other), wanted).0, 1);
+        }
+    }
+
+    #[test]
+    fn a_password_is_the_same_however_its_letters_are_composed() {
+        let phc = hashed("A\u{30a}ngstro\u{308}m\u{3000}x", CHEAP);
+        assert_eq!(compare("\u{c5}ngstr\u{f6}m x", &phc, CHEAP), OK);
+        assert_eq!(
+            compare("Angstrom x", &phc, CHEAP),
+            Ok(Verification::Mismatch)
+        );
     }
 
     #[test]
@@ -434,9 +533,9 @@ mod tests {
         // What an earlier hash left behind changes nothing.
         assert_eq!(verify("one", &small, CHEAP, &mut workspace), OK);
         assert_eq!(verify("two", &large, CHEAP, &mut workspace), OUTDATED);
-        assert_eq!(workspace.0.len(), 256);
+        assert_eq!(workspace.blocks.len(), 256);
         workspace.shrink(64);
-        assert_eq!(workspace.0.len(), 64);
+        assert_eq!(workspace.blocks.len(), 64);
         assert_eq!(verify("one", &small, CHEAP, &mut workspace), OK);
     }
 

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::hashing::{PasswordParameters, Workspace};
+use super::tally::Tally;
 
 /// Why a job has no result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -86,6 +87,7 @@ struct Shared {
     observer: Arc<dyn HashingObserver>,
     queues: Mutex<Queues>,
     work: Condvar,
+    tally: Arc<Tally>,
 }
 
 #[derive(Default)]
@@ -116,6 +118,7 @@ impl HashingPool {
             observer,
             queues: Mutex::default(),
             work: Condvar::new(),
+            tally: Arc::default(),
         });
         let pool = Self(Arc::new(Owner(Arc::clone(&shared))));
         for number in 0..limits.workers.max(1) {
@@ -168,6 +171,11 @@ impl HashingPool {
     pub fn waiting(&self) -> usize {
         self.0.0.lock().waiting
     }
+
+    /// What was hashed here since the start.
+    pub fn tally(&self) -> &Tally {
+        &self.0.0.tally
+    }
 }
 
 impl Shared {
@@ -208,12 +216,13 @@ impl Shared {
     }
 
     fn work(&self) {
-        let mut workspace = Workspace::default();
+        let fresh = || Workspace::counted(Arc::clone(&self.tally));
+        let mut workspace = fresh();
         while let Some(job) = self.next() {
             self.observer.began(job.since.elapsed());
             // A job that panics drops its answer, which its caller sees; the worker goes on, with fresh memory.
             if catch_unwind(AssertUnwindSafe(|| (job.run)(&mut workspace))).is_err() {
-                workspace = Workspace::default();
+                workspace = fresh();
             }
             workspace.shrink(self.limits.kept_memory_kib);
         }

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod addresses;
 pub mod attack_browser;
+pub mod attack_enumeration;
 pub mod attack_faults;
 pub mod attack_forms;
 pub mod attack_input;
