@@ -5,6 +5,8 @@ export const users = new UserManager({
   client_id: "__CLIENT_ID__",
   redirect_uri: "__REDIRECT_URI__",
   scope: "__SCOPE__",__JS_POST_LOGOUT__
+  // Name and e-mail address are asked for at userinfo.
+  loadUserInfo: true,
 });
 
 // On the page at the redirect URI, when the browser comes back:

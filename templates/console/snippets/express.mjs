@@ -38,9 +38,11 @@ app.get("__REDIRECT_PATH__", async (req, res) => {
     expectedNonce: nonce,
     idTokenExpected: true,
   });
+  // Name, e-mail address and the rest; `sub` is who it is.
+  const user = await client.fetchUserInfo(config, tokens.access_token, tokens.claims().sub);
   // A new session id at sign-in, so that nobody else knows it.
   req.session.regenerate(() => {
-    req.session.user = tokens.claims();
+    req.session.user = user;
     res.redirect("/");
   });
 });

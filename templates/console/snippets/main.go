@@ -67,9 +67,11 @@ func main() {
 			http.Error(w, "the ID token isn't good", http.StatusBadGateway)
 			return
 		}
+		// Name, e-mail address and the rest.
+		person, err := provider.UserInfo(r.Context(), oauth2.StaticTokenSource(answer))
 		var claims map[string]any
-		if err := idToken.Claims(&claims); err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
+		if err != nil || person.Subject != idToken.Subject || person.Claims(&claims) != nil {
+			http.Error(w, "userinfo didn't answer", http.StatusBadGateway)
 			return
 		}
 		// Begin your own session here; idToken.Subject is who it is.

@@ -1,7 +1,7 @@
-use openidconnect::core::{CoreAuthenticationFlow, CoreClient, CoreProviderMetadata};
+use openidconnect::core::{CoreAuthenticationFlow, CoreClient, CoreProviderMetadata, CoreUserInfoClaims};
 use openidconnect::{
     AuthType, AuthorizationCode, ClientId, ClientSecret, CsrfToken, IssuerUrl, Nonce, PkceCodeChallenge, RedirectUrl,
-    Scope, TokenResponse, reqwest,
+    OAuth2TokenResponse, Scope, TokenResponse, reqwest,
 };
 
 #[tokio::main]
@@ -35,7 +35,12 @@ async fn main() -> anyhow::Result<()> {
         .await?;
     let id_token = tokens.id_token().ok_or_else(|| anyhow::anyhow!("there is no ID token"))?;
     let claims = id_token.claims(&client.id_token_verifier(), &nonce)?;
-    println!("Signed in: {}", claims.subject().as_str());
+    // Name, e-mail address and the rest; the subject is who it is.
+    let person: CoreUserInfoClaims = client
+        .user_info(tokens.access_token().clone(), Some(claims.subject().clone()))?
+        .request_async(&http)
+        .await?;
+    println!("Signed in: {} {:?}", claims.subject().as_str(), person.email());
     Ok(())
 }
 
