@@ -8,8 +8,8 @@ use super::open;
 use super::output::{Confirmation, Failure, Report, list, moment};
 use crate::clock::Timestamp;
 use crate::config::Flags;
-use crate::domain::audit::{Actor, Origin};
 use crate::domain::key::{KeyRecord, KeyStage};
+use crate::flows::admin::By;
 use crate::flows::keys::RotationStart;
 use crate::flows::{Provider, Tenant};
 use crate::protocol::SigningAlgorithm;
@@ -96,16 +96,9 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
                 "Every token that the key {kid} signed is refused from now on: people sign in again, applications ask for other tokens. \
                  Services refuse them as soon as they fetch the keys again."
             ))?;
-            let revoked = provider
-                .revoke_key(&tenant, &kid, Actor::CommandLine, Origin::default())
+            let key = provider
+                .revoke_signing_key(&tenant, &kid, &By::command_line())
                 .await?;
-            let missing = || {
-                Failure::failed(
-                    "not_found",
-                    format!("there is no key `{kid}` here; `tessera key list` lists them"),
-                )
-            };
-            let key = revoked.ok_or_else(missing)?;
             Ok(Report::new(
                 document(&key, provider.now()),
                 format!("The key {kid} is revoked. Another one signs."),
@@ -126,41 +119,17 @@ async fn rotate(
     algorithm: Option<SigningAlgorithm>,
     start: RotationStart,
 ) -> Result<Report, Failure> {
-    let now = provider.now();
-    let algorithms = match algorithm {
-        Some(algorithm) => vec![algorithm],
-        None => SigningAlgorithm::ALL
-            .into_iter()
-            .filter(|algorithm| tenant.keys.signer(*algorithm, now).is_some())
-            .collect(),
-    };
-    let mut successors = Vec::new();
-    for algorithm in algorithms {
-        // A successor needs somebody who signs until it does.
-        if tenant.keys.signer(algorithm, now).is_none() {
-            provider.ensure_key(tenant, algorithm).await?;
-            continue;
-        }
-        successors.extend(
-            provider
-                .rotate_key(
-                    tenant,
-                    algorithm,
-                    start,
-                    Actor::CommandLine,
-                    Origin::default(),
-                    None,
-                )
-                .await?,
-        );
-    }
+    let by = By::command_line();
+    let successors = provider
+        .rotate_signing_keys(tenant, algorithm, start, &by)
+        .await?;
     let text = match start {
         RotationStart::Immediately => "These sign from now on; what was signed before stays valid.",
         RotationStart::PublishedFirst => {
             "These are published now and sign from then on; nobody has to do anything."
         }
     };
-    Ok(report(&successors, now, text))
+    Ok(report(&successors, provider.now(), text))
 }
 
 fn report(keys: &[KeyRecord], now: Timestamp, text: &str) -> Report {

@@ -1,5 +1,6 @@
 //! A resource: an API that accepts tokens.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ids::ResourceId;
@@ -16,12 +17,14 @@ pub struct Resource {
     pub name: String,
     /// The scopes that it understands.
     pub scopes: Vec<ResourceScope>,
+    /// Counts up with every change.
+    pub version: i64,
     /// When it was made.
     pub created_at: Timestamp,
 }
 
 /// One scope of a resource.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ResourceScope {
     /// The scope-token.
     pub name: String,

@@ -26,6 +26,15 @@ pub enum RotationStart {
     Immediately,
 }
 
+/// What must hold for a rotation, looked at in the transaction that does it: of several who want it at once, one gets it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnlyIf {
+    /// Every key of the algorithm is at least so old.
+    OlderThan(chrono::Duration),
+    /// This is the algorithm's youngest key, and not withdrawn.
+    Youngest(KeyId),
+}
+
 impl Provider {
     /// The key that signs for the tenant at this moment; made where the algorithm has none yet, and followed by a successor when it
     /// has come of age.
@@ -46,7 +55,7 @@ impl Provider {
                     RotationStart::PublishedFirst,
                     Actor::System,
                     Origin::default(),
-                    Some(age),
+                    Some(OnlyIf::OlderThan(age)),
                 )
                 .await?;
             }
@@ -99,7 +108,7 @@ impl Provider {
         }
     }
 
-    /// Gives the algorithm a successor. With `only_if_older`, nothing happens where another node came first.
+    /// Gives the algorithm a successor. `None` where what must hold for it doesn't.
     pub async fn rotate_key(
         &self,
         tenant: &Arc<Tenant>,
@@ -107,7 +116,7 @@ impl Provider {
         start: RotationStart,
         actor: Actor,
         origin: Origin,
-        only_if_older: Option<chrono::Duration>,
+        only_if: Option<OnlyIf>,
     ) -> Result<Option<KeyRecord>, FlowError> {
         let now = self.now();
         let ahead = chrono::Duration::from_std(self.config.key_publish_ahead).unwrap_or_default();
@@ -128,9 +137,15 @@ impl Provider {
                 let live = keys.iter().filter(|key| {
                     key.algorithm == algorithm && matches!(key.stage, KeyStage::Published { .. })
                 });
-                let young =
-                    |key: &&KeyRecord| only_if_older.is_some_and(|age| now - key.created_at < age);
-                if live.clone().any(|key| young(&key)) {
+                let holds = match only_if {
+                    None => true,
+                    Some(OnlyIf::OlderThan(age)) => {
+                        !live.clone().any(|key| now - key.created_at < age)
+                    }
+                    // They come with the youngest first.
+                    Some(OnlyIf::Youngest(id)) => live.clone().next().is_some_and(|key| key.id == id),
+                };
+                if !holds {
                     return Ok(false);
                 }
                 for key in live {

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use super::changes::Entity;
 use super::connection::AnyConnection;
 use super::error::{Result, StorageError};
-use super::repo::Repo;
+use super::repo::{Page, PageRequest, Repo};
 use super::schema::{domain_owners, domains, insert_scoped, scoped};
 use super::types::{DbInstant, DbUuid};
 use crate::clock::Timestamp;
@@ -90,6 +90,26 @@ impl Repo<'_> {
     /// All domains in the order of their making.
     pub fn list_domains(&mut self) -> Result<Vec<Domain>> {
         list(self.connection, self.tenant)
+    }
+
+    /// Lists domains in the order of their making, a page at a time.
+    pub fn list_domain_page(&mut self, page: PageRequest) -> Result<Page<Domain>> {
+        // A tenant has few of them, and its cached context holds them all anyway.
+        let items = list(self.connection, self.tenant)?
+            .into_iter()
+            .filter(|domain| page.after.is_none_or(|after| domain.id.uuid() > after))
+            .collect();
+        Ok(Page::cut(items, page, |domain| domain.id.uuid()))
+    }
+
+    /// Finds a domain of this tenant.
+    pub fn find_domain(&mut self, id: DomainId) -> Result<Option<Domain>> {
+        let row = scoped::domains(self.tenant)
+            .filter(domains::id.eq(DbUuid::from(id)))
+            .select(DomainRow::as_select())
+            .first(self.connection)
+            .optional()?;
+        Ok(row.map(Domain::from))
     }
 
     /// Finds a domain of this tenant by its origin.

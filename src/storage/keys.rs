@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use super::changes::Entity;
 use super::connection::AnyConnection;
 use super::error::{Result, StorageError};
-use super::repo::Repo;
+use super::repo::{Page, PageRequest, Repo};
 use super::schema::{insert_scoped, scoped, signing_keys};
 use super::types::{DbInstant, DbUuid};
 use crate::clock::Timestamp;
@@ -96,6 +96,36 @@ impl Repo<'_> {
     /// All keys, the youngest first.
     pub fn list_keys(&mut self) -> Result<Vec<KeyRecord>> {
         list(self.connection, self.tenant)
+    }
+
+    /// Lists keys, the youngest first, a page at a time.
+    pub fn list_key_page(&mut self, page: PageRequest) -> Result<Page<KeyRecord>> {
+        let mut query = scoped::signing_keys(self.tenant)
+            .select(KeyRow::as_select())
+            .order(signing_keys::id.desc())
+            .limit(page.rows() + 1)
+            .into_boxed();
+        if let Some(after) = page.after {
+            query = query.filter(signing_keys::id.lt(DbUuid(after)));
+        }
+        let items = query
+            .load::<KeyRow>(self.connection)?
+            .into_iter()
+            .map(KeyRecord::try_from)
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Page::cut(items, page, |key| key.id.uuid()))
+    }
+
+    /// Finds a key by its public name.
+    pub fn find_key(&mut self, kid: &str) -> Result<Option<KeyRecord>> {
+        // A few rows of one tenant: an index on the name would cost more than it saves.
+        scoped::signing_keys(self.tenant)
+            .filter(signing_keys::kid.eq(kid.replace('\0', "")))
+            .select(KeyRow::as_select())
+            .first(self.connection)
+            .optional()?
+            .map(KeyRecord::try_from)
+            .transpose()
     }
 
     /// Has a key sign until `retired_at` and stay published until `removed_at`. `false` where another node came first.

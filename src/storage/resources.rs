@@ -5,14 +5,19 @@ use diesel::prelude::*;
 use super::changes::Entity;
 use super::connection::AnyConnection;
 use super::error::{Result, StorageError};
-use super::repo::Repo;
-use super::schema::{insert_scoped, resources, scoped};
+use super::repo::{Page, PageRequest, Repo};
+use super::schema::{clients, insert_scoped, resources, scoped};
 use super::types::{DbInstant, DbUuid};
-use crate::domain::ids::{ResourceId, TenantId};
+use super::users::containing;
+use crate::domain::ids::{ClientId, ResourceId, TenantId};
 use crate::domain::resource::Resource;
+use crate::protocol::client_metadata::ClientMetadata;
 
 /// As many as a tenant's cached context may hold.
 const RESOURCES_MAX: i64 = 500;
+
+/// As many clients as are looked at for a resource's name.
+const CANDIDATES: i64 = 200;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = resources)]
@@ -21,6 +26,7 @@ struct ResourceRow {
     identifier: String,
     name: String,
     scopes: String,
+    version: i64,
     created_at: DbInstant,
 }
 
@@ -34,6 +40,7 @@ impl TryFrom<ResourceRow> for Resource {
             name: row.name,
             scopes: serde_json::from_str(&row.scopes)
                 .map_err(|_| StorageError::Corrupt("resources.scopes"))?,
+            version: row.version,
             created_at: row.created_at.0,
         })
     }
@@ -48,6 +55,11 @@ pub(super) fn list(connection: &mut AnyConnection, tenant: TenantId) -> Result<V
         .into_iter()
         .map(Resource::try_from)
         .collect()
+}
+
+fn scopes_text(resource: &Resource) -> Result<String> {
+    serde_json::to_string(&resource.scopes)
+        .map_err(|_| StorageError::Corrupt("a resource's scopes"))
 }
 
 impl Repo<'_> {
@@ -68,8 +80,8 @@ impl Repo<'_> {
                 resources::id.eq(DbUuid::from(resource.id)),
                 resources::identifier.eq(resource.identifier.clone()),
                 resources::name.eq(resource.name.clone()),
-                resources::scopes.eq(serde_json::to_string(&resource.scopes)
-                    .map_err(|_| StorageError::Corrupt("a resource's scopes"))?),
+                resources::scopes.eq(scopes_text(resource)?),
+                resources::version.eq(resource.version),
                 resources::created_at.eq(DbInstant(resource.created_at)),
             )
         )
@@ -88,9 +100,89 @@ impl Repo<'_> {
             .transpose()
     }
 
+    /// Finds a resource.
+    pub fn find_resource(&mut self, id: ResourceId) -> Result<Option<Resource>> {
+        scoped::resources(self.tenant)
+            .filter(resources::id.eq(DbUuid::from(id)))
+            .select(ResourceRow::as_select())
+            .first(self.connection)
+            .optional()?
+            .map(Resource::try_from)
+            .transpose()
+    }
+
     /// All resources in the order of their making.
     pub fn list_resources(&mut self) -> Result<Vec<Resource>> {
         list(self.connection, self.tenant)
+    }
+
+    /// Lists resources in the order of their making, a page at a time; `search` is a part of the identifier or the name.
+    pub fn search_resources(
+        &mut self,
+        search: Option<&str>,
+        page: PageRequest,
+    ) -> Result<Page<Resource>> {
+        let wanted = search.map(|text| text.trim().to_lowercase());
+        let fits = |resource: &Resource| {
+            wanted.as_ref().is_none_or(|wanted| {
+                resource.identifier.to_lowercase().contains(wanted)
+                    || resource.name.to_lowercase().contains(wanted)
+            })
+        };
+        // A tenant has few of them, and its cached context holds them all anyway.
+        let items = list(self.connection, self.tenant)?
+            .into_iter()
+            .filter(|resource| page.after.is_none_or(|after| resource.id.uuid() > after))
+            .filter(fits)
+            .collect();
+        Ok(Page::cut(items, page, |resource| resource.id.uuid()))
+    }
+
+    /// Replaces name and scopes if nobody changed the resource since; `false` where somebody did.
+    pub fn update_resource(&mut self, resource: &Resource) -> Result<bool> {
+        let changed = diesel::update(
+            scoped::resources(self.tenant)
+                .filter(resources::id.eq(DbUuid::from(resource.id)))
+                .filter(resources::version.eq(resource.version)),
+        )
+        .set((
+            resources::name.eq(resource.name.clone()),
+            resources::scopes.eq(scopes_text(resource)?),
+            resources::version.eq(resource.version + 1),
+        ))
+        .execute(self.connection)?;
+        if changed == 1 {
+            self.note(Entity::Tenant, self.tenant)?;
+        }
+        Ok(changed == 1)
+    }
+
+    /// Clients whose metadata names an API, as their default audience or among those that they may ask for; the first of them where
+    /// there are very many.
+    pub fn list_clients_naming(
+        &mut self,
+        identifier: &str,
+    ) -> Result<Vec<(ClientId, String)>> {
+        let quoted = serde_json::to_string(identifier)
+            .map_err(|_| StorageError::Corrupt("a resource's identifier"))?;
+        let rows = scoped::clients(self.tenant)
+            .filter(clients::metadata.like(containing(&quoted)).escape('\\'))
+            .select((clients::id, clients::name, clients::metadata))
+            .order(clients::id.asc())
+            .limit(CANDIDATES)
+            .load::<(DbUuid, String, String)>(self.connection)?;
+        let mut naming = Vec::new();
+        for (id, name, metadata) in rows {
+            let metadata: ClientMetadata = serde_json::from_str(&metadata)
+                .map_err(|_| StorageError::Corrupt("client metadata"))?;
+            // The text may stand elsewhere in it too, as an address say.
+            if metadata.default_audience.as_deref() == Some(identifier)
+                || metadata.resources.iter().any(|known| known == identifier)
+            {
+                naming.push((ClientId::from(id.0), name));
+            }
+        }
+        Ok(naming)
     }
 
     /// Deletes a resource.

@@ -113,6 +113,14 @@ fn json(value: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|_| StorageError::Corrupt("a tenant's settings"))
 }
 
+/// What a name is searched by.
+fn name_key(name: &str) -> String {
+    name.to_lowercase()
+}
+
+/// Sorts behind every text that continues a prefix, in the order of code points.
+const BEHIND: char = char::MAX;
+
 impl Installation<'_> {
     /// Makes a tenant with default settings.
     pub fn insert_tenant(&mut self, tenant: &NewTenant) -> Result<TenantScope> {
@@ -122,6 +130,7 @@ impl Installation<'_> {
                 tenants::id.eq(DbUuid::from(tenant.id)),
                 tenants::slug.eq(tenant.slug.as_str()),
                 tenants::name.eq(tenant.name.clone()),
+                tenants::name_key.eq(name_key(&tenant.name)),
                 tenants::status.eq(TenantStatus::Active.as_str()),
                 tenants::settings.eq(json(&TenantSettings::default())?),
                 tenants::branding.eq(json(&Branding::default())?),
@@ -156,37 +165,107 @@ impl Installation<'_> {
         load(self.connection, row)
     }
 
-    /// Lists tenants by slug; `search` is the beginning of a slug. The page's `after` is a tenant's id.
+    /// Lists tenants by slug. With `search`, the beginning of a slug or a name, those whose slug fits come first, by slug, and after
+    /// them those whose name fits, by name: each part is a range of an index, however many tenants there are. The page's `after` is a
+    /// tenant's id.
     pub fn list_tenants(
         &mut self,
         search: Option<&str>,
         page: PageRequest,
     ) -> Result<Page<TenantRecord>> {
-        let mut query = tenants::table
-            .select(TenantRow::as_select())
-            .order(tenants::slug.asc())
-            .limit(page.rows() + 1)
-            .into_boxed();
-        if let Some(prefix) = search {
-            // A range instead of LIKE: it is literal, and the index on the slug serves it. `~` sorts behind every character of a slug.
-            query = query
-                .filter(tenants::slug.ge(prefix.to_owned()))
-                .filter(tenants::slug.lt(format!("{prefix}~")));
+        let search = search
+            .map(|text| text.trim().to_lowercase())
+            .filter(|text| !text.is_empty());
+        // PostgreSQL knows no such text, so nobody is called so.
+        if search.as_ref().is_some_and(|text| text.contains('\0')) {
+            return Ok(Page {
+                items: Vec::new(),
+                next: None,
+            });
         }
-        if let Some(after) = page.after {
-            let slug = tenants::table
-                .filter(tenants::id.eq(DbUuid(after)))
-                .select(tenants::slug)
-                .first::<String>(self.connection)
-                .optional()?;
-            query = query.filter(tenants::slug.gt(slug.unwrap_or_default()));
+        let after = match page.after {
+            Some(id) => tenants::table
+                .filter(tenants::id.eq(DbUuid(id)))
+                .select((tenants::slug, tenants::name_key, tenants::id))
+                .first::<(String, String, DbUuid)>(self.connection)
+                .optional()?,
+            None => None,
+        };
+        let slug_fits = |slug: &str| {
+            search
+                .as_deref()
+                .is_none_or(|prefix| slug.starts_with(prefix))
+        };
+        let mut rows = Vec::new();
+        if after.as_ref().is_none_or(|(slug, ..)| slug_fits(slug)) {
+            let after = after.as_ref().map(|(slug, ..)| slug.as_str());
+            rows = self.tenants_by_slug(search.as_deref(), after, page.rows() + 1)?;
         }
-        let items = query
-            .load::<TenantRow>(self.connection)?
+        let room = page.rows() + 1 - i64::try_from(rows.len()).unwrap_or(i64::MAX);
+        if let Some(prefix) = &search
+            && room > 0
+        {
+            let after = after.filter(|(slug, ..)| !slug_fits(slug));
+            let after = after.map(|(_, name, id)| (name, id));
+            rows.extend(self.tenants_by_name(prefix, after, room)?);
+        }
+        let items = rows
             .into_iter()
             .map(|row| TryInto::<(TenantRecord, _)>::try_into(row).map(|(record, _)| record))
             .collect::<Result<Vec<_>>>()?;
         Ok(Page::cut(items, page, |tenant| tenant.id.uuid()))
+    }
+
+    fn tenants_by_slug(
+        &mut self,
+        prefix: Option<&str>,
+        after: Option<&str>,
+        limit: i64,
+    ) -> Result<Vec<TenantRow>> {
+        let mut query = tenants::table
+            .select(TenantRow::as_select())
+            .order(tenants::slug.asc())
+            .limit(limit)
+            .into_boxed();
+        if let Some(prefix) = prefix {
+            // A range instead of LIKE: it is literal, and the index serves it on both databases.
+            query = query
+                .filter(tenants::slug.ge(prefix.to_owned()))
+                .filter(tenants::slug.lt(format!("{prefix}{BEHIND}")));
+        }
+        if let Some(after) = after {
+            query = query.filter(tenants::slug.gt(after.to_owned()));
+        }
+        Ok(query.load(self.connection)?)
+    }
+
+    /// Those whose name begins so, and whose slug doesn't.
+    fn tenants_by_name(
+        &mut self,
+        prefix: &str,
+        after: Option<(String, DbUuid)>,
+        limit: i64,
+    ) -> Result<Vec<TenantRow>> {
+        let mut query = tenants::table
+            .select(TenantRow::as_select())
+            .filter(tenants::name_key.ge(prefix.to_owned()))
+            .filter(tenants::name_key.lt(format!("{prefix}{BEHIND}")))
+            .filter(
+                tenants::slug
+                    .lt(prefix.to_owned())
+                    .or(tenants::slug.ge(format!("{prefix}{BEHIND}"))),
+            )
+            .order((tenants::name_key.asc(), tenants::id.asc()))
+            .limit(limit)
+            .into_boxed();
+        if let Some((name, id)) = after {
+            query = query.filter(tenants::name_key.ge(name.clone())).filter(
+                tenants::name_key
+                    .gt(name)
+                    .or(tenants::id.gt(id)),
+            );
+        }
+        Ok(query.load(self.connection)?)
     }
 
     /// Replaces name, settings and branding if nobody changed them since; `false` where somebody did.
@@ -198,6 +277,7 @@ impl Installation<'_> {
         )
         .set((
             tenants::name.eq(tenant.name.clone()),
+            tenants::name_key.eq(name_key(&tenant.name)),
             tenants::settings.eq(json(&tenant.settings)?),
             tenants::branding.eq(json(&tenant.branding)?),
             tenants::version.eq(tenant.version + 1),

@@ -4,12 +4,14 @@
 //! Every flow takes [`By`], who acts and from where, and writes its audit event in the transaction of the act. Updates take the record
 //! as it was read and refuse with [`AdminError::Stale`] where somebody else came first.
 
+mod allow;
 mod authority;
 mod clients;
 mod domains;
 mod erasure;
 mod error;
 mod events;
+mod keys;
 mod links;
 mod master_key;
 mod once;

@@ -52,6 +52,7 @@ impl Provider {
             identifier: new.identifier,
             name,
             scopes: new.scopes,
+            version: 1,
             created_at: self.now(),
         };
         let claim = by.claim(tenant, resource.id.uuid(), None, &self.clock)?;

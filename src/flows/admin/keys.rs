@@ -1,0 +1,130 @@
+//! Signing keys as administrators see and change them; their life itself is in `flows::keys`.
+
+use std::sync::Arc;
+
+use super::authority::{Area, Permission};
+use super::error::{AdminError, By};
+use crate::domain::key::{KeyRecord, KeyStage};
+use crate::flows::keys::{OnlyIf, RotationStart};
+use crate::flows::provider::Provider;
+use crate::flows::tenancy::Tenant;
+use crate::protocol::SigningAlgorithm;
+use crate::storage::{Page, PageRequest};
+
+fn no_key(kid: &str) -> AdminError {
+    AdminError::NotFound {
+        kind: "key",
+        name: kid.to_owned(),
+        list: "tessera key list",
+    }
+}
+
+impl Provider {
+    /// Lists the tenant's signing keys, the youngest first, withdrawn ones too.
+    pub async fn list_signing_keys(
+        &self,
+        tenant: &Tenant,
+        page: PageRequest,
+    ) -> Result<Page<KeyRecord>, AdminError> {
+        Ok(self
+            .db
+            .read(tenant, move |repo| repo.list_key_page(page))
+            .await?)
+    }
+
+    /// The key of this name.
+    pub async fn load_signing_key(
+        &self,
+        tenant: &Tenant,
+        kid: &str,
+    ) -> Result<KeyRecord, AdminError> {
+        let wanted = kid.to_owned();
+        let found = self
+            .db
+            .read(tenant, move |repo| repo.find_key(&wanted))
+            .await?;
+        found.ok_or_else(|| no_key(kid))
+    }
+
+    /// Gives a key a successor for its algorithm. Refuses with [`AdminError::Stale`] where it has one already, so that a repeated
+    /// request makes no second one.
+    pub async fn rotate_signing_key(
+        &self,
+        tenant: &Arc<Tenant>,
+        kid: &str,
+        start: RotationStart,
+        by: &By,
+    ) -> Result<KeyRecord, AdminError> {
+        by.check(Permission::Write(Area::Keys))?;
+        let key = self.load_signing_key(tenant, kid).await?;
+        if !matches!(key.stage, KeyStage::Published { .. }) {
+            return Err(AdminError::Stale("signing key"));
+        }
+        let made = self
+            .rotate_key(
+                tenant,
+                key.algorithm,
+                start,
+                by.actor.clone(),
+                by.origin.clone(),
+                Some(OnlyIf::Youngest(key.id)),
+            )
+            .await?;
+        made.ok_or(AdminError::Stale("signing key"))
+    }
+
+    /// Gives each algorithm's key a successor, or that of one algorithm; where it has none yet, it gets its first. Returns the
+    /// successors.
+    pub async fn rotate_signing_keys(
+        &self,
+        tenant: &Arc<Tenant>,
+        algorithm: Option<SigningAlgorithm>,
+        start: RotationStart,
+        by: &By,
+    ) -> Result<Vec<KeyRecord>, AdminError> {
+        by.check(Permission::Write(Area::Keys))?;
+        let now = self.now();
+        let algorithms = match algorithm {
+            Some(algorithm) => vec![algorithm],
+            None => SigningAlgorithm::ALL
+                .into_iter()
+                .filter(|algorithm| tenant.keys.signer(*algorithm, now).is_some())
+                .collect(),
+        };
+        let mut successors = Vec::new();
+        for algorithm in algorithms {
+            // A successor needs somebody who signs until it does.
+            if tenant.keys.signer(algorithm, now).is_none() {
+                self.ensure_key(tenant, algorithm).await?;
+                continue;
+            }
+            let made = self
+                .rotate_key(
+                    tenant,
+                    algorithm,
+                    start,
+                    by.actor.clone(),
+                    by.origin.clone(),
+                    None,
+                )
+                .await?;
+            successors.extend(made);
+        }
+        Ok(successors)
+    }
+
+    /// Withdraws a key at once: nothing that it signed is accepted any more. Another one signs in its place. One that is withdrawn
+    /// already stays so.
+    pub async fn revoke_signing_key(
+        &self,
+        tenant: &Arc<Tenant>,
+        kid: &str,
+        by: &By,
+    ) -> Result<KeyRecord, AdminError> {
+        by.check(Permission::Write(Area::Keys))?;
+        let revoked = self
+            .revoke_key(tenant, kid, by.actor.clone(), by.origin.clone())
+            .await?;
+        revoked.ok_or_else(|| no_key(kid))
+    }
+}
