@@ -6,7 +6,7 @@ use clap::Parser as _;
 
 use super::output::{Failure, Output, Report};
 use super::{
-    client, doctor, domain, key, master_key, migrate, operator, quickstart, resource, role, serve,
+    client, doctor, domain, key, master_key, migrate, openapi, operator, quickstart, resource, role, serve,
     tenant, user,
 };
 use crate::config::Flags;
@@ -66,6 +66,8 @@ enum Command {
     MasterKey(master_key::Command),
     /// Look at everything that a server needs; say what is wrong and how to mend it
     Doctor,
+    /// Print the administration API's description (`OpenAPI`)
+    Openapi,
 }
 
 /// Reads the command line of this process and does what it says.
@@ -102,6 +104,7 @@ async fn execute(cli: Cli, output: Output) -> Result<(), Failure> {
         Command::Quickstart => return quickstart::run(flags, output).await,
         Command::Serve => return serve::run(flags, output).await,
         Command::Doctor => return doctor::run(flags, output).await,
+        Command::Openapi => return openapi::run(flags, output),
         Command::Migrate => migrate::run(flags)?,
         Command::Tenant(command) => tenant::run(command, flags).await?,
         Command::Domain(command) => domain::run(command, flags).await?,

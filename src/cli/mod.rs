@@ -11,6 +11,7 @@ pub mod key;
 pub mod master_key;
 pub mod migrate;
 pub mod open;
+pub mod openapi;
 pub mod operator;
 pub mod output;
 pub mod quickstart;

@@ -6,8 +6,9 @@
 //!
 //! Left out: fonts, free CSS, SVG logos (tenants may share an origin).
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
@@ -29,6 +30,16 @@ pub struct Rgb {
     red: u8,
     green: u8,
     blue: u8,
+}
+
+impl JsonSchema for Rgb {
+    fn schema_name() -> Cow<'static, str> {
+        "Colour".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^#[0-9A-Fa-f]{6}$", "examples": ["#175c6b"] })
+    }
 }
 
 impl Rgb {
@@ -193,7 +204,7 @@ pub enum BrandingError {
 }
 
 /// A tenant's look, validated. The default is Tessera's own.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Unchecked")]
 pub struct Branding {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -205,13 +216,16 @@ pub struct Branding {
 }
 
 /// The same before the logo's address was checked.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename = "Branding")]
 struct Unchecked {
+    /// The logo's address: https, PNG, JPEG or WebP.
     #[serde(default)]
     logo_uri: Option<Url>,
+    /// The colour of buttons and links on light pages.
     #[serde(default)]
     accent: Option<Rgb>,
+    /// The same on dark pages.
     #[serde(default)]
     accent_dark: Option<Rgb>,
 }

@@ -1,10 +1,11 @@
 //! A tenant's settings: lifetimes and policies, each with its bounds. Stored as one JSON document; unknown members are refused, so
 //! that a misspelt setting can't be silently without effect.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Lifetimes and policies of a tenant. All times are in seconds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TenantSettings {
     /// How long an access token is accepted by a service that verifies offline (60 to 86,400 s).
@@ -62,7 +63,7 @@ const DAY: u32 = 86_400;
 const YEAR: u32 = 365 * DAY;
 
 /// What a new password must be. No rules on kinds of characters: length is what counts (NIST SP 800-63B §5.1.1.2).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PasswordPolicy {
     /// The least number of characters (8 to 64).
@@ -81,7 +82,7 @@ impl Default for PasswordPolicy {
 }
 
 /// When guessing is stopped. Counted for strangers and for each known device apart, so that a stranger can't lock a person out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LockoutPolicy {
     /// Failed attempts within the window before further ones are refused unseen (3 to 100).
@@ -100,7 +101,7 @@ impl Default for LockoutPolicy {
 }
 
 /// Whether people are asked before a client gets tokens for them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ConsentPolicy {
     /// Asked once per client and scope; clients of the tenant's own (`skip_consent`) aren't asked for.

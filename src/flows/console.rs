@@ -17,7 +17,7 @@ use url::form_urlencoded::Serializer;
 use uuid::Uuid;
 
 use super::access::AccessRefusal;
-use super::admin::{AdminError, Principal};
+use super::admin::{AdminError, DoorError, Principal};
 use super::browser::issuer_path;
 use super::grants::TokenRefusal;
 use super::provider::{FlowError, Provider};
@@ -438,7 +438,7 @@ impl Provider {
                 wants_renewal,
                 id_token: kept.id_token,
             }))),
-            Err(AdminError::Failed(error)) => Err(error),
+            Err(DoorError::Admin(AdminError::Failed(error))) => Err(error),
             Err(_) => Ok(Door::NoRole(Box::new(user))),
         }
     }

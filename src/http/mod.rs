@@ -3,6 +3,7 @@
 //! [`locate`](locate::locate) finds the tenant before routing and hands the router the path below the issuer, so that the route table
 //! ([`routes`]) is written once for tenants by path, by subdomain and by domain.
 
+pub mod api;
 pub mod console;
 pub mod cors;
 pub mod discovery;

@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 
 use super::error::ApiError;
-use super::{console, discovery, health, oauth, pages, static_files};
+use super::{api, console, discovery, health, oauth, pages, static_files};
 use crate::protocol::discovery::paths;
 use crate::protocol::{ErrorCode, OAuthError};
 
@@ -58,6 +58,7 @@ fn root(scope: &mut web::ServiceConfig) {
     );
     scope.service(reads("/static/{name}").route(web::get().to(static_files::file)));
     scope.service(reads("/favicon.ico").route(web::get().to(static_files::favicon)));
+    api::routes(scope);
     scope.service(reads("").route(web::get().to(pages::home::landing)));
     scope.service(reads("/").route(web::get().to(pages::home::landing)));
 }

@@ -15,9 +15,12 @@ use crate::domain::tenant::SYSTEM_SLUG;
 use crate::domain::user::User;
 use crate::flows::access::{Access, AccessRefusal};
 use crate::flows::console::SOFTWARE_ID;
+use crate::flows::issue::is_opaque;
 use crate::flows::provider::Provider;
 use crate::flows::scopes::{ADMIN, admin_api};
 use crate::flows::tenancy::Tenant;
+use crate::jose::jws::Compact;
+use crate::protocol::slug::Slug;
 
 /// What is administered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -122,6 +125,20 @@ impl Permission {
     }
 }
 
+impl Permission {
+    /// Who has it, in words.
+    pub fn holders(self) -> String {
+        match self.roles() {
+            [] => "operators of the installation".to_owned(),
+            roles => roles
+                .iter()
+                .map(|role| role.as_str())
+                .collect::<Vec<_>>()
+                .join(" or "),
+        }
+    }
+}
+
 /// How far somebody's power reaches over people and clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Authority {
@@ -207,16 +224,10 @@ pub struct Principal {
 
 impl Principal {
     /// From an access token that was found good; refuses one that isn't for administration, or whose person administers nothing.
-    pub fn new(
-        provider: &Provider,
-        home: Arc<Tenant>,
-        access: &Access,
-    ) -> Result<Self, AdminError> {
-        let forbidden = |why: &str| Err(AdminError::Forbidden(why.to_owned()));
+    pub fn new(provider: &Provider, home: Arc<Tenant>, access: &Access) -> Result<Self, DoorError> {
+        let forbidden = |why: &str| Err(AdminError::Forbidden(why.to_owned()).into());
         if !access.claims.aud.contains(&admin_api(provider)) {
-            return forbidden(
-                "the token's audience isn't the administration API: ask for it with `resource`",
-            );
+            return Err(DoorError::Audience);
         }
         if !access.claims.scope.iter().any(|token| token == ADMIN) {
             return forbidden("the token lacks the scope tessera:admin");
@@ -260,18 +271,10 @@ impl Principal {
         if self.may(permission) {
             return Ok(());
         }
-        let roles = permission.roles();
-        let who = match roles {
-            [] => "operators of the installation".to_owned(),
-            roles => roles
-                .iter()
-                .map(|role| role.as_str())
-                .collect::<Vec<_>>()
-                .join(" or "),
-        };
         Err(AdminError::Forbidden(format!(
-            "{} is for {who}",
-            permission.name()
+            "{} is for {}",
+            permission.name(),
+            permission.holders()
         )))
     }
 
@@ -302,9 +305,30 @@ pub enum DoorError {
     /// The token isn't good.
     #[error(transparent)]
     Access(#[from] AccessRefusal),
-    /// It is, but not for this.
+    /// It is for another API.
+    #[error("the token's audience isn't the administration API: ask for it with `resource`")]
+    Audience,
+    /// It is good, but not for this.
     #[error(transparent)]
     Admin(#[from] AdminError),
+}
+
+/// Whose token it may be.
+fn homes(about: Option<&Slug>, token: &str) -> Vec<Slug> {
+    if !is_opaque(token) {
+        let claims = Compact::parse(token).and_then(|token| token.claims());
+        let named = claims
+            .ok()
+            .and_then(|claims| Slug::parse(claims.get("tenant")?.as_str()?).ok());
+        return named.into_iter().collect();
+    }
+    let mut slugs: Vec<_> = about
+        .cloned()
+        .into_iter()
+        .chain(Slug::parse(SYSTEM_SLUG))
+        .collect();
+    slugs.dedup();
+    slugs
 }
 
 impl Provider {
@@ -315,6 +339,27 @@ impl Provider {
         token: &str,
     ) -> Result<Principal, DoorError> {
         let access = self.check_access(home, token).await?;
-        Ok(Principal::new(self, home.clone(), &access)?)
+        Principal::new(self, home.clone(), &access)
+    }
+
+    /// Whoever presents this access token, at a request about the tenant `about`. Whose token it is it says itself, which nothing relies
+    /// upon before that tenant has found it good; an opaque one says nothing, and is the tenant's in hand or the operators'.
+    pub async fn find_principal(
+        &self,
+        about: Option<&Slug>,
+        token: &str,
+    ) -> Result<Principal, DoorError> {
+        let mut refusal = AccessRefusal::Malformed.into();
+        for slug in homes(about, token) {
+            let Some(home) = self.find_tenant(&slug).await.map_err(AccessRefusal::from)? else {
+                continue;
+            };
+            match self.check_principal(&home, token).await {
+                Err(DoorError::Access(AccessRefusal::Malformed)) => {}
+                Err(error) => refusal = error,
+                Ok(principal) => return Ok(principal),
+            }
+        }
+        Err(refusal)
     }
 }

@@ -91,7 +91,7 @@ pub enum AdminError {
     #[error("{0}")]
     Forbidden(String),
     /// The creation was done before, by a request with the same idempotency key.
-    #[error("the idempotency key was used before")]
+    #[error("the idempotency key was used for another request; use a new one for every creation")]
     Repeated,
     /// A failure of ours.
     #[error(transparent)]

@@ -98,10 +98,7 @@ impl Provider {
             .await?
             .ok_or(FlowError::Internal("an idempotency key is gone again"))?;
         if used.request_hash != wanted {
-            return Err(AdminError::Refused(
-                "this Idempotency-Key was used for another request; use a new key for every creation"
-                    .to_owned(),
-            ));
+            return Err(AdminError::Repeated);
         }
         let secret = match used.sealed_secret {
             Some(sealed) => {

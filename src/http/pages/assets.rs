@@ -15,6 +15,8 @@ pub enum File {
     Stylesheet,
     /// What the console adds to it.
     ConsoleStylesheet,
+    /// What the page about the administration API adds to it.
+    ApiStylesheet,
     /// Refuses a second press on a button, and shows a password on demand.
     PageScript,
     /// Sends the form of an authorization response (form post) on its way.
@@ -50,7 +52,7 @@ impl Asset {
     }
 }
 
-static ASSETS: LazyLock<[Asset; 6]> = LazyLock::new(|| {
+static ASSETS: LazyLock<[Asset; 7]> = LazyLock::new(|| {
     const SCRIPT: &str = "text/javascript; charset=utf-8";
     [
         Asset::new(
@@ -64,6 +66,12 @@ static ASSETS: LazyLock<[Asset; 6]> = LazyLock::new(|| {
             "css",
             "text/css; charset=utf-8",
             include_bytes!("../../../static/console.css"),
+        ),
+        Asset::new(
+            "api",
+            "css",
+            "text/css; charset=utf-8",
+            include_bytes!("../../../static/api.css"),
         ),
         Asset::new(
             "page",
@@ -98,10 +106,11 @@ impl File {
         match self {
             Self::Stylesheet => &ASSETS[0],
             Self::ConsoleStylesheet => &ASSETS[1],
-            Self::PageScript => &ASSETS[2],
-            Self::FormPostScript => &ASSETS[3],
-            Self::Favicon => &ASSETS[4],
-            Self::FaviconPng => &ASSETS[5],
+            Self::ApiStylesheet => &ASSETS[2],
+            Self::PageScript => &ASSETS[3],
+            Self::FormPostScript => &ASSETS[4],
+            Self::Favicon => &ASSETS[5],
+            Self::FaviconPng => &ASSETS[6],
         }
     }
 }

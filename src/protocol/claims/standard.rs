@@ -1,5 +1,6 @@
 //! The standard claims (§5.1) and the scopes that ask for them (§5.4).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -9,7 +10,7 @@ use crate::protocol::{email, scope, uri};
 const MAX_TEXT: usize = 500;
 
 /// The standard claims of §5.1 but `sub`, which belongs to the account and not to the person.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct StandardClaims {
     /// Full name in displayable form.
@@ -72,7 +73,7 @@ pub struct StandardClaims {
 }
 
 /// A postal address (§5.1.1).
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Address {
     /// The whole address, lines separated by `\n`.

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -16,7 +17,7 @@ use crate::protocol::redirect_uri::{PostLogoutRedirectUri, RedirectUri, Redirect
 use crate::protocol::scope::Scope;
 
 /// A client's metadata. After [`ClientMetadata::validate`] every rule between the fields holds and the defaults are filled in.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ClientMetadata {
     /// Where the authorization endpoint may send the browser back to.
@@ -49,6 +50,7 @@ pub struct ClientMetadata {
     pub response_types: Vec<ResponseType>,
     /// The scopes it may ask for; after validation always there.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub scope: Option<Scope>,
     /// How it proves who it is.
     pub token_endpoint_auth_method: TokenEndpointAuthMethod,
@@ -110,6 +112,7 @@ pub struct ClientMetadata {
     pub software_version: Option<String>,
     /// Values in further languages, such as `client_name#de` (RFC 7591 §2.2).
     #[serde(flatten)]
+    #[schemars(skip)]
     pub localized: Localized,
 }
 

@@ -1,9 +1,10 @@
 //! The values that fields choose from.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How a client gets tokens (RFC 7591 §2, `grant_types`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GrantType {
     /// The authorization code (RFC 6749 §4.1).
@@ -33,7 +34,7 @@ impl GrantType {
 }
 
 /// What the authorization endpoint answers with (RFC 7591 §2, `response_types`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ResponseType {
     /// An authorization code (RFC 6749 §4.1.1).
@@ -53,7 +54,7 @@ impl ResponseType {
 }
 
 /// How a client proves who it is at the token endpoint (OpenID Connect Core §9).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenEndpointAuthMethod {
     /// Not at all: a public client.
@@ -93,7 +94,7 @@ impl TokenEndpointAuthMethod {
 }
 
 /// What kind of application a client is (OpenID Connect Dynamic Client Registration §2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ApplicationType {
     /// Runs on a web server or in a browser.
@@ -104,7 +105,7 @@ pub enum ApplicationType {
 }
 
 /// Whether clients can recognise one person among each other (OpenID Connect Core §8).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SubjectType {
     /// The same `sub` for every client.
@@ -115,7 +116,7 @@ pub enum SubjectType {
 }
 
 /// What an access token looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AccessTokenFormat {
     /// A JWT (RFC 9068), verified with nothing but the issuer's keys.

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod addresses;
+pub mod api;
 pub mod attack_browser;
 pub mod attack_enumeration;
 pub mod attack_faults;

@@ -1,5 +1,6 @@
 //! What tests stand on.
 
+pub mod admin;
 pub mod app;
 pub mod browser;
 pub mod command;

@@ -1,0 +1,158 @@
+//! JSON bodies, read strictly: what is wrong is told with the place where it is.
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_json::error::Category;
+use serde_path_to_error::{Path, Segment};
+
+use super::answer::Refusal;
+
+/// Reads a body.
+pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    let mut document = serde_json::Deserializer::from_slice(body);
+    let read = serde_path_to_error::deserialize(&mut document).map_err(|error| {
+        let at = pointer(error.path());
+        refusal(error.inner(), at)
+    })?;
+    document
+        .end()
+        .map_err(|error| refusal(&error, String::new()))?;
+    Ok(read)
+}
+
+/// Reads a document that stands in memory.
+pub fn read_value<T: DeserializeOwned>(document: &Value) -> Result<T, Refusal> {
+    serde_path_to_error::deserialize(document).map_err(|error| {
+        let at = pointer(error.path());
+        refusal(error.inner(), at)
+    })
+}
+
+fn refusal(error: &serde_json::Error, at: String) -> Refusal {
+    match error.classify() {
+        Category::Data => Refusal::new("invalid_value", reason(error)).at(at),
+        Category::Syntax | Category::Eof | Category::Io => Refusal::new(
+            "malformed_request",
+            format!("the body is no JSON document: {error}"),
+        ),
+    }
+}
+
+/// Without the line and the column: the pointer says where.
+fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rfind(" at line ") {
+        Some(at) => text[..at].to_owned(),
+        None => text,
+    }
+}
+
+fn pointer(path: &Path) -> String {
+    path.iter()
+        .filter_map(|segment| match segment {
+            Segment::Seq { index } => Some(format!("/{index}")),
+            Segment::Map { key } => Some(format!("/{}", key.replace('~', "~0").replace('/', "~1"))),
+            Segment::Enum { .. } | Segment::Unknown => None,
+        })
+        .collect()
+}
+
+/// Applies a merge patch (RFC 7396 §2).
+pub fn merge(target: &mut Value, patch: &Value) {
+    let Value::Object(changes) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(serde_json::Map::new());
+    }
+    let Value::Object(members) = target else {
+        return;
+    };
+    for (name, change) in changes {
+        if change.is_null() {
+            members.remove(name);
+        } else {
+            merge(members.entry(name.clone()).or_insert(Value::Null), change);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Inner {
+        #[allow(dead_code, reason = "read, never looked at")]
+        number: u8,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Outer {
+        #[allow(dead_code, reason = "read, never looked at")]
+        list: Vec<Inner>,
+    }
+
+    fn fault(body: &str) -> (u16, Option<String>) {
+        let refusal = read::<Outer>(body.as_bytes()).unwrap_err();
+        (
+            refusal.status,
+            refusal
+                .faults
+                .first()
+                .and_then(|fault| fault.pointer.clone()),
+        )
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_place() {
+        assert_eq!(
+            fault(r#"{"list":[{"number":1},{"number":"2"}]}"#),
+            (422, Some("/list/1/number".into()))
+        );
+        assert_eq!(
+            fault(r#"{"list":[{"number":1,"a/b":2}]}"#),
+            (422, Some("/list/0/a~1b".into()))
+        );
+        assert_eq!(fault(r#"{"other":1}"#), (422, Some("/other".into())));
+        assert_eq!(fault("{}"), (422, Some(String::new())));
+        assert_eq!(fault(r#"{"list":[]"#), (400, None));
+        assert_eq!(fault(r#"{"list":[]} {}"#), (400, None));
+        assert_eq!(fault(""), (400, None));
+        assert_eq!(fault(&"[".repeat(100_000)).0, 422);
+        assert!(read::<Value>("[".repeat(100_000).as_bytes()).is_err());
+    }
+
+    /// The cases of RFC 7396's appendix A.
+    #[test]
+    fn a_patch_changes_what_it_names() {
+        for (target, patch, result) in [
+            (json!({"a":"b"}), json!({"a":"c"}), json!({"a":"c"})),
+            (json!({"a":"b"}), json!({"b":"c"}), json!({"a":"b","b":"c"})),
+            (json!({"a":"b"}), json!({"a":null}), json!({})),
+            (json!({"a":["b"]}), json!({"a":"c"}), json!({"a":"c"})),
+            (
+                json!({"a":{"b":"c"}}),
+                json!({"a":{"b":"d","c":null}}),
+                json!({"a":{"b":"d"}}),
+            ),
+            (json!({"a":[{"b":"c"}]}), json!({"a":[1]}), json!({"a":[1]})),
+            (json!({"e":null}), json!({"a":1}), json!({"e":null,"a":1})),
+            (
+                json!({}),
+                json!({"a":{"bb":{"ccc":null}}}),
+                json!({"a":{"bb":{}}}),
+            ),
+        ] {
+            let mut merged = target.clone();
+            merge(&mut merged, &patch);
+            assert_eq!(merged, result, "{target} by {patch}");
+        }
+    }
+}

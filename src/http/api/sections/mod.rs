@@ -1,0 +1,31 @@
+//! What there is to administer, one file each: what it looks like as JSON, and the operations on it.
+
+use super::operation::Operation;
+
+pub mod clients;
+pub mod events;
+pub mod keys;
+pub mod me;
+pub mod tenants;
+pub mod users;
+
+/// Operations that belong together.
+#[derive(Clone, Copy, Debug)]
+pub struct Section {
+    /// The heading.
+    pub title: &'static str,
+    /// What it is about.
+    pub description: &'static str,
+    /// What can be done.
+    pub operations: &'static [Operation],
+}
+
+/// All of them, in the order in which they are described.
+pub static SECTIONS: &[Section] = &[
+    me::SECTION,
+    tenants::SECTION,
+    users::SECTION,
+    clients::SECTION,
+    keys::SECTION,
+    events::SECTION,
+];
