@@ -4,7 +4,9 @@ use std::future::{Future, Ready, ready};
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, USER_AGENT};
+use actix_web::http::header::{
+    ACCEPT, ACCEPT_LANGUAGE, CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT,
+};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use futures_util::StreamExt;
 
@@ -134,6 +136,12 @@ impl FromRequest for FormBody {
         let mut payload = payload.take();
         Box::pin(async move {
             let refuse = |error| ApiError::new(error, &request);
+            if is_packed(&request) {
+                return Err(refuse(OAuthError::new(
+                    ErrorCode::UnsupportedMediaType,
+                    "the body must be sent as it is, without Content-Encoding",
+                )));
+            }
             if !is_form(&request) {
                 return Err(refuse(OAuthError::invalid_request(
                     "the body must be application/x-www-form-urlencoded, encoded as UTF-8",
@@ -173,6 +181,14 @@ impl FromRequest for FormBody {
                 .map_err(|error| refuse(OAuthError::invalid_request(error.to_string())))
         })
     }
+}
+
+/// Nothing is unpacked here: what a few bytes may become has no bound.
+fn is_packed(request: &HttpRequest) -> bool {
+    request
+        .headers()
+        .get_all(CONTENT_ENCODING)
+        .any(|coding| !coding.is_empty() && !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 fn is_form(request: &HttpRequest) -> bool {

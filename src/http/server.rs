@@ -11,7 +11,7 @@ use openssl::ssl::{SslAcceptor, SslFiletype, SslMethod};
 
 use super::metrics::Metrics;
 use super::telemetry::{Observer, observe};
-use super::{cors, headers, locate, routes};
+use super::{connections, cors, headers, locate, routes};
 use crate::flows::Provider;
 
 /// A server that is bound but doesn't run yet.
@@ -68,7 +68,11 @@ pub fn serve_on(provider: Arc<Provider>, listener: TcpListener) -> Result<Bound,
             .wrap(from_fn(locate::locate))
             .wrap(from_fn(headers::protect))
             .wrap(from_fn(observe))
+            .wrap(from_fn(connections::mark))
     })
+    .on_connect(connections::look_after(
+        config.keep_alive + config.header_timeout,
+    ))
     .workers(config.workers.get())
     .client_request_timeout(config.header_timeout)
     .keep_alive(config.keep_alive)

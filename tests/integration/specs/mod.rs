@@ -9,6 +9,7 @@ pub mod attack_faults;
 pub mod attack_forms;
 pub mod attack_input;
 pub mod attack_jose;
+pub mod attack_load;
 pub mod attack_redirects;
 pub mod attack_signin;
 pub mod attack_tokens;
