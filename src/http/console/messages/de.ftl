@@ -277,7 +277,7 @@ client-field-software_id = software_id
 client-field-software_version = software_version
 client-hint-redirect_uris = Eine je Zeile. Verglichen wird Zeichen für Zeichen; nur bei einer Loopback-Adresse darf der Port wechseln.
 client-hint-post_logout_redirect_uris = Eine je Zeile.
-client-hint-skip_consent = Für Ihre eigenen Anwendungen. Bei fremden wird gefragt.
+client-hint-skip_consent = Für Ihre eigenen Anwendungen. Bei fremden entscheidet jeder selbst.
 client-hint-logo_uri = Die Adresse eines Bildes, über https.
 client-hint-contacts = E-Mail-Adressen, eine je Zeile.
 client-hint-localized = Eine je Zeile, wie client_name#de = Laden.
@@ -309,7 +309,7 @@ try-it-failed = Keine Token
 try-it-denied = Die Anmeldung endete ohne Token: { $error }
 try-it-spent = Die Antwort wurde schon benutzt oder kam zu spät. Beginnen Sie neu.
 try-it-unexpected = Niemand in dieser Sitzung wartet auf diese Antwort. Beginnen Sie neu auf der Seite der Anwendung.
-try-it-stand-in = Diese Token sind schon geschlossen: Nichts hier nimmt sie mehr an. Sie nennen { $id }, die Stellvertreterin der Anwendung; deren eigene Token werden ihre client_id nennen.
+try-it-stand-in = Diese Token taugen zu nichts mehr: Sie endeten, als sie gezeigt wurden. Sie nennen { $id }, die Stellvertreterin der Anwendung; deren eigene Token werden ihre client_id nennen.
 try-it-opaque = Das Access-Token ist undurchsichtig: Nur die Introspection sagt, was darin steht.
 try-it-no-id-token = Es gibt kein ID-Token, weil der Scope openid fehlt.
 try-it-id-token = ID-Token

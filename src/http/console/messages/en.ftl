@@ -277,7 +277,7 @@ client-field-software_id = software_id
 client-field-software_version = software_version
 client-hint-redirect_uris = One a line. Compared letter by letter; only a loopback address may vary its port.
 client-hint-post_logout_redirect_uris = One a line.
-client-hint-skip_consent = For your own applications. People are asked for those of others.
+client-hint-skip_consent = For your own applications. With those of others, people decide for themselves.
 client-hint-logo_uri = The address of a picture, over https.
 client-hint-contacts = E-mail addresses, one a line.
 client-hint-localized = One a line, like client_name#de = Laden.
@@ -309,7 +309,7 @@ try-it-failed = No tokens
 try-it-denied = The sign-in ended without tokens: { $error }
 try-it-spent = The answer was used before, or came too late. Begin again.
 try-it-unexpected = Nobody in this session waits for this answer. Begin again on the application’s page.
-try-it-stand-in = These tokens are closed already: nothing here accepts them any more. They name { $id }, which stood in for the application; its own tokens will name its client_id.
+try-it-stand-in = These tokens are good for nothing any more: they ended when they were shown. They name { $id }, which stood in for the application; its own tokens will name its client_id.
 try-it-opaque = The access token is opaque: only introspection says what is in it.
 try-it-no-id-token = There is no ID token, as the scope openid is missing.
 try-it-id-token = ID token
