@@ -7,7 +7,7 @@ use super::output::{Confirmation, Failure, Report, list, moment};
 use crate::config::Flags;
 use crate::domain::address::{Domain, DomainStage};
 use crate::flows::admin::{By, VERIFICATION_PATH, removal_consequences};
-use crate::storage::Page;
+use crate::storage::{Page, PageRequest};
 
 /// What to do with domains.
 #[derive(Debug, clap::Subcommand)]
@@ -66,7 +66,11 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
         }
         Command::List { tenant } => {
             let tenant = provider.load_tenant_named(&tenant).await?;
-            let domains = provider.list_domains(&tenant).await?;
+            // As many as a tenant may have.
+            let domains = provider
+                .list_domains(&tenant, PageRequest::first(200))
+                .await?
+                .items;
             let rows = domains.iter().map(row).collect::<Vec<_>>();
             let page = Page {
                 items: domains.iter().map(document).collect(),

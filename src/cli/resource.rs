@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::open;
-use super::output::{Failure, Report, fields, list};
+use super::output::{Failure, Listing, Report, fields, list};
 use crate::config::Flags;
 use crate::domain::resource::{Resource, ResourceScope};
 use crate::flows::admin::{By, NewResource};
@@ -71,7 +71,10 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
         Command::List { tenant } => {
             let provider = open::command(flags).await?;
             let tenant = provider.load_tenant_named(&tenant).await?;
-            let resources = provider.list_resources(&tenant).await?;
+            let all = Listing::default()
+                .collect(async |page| provider.list_resources(&tenant, None, page).await)
+                .await?;
+            let resources = all.items;
             let rows = resources
                 .iter()
                 .map(|resource| {
@@ -97,7 +100,8 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
         Command::Delete { tenant, identifier } => {
             let provider = open::command(flags).await?;
             let tenant = provider.load_tenant_named(&tenant).await?;
-            let resource = provider.delete_resource(&tenant, &identifier, &by).await?;
+            let resource = provider.load_resource_named(&tenant, &identifier).await?;
+            let resource = provider.delete_resource(&tenant, resource.id, &by).await?;
             let text = format!(
                 "{identifier} is gone. No more tokens are issued for it; those that are out expire by themselves."
             );

@@ -38,6 +38,9 @@ pub enum Act {
     /// A resource was made.
     #[serde(rename = "resource.created")]
     ResourceCreated,
+    /// Name or scopes of a resource were changed.
+    #[serde(rename = "resource.updated")]
+    ResourceUpdated,
     /// A resource was deleted.
     #[serde(rename = "resource.deleted")]
     ResourceDeleted,
@@ -135,7 +138,7 @@ pub enum Act {
 
 impl Act {
     /// All of them.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 42] = [
         Self::TenantCreated,
         Self::TenantUpdated,
         Self::TenantSuspended,
@@ -146,6 +149,7 @@ impl Act {
         Self::DomainCanonicalChanged,
         Self::DomainRemoved,
         Self::ResourceCreated,
+        Self::ResourceUpdated,
         Self::ResourceDeleted,
         Self::UserCreated,
         Self::UserUpdated,

@@ -143,7 +143,9 @@ impl Provider {
                         !live.clone().any(|key| now - key.created_at < age)
                     }
                     // They come with the youngest first.
-                    Some(OnlyIf::Youngest(id)) => live.clone().next().is_some_and(|key| key.id == id),
+                    Some(OnlyIf::Youngest(id)) => {
+                        live.clone().next().is_some_and(|key| key.id == id)
+                    }
                 };
                 if !holds {
                     return Ok(false);

@@ -159,10 +159,7 @@ impl Repo<'_> {
 
     /// Clients whose metadata names an API, as their default audience or among those that they may ask for; the first of them where
     /// there are very many.
-    pub fn list_clients_naming(
-        &mut self,
-        identifier: &str,
-    ) -> Result<Vec<(ClientId, String)>> {
+    pub fn list_clients_naming(&mut self, identifier: &str) -> Result<Vec<(ClientId, String)>> {
         let quoted = serde_json::to_string(identifier)
             .map_err(|_| StorageError::Corrupt("a resource's identifier"))?;
         let rows = scoped::clients(self.tenant)

@@ -259,11 +259,9 @@ impl Installation<'_> {
             .limit(limit)
             .into_boxed();
         if let Some((name, id)) = after {
-            query = query.filter(tenants::name_key.ge(name.clone())).filter(
-                tenants::name_key
-                    .gt(name)
-                    .or(tenants::id.gt(id)),
-            );
+            query = query
+                .filter(tenants::name_key.ge(name.clone()))
+                .filter(tenants::name_key.gt(name).or(tenants::id.gt(id)));
         }
         Ok(query.load(self.connection)?)
     }

@@ -37,7 +37,11 @@ mod tests {
         assert!(By::command_line().check(tenants).is_ok());
         assert!(with(&[Role::Administrator]).check(keys).is_ok());
         assert!(with(&[Role::Administrator]).check(tenants).is_err());
-        assert!(with(&[Role::Auditor, Role::ClientManager]).check(keys).is_err());
+        assert!(
+            with(&[Role::Auditor, Role::ClientManager])
+                .check(keys)
+                .is_err()
+        );
         assert!(with(&[]).check(keys).is_err());
     }
 }

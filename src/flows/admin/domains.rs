@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 use url::{Host, Url};
 
+use super::authority::{Area, Permission};
 use super::error::{AdminError, By, on_conflict};
 use super::once::Claim;
 use crate::config::{Mode, Place};
@@ -18,6 +19,7 @@ use crate::egress::{EgressError, Outward};
 use crate::flows::provider::Provider;
 use crate::flows::tenancy::Tenant;
 use crate::protocol::uri;
+use crate::storage::{Page, PageRequest};
 
 /// Where the proof is looked for.
 pub const VERIFICATION_PATH: &str = "/.well-known/tessera-domain-verification";
@@ -68,6 +70,7 @@ impl Provider {
         origin: &str,
         by: &By,
     ) -> Result<Domain, AdminError> {
+        by.check(Permission::Write(Area::Domains))?;
         let origin = self.check_origin(origin)?;
         let domain = Domain {
             id: DomainId::from(self.clock.uuid_v7()),
@@ -115,6 +118,7 @@ impl Provider {
         origin: &str,
         by: &By,
     ) -> Result<bool, AdminError> {
+        by.check(Permission::Write(Area::Domains))?;
         let domain = self.load_domain(tenant, origin).await?;
         let DomainStage::Pending { verification_token } = &domain.stage else {
             return Ok(false);
@@ -165,6 +169,7 @@ impl Provider {
         origin: Option<&str>,
         by: &By,
     ) -> Result<(), AdminError> {
+        by.check(Permission::Write(Area::Domains))?;
         let id = match origin {
             Some(origin) => Some(self.load_domain(tenant, origin).await?.id),
             None => None,
@@ -193,6 +198,7 @@ impl Provider {
         origin: &str,
         by: &By,
     ) -> Result<Domain, AdminError> {
+        by.check(Permission::Write(Area::Domains))?;
         let domain = self.load_domain(tenant, origin).await?;
         let (id, stored, by) = (domain.id, domain.origin.clone(), by.clone());
         let done = self.db.write(tenant, move |repo| {
@@ -212,9 +218,29 @@ impl Provider {
         }
     }
 
-    /// All domains of the tenant in the order of their making.
-    pub async fn list_domains(&self, tenant: &Tenant) -> Result<Vec<Domain>, AdminError> {
-        Ok(self.db.read(tenant, |repo| repo.list_domains()).await?)
+    /// Lists domains in the order of their making.
+    pub async fn list_domains(
+        &self,
+        tenant: &Tenant,
+        page: PageRequest,
+    ) -> Result<Page<Domain>, AdminError> {
+        Ok(self
+            .db
+            .read(tenant, move |repo| repo.list_domain_page(page))
+            .await?)
+    }
+
+    /// The tenant's domain of this id.
+    pub async fn load_domain_by_id(
+        &self,
+        tenant: &Tenant,
+        id: DomainId,
+    ) -> Result<Domain, AdminError> {
+        let found = self
+            .db
+            .read(tenant, move |repo| repo.find_domain(id))
+            .await?;
+        found.ok_or_else(|| no_domain(&id.to_string()))
     }
 
     /// The tenant's domain with this origin.

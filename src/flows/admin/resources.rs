@@ -2,10 +2,11 @@
 
 use serde_json::json;
 
+use super::authority::{Area, Permission};
 use super::error::{AdminError, By, on_conflict};
 use super::once::Claim;
 use crate::domain::audit::Act;
-use crate::domain::ids::ResourceId;
+use crate::domain::ids::{ClientId, ResourceId};
 use crate::domain::resource::{Resource, ResourceScope};
 use crate::domain::tenant::check_display_name;
 use crate::flows::provider::Provider;
@@ -13,6 +14,7 @@ use crate::flows::scopes::{OF_PERSONS, admin_api};
 use crate::flows::tenancy::Tenant;
 use crate::protocol::resource::ResourceIndicator;
 use crate::protocol::scope::is_scope_token;
+use crate::storage::{Page, PageRequest};
 
 /// As many scopes as one request may name.
 const SCOPES_MAX: usize = 100;
@@ -39,6 +41,7 @@ impl Provider {
         new: NewResource,
         by: &By,
     ) -> Result<Resource, AdminError> {
+        by.check(Permission::Write(Area::Resources))?;
         self.check_resource(&new)?;
         let name = new.name.unwrap_or_else(|| {
             new.identifier
@@ -94,62 +97,108 @@ impl Provider {
                 "is that of the administration API of this server",
             ));
         }
-        let names = new
-            .scopes
-            .iter()
-            .map(|scope| scope.name.as_str())
-            .collect::<Vec<_>>();
-        if names.is_empty() || names.len() > SCOPES_MAX {
-            return Err(AdminError::invalid(
-                "scope",
-                format!("a resource has 1 to {SCOPES_MAX} scopes"),
-            ));
-        }
-        for (position, name) in names.iter().enumerate() {
-            let reason = if !is_scope_token(name) {
-                "is no scope-token (RFC 6749 section 3.3): visible ASCII characters without space, quote and backslash"
-            } else if OF_PERSONS.contains(name) || name.starts_with(OWN_PREFIX) {
-                "has a meaning of its own (OpenID Connect, or this server's) and can't be a resource's"
-            } else if names[..position].contains(name) {
-                "is named twice"
-            } else {
-                continue;
-            };
-            return Err(AdminError::invalid(
-                "scope",
-                format!("`{}` {reason}", name.chars().take(64).collect::<String>()),
-            ));
-        }
-        for description in new
-            .scopes
-            .iter()
-            .filter_map(|scope| scope.description.as_deref())
-        {
-            check_display_name(description).map_err(|_| {
-                AdminError::invalid(
-                    "description",
-                    "has 1 to 200 characters, no control characters and no space at its ends",
-                )
-            })?;
-        }
-        Ok(())
+        check_scopes(&new.scopes)
     }
 
-    /// All resources of the tenant in the order of their making.
-    pub async fn list_resources(&self, tenant: &Tenant) -> Result<Vec<Resource>, AdminError> {
-        Ok(self.db.read(tenant, |repo| repo.list_resources()).await?)
+    /// Lists resources in the order of their making; `search` is a part of the identifier or the name.
+    pub async fn list_resources(
+        &self,
+        tenant: &Tenant,
+        search: Option<String>,
+        page: PageRequest,
+    ) -> Result<Page<Resource>, AdminError> {
+        Ok(self
+            .db
+            .read(tenant, move |repo| {
+                repo.search_resources(search.as_deref(), page)
+            })
+            .await?)
+    }
+
+    /// The resource of this id.
+    pub async fn load_resource(
+        &self,
+        tenant: &Tenant,
+        id: ResourceId,
+    ) -> Result<Resource, AdminError> {
+        let found = self
+            .db
+            .read(tenant, move |repo| repo.find_resource(id))
+            .await?;
+        found.ok_or_else(|| no_resource(id))
+    }
+
+    /// The resource of this identifier.
+    pub async fn load_resource_named(
+        &self,
+        tenant: &Tenant,
+        identifier: &str,
+    ) -> Result<Resource, AdminError> {
+        let wanted = identifier.to_owned();
+        let found = self
+            .db
+            .read(tenant, move |repo| {
+                repo.find_resource_by_identifier(&wanted)
+            })
+            .await?;
+        found.ok_or_else(|| no_resource(identifier))
+    }
+
+    /// Clients whose metadata names the resource, with what they are called.
+    pub async fn list_clients_naming(
+        &self,
+        tenant: &Tenant,
+        identifier: &str,
+    ) -> Result<Vec<(ClientId, String)>, AdminError> {
+        let identifier = identifier.to_owned();
+        Ok(self
+            .db
+            .read(tenant, move |repo| repo.list_clients_naming(&identifier))
+            .await?)
+    }
+
+    /// Replaces name and scopes by those of `changed`, provided that nobody changed the resource since it was read. Its identifier
+    /// stays: another one is another API.
+    pub async fn update_resource(
+        &self,
+        tenant: &Tenant,
+        changed: Resource,
+        by: &By,
+    ) -> Result<Resource, AdminError> {
+        by.check(Permission::Write(Area::Resources))?;
+        check_display_name(&changed.name).map_err(|error| AdminError::invalid("name", error))?;
+        check_scopes(&changed.scopes)?;
+        let (id, by) = (changed.id, by.clone());
+        let written = self.db.write(tenant, move |repo| {
+            if repo.find_resource(id)?.is_none() {
+                return Ok(None);
+            }
+            let done = repo.update_resource(&changed)?;
+            if done {
+                repo.record(by.event(Act::ResourceUpdated).detail(
+                    json!({ "identifier": changed.identifier, "scopes": scope_names(&changed) }),
+                ))?;
+            }
+            Ok(Some(done))
+        });
+        match written.await? {
+            Some(true) => self.load_resource(tenant, id).await,
+            Some(false) => Err(AdminError::Stale("resource")),
+            None => Err(no_resource(id)),
+        }
     }
 
     /// Deletes a resource: its tokens can't be refreshed or asked for any more; those that are out expire.
     pub async fn delete_resource(
         &self,
         tenant: &Tenant,
-        identifier: &str,
+        id: ResourceId,
         by: &By,
     ) -> Result<Resource, AdminError> {
-        let (wanted, by) = (identifier.to_owned(), by.clone());
+        by.check(Permission::Write(Area::Resources))?;
+        let by = by.clone();
         let deleted = self.db.write(tenant, move |repo| {
-            let Some(resource) = repo.find_resource_by_identifier(&wanted)? else {
+            let Some(resource) = repo.find_resource(id)? else {
                 return Ok(None);
             };
             repo.delete_resource(resource.id)?;
@@ -159,13 +208,56 @@ impl Provider {
             )?;
             Ok(Some(resource))
         });
-        let missing = || AdminError::NotFound {
-            kind: "resource",
-            name: identifier.to_owned(),
-            list: "tessera resource list",
-        };
-        deleted.await?.ok_or_else(missing)
+        deleted.await?.ok_or_else(|| no_resource(id))
     }
+}
+
+fn no_resource(name: impl ToString) -> AdminError {
+    AdminError::NotFound {
+        kind: "resource",
+        name: name.to_string(),
+        list: "tessera resource list",
+    }
+}
+
+fn check_scopes(scopes: &[ResourceScope]) -> Result<(), AdminError> {
+    let names = scopes
+        .iter()
+        .map(|scope| scope.name.as_str())
+        .collect::<Vec<_>>();
+    if names.is_empty() || names.len() > SCOPES_MAX {
+        return Err(AdminError::invalid(
+            "scope",
+            format!("a resource has 1 to {SCOPES_MAX} scopes"),
+        ));
+    }
+    for (position, name) in names.iter().enumerate() {
+        let reason = if !is_scope_token(name) {
+            "is no scope-token (RFC 6749 section 3.3): visible ASCII characters without space, quote and backslash"
+        } else if OF_PERSONS.contains(name) || name.starts_with(OWN_PREFIX) {
+            "has a meaning of its own (OpenID Connect, or this server's) and can't be a resource's"
+        } else if names[..position].contains(name) {
+            "is named twice"
+        } else {
+            continue;
+        };
+        return Err(AdminError::invalid(
+            "scope",
+            format!("`{}` {reason}", name.chars().take(64).collect::<String>()),
+        ));
+    }
+    for description in scopes
+        .iter()
+        .filter_map(|scope| scope.description.as_deref())
+    {
+        check_display_name(description).map_err(|_| {
+            AdminError::invalid(
+                "description",
+                "has 1 to 200 characters, no control characters and no space at its ends",
+            )
+        })?;
+    }
+    Ok(())
 }
 
 fn scope_names(resource: &Resource) -> Vec<&str> {

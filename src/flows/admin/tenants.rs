@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::authority::{Area, Permission};
 use super::error::{AdminError, By};
 use super::once::Claim;
 use crate::config::nearest;
@@ -44,6 +45,7 @@ impl Provider {
         name: &str,
         by: &By,
     ) -> Result<Arc<Tenant>, AdminError> {
+        by.check(Permission::Write(Area::Tenants))?;
         let slug = Slug::choose(slug).map_err(|error| AdminError::invalid("slug", error))?;
         check_display_name(name).map_err(|error| AdminError::invalid("name", error))?;
         match self.make_tenant(&slug, name, by).await? {
@@ -153,7 +155,7 @@ impl Provider {
             .ok_or_else(|| AdminError::no_tenant(slug))
     }
 
-    /// Lists tenants by slug; `search` is the beginning of a slug.
+    /// Lists tenants by slug; `search` is the beginning of a slug or of a name.
     pub async fn list_tenants(
         &self,
         search: Option<String>,
@@ -171,6 +173,7 @@ impl Provider {
         changed: TenantRecord,
         by: &By,
     ) -> Result<Arc<Tenant>, AdminError> {
+        by.check(Permission::Write(Area::Settings))?;
         check_display_name(&changed.name).map_err(|error| AdminError::invalid("name", error))?;
         changed.settings.check().map_err(|error| {
             AdminError::invalid(
@@ -217,6 +220,7 @@ impl Provider {
     }
 
     async fn set_status(&self, slug: &str, to: TenantStatus, by: &By) -> Result<bool, AdminError> {
+        by.check(Permission::Write(Area::Tenants))?;
         let loaded = self.load_stored_tenant(slug).await?;
         let (from, act) = match (loaded.record.status, to) {
             (TenantStatus::Deleting, _) => {
@@ -246,6 +250,7 @@ impl Provider {
     /// Deletes a tenant for good. Its data key goes first, in a transaction of its own: from then on nothing of it can be used, however
     /// long the rows take. Where it is interrupted, a server's job goes on with it.
     pub async fn delete_tenant(&self, slug: &str, by: &By) -> Result<TenantRecord, AdminError> {
+        by.check(Permission::Write(Area::Tenants))?;
         if slug == SYSTEM_SLUG {
             return Err(AdminError::refused(
                 "the tenant of the operators can't be deleted",
@@ -274,6 +279,15 @@ impl Provider {
             .await?;
         self.erase_tenant(id).await?;
         Ok(loaded.record)
+    }
+
+    /// A tenant's record as it is stored, one that is being deleted too.
+    pub async fn load_tenant_record(&self, slug: &str) -> Result<TenantRecord, AdminError> {
+        match self.load_stored_tenant(slug).await {
+            Ok(loaded) => Ok(loaded.record),
+            Err(AdminError::Invalid { .. }) => Err(AdminError::no_tenant(slug)),
+            Err(error) => Err(error),
+        }
     }
 
     /// A tenant as it is stored, one that is being deleted too.

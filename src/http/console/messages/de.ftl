@@ -97,6 +97,7 @@ act-domain-verified = Domain bestätigt
 act-domain-canonical-changed = Hauptadresse geändert
 act-domain-removed = Domain entfernt
 act-resource-created = API angelegt
+act-resource-updated = API geändert
 act-resource-deleted = API gelöscht
 act-user-created = Person hinzugefügt
 act-user-updated = Person geändert

@@ -97,6 +97,7 @@ act-domain-verified = Domain verified
 act-domain-canonical-changed = Main address changed
 act-domain-removed = Domain removed
 act-resource-created = API created
+act-resource-updated = API changed
 act-resource-deleted = API deleted
 act-user-created = Person added
 act-user-updated = Person changed
