@@ -10,6 +10,7 @@ pub mod attack_forms;
 pub mod attack_input;
 pub mod attack_jose;
 pub mod attack_load;
+pub mod attack_pending;
 pub mod attack_redirects;
 pub mod attack_signin;
 pub mod attack_tokens;
