@@ -160,6 +160,10 @@ impl Repo<'_> {
             query = query.filter(users::id.gt(DbUuid(after)));
         }
         let rows = query.load::<UserRow>(self.connection)?;
+        self.complete_users(rows, page)
+    }
+
+    fn complete_users(&mut self, rows: Vec<UserRow>, page: PageRequest) -> Result<Page<User>> {
         let ids = rows.iter().map(|row| row.id).collect::<Vec<_>>();
         let mut roles = self.roles_of(&ids)?;
         let items = rows
@@ -170,6 +174,22 @@ impl Repo<'_> {
             })
             .collect::<Result<Vec<_>>>()?;
         Ok(Page::cut(items, page, |user| user.id.uuid()))
+    }
+
+    /// Lists whoever has a role, in the order of their making.
+    pub fn list_administrators(&mut self, page: PageRequest) -> Result<Page<User>> {
+        let appointed = scoped::role_assignments(self.tenant).select(role_assignments::user_id);
+        let mut query = scoped::users(self.tenant)
+            .filter(users::id.eq_any(appointed))
+            .select(UserRow::as_select())
+            .order(users::id.asc())
+            .limit(page.rows() + 1)
+            .into_boxed();
+        if let Some(after) = page.after {
+            query = query.filter(users::id.gt(DbUuid(after)));
+        }
+        let rows = query.load::<UserRow>(self.connection)?;
+        self.complete_users(rows, page)
     }
 
     /// How many people the tenant has.

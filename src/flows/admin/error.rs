@@ -126,6 +126,14 @@ impl AdminError {
         }
     }
 
+    pub(super) fn no_session(name: impl ToString) -> Self {
+        Self::NotFound {
+            kind: "session",
+            name: name.to_string(),
+            list: "tessera user show",
+        }
+    }
+
     pub(super) fn no_client(name: impl ToString) -> Self {
         Self::NotFound {
             kind: "client",

@@ -18,6 +18,7 @@ mod once;
 mod operators;
 mod resources;
 mod roles;
+mod sessions;
 mod tenants;
 mod users;
 
@@ -29,5 +30,6 @@ pub use events::{EventList, Overview, actor_of};
 pub use links::IssuedLink;
 pub use once::{REMEMBERED, Repeated};
 pub use resources::NewResource;
+pub use sessions::ConsentOf;
 pub use tenants::{SYSTEM_NAME, change_setting};
 pub use users::{CreatedUser, Disabled, NewUser};

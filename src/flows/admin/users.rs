@@ -84,7 +84,11 @@ fn check_claims(claims: &StandardClaims) -> Result<(), AdminError> {
 }
 
 /// Why whoever acts may not act on this person, as the person is at this moment: a role may just have been granted.
-fn beyond(repo: &mut Repo<'_>, id: UserId, by: &By) -> storage::Result<Option<AdminError>> {
+pub(super) fn beyond(
+    repo: &mut Repo<'_>,
+    id: UserId,
+    by: &By,
+) -> storage::Result<Option<AdminError>> {
     let user = repo.find_user(id)?;
     Ok(user.and_then(|user| by.authority.check_over(&user).err()))
 }
@@ -197,6 +201,18 @@ impl Provider {
         Ok(self
             .db
             .read(tenant, move |repo| repo.list_users(search.as_deref(), page))
+            .await?)
+    }
+
+    /// Whoever administers something, in the order of their making.
+    pub async fn list_administrators(
+        &self,
+        tenant: &Tenant,
+        page: PageRequest,
+    ) -> Result<Page<User>, AdminError> {
+        Ok(self
+            .db
+            .read(tenant, move |repo| repo.list_administrators(page))
             .await?)
     }
 

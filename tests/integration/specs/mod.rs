@@ -3,6 +3,7 @@
 pub mod account;
 pub mod addresses;
 pub mod api;
+pub mod api_people;
 pub mod attack_browser;
 pub mod attack_enumeration;
 pub mod attack_faults;
@@ -19,6 +20,7 @@ pub mod client_authentication;
 pub mod consent_pairs;
 pub mod console;
 pub mod console_clients;
+pub mod console_try_it;
 pub mod nodes;
 pub mod oidc_core_authorization;
 pub mod oidc_userinfo;

@@ -15,7 +15,7 @@ use crate::flows::admin::{
 };
 use crate::http::api::answer::{Answer, Refusal};
 use crate::http::api::call::Call;
-use crate::http::api::operation::Operation;
+use crate::http::api::operation::{Operation, Parameter, short_text};
 use crate::protocol::client_metadata::ClientMetadata;
 
 /// This section.
@@ -26,6 +26,11 @@ pub const SECTION: Section = Section {
         Operation::get("listClients", "/tenants/{tenant}/clients", |call| Box::pin(list(call)))
             .says("List clients", "In the order of their making.")
             .needs(Permission::Read(Area::Clients))
+            .asks(&[Parameter {
+                name: "search",
+                description: "A part of the name, or a whole `client_id`.",
+                schema: short_text,
+            }])
             .lists::<Client>(),
         Operation::post("createClient", "/tenants/{tenant}/clients", |call| Box::pin(create(call)))
             .says("Register a client", "The answer is RFC 7591's; it holds the secret, where there is one, this once.")
@@ -168,9 +173,10 @@ async fn find(call: &Call) -> Result<Record, Refusal> {
 }
 
 async fn list(call: Call) -> Answer {
+    let search = call.parameter("search").map(ToOwned::to_owned);
     let page = call
         .provider
-        .list_clients(call.tenant(), call.page()?)
+        .search_clients(call.tenant(), search, call.page()?)
         .await?;
     let now = call.provider.now();
     Ok(call.list(page, |client| view(client, now)))

@@ -2,10 +2,13 @@
 
 use super::operation::Operation;
 
+pub mod administrators;
 pub mod clients;
+pub mod consents;
 pub mod events;
 pub mod keys;
 pub mod me;
+pub mod sessions;
 pub mod tenants;
 pub mod users;
 
@@ -25,6 +28,9 @@ pub static SECTIONS: &[Section] = &[
     me::SECTION,
     tenants::SECTION,
     users::SECTION,
+    administrators::SECTION,
+    sessions::SECTION,
+    consents::SECTION,
     clients::SECTION,
     keys::SECTION,
     events::SECTION,

@@ -25,7 +25,7 @@ pub const SECTION: Section = Section {
         Operation::get("listUsers", "/tenants/{tenant}/users", |call| Box::pin(list(call)))
             .says("List people", "In the order of their making.")
             .needs(Permission::Read(Area::Users))
-            .asks(&[Parameter { name: "search", description: "A part of the email address or of the name.", schema: short_text }])
+            .asks(&[Parameter { name: "search", description: "A part of the email address.", schema: short_text }])
             .lists::<User>(),
         Operation::post("createUser", "/tenants/{tenant}/users", |call| Box::pin(create(call)))
             .says("Make a person", "Without a password the answer holds a one-time link by which they set one; it is shown this once.")
