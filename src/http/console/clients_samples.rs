@@ -48,6 +48,10 @@ fn program(id: &'static str, text: &str) -> Snippet {
 }
 
 /// Every view of clients with this text in every place.
+#[expect(
+    clippy::too_many_lines,
+    reason = "a list of samples is a table, and reads best whole"
+)]
 pub fn render_all(
     messages: Messages,
     name: &'static str,

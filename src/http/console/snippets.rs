@@ -70,29 +70,36 @@ impl Values {
     }
 
     fn fill(&self, program: &str) -> String {
-        let basic = self.method == TokenEndpointAuthMethod::ClientSecretBasic;
-        let either = |one: &'static str, other: &'static str| if basic { one } else { other };
-        let insecure = self.issuer.starts_with("http:");
+        let values = [self.of_client(), self.by_language(), self.for_shell()];
+        let issuer = ("__ISSUER__", self.issuer.clone());
+        let mut text = program.to_owned();
+        for (name, value) in std::iter::once(issuer).chain(values.into_iter().flatten()) {
+            text = text.replace(name, &value);
+        }
+        text
+    }
+
+    /// What is the same in every language.
+    fn of_client(&self) -> Vec<(&'static str, String)> {
         let url = Url::parse(&self.redirect_uri).ok();
         let path = url.as_ref().map_or("/callback", |url| match url.path() {
             "" => "/",
             path => path,
         });
-        let list = |scopes: &[String]| {
+        let scheme = url.as_ref().map_or("https", Url::scheme);
+        let list = |scopes: &[&String]| {
             let quoted: Vec<_> = scopes.iter().map(|scope| format!("\"{scope}\"")).collect();
             quoted.join(", ")
         };
-        let rest: Vec<String> = self
+        let all: Vec<&String> = self.scopes.iter().collect();
+        let rest: Vec<&String> = self
             .scopes
             .iter()
             .filter(|scope| *scope != OPENID)
-            .cloned()
             .collect();
-        let of_api = rest.iter().rev().find(|scope| !scope.is_empty());
-        let resource =
-            |write: &dyn Fn(&str) -> String| self.resource().map_or(String::new(), write);
+        let of_api = rest.last().map_or("read", |scope| scope.as_str());
         let audience = self.default_audience.as_deref().or(self.resource());
-        let values: [(&str, String); 26] = [
+        vec![
             ("__CLIENT_ID__", self.client_id.clone()),
             ("__REDIRECT_URI__", self.redirect_uri.clone()),
             ("__REDIRECT_PATH__", path.to_owned()),
@@ -100,104 +107,91 @@ impl Values {
                 "__REDIRECT_ROUTE__",
                 path.trim_start_matches('/').to_owned(),
             ),
-            (
-                "__REDIRECT_SCHEME__",
-                url.as_ref()
-                    .map_or(String::new(), |url| url.scheme().to_owned()),
-            ),
+            ("__REDIRECT_SCHEME__", scheme.to_owned()),
+            ("__SECURE__", (scheme == "https").to_string()),
             ("__SCOPE__", self.scopes.join(" ")),
-            ("__SCOPE_LIST__", list(&self.scopes)),
+            ("__SCOPE_LIST__", list(&all)),
             ("__SCOPE_LIST_REST__", list(&rest)),
-            (
-                "__FIRST_SCOPE__",
-                of_api.map_or("read", String::as_str).to_owned(),
-            ),
+            ("__FIRST_SCOPE__", of_api.to_owned()),
             ("__AUDIENCE__", audience.unwrap_or(&self.issuer).to_owned()),
             ("__METHOD__", self.method.as_str().to_owned()),
             ("__ALG__", self.algorithm.to_owned()),
-            ("__PY_BASIC__", either("True", "False").to_owned()),
+        ]
+    }
+
+    /// What each language says in its own way, or doesn't say at all.
+    fn by_language(&self) -> Vec<(&'static str, String)> {
+        let either = |basic: &str, post: &str| {
+            let is_basic = self.method == TokenEndpointAuthMethod::ClientSecretBasic;
+            if is_basic { basic } else { post }.to_owned()
+        };
+        let resource = |before: &str, after: &str| match self.resource() {
+            Some(resource) => format!("{before}\"{resource}\"{after}"),
+            None => String::new(),
+        };
+        let insecure = if self.issuer.starts_with("http:") {
+            "\n  // For development only: the issuer has no TLS.\n  { execute: [client.allowInsecureRequests] },"
+        } else {
+            ""
+        };
+        let post_logout = match &self.post_logout {
+            Some(uri) => format!("\n  post_logout_redirect_uri: \"{uri}\","),
+            None => String::new(),
+        };
+        vec![
+            ("__PY_BASIC__", either("True", "False")),
             (
                 "__JS_AUTH__",
-                either("ClientSecretBasic", "ClientSecretPost").to_owned(),
+                either("ClientSecretBasic", "ClientSecretPost"),
             ),
             (
                 "__GO_STYLE__",
-                either("AuthStyleInHeader", "AuthStyleInParams").to_owned(),
+                either("AuthStyleInHeader", "AuthStyleInParams"),
             ),
-            (
-                "__RUST_AUTH__",
-                either("BasicAuth", "RequestBody").to_owned(),
-            ),
-            (
-                "__SECURE__",
-                self.redirect_uri.starts_with("https:").to_string(),
-            ),
-            (
-                "__JS_INSECURE__",
-                if insecure {
-                    "\n  // For development only: the issuer has no TLS.\n  { execute: [client.allowInsecureRequests] },".to_owned()
-                } else {
-                    String::new()
-                },
-            ),
-            (
-                "__JS_POST_LOGOUT__",
-                self.post_logout.as_ref().map_or(String::new(), |uri| {
-                    format!("\n  post_logout_redirect_uri: \"{uri}\",")
-                }),
-            ),
-            (
-                "__JS_RESOURCE__",
-                resource(&|resource| format!(", resource: \"{resource}\"")),
-            ),
-            (
-                "__PY_RESOURCE__",
-                resource(&|resource| format!(", resource=\"{resource}\"")),
-            ),
-            (
-                "__GO_RESOURCE__",
-                resource(&|resource| format!("\"resource\": {{\"{resource}\"}}")),
-            ),
+            ("__RUST_AUTH__", either("BasicAuth", "RequestBody")),
+            ("__JS_INSECURE__", insecure.to_owned()),
+            ("__JS_POST_LOGOUT__", post_logout),
+            ("__JS_RESOURCE__", resource(", resource: ", "")),
+            ("__PY_RESOURCE__", resource(", resource=", "")),
+            ("__GO_RESOURCE__", resource("\"resource\": {", "}")),
             (
                 "__RUST_RESOURCE__",
-                resource(&|resource| {
-                    format!("\n        .add_extra_param(\"resource\", \"{resource}\")")
-                }),
+                resource("\n        .add_extra_param(\"resource\", ", ")"),
             ),
+        ]
+    }
+
+    fn for_shell(&self) -> Vec<(&'static str, String)> {
+        let id = &self.client_id;
+        let authentication = match self.method {
+            TokenEndpointAuthMethod::ClientSecretBasic => {
+                format!("-u {id}:\"$OIDC_CLIENT_SECRET\"")
+            }
+            _ => {
+                format!("-d client_id={id} --data-urlencode client_secret=\"$OIDC_CLIENT_SECRET\"")
+            }
+        };
+        let parameter = |name: &str, value: &str| {
+            let word = quoted(&format!("{name}={value}"));
+            format!(" \\\n  --data-urlencode {word}")
+        };
+        let scope = match self.scopes.as_slice() {
+            [] => String::new(),
+            scopes => parameter("scope", &scopes.join(" ")),
+        };
+        let resource = self.resource();
+        vec![
             (
                 "__SH_TOKEN_URL__",
                 quoted(&format!("{}/token", self.issuer)),
             ),
+            ("__SH_AUTH__", authentication),
+            ("__SH_SCOPE__", scope),
             (
-                "__SH_AUTH__",
-                if basic {
-                    format!("-u {}:\"$OIDC_CLIENT_SECRET\"", self.client_id)
-                } else {
-                    format!(
-                        "-d client_id={} --data-urlencode client_secret=\"$OIDC_CLIENT_SECRET\"",
-                        self.client_id
-                    )
-                },
+                "__SH_RESOURCE__",
+                resource.map_or_else(String::new, |resource| parameter("resource", resource)),
             ),
-            (
-                "__SH_SCOPE__",
-                if self.scopes.is_empty() {
-                    String::new()
-                } else {
-                    let scope = quoted(&format!("scope={}", self.scopes.join(" ")));
-                    format!(" \\\n  --data-urlencode {scope}")
-                },
-            ),
-        ];
-        let mut text = program.replace("__ISSUER__", &self.issuer);
-        for (name, value) in values {
-            text = text.replace(name, &value);
-        }
-        let shell = resource(&|resource| {
-            let resource = quoted(&format!("resource={resource}"));
-            format!(" \\\n  --data-urlencode {resource}")
-        });
-        text.replace("__SH_RESOURCE__", &shell)
+        ]
     }
 
     fn snippet(
@@ -457,7 +451,7 @@ mod tests {
                             && name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
                     });
                     assert!(left.is_none(), "{} {file}: {left:?}", snippet.title);
-                    let tokens = snippet.id.starts_with("verify-") || *file != "";
+                    let tokens = snippet.id.starts_with("verify-") || !file.is_empty();
                     assert!(tokens || text.contains("$OIDC_CLIENT_SECRET"), "{text}");
                 }
                 let whole: String = snippet
