@@ -25,6 +25,7 @@ pub struct Resource {
 
 /// One scope of a resource.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct ResourceScope {
     /// The scope-token.
     pub name: String,

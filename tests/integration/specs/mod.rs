@@ -4,6 +4,7 @@ pub mod account;
 pub mod addresses;
 pub mod api;
 pub mod api_people;
+pub mod api_settings;
 pub mod attack_browser;
 pub mod attack_enumeration;
 pub mod attack_faults;

@@ -5,9 +5,11 @@ use super::operation::Operation;
 pub mod administrators;
 pub mod clients;
 pub mod consents;
+pub mod domains;
 pub mod events;
 pub mod keys;
 pub mod me;
+pub mod resources;
 pub mod sessions;
 pub mod tenants;
 pub mod users;
@@ -32,6 +34,8 @@ pub static SECTIONS: &[Section] = &[
     sessions::SECTION,
     consents::SECTION,
     clients::SECTION,
+    resources::SECTION,
+    domains::SECTION,
     keys::SECTION,
     events::SECTION,
 ];
