@@ -36,6 +36,7 @@ need_rust() {
   command -v cc >/dev/null || missing+=(gcc libc6-dev)
   command -v perl >/dev/null || missing+=(perl)
   command -v make >/dev/null || missing+=(make)
+  command -v prlimit >/dev/null || missing+=(util-linux)
   if [ ${#missing[@]} -gt 0 ]; then install "${missing[@]}"; fi
 }
 

@@ -7,3 +7,4 @@ mod cli_open;
 mod cli_server;
 mod cli_tenants;
 mod cli_users;
+mod disk;

@@ -240,7 +240,8 @@ fn files(page: &Page) -> Vec<url::Url> {
                 .replace("&#38;", "&");
             let target = page.url.join(&target).expect("an address");
             let path = target.path();
-            if path.contains("/static/") || path.ends_with(".css") || path.ends_with(".ico") {
+            let ours = ["branding.css", "favicon.ico"];
+            if path.contains("/static/") || ours.iter().any(|name| path.ends_with(name)) {
                 found.push(target);
             }
         }

@@ -243,6 +243,9 @@ impl Doors {
     }
 }
 
+/// How a key becomes bytes that somebody might take for a secret.
+type Form = Box<dyn Fn(&Real) -> Vec<u8>>;
+
 /// JSON with a member put before the others, which may bear one of their names.
 fn preceded(name: &str, value: &Value, object: &str) -> String {
     format!("{{{}:{value},{}", json!(name), &object[1..])
@@ -305,7 +308,6 @@ app_test! {
         let doors = Doors::new(Scene::new(app).await).await;
         doors.expect_welcome().await;
         let jwks = doors.scene.app.get(&doors.scene.tenant.url("/jwks")).send().await.expect_ok().body;
-        type Form = Box<dyn Fn(&Real) -> Vec<u8>>;
         let decoded = |real: &Real, name: &str| URL_SAFE_NO_PAD.decode(real.public[name].as_str().expect("text")).expect("base64url");
         let forms: Vec<(&str, Form)> = vec![
             ("PEM", Box::new(|real| real.pair.to_pem_public_key())),

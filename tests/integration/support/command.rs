@@ -127,7 +127,11 @@ impl Installation {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tessera"));
+        self.program(env!("CARGO_BIN_EXE_tessera"), arguments)
+    }
+
+    fn program(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command
             .env_clear()
             .args(arguments)
@@ -260,9 +264,24 @@ impl Installation {
         self.start(&["serve", "--listen", "127.0.0.1:0", "--json"])
     }
 
+    /// The server, in a process to which a file that may grow no further is an error as a full disk is, and no signal that ends it.
+    pub fn serve_without_xfsz(&self) -> Server {
+        let script = "trap '' XFSZ; exec \"$0\" \"$@\"";
+        let tessera = env!("CARGO_BIN_EXE_tessera");
+        let serve = ["serve", "--listen", "127.0.0.1:0", "--json"];
+        Self::started(self.program(
+            "/bin/bash",
+            &[&["-c", script, tessera], &serve[..]].concat(),
+        ))
+    }
+
     /// Starts what goes on serving, and waits until it has said so by a document.
     pub fn start(&self, arguments: &[&str]) -> Server {
-        let mut child = self.command(arguments).spawn().expect("it starts");
+        Self::started(self.command(arguments))
+    }
+
+    fn started(mut command: Command) -> Server {
+        let mut child = command.spawn().expect("it starts");
         let mut out = BufReader::new(child.stdout.take().expect("piped"));
         let mut text = String::new();
         while serde_json::from_str::<Value>(&text).is_err() {
@@ -295,6 +314,11 @@ impl Server {
             .rsplit_once(':')
             .and_then(|(_, port)| port.parse().ok())
             .expect("a port")
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Asks it to end; its exit status and how long that took.
