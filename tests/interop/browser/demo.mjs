@@ -1,50 +1,8 @@
 // The quickstart's demonstration as a person does it, in Chromium: sign in, look at the claims, call the APIs, refresh, sign
 // out, then both tenants side by side. With SCREENSHOTS set, pictures of every page at two widths, light and dark.
 import assert from 'node:assert/strict'
-import { mkdir } from 'node:fs/promises'
-import { createRequire } from 'node:module'
-import { join } from 'node:path'
 import { Report, quickstartTenants, readQuickstart } from '../node/interop.mjs'
-
-const require = createRequire(new URL('../node/package.json', import.meta.url))
-const { chromium } = require('playwright-core')
-
-const SIZES = [{ width: 1280, height: 900 }, { width: 390, height: 844 }]
-const SCHEMES = ['light', 'dark']
-const FLAGS = [
-  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage',
-]
-
-const folder = process.env.SCREENSHOTS
-
-/** Pictures of the page as it is now, at every size and in both colour schemes. */
-async function picture(page, name) {
-  if (!folder) return
-  await mkdir(folder, { recursive: true })
-  for (const size of SIZES) {
-    await page.setViewportSize(size)
-    for (const colorScheme of SCHEMES) {
-      await page.emulateMedia({ colorScheme })
-      await page.screenshot({ path: join(folder, `${name}-${size.width}-${colorScheme}.png`), fullPage: true })
-    }
-  }
-  await page.emulateMedia({ colorScheme: null })
-  await page.setViewportSize(SIZES[0])
-}
-
-/** Nothing is cut off at a phone's width. */
-async function fitsPhone(page, name) {
-  await page.setViewportSize(SIZES[1])
-  const [content, width] = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth])
-  assert.ok(content <= width, `${name} is ${content} pixels wide on a screen of ${width}`)
-  await page.setViewportSize(SIZES[0])
-}
-
-/** Presses what leads to another page and waits until that page, at the end of all redirects, is there. */
-async function follow(page, selector) {
-  await Promise.all([page.waitForNavigation({ waitUntil: 'load' }), page.click(selector)])
-}
+import { fitsPhone, follow, launch, picture, watch } from './pages.mjs'
 
 const slugOf = (page) => page.locator('body').getAttribute('data-tenant')
 
@@ -74,20 +32,6 @@ const claimsOf = async (page) => JSON.parse(await page.locator('#claims').innerT
 async function press(page, id) {
   await follow(page, `#${id}`)
   return page.locator('#api-result').innerText()
-}
-
-/** Watches what a person would only see in the developer tools: broken resources, script errors, CSP violations. */
-function watch(page, faults) {
-  page.on('pageerror', (error) => faults.push(`script error: ${error.message}`))
-  page.on('console', (message) => {
-    // Chromium says this of every refused document too; the responses below tell which ones matter.
-    const refused = message.text().startsWith('Failed to load resource')
-    if (message.type() === 'error' && !refused) faults.push(`console: ${message.text()}`)
-  })
-  page.on('response', (response) => {
-    const part = response.request().resourceType() !== 'document'
-    if (response.status() >= (part ? 400 : 500)) faults.push(`${response.status()} ${response.url()}`)
-  })
 }
 
 async function demonstrate(report, browser, demo, tenant) {
@@ -149,7 +93,7 @@ async function demonstrate(report, browser, demo, tenant) {
     })
     await check('no page failed or broke its content security policy', () => assert.deepEqual(faults, []))
   } catch (error) {
-    if (folder) await picture(page, `failed-${tenant.slug}`).catch(() => {})
+    await picture(page, `failed-${tenant.slug}`).catch(() => {})
     throw error
   } finally {
     await context.close()
@@ -195,11 +139,7 @@ async function errorPages(report, browser, tenants) {
 const report = new Report()
 const tenants = await quickstartTenants()
 const { demo_app: demo } = await readQuickstart()
-const browser = await chromium.launch({
-  executablePath: process.env.INTEROP_CHROMIUM ?? '/usr/bin/chromium',
-  headless: true,
-  args: FLAGS,
-})
+const browser = await launch()
 try {
   for (const tenant of tenants) await report.flow(() => demonstrate(report, browser, demo, tenant))
   await report.flow(() => sideBySide(report, browser, demo, tenants))
