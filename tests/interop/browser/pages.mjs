@@ -36,6 +36,8 @@ export async function picture(page, name) {
     await page.setViewportSize(size)
     for (const colorScheme of SCHEMES) {
       await page.emulateMedia({ colorScheme })
+      // Colours fade into each other.
+      await page.evaluate(() => Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => {}))))
       if (folder) await page.screenshot({ path: join(folder, `${name}-${size.width}-${colorScheme}.png`), fullPage: true })
       await accessible(page, `${name}, ${size.width} pixels wide, ${colorScheme}`)
     }
