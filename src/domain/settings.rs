@@ -111,6 +111,19 @@ pub enum ConsentPolicy {
     Always,
 }
 
+/// A number among the settings, and what it may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// The setting's path, `password.minimum_length` say.
+    pub name: &'static str,
+    /// What it is.
+    pub value: u32,
+    /// The least allowed value.
+    pub least: u32,
+    /// The largest allowed value.
+    pub most: u32,
+}
+
 /// A setting that is out of its bounds.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("setting `{name}` must be between {least} and {most}, not {value}")]
@@ -126,9 +139,9 @@ pub struct OutOfBounds {
 }
 
 impl TenantSettings {
-    /// Checks each value against its bounds, and those that depend on each other.
-    pub fn check(&self) -> Result<(), OutOfBounds> {
-        let bounds = [
+    /// Every number with the least and the most that it may be, as the other settings are.
+    pub fn bounds(&self) -> [Bound; 11] {
+        [
             ("access_token_lifetime", self.access_token_lifetime, 60, DAY),
             ("id_token_lifetime", self.id_token_lifetime, 60, DAY),
             ("code_lifetime", self.code_lifetime, 10, 60),
@@ -165,8 +178,24 @@ impl TenantSettings {
             ),
             ("lockout.attempts", self.lockout.attempts, 3, 100),
             ("lockout.window", self.lockout.window, 60, DAY),
-        ];
-        for (name, value, least, most) in bounds {
+        ]
+        .map(|(name, value, least, most)| Bound {
+            name,
+            value,
+            least,
+            most,
+        })
+    }
+
+    /// Checks each value against its bounds, and those that depend on each other.
+    pub fn check(&self) -> Result<(), OutOfBounds> {
+        for Bound {
+            name,
+            value,
+            least,
+            most,
+        } in self.bounds()
+        {
             if !(least..=most).contains(&value) {
                 return Err(OutOfBounds {
                     name,

@@ -6,22 +6,30 @@
 //! (`/console/tenants/{tenant}/…`): [`Visitor::tenant`] is the one in hand.
 
 pub mod audit;
+pub mod branding;
 pub mod clients;
 pub mod clients_edit;
 pub mod clients_kind;
 pub mod clients_samples;
 pub mod clients_secret;
 pub mod clients_wizard;
+pub mod domains;
 pub mod entry;
 pub mod fault;
 pub mod home;
+pub mod keys;
 pub mod layout;
 pub mod notice;
 pub mod parts;
+pub mod resources;
 pub mod routes;
 pub mod samples;
 pub mod sections;
+pub mod settings;
+pub mod sheets;
+pub mod sheets_samples;
 pub mod snippets;
+pub mod tenants;
 pub mod try_it;
 pub mod visitor;
 

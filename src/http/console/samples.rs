@@ -212,6 +212,7 @@ pub fn render_all(messages: Messages) -> Result<Vec<Rendered>, askama::Error> {
         };
         pages.push(sample(messages, "console_confirm", name, &confirm)?);
         pages.extend(super::clients_samples::render_all(messages, name, text)?);
+        pages.extend(super::sheets_samples::render_all(messages, name, text)?);
     }
     let stage = Stage::named(messages, "Acme");
     for (name, who) in [

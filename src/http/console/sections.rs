@@ -2,7 +2,7 @@
 
 use actix_web::web;
 
-use super::{audit, clients, home};
+use super::{audit, branding, clients, domains, home, keys, resources, settings, tenants};
 use crate::flows::admin::Permission;
 
 /// A part of the console with an entry in the navigation.
@@ -30,4 +30,14 @@ pub enum Reach {
 }
 
 /// Every section, in the order of the navigation. A new one is added here and nowhere else.
-pub static SECTIONS: &[&Section] = &[&home::SECTION, &clients::SECTION, &audit::SECTION];
+pub static SECTIONS: &[&Section] = &[
+    &home::SECTION,
+    &clients::SECTION,
+    &resources::SECTION,
+    &settings::SECTION,
+    &branding::SECTION,
+    &domains::SECTION,
+    &keys::SECTION,
+    &audit::SECTION,
+    &tenants::SECTION,
+];

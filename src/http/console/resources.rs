@@ -1,0 +1,419 @@
+//! APIs that accept tokens (RFC 8707's resources): the list, one of them, made, changed and deleted.
+
+use actix_web::{HttpRequest, web};
+
+use super::fault::{Answer, Fault};
+use super::notice::Notice;
+use super::parts::{Cell, Confirm, Draft, Empty, Field, FieldKind, ListQuery, Table};
+use super::routes::at;
+use super::sections::{Reach, Section};
+use super::sheets::{self, Act, DetailSheet, Fact, FactGroup, FormSheet, Group, ListSheet};
+use super::visitor::Visitor;
+use crate::domain::ids::ResourceId;
+use crate::domain::resource::{Resource, ResourceScope};
+use crate::flows::admin::{AdminError, Area, NewResource, Permission};
+use crate::http::extract::{FormBody, Query};
+
+/// This section.
+pub static SECTION: Section = Section {
+    path: "/resources",
+    label: "section-resources",
+    needs: Some(Permission::Read(Area::Resources)),
+    reach: Reach::Tenant,
+    routes: |pages| {
+        pages.service(at("/resources").route(web::get().to(list)));
+        pages.service(
+            at("/resources/new")
+                .route(web::get().to(ask_for_new))
+                .route(web::post().to(create)),
+        );
+        pages.service(at("/resources/{id}").route(web::get().to(show)));
+        pages.service(
+            at("/resources/{id}/edit")
+                .route(web::get().to(ask_to_edit))
+                .route(web::post().to(save)),
+        );
+        pages.service(
+            at("/resources/{id}/delete")
+                .route(web::get().to(ask_to_delete))
+                .route(web::post().to(delete)),
+        );
+    },
+};
+
+/// A scope a line: its token, and behind the first space what people read of it.
+fn scopes_in(draft: &Draft) -> Vec<ResourceScope> {
+    let scope = |line: String| match line.split_once(char::is_whitespace) {
+        Some((name, description)) => ResourceScope {
+            name: name.to_owned(),
+            description: Some(description.trim().to_owned()),
+        },
+        None => ResourceScope {
+            name: line,
+            description: None,
+        },
+    };
+    draft.lines("scope").into_iter().map(scope).collect()
+}
+
+fn lines_of(resource: &Resource) -> String {
+    let line = |scope: &ResourceScope| match &scope.description {
+        Some(description) => format!("{} {description}", scope.name),
+        None => scope.name.clone(),
+    };
+    let lines = resource.scopes.iter().map(line);
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+async fn resource_of(visitor: &Visitor, request: &HttpRequest) -> Result<Resource, Fault> {
+    let id: ResourceId = request
+        .match_info()
+        .get("id")
+        .and_then(|id| id.parse().ok())
+        .ok_or_else(|| visitor.not_found())?;
+    let found = visitor.provider().load_resource(&visitor.tenant, id);
+    found.await.map_err(|error| visitor.fault(error))
+}
+
+/// `GET /console/resources`.
+async fn list(visitor: Visitor, Query(params): Query) -> Answer {
+    visitor.check(Permission::Read(Area::Resources))?;
+    let query = ListQuery::of(&params, &[]);
+    let found = visitor
+        .provider()
+        .list_resources(&visitor.tenant, query.search.clone(), query.page())
+        .await
+        .map_err(|error| visitor.fault(error))?;
+    let page = visitor.shell(&SECTION);
+    let row = |resource: &Resource| {
+        let scopes = resource.scopes.iter().map(|scope| scope.name.as_str());
+        vec![
+            Cell::Link {
+                href: page.path(&format!("/resources/{}", resource.id)),
+                text: resource.name.clone(),
+                detail: resource.identifier.clone(),
+            },
+            Cell::Code(scopes.collect::<Vec<_>>().join(" ")),
+            Cell::moment(&page, &resource.created_at),
+        ]
+    };
+    let may_write = visitor.may(Permission::Write(Area::Resources));
+    let new = || {
+        (
+            page.path("/resources/new"),
+            page.t("resources-new").into_owned(),
+        )
+    };
+    let searched = query.search.is_some();
+    visitor.show(&ListSheet {
+        page,
+        title: page.t("section-resources").into_owned(),
+        lede: page.t("resources-lede").into_owned(),
+        acts: if may_write {
+            vec![Act::link("new", new().0, new().1)]
+        } else {
+            Vec::new()
+        },
+        search: Some((
+            query.search.clone().unwrap_or_default(),
+            page.t("resources-search").into_owned(),
+        )),
+        address: page.path("/resources"),
+        table: Table {
+            caption: page.t("section-resources").into_owned(),
+            columns: ["resources-name", "resources-scopes", "resources-made"]
+                .map(|id| page.t(id).into_owned())
+                .into(),
+            rows: found.items.iter().map(row).collect(),
+        },
+        empty: if searched {
+            Empty {
+                title: page.t("nothing-found").into_owned(),
+                text: page.t("nothing-found-text").into_owned(),
+                action: None,
+            }
+        } else {
+            Empty {
+                title: page.t("resources-empty").into_owned(),
+                text: page.t("resources-empty-text").into_owned(),
+                action: may_write.then(new),
+            }
+        },
+        pager: query.pager(&page.path("/resources"), found.next),
+    })
+}
+
+/// `GET /console/resources/{id}`.
+async fn show(visitor: Visitor, request: HttpRequest) -> Answer {
+    visitor.check(Permission::Read(Area::Resources))?;
+    let resource = resource_of(&visitor, &request).await?;
+    let page = visitor.shell(&SECTION);
+    let path = page.path(&format!("/resources/{}", resource.id));
+    let mut acts = Vec::new();
+    if visitor.may(Permission::Write(Area::Resources)) {
+        acts.push(Act::link(
+            "edit",
+            format!("{path}/edit"),
+            page.t("resources-edit"),
+        ));
+        acts.push(Act::danger(
+            "delete",
+            format!("{path}/delete"),
+            page.t("resources-delete"),
+        ));
+    }
+    let scope = |scope: &ResourceScope| {
+        Fact::said(
+            &scope.name,
+            scope
+                .description
+                .clone()
+                .unwrap_or_else(|| page.t("resources-no-description").into_owned()),
+        )
+    };
+    visitor.show(&DetailSheet {
+        page,
+        back: Some((
+            page.path("/resources"),
+            page.t("section-resources").into_owned(),
+        )),
+        title: resource.name.clone(),
+        badges: Vec::new(),
+        lede: String::new(),
+        problems: Vec::new(),
+        acts,
+        groups: vec![
+            FactGroup {
+                title: String::new(),
+                text: String::new(),
+                facts: vec![
+                    Fact::code(
+                        page.t("resources-identifier"),
+                        vec![resource.identifier.clone()],
+                    ),
+                    Fact::said(page.t("resources-made"), page.moment(&resource.created_at)),
+                ],
+            },
+            FactGroup {
+                title: page.t("resources-scopes").into_owned(),
+                text: String::new(),
+                facts: resource.scopes.iter().map(scope).collect(),
+            },
+        ],
+    })
+}
+
+fn form<'a>(visitor: &'a Visitor, draft: &Draft, of: Option<&Resource>) -> FormSheet<'a> {
+    let page = visitor.shell(&SECTION);
+    let mut fields = vec![
+        Field::text("name", page.t("resources-name")).hint(page.t("resources-name-hint")),
+        Field::new("scope", page.t("resources-scopes"), FieldKind::Lines(8))
+            .hint(page.t("resources-scopes-hint"))
+            .required(),
+    ];
+    if of.is_none() {
+        fields.insert(
+            0,
+            Field::new(
+                "identifier",
+                page.t("resources-identifier"),
+                FieldKind::Line("url"),
+            )
+            .hint(page.t("resources-identifier-hint"))
+            .required(),
+        );
+    } else if let Some(name) = fields.first_mut() {
+        name.required = true;
+    }
+    let fields: Vec<_> = fields.into_iter().map(|field| field.of(draft)).collect();
+    let above = of.map_or_else(
+        || page.path("/resources"),
+        |resource| page.path(&format!("/resources/{}", resource.id)),
+    );
+    FormSheet {
+        page,
+        back: Some((
+            above.clone(),
+            of.map_or_else(
+                || page.t("section-resources").into_owned(),
+                |resource| resource.name.clone(),
+            ),
+        )),
+        title: page
+            .t(if of.is_some() {
+                "resources-edit"
+            } else {
+                "resources-new"
+            })
+            .into_owned(),
+        lede: of.map_or_else(String::new, |resource| resource.identifier.clone()),
+        consequences: Vec::new(),
+        stale: String::new(),
+        problems: draft.other_problems(&fields),
+        action: format!("{above}/{}", if of.is_some() { "edit" } else { "new" }),
+        hidden: of
+            .map(|resource| ("version", resource.version.to_string()))
+            .into_iter()
+            .collect(),
+        groups: Group::plain(fields),
+        preview: None,
+        button: page
+            .t(if of.is_some() {
+                "save-changes"
+            } else {
+                "resources-create"
+            })
+            .into_owned(),
+        danger: false,
+        cancel: above,
+    }
+}
+
+/// Scopes have one field for their names and descriptions.
+fn take(visitor: &Visitor, draft: &mut Draft, error: AdminError) -> Result<(), Fault> {
+    let error = match error {
+        AdminError::Invalid { field, reason } if field == "description" => AdminError::Invalid {
+            field: "scope".to_owned(),
+            reason,
+        },
+        error => error,
+    };
+    let taken = visitor.shell(&SECTION).t("resources-taken");
+    sheets::take(draft, "identifier", &taken, error).map_err(|error| visitor.fault(error))
+}
+
+/// `GET /console/resources/new`.
+async fn ask_for_new(visitor: Visitor) -> Answer {
+    visitor.check(Permission::Write(Area::Resources))?;
+    visitor.show(&form(&visitor, &Draft::default(), None))
+}
+
+/// `POST /console/resources/new`.
+async fn create(visitor: Visitor, FormBody(params): FormBody) -> Answer {
+    visitor.check(Permission::Write(Area::Resources))?;
+    let sent = visitor.take(params)?;
+    let mut draft = Draft::sent(&sent, &["identifier", "name", "scope"]);
+    let new = NewResource {
+        identifier: draft.value("identifier").to_owned(),
+        name: draft.given("name").map(ToOwned::to_owned),
+        scopes: scopes_in(&draft),
+    };
+    let made = visitor
+        .provider()
+        .create_resource(&visitor.tenant, new, &visitor.by())
+        .await;
+    match made {
+        Ok(resource) => visitor.done(
+            &format!("/resources/{}", resource.id),
+            &Notice::new("resources-created").name(resource.name),
+        ),
+        Err(error) => {
+            take(&visitor, &mut draft, error)?;
+            visitor.show_again(&form(&visitor, &draft, None))
+        }
+    }
+}
+
+/// `GET /console/resources/{id}/edit`.
+async fn ask_to_edit(visitor: Visitor, request: HttpRequest) -> Answer {
+    visitor.check(Permission::Write(Area::Resources))?;
+    let resource = resource_of(&visitor, &request).await?;
+    let draft = Draft::new([
+        ("name", resource.name.clone()),
+        ("scope", lines_of(&resource)),
+    ]);
+    visitor.show(&form(&visitor, &draft, Some(&resource)))
+}
+
+/// `POST /console/resources/{id}/edit`.
+async fn save(visitor: Visitor, request: HttpRequest, FormBody(params): FormBody) -> Answer {
+    visitor.check(Permission::Write(Area::Resources))?;
+    let sent = visitor.take(params)?;
+    let resource = resource_of(&visitor, &request).await?;
+    let mut draft = Draft::sent(&sent, &["name", "scope"]);
+    let changed = Resource {
+        name: draft.value("name").to_owned(),
+        scopes: scopes_in(&draft),
+        version: sent.input("version").parse().unwrap_or_default(),
+        ..resource.clone()
+    };
+    let saved = visitor
+        .provider()
+        .update_resource(&visitor.tenant, changed, &visitor.by())
+        .await;
+    match saved {
+        Ok(resource) => visitor.done(
+            &format!("/resources/{}", resource.id),
+            &Notice::new("changes-saved"),
+        ),
+        Err(AdminError::Stale(_)) => {
+            let page = visitor.shell(&SECTION);
+            let now = format!("{}\n{}", resource.name, lines_of(&resource));
+            let mut view = form(&visitor, &draft, Some(&resource));
+            view.stale = page.f("stale-now", "now", &now);
+            Ok(visitor.respond(actix_web::http::StatusCode::CONFLICT, &view))
+        }
+        Err(error) => {
+            take(&visitor, &mut draft, error)?;
+            visitor.show_again(&form(&visitor, &draft, Some(&resource)))
+        }
+    }
+}
+
+/// `GET /console/resources/{id}/delete`.
+async fn ask_to_delete(visitor: Visitor, request: HttpRequest) -> Answer {
+    visitor.check(Permission::Write(Area::Resources))?;
+    let resource = resource_of(&visitor, &request).await?;
+    let naming = visitor
+        .provider()
+        .list_clients_naming(&visitor.tenant, &resource.identifier)
+        .await
+        .map_err(|error| visitor.fault(error))?;
+    let page = visitor.shell(&SECTION);
+    let mut consequences = vec![
+        page.t("resources-delete-tokens").into_owned(),
+        page.t("resources-delete-out").into_owned(),
+    ];
+    if naming.is_empty() {
+        consequences.push(page.t("resources-delete-nobody").into_owned());
+    }
+    for (id, name) in naming.iter().take(20) {
+        let name = if name.is_empty() {
+            id.to_string()
+        } else {
+            name.clone()
+        };
+        consequences.push(page.f("resources-delete-named", "client", &name));
+    }
+    if naming.len() > 20 {
+        let more = (naming.len() - 20).to_string();
+        consequences.push(page.f("resources-delete-more", "number", &more));
+    }
+    let back = page.path(&format!("/resources/{}", resource.id));
+    visitor.show(&Confirm {
+        page,
+        title: page.t("resources-delete").into_owned(),
+        lede: format!("{} ({})", resource.name, resource.identifier),
+        consequences,
+        action: format!("{back}/delete"),
+        hidden: Vec::new(),
+        button: page.t("resources-delete").into_owned(),
+        back,
+    })
+}
+
+/// `POST /console/resources/{id}/delete`.
+async fn delete(visitor: Visitor, request: HttpRequest, FormBody(params): FormBody) -> Answer {
+    visitor.check(Permission::Write(Area::Resources))?;
+    visitor.take(params)?;
+    let resource = resource_of(&visitor, &request).await?;
+    let deleted = visitor
+        .provider()
+        .delete_resource(&visitor.tenant, resource.id, &visitor.by())
+        .await
+        .map_err(|error| visitor.fault(error))?;
+    visitor.done(
+        "/resources",
+        &Notice::new("resources-deleted").name(deleted.name),
+    )
+}

@@ -1,0 +1,498 @@
+//! Sign-in settings: the tenant's name, lifetimes and policies, in units that people use.
+
+use actix_web::http::StatusCode;
+use actix_web::web;
+
+use super::fault::Answer;
+use super::layout::Shell;
+use super::notice::Notice;
+use super::parts::{Choice, Draft, Field, FieldKind};
+use super::routes::at;
+use super::sections::{Reach, Section};
+use super::sheets::{DetailSheet, Fact, FactGroup, FormSheet, Group, Row};
+use super::visitor::Visitor;
+use crate::domain::settings::{Bound, ConsentPolicy, TenantSettings};
+use crate::domain::tenant::TenantRecord;
+use crate::flows::admin::{AdminError, Area, Permission};
+use crate::flows::browser::CheckedForm;
+use crate::http::extract::FormBody;
+
+/// This section.
+pub static SECTION: Section = Section {
+    path: "/settings",
+    label: "section-settings",
+    needs: Some(Permission::Read(Area::Settings)),
+    reach: Reach::Tenant,
+    routes: |pages| {
+        pages.service(
+            at("/settings")
+                .route(web::get().to(show))
+                .route(web::post().to(save)),
+        );
+    },
+};
+
+/// How a setting is filled in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// A number of seconds.
+    Span,
+    /// A number.
+    Number,
+    /// Yes or no.
+    Switch,
+    /// Whether people are asked.
+    Consent,
+}
+
+type Entry = (&'static str, Kind);
+
+/// Every setting, under its heading.
+const GROUPS: [(&str, &[Entry]); 4] = [
+    (
+        "settings-tokens",
+        &[
+            ("access_token_lifetime", Kind::Span),
+            ("id_token_lifetime", Kind::Span),
+            ("refresh_token_idle_lifetime", Kind::Span),
+            ("refresh_token_lifetime", Kind::Span),
+            ("code_lifetime", Kind::Span),
+        ],
+    ),
+    (
+        "settings-sessions",
+        &[
+            ("session_idle_lifetime", Kind::Span),
+            ("session_lifetime", Kind::Span),
+            ("sign_out_ends_offline_access", Kind::Switch),
+        ],
+    ),
+    (
+        "settings-passwords",
+        &[
+            ("password.minimum_length", Kind::Number),
+            ("password.refuse_own_name", Kind::Switch),
+            ("lockout.attempts", Kind::Number),
+            ("lockout.window", Kind::Span),
+            ("one_time_link_lifetime", Kind::Span),
+        ],
+    ),
+    (
+        "settings-applications",
+        &[
+            ("consent", Kind::Consent),
+            ("require_pkce", Kind::Switch),
+            ("require_issuer_audience", Kind::Switch),
+        ],
+    ),
+];
+
+/// Units of time, the largest first.
+const UNITS: [(&str, u32); 4] = [("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)];
+
+/// As a whole number of the largest unit that fits.
+fn in_unit(seconds: u32) -> (u32, &'static str) {
+    let fitting = UNITS
+        .iter()
+        .find(|(_, unit)| seconds >= *unit && seconds.is_multiple_of(*unit));
+    let (name, unit) = fitting.unwrap_or(&("s", 1));
+    (seconds / unit, name)
+}
+
+/// A time in words.
+pub fn span_in_words(page: &Shell<'_>, seconds: u32) -> String {
+    let (count, unit) = in_unit(seconds);
+    page.messages
+        .format(&format!("settings-span-{unit}"), [("count", count)])
+}
+
+fn in_words(page: &Shell<'_>, kind: Kind, number: u32) -> String {
+    if kind == Kind::Span {
+        span_in_words(page, number)
+    } else {
+        number.to_string()
+    }
+}
+
+/// A setting's label. Fluent's names know no point.
+fn label(page: &Shell<'_>, name: &str) -> String {
+    page.t(&format!("setting-{}", name.replace(['.', '_'], "-")))
+        .into_owned()
+}
+
+fn hint(page: &Shell<'_>, name: &str) -> String {
+    page.t(&format!("setting-hint-{}", name.replace(['.', '_'], "-")))
+        .into_owned()
+}
+
+fn bound(settings: &TenantSettings, name: &str) -> Option<Bound> {
+    settings
+        .bounds()
+        .into_iter()
+        .find(|bound| bound.name == name)
+}
+
+fn switch(settings: &TenantSettings, name: &str) -> bool {
+    match name {
+        "sign_out_ends_offline_access" => settings.sign_out_ends_offline_access,
+        "password.refuse_own_name" => settings.password.refuse_own_name,
+        "require_pkce" => settings.require_pkce,
+        _ => settings.require_issuer_audience,
+    }
+}
+
+/// What a setting says, in words.
+fn value_in_words(page: &Shell<'_>, settings: &TenantSettings, (name, kind): Entry) -> String {
+    match kind {
+        Kind::Span | Kind::Number => bound(settings, name)
+            .map_or_else(String::new, |bound| in_words(page, kind, bound.value)),
+        Kind::Switch => page
+            .t(if switch(settings, name) {
+                "settings-yes"
+            } else {
+                "settings-no"
+            })
+            .into_owned(),
+        Kind::Consent => page
+            .t(match settings.consent {
+                ConsentPolicy::Remembered => "settings-consent-remembered",
+                ConsentPolicy::Always => "settings-consent-always",
+            })
+            .into_owned(),
+    }
+}
+
+fn unit_name(name: &str) -> String {
+    format!("{name}-unit")
+}
+
+/// The form as it is first shown.
+fn draft_of(record: &TenantRecord) -> Draft {
+    let settings = &record.settings;
+    let mut values = vec![("name".to_owned(), record.name.clone())];
+    for (name, kind) in GROUPS.iter().flat_map(|(_, entries)| entries.iter()) {
+        match kind {
+            Kind::Span => {
+                let seconds = bound(settings, name).map_or(0, |bound| bound.value);
+                let (count, unit) = in_unit(seconds);
+                values.push(((*name).to_owned(), count.to_string()));
+                values.push((unit_name(name), unit.to_owned()));
+            }
+            Kind::Number => {
+                let number = bound(settings, name).map_or(0, |bound| bound.value);
+                values.push(((*name).to_owned(), number.to_string()));
+            }
+            Kind::Switch if switch(settings, name) => {
+                values.push(((*name).to_owned(), "1".to_owned()));
+            }
+            Kind::Switch => {}
+            Kind::Consent => {
+                let value = match settings.consent {
+                    ConsentPolicy::Remembered => "remembered",
+                    ConsentPolicy::Always => "always",
+                };
+                values.push(((*name).to_owned(), value.to_owned()));
+            }
+        }
+    }
+    let values = values.iter();
+    Draft::new(values.map(|(name, value)| (name.as_str(), value.clone())))
+}
+
+/// What was sent.
+fn draft_sent(form: &CheckedForm) -> Draft {
+    let entries = GROUPS.iter().flat_map(|(_, entries)| entries.iter());
+    let mut names = vec!["name".to_owned()];
+    for (name, kind) in entries {
+        names.push((*name).to_owned());
+        if *kind == Kind::Span {
+            names.push(unit_name(name));
+        }
+    }
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    Draft::sent(form, &names)
+}
+
+/// A number in seconds or as it stands, if it is one.
+fn number(draft: &Draft, (name, kind): Entry) -> Option<u32> {
+    let count: u32 = draft.value(name).parse().ok()?;
+    if kind == Kind::Number {
+        return Some(count);
+    }
+    let wanted = draft.value(&unit_name(name)).to_owned();
+    let (_, unit) = UNITS.iter().find(|(unit, _)| *unit == wanted)?;
+    count.checked_mul(*unit)
+}
+
+/// The record with what the form says; what is wrong is said beside its field.
+fn read(page: &Shell<'_>, draft: &mut Draft, before: &TenantRecord) -> TenantRecord {
+    let mut record = before.clone();
+    draft.value("name").clone_into(&mut record.name);
+    let settings = &mut record.settings;
+    for &(name, kind) in GROUPS.iter().flat_map(|(_, entries)| entries.iter()) {
+        let given = draft.value(name) == "1";
+        match (name, kind) {
+            ("sign_out_ends_offline_access", _) => settings.sign_out_ends_offline_access = given,
+            ("password.refuse_own_name", _) => settings.password.refuse_own_name = given,
+            ("require_pkce", _) => settings.require_pkce = given,
+            ("require_issuer_audience", _) => settings.require_issuer_audience = given,
+            (_, Kind::Consent) => match draft.value(name) {
+                "remembered" => settings.consent = ConsentPolicy::Remembered,
+                "always" => settings.consent = ConsentPolicy::Always,
+                _ => draft.blame(name, page.t("choose-one")),
+            },
+            _ => match number(draft, (name, kind)) {
+                None => draft.blame(name, page.t("settings-no-number")),
+                Some(number) => {
+                    let slot = match name {
+                        "access_token_lifetime" => &mut settings.access_token_lifetime,
+                        "id_token_lifetime" => &mut settings.id_token_lifetime,
+                        "refresh_token_idle_lifetime" => &mut settings.refresh_token_idle_lifetime,
+                        "refresh_token_lifetime" => &mut settings.refresh_token_lifetime,
+                        "code_lifetime" => &mut settings.code_lifetime,
+                        "session_idle_lifetime" => &mut settings.session_idle_lifetime,
+                        "session_lifetime" => &mut settings.session_lifetime,
+                        "password.minimum_length" => &mut settings.password.minimum_length,
+                        "lockout.attempts" => &mut settings.lockout.attempts,
+                        "lockout.window" => &mut settings.lockout.window,
+                        _ => &mut settings.one_time_link_lifetime,
+                    };
+                    *slot = number;
+                }
+            },
+        }
+    }
+    for &(name, kind) in GROUPS.iter().flat_map(|(_, entries)| entries.iter()) {
+        if let Some(bound) = bound(settings, name)
+            && !(bound.least..=bound.most).contains(&bound.value)
+            && draft.problem(name).is_none()
+        {
+            draft.blame(name, between(page, "settings-out-of-bounds", kind, bound));
+        }
+    }
+    record
+}
+
+fn between(page: &Shell<'_>, id: &str, kind: Kind, bound: Bound) -> String {
+    let words = |number| in_words(page, kind, number);
+    page.messages.format(
+        id,
+        [("least", words(bound.least)), ("most", words(bound.most))],
+    )
+}
+
+fn row(page: &Shell<'_>, draft: &Draft, stored: &TenantSettings, entry: Entry, stale: bool) -> Row {
+    let (name, kind) = entry;
+    let default = TenantSettings::default();
+    let mut said = vec![hint(page, name)];
+    if let Some(bound) = bound(stored, name) {
+        said.push(between(page, "settings-bounds", kind, bound));
+    }
+    let usual = value_in_words(page, &default, entry);
+    said.push(page.f("settings-default", "value", &usual));
+    let now = value_in_words(page, stored, entry);
+    if stale {
+        said.push(page.f("settings-stored", "value", &now));
+    }
+    let units = || {
+        UNITS
+            .iter()
+            .rev()
+            .map(|(unit, _)| {
+                let mut choice = Choice::new(*unit, page.t(&format!("settings-unit-{unit}")));
+                choice.chosen = draft.value(&unit_name(name)) == *unit;
+                choice
+            })
+            .collect()
+    };
+    let field = |kind: FieldKind| {
+        Field::new(name, label(page, name), kind)
+            .hint(said.join(" "))
+            .of(draft)
+    };
+    match kind {
+        Kind::Span => Row::Span(field(FieldKind::Line("text")), units()),
+        Kind::Number => Row::Field(field(FieldKind::Line("number")).required()),
+        Kind::Switch => Row::Field(field(FieldKind::Box)),
+        Kind::Consent => Row::Field(field(FieldKind::Radio(vec![
+            Choice::new("remembered", page.t("settings-consent-remembered")),
+            Choice::new("always", page.t("settings-consent-always")),
+        ]))),
+    }
+}
+
+/// The form. Where somebody else came first, each field says what is stored now.
+fn form<'a>(
+    visitor: &'a Visitor,
+    draft: &Draft,
+    stored: &TenantRecord,
+    stale: bool,
+) -> FormSheet<'a> {
+    let page = visitor.shell(&SECTION);
+    let mut name = Field::text("name", page.t("settings-name")).required();
+    let said = if stale {
+        let now = page.f("settings-stored", "value", &stored.name);
+        format!("{} {now}", page.t("settings-name-hint"))
+    } else {
+        page.t("settings-name-hint").into_owned()
+    };
+    name = name.hint(said);
+    let mut groups = Group::plain(vec![name.of(draft)]);
+    groups.extend(GROUPS.iter().map(|(title, entries)| {
+        Group {
+            title: page.t(title).into_owned(),
+            rows: entries
+                .iter()
+                .map(|entry| row(&page, draft, &stored.settings, *entry, stale))
+                .collect(),
+        }
+    }));
+    let address = page.path("/settings");
+    FormSheet {
+        page,
+        back: None,
+        title: page.t("section-settings").into_owned(),
+        lede: page.t("settings-lede").into_owned(),
+        consequences: Vec::new(),
+        stale: if stale {
+            page.t("stale-fields").into_owned()
+        } else {
+            String::new()
+        },
+        problems: Vec::new(),
+        action: address.clone(),
+        hidden: vec![("version", stored.version.to_string())],
+        groups,
+        preview: None,
+        button: page.t("save-changes").into_owned(),
+        danger: false,
+        cancel: address,
+    }
+}
+
+/// The same to read.
+fn facts<'a>(visitor: &'a Visitor, record: &TenantRecord) -> DetailSheet<'a> {
+    let page = visitor.shell(&SECTION);
+    let mut groups = vec![FactGroup {
+        title: String::new(),
+        text: String::new(),
+        facts: vec![Fact::said(page.t("settings-name"), record.name.clone())],
+    }];
+    groups.extend(GROUPS.iter().map(|(title, entries)| {
+        let fact = |entry: &Entry| {
+            Fact::said(
+                label(&page, entry.0),
+                value_in_words(&page, &record.settings, *entry),
+            )
+        };
+        FactGroup {
+            title: page.t(title).into_owned(),
+            text: String::new(),
+            facts: entries.iter().map(fact).collect(),
+        }
+    }));
+    DetailSheet {
+        page,
+        back: None,
+        title: page.t("section-settings").into_owned(),
+        badges: Vec::new(),
+        lede: page.t("settings-read-only").into_owned(),
+        problems: Vec::new(),
+        acts: Vec::new(),
+        groups,
+    }
+}
+
+/// `GET /console/settings`.
+async fn show(visitor: Visitor) -> Answer {
+    visitor.check(Permission::Read(Area::Settings))?;
+    let record = stored(&visitor).await?;
+    if visitor.may(Permission::Write(Area::Settings)) {
+        visitor.show(&form(&visitor, &draft_of(&record), &record, false))
+    } else {
+        visitor.show(&facts(&visitor, &record))
+    }
+}
+
+/// The record as it is stored at this moment, past the cache.
+pub async fn stored(visitor: &Visitor) -> Result<TenantRecord, super::Fault> {
+    let slug = visitor.tenant.slug().as_str();
+    let found = visitor.provider().load_tenant_record(slug).await;
+    found.map_err(|error| visitor.fault(error))
+}
+
+/// `POST /console/settings`.
+async fn save(visitor: Visitor, FormBody(params): FormBody) -> Answer {
+    visitor.check(Permission::Write(Area::Settings))?;
+    let sent = visitor.take(params)?;
+    let now = stored(&visitor).await?;
+    let page = visitor.shell(&SECTION);
+    let mut draft = draft_sent(&sent);
+    let mut changed = read(&page, &mut draft, &now);
+    changed.version = sent.input("version").parse().unwrap_or_default();
+    if draft.is_wrong() {
+        let mut view = form(&visitor, &draft, &now, false);
+        view.hidden = vec![("version", sent.input("version").to_owned())];
+        return visitor.show_again(&view);
+    }
+    let saved = visitor
+        .provider()
+        .update_tenant(changed, &visitor.by())
+        .await;
+    match saved {
+        Ok(_) => visitor.done("/settings", &Notice::new("changes-saved")),
+        Err(AdminError::Stale(_)) => {
+            Ok(visitor.respond(StatusCode::CONFLICT, &form(&visitor, &draft, &now, true)))
+        }
+        Err(error) => {
+            draft.take(error).map_err(|error| visitor.fault(error))?;
+            let mut view = form(&visitor, &draft, &now, false);
+            view.hidden = vec![("version", sent.input("version").to_owned())];
+            visitor.show_again(&view)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_in_their_largest_unit() {
+        assert_eq!(in_unit(300), (5, "m"));
+        assert_eq!(in_unit(86_400), (1, "d"));
+        assert_eq!(in_unit(90_000), (25, "h"));
+        assert_eq!(in_unit(61), (61, "s"));
+        assert_eq!(in_unit(0), (0, "s"));
+    }
+
+    #[test]
+    fn the_form_holds_every_setting() {
+        fn leaves(value: &serde_json::Value, path: &str, names: &mut Vec<String>) {
+            match value {
+                serde_json::Value::Object(members) => {
+                    for (member, value) in members {
+                        let path = if path.is_empty() {
+                            member.clone()
+                        } else {
+                            format!("{path}.{member}")
+                        };
+                        leaves(value, &path, names);
+                    }
+                }
+                _ => names.push(path.to_owned()),
+            }
+        }
+        let mut names = Vec::new();
+        let document = serde_json::to_value(TenantSettings::default()).unwrap();
+        leaves(&document, "", &mut names);
+        let mut shown: Vec<_> = GROUPS
+            .iter()
+            .flat_map(|(_, entries)| entries.iter())
+            .map(|(name, _)| (*name).to_owned())
+            .collect();
+        names.sort();
+        shown.sort();
+        assert_eq!(shown, names);
+    }
+}
