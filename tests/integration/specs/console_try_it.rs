@@ -87,6 +87,26 @@ app_test! {
         assert!(events.iter().any(|detail| detail["stands_in_for"] == client.id.to_string()), "{events:?}");
     }
 
+    async fn operators_register_elsewhere_and_try_nothing_there(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let system = scene.app.tenant("system").await;
+        let root = scene.app.user(&system, "root@system.example", "a long enough password").await;
+        appoint(&scene.app, &system, &root, Role::Administrator).await;
+        let (mut browser, _) = entered(&scene.app, &system, &root).await;
+        let page = browser.open(&system.url("/console/tenants/acme/clients/new/web")).await;
+        let page = browser.submit(&page, &WEB).await;
+        // The secret and the settings of the other tenant, at the operator's own address.
+        page.expect_id("secret");
+        assert!(page.url.path().starts_with("/t/system/console/tenants/acme/clients/") && page.answer.body.contains(&scene.tenant.issuer), "{}", page.answer.body);
+        // They have no session of that tenant: who tries out there is one of its own people.
+        let url = page.url.as_str().replace("/connect", "/try-it");
+        let asked = browser.open(&url).await;
+        assert!(asked.answer.status == 200 && asked.answer.body.contains(&scene.tenant.url("/console/clients/")) && !asked.answer.body.contains("id=\"begin\""), "{}", asked.answer.body);
+        let (token, origin) = (asked.hidden("csrf").expect("a token"), asked.url.origin().ascii_serialization());
+        assert_eq!(browser.post_from(&url, &[("csrf", &token)], Some(&origin)).await.status, 404);
+        assert_eq!(browser.open(&system.url("/console/tenants/acme/try-it/callback?code=x&state=y")).await.answer.status, 404);
+    }
+
     async fn nobody_registers_or_touches_a_stand_in(app: TestApp) {
         let scene = Scene::new(app).await;
         let tenant = scene.loaded().await;
