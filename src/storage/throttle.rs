@@ -22,7 +22,14 @@ impl Repo<'_> {
         policy: &LockoutPolicy,
     ) -> Result<Admission> {
         let now = self.clock.now();
-        let elapsed_before = DbInstant(now - chrono::Duration::seconds(i64::from(policy.window)));
+        let window = chrono::Duration::seconds(i64::from(policy.window));
+        let (elapsed_before, ahead_of) = (DbInstant(now - window), DbInstant(now + window));
+        // A window that begins further ahead than it is long was begun by a clock that has been put right since.
+        let is_over = || {
+            login_failures::window_start
+                .le(elapsed_before)
+                .or(login_failures::window_start.gt(ahead_of))
+        };
         let attempts = i32::try_from(policy.attempts).unwrap_or(i32::MAX);
         let statement = insert_scoped!(
             self,
@@ -36,13 +43,13 @@ impl Repo<'_> {
         let admitted = on_backend!(&mut *self.connection, inner => {
             methods::FilterDsl::filter(
                 statement.on_conflict((login_failures::tenant_id, login_failures::counter)).do_update().set((
-                    login_failures::count.eq(case_when::<_, _, Integer>(login_failures::window_start.le(elapsed_before), 1)
+                    login_failures::count.eq(case_when::<_, _, Integer>(is_over(), 1)
                         .otherwise(login_failures::count + 1)),
                     login_failures::window_start
-                        .eq(case_when::<_, _, InstantType>(login_failures::window_start.le(elapsed_before), DbInstant(now))
+                        .eq(case_when::<_, _, InstantType>(is_over(), DbInstant(now))
                             .otherwise(login_failures::window_start)),
                 )),
-                login_failures::window_start.le(elapsed_before).or(login_failures::count.lt(attempts)),
+                is_over().or(login_failures::count.lt(attempts)),
             )
             .execute(inner)
         })?;

@@ -7,4 +7,5 @@ mod cli_open;
 mod cli_server;
 mod cli_tenants;
 mod cli_users;
+mod crash;
 mod disk;

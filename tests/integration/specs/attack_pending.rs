@@ -15,6 +15,9 @@ use crate::support::browser::{Browser, Page};
 use crate::support::http::Answer;
 use crate::support::relying_party::RelyingParty;
 
+/// What happens to a client.
+type Change = fn(&mut Client);
+
 /// What happens to a person.
 #[derive(Clone, Copy, Debug)]
 enum Fate {
@@ -195,7 +198,6 @@ app_test! {
             }
         }
         // What may be told to the client is.
-        type Change = fn(&mut Client);
         let changes: [(Change, &str); 3] = [
             (|client| client.metadata.scope = Some("openid".parse::<Scope>().expect("a scope")), "invalid_scope"),
             (|client| client.metadata.grant_types.clear(), "unauthorized_client"),

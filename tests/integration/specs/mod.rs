@@ -6,6 +6,7 @@ pub mod api;
 pub mod api_people;
 pub mod api_settings;
 pub mod attack_browser;
+pub mod attack_clock;
 pub mod attack_enumeration;
 pub mod attack_faults;
 pub mod attack_forms;

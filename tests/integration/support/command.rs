@@ -264,6 +264,13 @@ impl Installation {
         self.start(&["serve", "--listen", "127.0.0.1:0", "--json"])
     }
 
+    /// The server at an address that isn't its own.
+    pub fn serve_at(&self, public_url: &str) -> Server {
+        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0", "--json"]);
+        command.env("TESSERA_PUBLIC_URL", public_url);
+        Self::started(command)
+    }
+
     /// The server, in a process to which a file that may grow no further is an error as a full disk is, and no signal that ends it.
     pub fn serve_without_xfsz(&self) -> Server {
         let script = "trap '' XFSZ; exec \"$0\" \"$@\"";
@@ -314,6 +321,12 @@ impl Server {
             .rsplit_once(':')
             .and_then(|(_, port)| port.parse().ok())
             .expect("a port")
+    }
+
+    /// Ends it without a warning.
+    pub fn kill(mut self) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("it ends");
     }
 
     /// Its process.
