@@ -6,8 +6,8 @@ use clap::Parser as _;
 
 use super::output::{Failure, Output, Report};
 use super::{
-    client, doctor, domain, key, master_key, migrate, openapi, operator, quickstart, resource, role, serve,
-    tenant, user,
+    client, doctor, domain, key, master_key, migrate, openapi, operator, quickstart, resource,
+    role, serve, tenant, user,
 };
 use crate::config::Flags;
 

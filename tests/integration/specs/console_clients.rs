@@ -30,36 +30,80 @@ fn client_at(page: &Page) -> ClientId {
 }
 
 /// Registers a client by the wizard.
-pub async fn registered(scene: &Scene, browser: &mut Browser, kind: &str, fields: &[(&str, &str)]) -> (Page, TestClient) {
-    let page = browser.open(&scene.tenant.url("/console/clients/new")).await;
+pub async fn registered(
+    scene: &Scene,
+    browser: &mut Browser,
+    kind: &str,
+    fields: &[(&str, &str)],
+) -> (Page, TestClient) {
+    let page = browser
+        .open(&scene.tenant.url("/console/clients/new"))
+        .await;
     page.expect_id(&format!("kind-{kind}"));
-    let page = browser.open(&scene.tenant.url(&format!("/console/clients/new/{kind}"))).await;
+    let page = browser
+        .open(&scene.tenant.url(&format!("/console/clients/new/{kind}")))
+        .await;
     let done = browser.submit(&page, fields).await;
-    assert!(done.answer.status == 200 && done.url.path().ends_with("/connect"), "{} {}", done.url, done.answer.body);
+    assert!(
+        done.answer.status == 200 && done.url.path().ends_with("/connect"),
+        "{} {}",
+        done.url,
+        done.answer.body
+    );
     let client = stored(scene, client_at(&done)).await;
     let secret = secret_on(&done).map(PlainSecret::new);
-    (done, TestClient { id: client.id, secret, metadata: client.metadata })
+    (
+        done,
+        TestClient {
+            id: client.id,
+            secret,
+            metadata: client.metadata,
+        },
+    )
 }
 
 pub async fn stored(scene: &Scene, id: ClientId) -> Client {
     let tenant = scene.loaded().await;
-    scene.app.provider.load_client(&tenant, id).await.expect("the client")
+    scene
+        .app
+        .provider
+        .load_client(&tenant, id)
+        .await
+        .expect("the client")
 }
 
 async fn count(scene: &Scene) -> usize {
     let tenant = scene.loaded().await;
-    scene.app.provider.db.read(&*tenant, |repo| repo.list_clients(tessera::storage::PageRequest::first(200))).await.expect("storage works").items.len()
+    scene
+        .app
+        .provider
+        .db
+        .read(&*tenant, |repo| {
+            repo.list_clients(tessera::storage::PageRequest::first(200))
+        })
+        .await
+        .expect("storage works")
+        .items
+        .len()
 }
 
 /// A form with everything as it is but some fields.
-pub fn with<'a>(fields: &[(&'a str, &'a str)], changed: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
-    let kept = fields.iter().filter(|(name, _)| !changed.iter().any(|(other, _)| other == name));
+pub fn with<'a>(
+    fields: &[(&'a str, &'a str)],
+    changed: &[(&'a str, &'a str)],
+) -> Vec<(&'a str, &'a str)> {
+    let kept = fields
+        .iter()
+        .filter(|(name, _)| !changed.iter().any(|(other, _)| other == name));
     kept.chain(changed).copied().collect()
 }
 
 pub const WEB: [(&str, &str); 6] = [
     ("client_name", "Shop"),
-    ("redirect_uris", "https://shop.example/callback\r\nhttp://localhost:3000/callback"),
+    (
+        "redirect_uris",
+        "https://shop.example/callback\r\nhttp://localhost:3000/callback",
+    ),
     ("post_logout_redirect_uris", "https://shop.example/"),
     ("scope", "profile"),
     ("scope", "email"),
