@@ -60,13 +60,11 @@ fn read(page: &Shell<'_>, draft: &mut Draft) -> Branding {
         } else {
             format!("#{text}")
         };
-        match written.parse::<Rgb>() {
-            Ok(colour) => Some(colour),
-            Err(_) => {
-                draft.blame(name, page.t("branding-no-colour"));
-                None
-            }
+        let parsed = written.parse::<Rgb>().ok();
+        if parsed.is_none() {
+            draft.blame(name, page.t("branding-no-colour"));
         }
+        parsed
     };
     let (accent, accent_dark) = (colour("accent"), colour("accent_dark"));
     if accent.is_none() && accent_dark.is_some() && !draft.is_wrong() {

@@ -195,6 +195,33 @@ fn number(counted: Counted) -> String {
     format!("{}{sign}", counted.number())
 }
 
+/// What can be done about its being there at all.
+fn life_acts(page: &Shell<'_>, record: &TenantRecord, path: &str) -> Vec<Act> {
+    let mut acts = Vec::new();
+    if record.is_system() {
+        return acts;
+    }
+    if record.status == TenantStatus::Active {
+        acts.push(Act::link(
+            "suspend",
+            format!("{path}/suspend"),
+            page.t("tenants-suspend"),
+        ));
+    } else if record.status == TenantStatus::Suspended {
+        acts.push(Act::post(
+            "resume",
+            format!("{path}/resume"),
+            page.t("tenants-resume"),
+        ));
+    }
+    acts.push(Act::danger(
+        "delete",
+        format!("{path}/delete"),
+        page.t("tenants-delete"),
+    ));
+    acts
+}
+
 /// `GET /console/tenant/{slug}`.
 async fn show(visitor: Visitor, request: HttpRequest) -> Answer {
     enter(&visitor, READ)?;
@@ -251,26 +278,7 @@ async fn show(visitor: Visitor, request: HttpRequest) -> Answer {
         }
         acts.push(Act::link("open", console, page.t("tenants-open")));
     }
-    if !record.is_system() {
-        if record.status == TenantStatus::Active {
-            acts.push(Act::link(
-                "suspend",
-                format!("{path}/suspend"),
-                page.t("tenants-suspend"),
-            ));
-        } else if record.status == TenantStatus::Suspended {
-            acts.push(Act::post(
-                "resume",
-                format!("{path}/resume"),
-                page.t("tenants-resume"),
-            ));
-        }
-        acts.push(Act::danger(
-            "delete",
-            format!("{path}/delete"),
-            page.t("tenants-delete"),
-        ));
-    }
+    acts.extend(life_acts(&page, &record, &path));
     groups.insert(
         0,
         FactGroup {

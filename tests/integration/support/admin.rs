@@ -173,17 +173,13 @@ impl Admin {
 
     /// The operation with an empty body, at a path whose names are filled in by `fill`.
     pub async fn call(&self, operation: &Described, fill: impl Fn(&str) -> String) -> Answer {
-        let path: String = operation
-            .path
-            .split('/')
-            .skip(1)
-            .map(|part| {
-                let name = part
-                    .strip_prefix('{')
-                    .and_then(|rest| rest.strip_suffix('}'));
-                format!("/{}", name.map_or_else(|| part.to_owned(), &fill))
-            })
-            .collect();
+        let parts = operation.path.split('/').map(|part| {
+            let name = part
+                .strip_prefix('{')
+                .and_then(|rest| rest.strip_suffix('}'));
+            name.map_or_else(|| part.to_owned(), &fill)
+        });
+        let path = parts.collect::<Vec<_>>().join("/");
         let mut request = self.request(operation.method.clone(), &path);
         if operation.needs_version {
             request = request.header("if-match", "\"v0\"");
