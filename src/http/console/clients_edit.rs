@@ -8,11 +8,11 @@ use askama::Template;
 use serde_json::{Map, Value};
 
 use super::clients::{SECTION, client_of, is_built_in, name_of};
-use super::clients_secret as secret;
 use super::fault::Answer;
 use super::layout::Shell;
 use super::notice::Notice;
 use super::parts::{Choice, Draft, Field, FieldKind};
+use super::shown_once;
 use super::visitor::Visitor;
 use crate::domain::client::Client;
 use crate::flows::admin::{AdminError, Area, Permission};
@@ -495,7 +495,7 @@ pub async fn save(visitor: Visitor, request: HttpRequest, FormBody(params): Form
         // It needs a secret from now on, and has its first.
         Some(made) => {
             let mut response = visitor.done(&format!("{path}/connect"), &notice)?;
-            secret::keep(&visitor, &mut response, client.id, made);
+            shown_once::keep(&visitor, &mut response, client.id.uuid(), made);
             Ok(response)
         }
         None => visitor.done(&path, &notice),

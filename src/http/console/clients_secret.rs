@@ -1,92 +1,23 @@
 //! A client's secret: made anew, and shown once.
-//!
-//! A secret travels from the answer that made it to the page that shows it in a cookie, sealed, for two minutes, for one client and one
-//! session of the console; the page takes it away. So a page that is loaded again shows nothing, and nothing is made by loading.
 
 use std::time::Duration;
 
-use actix_web::cookie::time;
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::HttpRequest;
 use askama::Template;
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::clients::{SECTION, client_of, name_of};
 use super::fault::Answer;
 use super::layout::Shell;
 use super::notice::Notice;
 use super::parts::{Choice, Draft, Field, FieldKind};
+use super::shown_once;
 use super::visitor::Visitor;
 use crate::domain::client::Client;
-use crate::domain::ids::ClientId;
-use crate::flows::Provider;
 use crate::flows::admin::{AdminError, Area, Permission};
-use crate::flows::browser::{Cookie, CookiePlace};
-use crate::flows::console::{open, seal};
 use crate::http::extract::FormBody;
-use crate::http::pages::cookies;
-use crate::secret::PlainSecret;
-
-const PURPOSE: &str = "console client secret";
-
-/// How long a secret may wait to be shown, in seconds.
-const LIFETIME: i64 = 120;
 
 /// For how long the secret before may stay good, in hours.
 const OVERLAPS: [u64; 5] = [0, 1, 24, 168, 720];
-
-#[derive(Serialize, Deserialize)]
-struct Kept {
-    client: Uuid,
-    session: Uuid,
-    secret: String,
-    until: i64,
-}
-
-/// Has the client's next page show this secret.
-pub fn keep(visitor: &Visitor, response: &mut HttpResponse, id: ClientId, secret: &PlainSecret) {
-    let provider: &Provider = visitor.provider();
-    let kept = Kept {
-        client: id.uuid(),
-        session: visitor.session.sid,
-        secret: secret.expose().to_owned(),
-        until: provider.clock.unix() + LIFETIME,
-    };
-    match seal(visitor.visit.tenant(), PURPOSE, &kept, &provider.clock) {
-        Ok(value) => {
-            let lifetime = time::Duration::seconds(LIFETIME);
-            visitor
-                .visit
-                .jar
-                .set(response, Cookie::ConsoleSecret, value, Some(lifetime));
-        }
-        Err(error) => tracing::error!(%error, "a new secret can't be shown"),
-    }
-}
-
-/// The secret that is to be shown on this client's page.
-pub fn find(visitor: &Visitor, request: &HttpRequest, id: ClientId) -> Option<String> {
-    let name = CookiePlace::of(&visitor.visit.at.issuer).name(Cookie::ConsoleSecret);
-    let kept: Kept = open(
-        visitor.visit.tenant(),
-        PURPOSE,
-        cookies::find(request, &name)?,
-    )?;
-    let fits = kept.client == id.uuid()
-        && kept.session == visitor.session.sid
-        && kept.until > visitor.provider().clock.unix();
-    fits.then_some(kept.secret)
-}
-
-/// It was shown.
-pub fn forget(visitor: &Visitor, response: &mut HttpResponse) {
-    visitor.visit.jar.set(
-        response,
-        Cookie::ConsoleSecret,
-        String::new(),
-        Some(time::Duration::ZERO),
-    );
-}
 
 /// Asks before a secret is replaced.
 #[derive(Template)]
@@ -164,7 +95,7 @@ pub async fn rotate(visitor: Visitor, request: HttpRequest, FormBody(params): Fo
     let notice = Notice::new("client-secret-rotated").name(name_of(&client));
     let mut response = visitor.done(&format!("/clients/{}/connect", client.id), &notice)?;
     if let Some(secret) = &rotated.secret {
-        keep(&visitor, &mut response, client.id, secret);
+        shown_once::keep(&visitor, &mut response, client.id.uuid(), secret);
     }
     Ok(response)
 }

@@ -12,11 +12,11 @@ use super::clients::{
     SECTION, SettingGroup, client_of, is_built_in, may_change, name_of, settings_to_copy,
 };
 use super::clients_kind::Kind;
-use super::clients_secret as secret;
 use super::fault::{Answer, Fault};
 use super::layout::Shell;
 use super::notice::Notice;
 use super::parts::{Choice, Draft, Field, FieldKind};
+use super::shown_once;
 use super::snippets::{self, Snippet, Values};
 use super::visitor::Visitor;
 use crate::domain::ids::ClientId;
@@ -256,7 +256,7 @@ pub async fn create(visitor: Visitor, request: HttpRequest, FormBody(params): Fo
     let notice = Notice::new("client-created").name(name_of(&created.client));
     let mut response = visitor.done(&format!("/clients/{id}/connect"), &notice)?;
     if let Some(made) = &created.secret {
-        secret::keep(&visitor, &mut response, id, made);
+        shown_once::keep(&visitor, &mut response, id.uuid(), made);
     }
     Ok(response)
 }
@@ -270,7 +270,7 @@ pub async fn connect(visitor: Visitor, request: HttpRequest) -> Answer {
     }
     let kind = Kind::of(&client.metadata);
     let values = Values::of(&visitor.tenant.canonical, &client);
-    let made = secret::find(&visitor, &request, client.id);
+    let made = shown_once::find(&visitor, &request, client.id.uuid());
     let view = Connect {
         page: visitor.shell(&SECTION),
         name: name_of(&client),
@@ -285,7 +285,7 @@ pub async fn connect(visitor: Visitor, request: HttpRequest) -> Answer {
     };
     let mut response = visitor.show(&view)?;
     if view.secret.is_some() {
-        secret::forget(&visitor, &mut response);
+        shown_once::forget(&visitor, &mut response);
     }
     Ok(response)
 }

@@ -5,6 +5,7 @@
 //! it. Every page is there twice, for the tenant at whose address the browser is (`/console/…`) and, for operators, for any other
 //! (`/console/tenants/{tenant}/…`): [`Visitor::tenant`] is the one in hand.
 
+pub mod administrators;
 pub mod audit;
 pub mod branding;
 pub mod clients;
@@ -28,9 +29,13 @@ pub mod sections;
 pub mod settings;
 pub mod sheets;
 pub mod sheets_samples;
+pub mod shown_once;
 pub mod snippets;
 pub mod tenants;
 pub mod try_it;
+pub mod user;
+pub mod user_access;
+pub mod users;
 pub mod visitor;
 
 pub use fault::{Answer, Fault};

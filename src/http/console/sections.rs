@@ -2,7 +2,10 @@
 
 use actix_web::web;
 
-use super::{audit, branding, clients, domains, home, keys, resources, settings, tenants};
+use super::{
+    administrators, audit, branding, clients, domains, home, keys, resources, settings, tenants,
+    users,
+};
 use crate::flows::admin::Permission;
 
 /// A part of the console with an entry in the navigation.
@@ -32,12 +35,14 @@ pub enum Reach {
 /// Every section, in the order of the navigation. A new one is added here and nowhere else.
 pub static SECTIONS: &[&Section] = &[
     &home::SECTION,
+    &users::SECTION,
     &clients::SECTION,
     &resources::SECTION,
     &settings::SECTION,
     &branding::SECTION,
     &domains::SECTION,
     &keys::SECTION,
+    &administrators::SECTION,
     &audit::SECTION,
     &tenants::SECTION,
 ];

@@ -1,0 +1,253 @@
+//! Who administers: the list, and the roles of one of them.
+
+use actix_web::{HttpRequest, web};
+
+use super::fault::Answer;
+use super::notice::Notice;
+use super::parts::{Cell, Confirm, Draft, Empty, Field, FieldKind, ListQuery, Table, Tone};
+use super::routes::at;
+use super::sections::{Reach, Section};
+use super::sheets::{Act, FormSheet, Group, ListSheet};
+use super::user::{is_oneself, user_of};
+use super::users::{called, role_choices, roles_in};
+use super::visitor::Visitor;
+use crate::domain::role::Role;
+use crate::domain::user::User;
+use crate::flows::admin::{AdminError, Area, Permission};
+use crate::http::extract::{FormBody, Query};
+use crate::protocol::email::EmailAddress;
+
+/// This section.
+pub static SECTION: Section = Section {
+    path: "/administrators",
+    label: "section-administrators",
+    needs: Some(READ),
+    reach: Reach::Tenant,
+    routes: |pages| {
+        pages.service(at("/administrators").route(web::get().to(list)));
+        pages.service(
+            at("/administrators/new")
+                .route(web::get().to(ask_whom))
+                .route(web::post().to(find)),
+        );
+        pages.service(
+            at("/administrators/{id}")
+                .route(web::get().to(show))
+                .route(web::post().to(save)),
+        );
+    },
+};
+
+const READ: Permission = Permission::Read(Area::Administrators);
+const WRITE: Permission = Permission::Write(Area::Administrators);
+
+/// `GET /console/administrators`.
+async fn list(visitor: Visitor, Query(params): Query) -> Answer {
+    visitor.check(READ)?;
+    let query = ListQuery::of(&params, &[]);
+    let found = visitor
+        .provider()
+        .list_administrators(&visitor.tenant, query.page())
+        .await
+        .map_err(|error| visitor.fault(error))?;
+    let page = visitor.shell(&SECTION);
+    let may_write = visitor.may(WRITE);
+    let row = |user: &User| {
+        let roles = user
+            .roles
+            .iter()
+            .map(|role| page.t(&format!("role-{role}")));
+        let place = if may_write { "administrators" } else { "users" };
+        vec![
+            Cell::Link {
+                href: page.path(&format!("/{place}/{}", user.id)),
+                text: called(user),
+                detail: user.email.to_string(),
+            },
+            Cell::Text(roles.collect::<Vec<_>>().join(", ")),
+            if user.is_active() {
+                Cell::Badge(Tone::Good, page.t("user-active").into_owned())
+            } else {
+                Cell::Badge(Tone::Bad, page.t("user-disabled-state").into_owned())
+            },
+        ]
+    };
+    let new = || {
+        (
+            page.path("/administrators/new"),
+            page.t("administrators-new").into_owned(),
+        )
+    };
+    let mut acts = Vec::new();
+    if may_write {
+        acts.push(Act::link("new", new().0, new().1));
+    }
+    visitor.show(&ListSheet {
+        page,
+        title: page.t("section-administrators").into_owned(),
+        lede: page.t("administrators-lede").into_owned(),
+        acts,
+        search: None,
+        address: page.path("/administrators"),
+        table: Table {
+            caption: page.t("section-administrators").into_owned(),
+            columns: ["user-name", "user-roles", "user-state"]
+                .map(|id| page.t(id).into_owned())
+                .into(),
+            rows: found.items.iter().map(row).collect(),
+        },
+        empty: Empty {
+            title: page.t("administrators-empty").into_owned(),
+            text: page.t("administrators-empty-text").into_owned(),
+            action: may_write.then(new),
+        },
+        pager: query.pager(&page.path("/administrators"), found.next),
+    })
+}
+
+fn whom<'a>(visitor: &'a Visitor, draft: &Draft) -> FormSheet<'a> {
+    let page = visitor.shell(&SECTION);
+    let fields = vec![
+        Field::new("email", page.t("user-email"), FieldKind::Line("email"))
+            .hint(page.t("administrators-email-hint"))
+            .required()
+            .of(draft),
+    ];
+    FormSheet {
+        page,
+        back: Some((
+            page.path("/administrators"),
+            page.t("section-administrators").into_owned(),
+        )),
+        title: page.t("administrators-new").into_owned(),
+        lede: String::new(),
+        consequences: Vec::new(),
+        stale: String::new(),
+        problems: draft.other_problems(&fields),
+        action: page.path("/administrators/new"),
+        hidden: Vec::new(),
+        groups: Group::plain(fields),
+        preview: None,
+        button: page.t("administrators-continue").into_owned(),
+        danger: false,
+        cancel: page.path("/administrators"),
+    }
+}
+
+/// `GET /console/administrators/new`.
+async fn ask_whom(visitor: Visitor) -> Answer {
+    visitor.check(WRITE)?;
+    visitor.show(&whom(&visitor, &Draft::default()))
+}
+
+/// `POST /console/administrators/new`: leads to the roles of whoever has the address.
+async fn find(visitor: Visitor, FormBody(params): FormBody) -> Answer {
+    visitor.check(WRITE)?;
+    let sent = visitor.take(params)?;
+    let mut draft = Draft::sent(&sent, &["email"]);
+    let found = match EmailAddress::parse(draft.value("email")) {
+        Ok(email) => {
+            let found = visitor
+                .provider()
+                .load_user_by_email(&visitor.tenant, &email);
+            match found.await {
+                Ok(user) => Some(user),
+                Err(AdminError::NotFound { .. }) => None,
+                Err(error) => return Err(visitor.fault(error)),
+            }
+        }
+        Err(_) => None,
+    };
+    match found {
+        Some(user) => Ok(visitor.go(&format!("/administrators/{}", user.id))),
+        None => {
+            draft.blame("email", visitor.shell(&SECTION).t("administrators-nobody"));
+            visitor.show_again(&whom(&visitor, &draft))
+        }
+    }
+}
+
+fn form<'a>(visitor: &'a Visitor, draft: &Draft, user: &User) -> FormSheet<'a> {
+    let page = visitor.shell(&SECTION);
+    let fields = vec![
+        Field::new(
+            "roles",
+            page.t("user-roles"),
+            FieldKind::Boxes(role_choices(visitor)),
+        )
+        .of(draft),
+    ];
+    FormSheet {
+        page,
+        back: Some((
+            page.path("/administrators"),
+            page.t("section-administrators").into_owned(),
+        )),
+        title: called(user),
+        lede: user.email.to_string(),
+        consequences: Vec::new(),
+        stale: String::new(),
+        problems: draft.other_problems(&fields),
+        action: page.path(&format!("/administrators/{}", user.id)),
+        hidden: Vec::new(),
+        groups: Group::plain(fields),
+        preview: None,
+        button: page.t("save-changes").into_owned(),
+        danger: false,
+        cancel: page.path("/administrators"),
+    }
+}
+
+/// `GET /console/administrators/{id}`.
+async fn show(visitor: Visitor, request: HttpRequest) -> Answer {
+    visitor.check(WRITE)?;
+    let user = user_of(&visitor, &request).await?;
+    let held = user.roles.iter().map(|role| ("roles", role.to_string()));
+    visitor.show(&form(&visitor, &Draft::new(held), &user))
+}
+
+/// Asks before somebody takes the console away from themselves.
+fn ask_oneself<'a>(visitor: &'a Visitor, user: &User, wanted: &[Role]) -> Confirm<'a> {
+    let page = visitor.shell(&SECTION);
+    let back = page.path(&format!("/administrators/{}", user.id));
+    let mut hidden: Vec<_> = wanted
+        .iter()
+        .map(|role| ("roles", role.to_string()))
+        .collect();
+    hidden.push(("confirmed", "1".to_owned()));
+    Confirm {
+        page,
+        title: page.t("administrators-oneself").into_owned(),
+        lede: called(user),
+        consequences: vec![page.t("administrators-oneself-text").into_owned()],
+        action: back.clone(),
+        hidden,
+        button: page.t("administrators-oneself").into_owned(),
+        back,
+    }
+}
+
+/// `POST /console/administrators/{id}`.
+async fn save(visitor: Visitor, request: HttpRequest, FormBody(params): FormBody) -> Answer {
+    visitor.check(WRITE)?;
+    let sent = visitor.take(params)?;
+    let user = user_of(&visitor, &request).await?;
+    let wanted = roles_in(&Draft::sent(&sent, &["roles"]));
+    let loses_itself = is_oneself(&visitor, &user)
+        && user.roles.contains(&Role::Administrator)
+        && !wanted.contains(&Role::Administrator);
+    if loses_itself && sent.input("confirmed") != "1" {
+        return visitor.show(&ask_oneself(&visitor, &user, &wanted));
+    }
+    let (provider, tenant, by) = (visitor.provider(), &visitor.tenant, visitor.by());
+    for role in Role::ALL {
+        let done = match (user.roles.contains(&role), wanted.contains(&role)) {
+            (false, true) => provider.grant_role(tenant, &user, role, &by).await,
+            (true, false) => provider.revoke_role(tenant, &user, role, &by).await,
+            _ => continue,
+        };
+        done.map_err(|error| visitor.fault(error))?;
+    }
+    let notice = Notice::new("administrators-saved").name(called(&user));
+    visitor.done("/administrators", &notice)
+}
