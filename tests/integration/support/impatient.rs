@@ -11,7 +11,7 @@ use super::app::{TestApp, run};
 use super::database::{Raw, TestDatabase};
 
 /// How long a request waits.
-pub const DEADLINE: Duration = Duration::from_millis(700);
+pub const DEADLINE: Duration = Duration::from_millis(1500);
 
 /// Connections, and threads that use them.
 const CONNECTIONS: u32 = 4;

@@ -160,7 +160,7 @@ async function journey(report, browser, issuer, administrator) {
       assert.equal(claims.iss, issuer)
     })
     await report.check('journey: they are disabled, and can sign in no more', async () => {
-      await page.goto(`${issuer}/console/users?search=${encodeURIComponent(person.email)}`)
+      await page.goto(`${issuer}/console/users?q=${encodeURIComponent(person.email)}`)
       await follow(page, `main a:has-text("${person.email}")`)
       await follow(page, '#disable')
       await picture(page, 'journey-disable')

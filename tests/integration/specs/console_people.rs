@@ -1,0 +1,201 @@
+//! People and administrators in the console.
+
+use tessera::domain::role::Role;
+
+use super::console::{appoint, entered};
+use super::console_settings::press;
+use super::seed::Scene;
+use crate::support::app::{TestUser, app_test};
+use crate::support::browser::{Browser, Page};
+
+const EMAIL: &str = "new@acme.example";
+
+async fn at(scene: &Scene, role: Role) -> Browser {
+    appoint(&scene.app, &scene.tenant, &scene.user, role).await;
+    entered(&scene.app, &scene.tenant, &scene.user).await.0
+}
+
+async fn open(scene: &Scene, browser: &mut Browser, path: &str) -> Page {
+    browser
+        .open(&scene.tenant.url(&format!("/console{path}")))
+        .await
+}
+
+/// Presses the only button of a page that asks.
+async fn confirm(browser: &mut Browser, page: &Page) -> Page {
+    page.expect_id("confirm");
+    let url = page.url.to_string();
+    press(browser, page, &url, &[]).await
+}
+
+/// Adds somebody without a password; the path of their page, and the link that it shows.
+async fn added(scene: &Scene, browser: &mut Browser) -> (String, String) {
+    let form = open(scene, browser, "/users/new").await;
+    let page = browser
+        .submit(&form, &[("email", EMAIL), ("name", "Nora <New>")])
+        .await;
+    assert_eq!(page.answer.status, 200, "{}", page.answer.body);
+    let path = page
+        .url
+        .path()
+        .split("/console")
+        .nth(1)
+        .expect("a path")
+        .to_owned();
+    let at = page.answer.body.find("/link/").expect("a link");
+    let start = page.answer.body[..at].rfind("http").expect("an address");
+    let link = page.answer.body[start..]
+        .split('<')
+        .next()
+        .expect("its end")
+        .to_owned();
+    (path, link)
+}
+
+app_test! {
+    async fn a_person_is_added_and_sets_a_password_by_the_link_that_is_shown_once(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let mut browser = at(&scene, Role::UserManager).await;
+        let (path, link) = added(&scene, &mut browser).await;
+        let again = open(&scene, &mut browser, &path).await;
+        assert!(!again.answer.body.contains("/link/") && again.answer.body.contains("Nora &#60;New&#62;"), "{}", again.answer.body);
+        let mut theirs = scene.app.browser();
+        let form = theirs.open(&link).await;
+        theirs.submit(&form, &[("new_password", "a long enough secret"), ("confirm_password", "a long enough secret")]).await;
+        let person = TestUser { email: EMAIL.into(), password: "a long enough secret".into(), ..scene.user.clone() };
+        let tokens = scene.rp.sign_in(&mut theirs, &person).await;
+        assert!(path.ends_with(tokens.id_claims()["sub"].as_str().expect("a subject")), "{path}");
+        // The same address again is said beside its field, and what was typed stays.
+        let form = open(&scene, &mut browser, "/users/new").await;
+        let refused = browser.submit(&form, &[("email", EMAIL), ("name", "Somebody \"Else\"")]).await;
+        assert_eq!(refused.answer.status, 422);
+        assert!(refused.answer.body.contains("email-problem") && refused.answer.body.contains("Somebody &#34;Else&#34;"), "{}", refused.answer.body);
+        let found = open(&scene, &mut browser, "/users?q=new%40").await;
+        assert!(found.answer.body.contains(EMAIL) && !found.answer.body.contains("/users/{}\"") , "{}", found.answer.body);
+    }
+
+    async fn a_person_is_changed_as_they_were_seen(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let mut browser = at(&scene, Role::Administrator).await;
+        let (path, _) = added(&scene, &mut browser).await;
+        let (first, second) = (open(&scene, &mut browser, &format!("{path}/edit")).await, open(&scene, &mut browser, &format!("{path}/edit")).await);
+        let saved = browser.submit(&first, &[("email", EMAIL), ("given_name", "Nora")]).await;
+        assert!(saved.answer.status == 200 && saved.answer.body.contains("Nora"), "{}", saved.answer.body);
+        let stale = browser.submit(&second, &[("email", EMAIL), ("given_name", "Nina")]).await;
+        assert!(stale.answer.status == 409 && stale.answer.body.contains("Nina"), "{}", stale.answer.body);
+        let form = open(&scene, &mut browser, &format!("{path}/edit")).await;
+        let wrong = browser.submit(&form, &[("email", "nobody")]).await;
+        assert!(wrong.answer.status == 422 && wrong.answer.body.contains("value=\"nobody\""), "{}", wrong.answer.body);
+        assert_eq!(scene.events("user.updated"), 1);
+    }
+
+    async fn a_person_is_shut_out_let_in_again_and_deleted(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let other = scene.app.user(&scene.tenant, EMAIL, "a long enough password").await;
+        let mut browser = at(&scene, Role::UserManager).await;
+        let path = format!("/users/{}", other.id);
+        let tokens = scene.rp.sign_in(&mut scene.app.browser(), &other).await;
+        let ask = open(&scene, &mut browser, &format!("{path}/disable")).await;
+        let done = confirm(&mut browser, &ask).await;
+        assert!(done.answer.body.contains("/enable"), "an undo: {}", done.answer.body);
+        assert_eq!(scene.rp.refresh(tokens.refresh()).await.status, 400);
+        let twice = confirm(&mut browser, &ask).await;
+        assert_eq!((twice.answer.status, scene.events("user.disabled")), (200, 1));
+        // Why a sign-in fails is told.
+        let mut theirs = scene.app.browser();
+        let login = theirs.open(&scene.rp.authorization_url(&[])).await;
+        theirs.sign_in(&login, &other).await;
+        let page = open(&scene, &mut browser, &path).await;
+        assert!(page.answer.body.contains("The account is disabled."), "{}", page.answer.body);
+        let enabled = press(&mut browser, &page, &scene.tenant.url(&format!("/console{path}/enable")), &[]).await;
+        assert_eq!((enabled.answer.status, scene.events("user.enabled")), (200, 1), "{}", enabled.answer.body);
+        let ask = open(&scene, &mut browser, &format!("{path}/delete")).await;
+        confirm(&mut browser, &ask).await;
+        assert_eq!(open(&scene, &mut browser, &path).await.answer.status, 404);
+        assert_eq!(scene.events("user.deleted"), 1);
+    }
+
+    async fn sessions_end_and_consents_are_withdrawn(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let other = scene.app.user(&scene.tenant, EMAIL, "a long enough password").await;
+        let mut browser = at(&scene, Role::UserManager).await;
+        let tokens = scene.rp.sign_in(&mut scene.app.browser(), &other).await;
+        let sid = tokens.id_claims()["sid"].as_str().expect("a session").to_owned();
+        let path = format!("/users/{}", other.id);
+        let list = open(&scene, &mut browser, &format!("{path}/sessions")).await;
+        assert!(list.answer.body.contains(&sid), "{}", list.answer.body);
+        // Somebody else's session is not below this person.
+        assert_eq!(open(&scene, &mut browser, &format!("/users/{}/sessions/{sid}", scene.user.id)).await.answer.status, 404);
+        let consents = open(&scene, &mut browser, &format!("{path}/consents")).await;
+        let client = consents.answer.body.split(&format!("{path}/consents/")).nth(1).expect("a consent")[..36].to_owned();
+        let ask = open(&scene, &mut browser, &format!("{path}/consents/{client}")).await;
+        confirm(&mut browser, &ask).await;
+        assert_eq!(scene.rp.refresh(tokens.refresh()).await.status, 400);
+        let ask = open(&scene, &mut browser, &format!("{path}/sessions/{sid}")).await;
+        confirm(&mut browser, &ask).await;
+        let ask = open(&scene, &mut browser, &format!("{path}/sessions/end")).await;
+        confirm(&mut browser, &ask).await;
+        assert_eq!((scene.events("consent.withdrawn"), scene.events("session.ended")), (1, 1));
+    }
+
+    async fn roles_are_given_and_given_up(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let other = scene.app.user(&scene.tenant, EMAIL, "a long enough password").await;
+        let mut browser = at(&scene, Role::Administrator).await;
+        let form = open(&scene, &mut browser, "/administrators/new").await;
+        let nobody = browser.submit(&form, &[("email", "nobody@acme.example")]).await;
+        assert!(nobody.answer.status == 422 && nobody.answer.body.contains("email-problem"), "{}", nobody.answer.body);
+        let roles = browser.submit(&form, &[("email", EMAIL)]).await;
+        let saved = browser.submit(&roles, &[("roles", "auditor")]).await;
+        assert!(saved.answer.body.contains(EMAIL) && saved.answer.body.contains("Auditor"), "{}", saved.answer.body);
+        assert_eq!(scene.app.provider.load_user(&*scene.loaded().await, other.id).await.expect("there").roles, [Role::Auditor]);
+        // One's own: asked first, and then no more.
+        let own = open(&scene, &mut browser, &format!("/administrators/{}", scene.user.id)).await;
+        let asked = press(&mut browser, &own, own.url.as_str(), &[]).await;
+        assert!(asked.answer.body.contains("id=\"confirm\""), "{}", asked.answer.body);
+        assert_eq!(scene.events("role.revoked"), 0);
+        let gone = browser.submit(&asked, &[("confirmed", "1")]).await;
+        assert_eq!((gone.answer.status, scene.events("role.revoked")), (403, 1));
+    }
+
+    async fn each_role_sees_and_does_its_part(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let boss = scene.app.user(&scene.tenant, "boss@acme.example", "a long enough password").await;
+        appoint(&scene.app, &scene.tenant, &boss, Role::Administrator).await;
+        let globex = scene.app.tenant("globex").await;
+        let stranger = scene.app.user(&globex, "bob@globex.example", "a long enough password").await;
+        let user = scene.app.user(&scene.tenant, EMAIL, "a long enough password").await;
+        for (role, sees, writes) in [(Role::Auditor, true, false), (Role::ClientManager, false, false), (Role::UserManager, true, true)] {
+            let who = scene.app.user(&scene.tenant, &format!("{role}@acme.example"), "a long enough password").await;
+            appoint(&scene.app, &scene.tenant, &who, role).await;
+            let (mut browser, home) = entered(&scene.app, &scene.tenant, &who).await;
+            assert_eq!(home.answer.body.contains("/console/users\""), sees, "{role}");
+            let status = async |browser: &mut Browser, path: String| open(&scene, browser, &path).await.answer.status;
+            assert_eq!(status(&mut browser, "/users".into()).await, if sees { 200 } else { 403 }, "{role}");
+            let page = open(&scene, &mut browser, &format!("/users/{}", user.id)).await;
+            assert_eq!(page.answer.body.contains("id=\"disable\""), writes, "{role}");
+            for path in ["disable", "delete", "reset", "edit"] {
+                assert_eq!(status(&mut browser, format!("/users/{}/{path}", user.id)).await, if writes { 200 } else { 403 }, "{role} {path}");
+            }
+            assert_eq!(status(&mut browser, "/administrators/new".into()).await, 403, "{role}");
+            if sees {
+                // Nobody of another tenant, and nothing is done without the form's token.
+                assert_eq!(status(&mut browser, format!("/users/{}", stranger.id)).await, 404, "{role}");
+                let bare = browser.post_from(&scene.tenant.url(&format!("/console/users/{}/disable", user.id)), &[], None).await;
+                assert_eq!(bare.status, 403, "{role}");
+            }
+            if writes {
+                let page = open(&scene, &mut browser, &format!("/users/{}", boss.id)).await;
+                assert!(!page.answer.body.contains("id=\"disable\""), "an administrator is out of their reach");
+                let ask = open(&scene, &mut browser, &format!("/users/{}/disable", boss.id)).await;
+                assert_eq!(confirm(&mut browser, &ask).await.answer.status, 403);
+                let form = open(&scene, &mut browser, "/users/new").await;
+                assert!(!form.answer.body.contains("name=\"roles\""));
+                let more = press(&mut browser, &form, form.url.as_str(), &[("email", "x@acme.example"), ("roles", "auditor")]).await;
+                assert_eq!(more.answer.status, 403);
+            }
+        }
+        assert!(scene.app.provider.load_user(&*scene.loaded().await, user.id).await.expect("there").is_active());
+        assert_eq!(scene.events("user.disabled"), 0);
+    }
+}
