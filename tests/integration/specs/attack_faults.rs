@@ -38,14 +38,6 @@ impl Begun {
     async fn new(scene: Scene) -> Self {
         let body = scene.tokens().await;
         let other = scene.tokens().await;
-        for path in VERIFIERS {
-            scene
-                .app
-                .get(&scene.tenant.url(path))
-                .send()
-                .await
-                .expect_ok();
-        }
         let mut login = scene.app.browser();
         let login_page = login.open(&scene.tenant.url("/login")).await;
         let mut signed_in = scene.app.browser();
@@ -55,7 +47,7 @@ impl Begun {
         let consent_page = signed_in.sign_in(&page, &scene.user).await;
         consent_page.expect_id("allow");
         let password_page = signed_in.open(&scene.tenant.url("/account/password")).await;
-        Self {
+        let begun = Self {
             code: scene.code().await,
             machine: scene.app.machine_client(&scene.tenant, "").await,
             access_token: text(&body, "access_token").to_owned(),
@@ -65,7 +57,11 @@ impl Begun {
             consent: (signed_in.clone(), consent_page),
             password: (signed_in, password_page),
             scene,
-        }
+        };
+        // By then the change feed has told of the new tenant; afterwards it is in the cache for good.
+        actix_web::rt::time::sleep(Duration::from_millis(500)).await;
+        begun.expect_verifiers_served().await;
+        begun
     }
 
     fn machine(&self) -> RelyingParty {
@@ -214,9 +210,8 @@ impl Begun {
             let mut answer = request.await;
             // A machine under load may miss the deadline again: what was refused so is good the next time too.
             for _ in 0..20 {
-                let refused = answer.status == 503
-                    || answer.location_param("error").as_deref() == Some("temporarily_unavailable");
-                if !refused {
+                let location = answer.header("location").unwrap_or_default();
+                if answer.status != 503 && !location.contains("error=temporarily_unavailable") {
                     break;
                 }
                 actix_web::rt::time::sleep(Duration::from_millis(100)).await;

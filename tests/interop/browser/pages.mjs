@@ -36,8 +36,13 @@ export async function picture(page, name) {
     await page.setViewportSize(size)
     for (const colorScheme of SCHEMES) {
       await page.emulateMedia({ colorScheme })
-      // Colours fade into each other.
-      await page.evaluate(() => Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => {}))))
+      // Colours fade into each other; those of what is folded away never come to their end.
+      await page.evaluate(() =>
+        Promise.race([
+          Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => {}))),
+          new Promise((late) => setTimeout(late, 500)),
+        ]),
+      )
       if (folder) await page.screenshot({ path: join(folder, `${name}-${size.width}-${colorScheme}.png`), fullPage: true })
       await accessible(page, `${name}, ${size.width} pixels wide, ${colorScheme}`)
     }
@@ -49,8 +54,12 @@ export async function picture(page, name) {
 /** Nothing is cut off at a phone's width. */
 export async function fitsPhone(page, name) {
   await page.setViewportSize(SIZES[1])
-  const [content, width] = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth])
-  assert.ok(content <= width, `${name} is ${content} pixels wide on a screen of ${width}`)
+  const [content, width, wide] = await page.evaluate(() => [
+    document.documentElement.scrollWidth,
+    window.innerWidth,
+    [...document.body.querySelectorAll('*')].filter((element) => element.getBoundingClientRect().right > window.innerWidth).map((element) => element.outerHTML.slice(0, 200)).slice(-3),
+  ])
+  assert.ok(content <= width, `${name} is ${content} pixels wide on a screen of ${width}: ${wide.join(' ')}`)
   await page.setViewportSize(SIZES[0])
 }
 
