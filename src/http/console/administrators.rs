@@ -158,13 +158,11 @@ async fn find(visitor: Visitor, FormBody(params): FormBody) -> Answer {
         }
         Err(_) => None,
     };
-    match found {
-        Some(user) => Ok(visitor.go(&format!("/administrators/{}", user.id))),
-        None => {
-            draft.blame("email", visitor.shell(&SECTION).t("administrators-nobody"));
-            visitor.show_again(&whom(&visitor, &draft))
-        }
+    if let Some(user) = found {
+        return Ok(visitor.go(&format!("/administrators/{}", user.id)));
     }
+    draft.blame("email", visitor.shell(&SECTION).t("administrators-nobody"));
+    visitor.show_again(&whom(&visitor, &draft))
 }
 
 fn form<'a>(visitor: &'a Visitor, draft: &Draft, user: &User) -> FormSheet<'a> {
