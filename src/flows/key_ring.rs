@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::clock::Timestamp;
 use crate::domain::ids::{KeyId, TenantId};
 use crate::domain::key::{KeyRecord, KeyStage};
-use crate::jose::keys::{KeyError, SigningKey, VerificationKeys};
+use crate::jose::keys::{KeyError, SigningKey, VerificationKey, VerificationKeys};
 use crate::jose::seal::{DataKey, SealContext, SealError};
 use crate::protocol::SigningAlgorithm;
 
@@ -94,7 +94,13 @@ impl KeyRing {
         let jwks = json!({ "keys": published.iter().map(|record| &record.public_jwk).collect::<Vec<_>>() });
         Ok(Self {
             signers,
-            verification: VerificationKeys::from_jwks(&jwks)?,
+            // However many they are: a tenant with many keys still has to work.
+            verification: VerificationKeys::new(
+                published
+                    .iter()
+                    .map(|record| VerificationKey::from_jwk(&record.public_jwk))
+                    .collect::<Result<_, _>>()?,
+            ),
             jwks: jwks.to_string().into_bytes().into(),
             stale_at,
         })

@@ -11,6 +11,9 @@ use crate::flows::tenancy::Tenant;
 use crate::protocol::SigningAlgorithm;
 use crate::storage::{Page, PageRequest};
 
+/// How many keys of a tenant may be published when another one is asked for: verifiers set limits to the sets that they read.
+const PUBLISHED_MAX: usize = 20;
+
 fn no_key(kid: &str) -> AdminError {
     AdminError::NotFound {
         kind: "key",
@@ -60,6 +63,7 @@ impl Provider {
         if !matches!(key.stage, KeyStage::Published { .. }) {
             return Err(AdminError::Stale("signing key"));
         }
+        self.check_room_for_key(tenant).await?;
         let made = self
             .rotate_key(
                 tenant,
@@ -98,6 +102,7 @@ impl Provider {
                 self.ensure_key(tenant, algorithm).await?;
                 continue;
             }
+            self.check_room_for_key(tenant).await?;
             let made = self
                 .rotate_key(
                     tenant,
@@ -111,6 +116,19 @@ impl Provider {
             successors.extend(made);
         }
         Ok(successors)
+    }
+
+    async fn check_room_for_key(&self, tenant: &Tenant) -> Result<(), AdminError> {
+        let now = self.now();
+        let keys = self.db.read(tenant, |repo| repo.list_keys()).await?;
+        let published = keys.iter().filter(|key| key.is_published(now)).count();
+        if published < PUBLISHED_MAX {
+            return Ok(());
+        }
+        Err(AdminError::refused(format!(
+            "{published} keys are published, and more than {PUBLISHED_MAX} are too many for some verifiers; wait until the oldest \
+             has left the set, or revoke one"
+        )))
     }
 
     /// Withdraws a key at once: nothing that it signed is accepted any more. Another one signs in its place. One that is withdrawn

@@ -76,4 +76,34 @@ app_test! {
         assert_eq!(again.get(&format!("/tenants/acme/keys/{first}")).await.expect_ok().json()["state"], "revoked");
         assert_eq!(again.get("/tenants/acme/keys/nothing").await.status, 404);
     }
+
+    async fn many_keys_are_refused_and_break_nothing(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let admin = Admin::program(&scene.app, &scene.tenant).await;
+        let published = async || scene.app.get(&scene.tenant.url("/jwks")).send().await.expect_ok().json()["keys"].as_array().expect("keys").len();
+        for _ in 1..20 {
+            admin.act("/tenants/acme/keys/rotate").await.expect_ok();
+        }
+        let problem = admin.act("/tenants/acme/keys/rotate").await;
+        assert_eq!((problem.status, problem.json()["code"].as_str()), (409, Some("refused")));
+        let loaded = scene.loaded().await;
+        for _ in 0..3 {
+            // By age they rotate all the same.
+            let made = scene.app.provider.rotate_key(
+                &loaded,
+                tessera::protocol::SigningAlgorithm::Es256,
+                tessera::flows::keys::RotationStart::PublishedFirst,
+                tessera::domain::audit::Actor::System,
+                tessera::domain::audit::Origin::default(),
+                None,
+            ).await;
+            made.expect("storage works").expect("a key");
+        }
+        actix_web::rt::time::sleep(std::time::Duration::from_millis(600)).await;
+        assert_eq!(published().await, 23);
+        admin.get("/me").await.expect_ok();
+        let kid = admin.get("/tenants/acme/keys").await.expect_ok().json()["items"][0]["kid"].as_str().expect("a name").to_owned();
+        admin.act(&format!("/tenants/acme/keys/{kid}/revoke")).await.expect_ok();
+        scene.tokens().await;
+    }
 }

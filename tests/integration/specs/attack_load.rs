@@ -167,11 +167,14 @@ app_test! {
         for row in rows {
             let seen = drip(app, format!("{}{next}", post(app, row)), "").await;
             assert!(seen.closed_after.is_some(), "{row:?}: {seen:?}");
-            assert!(seen.answer.starts_with("HTTP/1.1 400") && seen.answers() == 1, "{row:?}: {seen:?}");
+            // What the server hasn't read by then makes its system reset the connection, which may overtake the answer.
+            let refused = seen.answer.starts_with("HTTP/1.1 400") && seen.answers() == 1;
+            assert!(refused || seen.answer.is_empty(), "{row:?}: {seen:?}");
         }
         let old = format!("POST /t/acme/token HTTP/1.0\r\nHost: {}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{next}", host(app));
         let seen = drip(app, old, "").await;
-        assert!(seen.answer.starts_with("HTTP/1.1 400") || seen.answer.starts_with("HTTP/1.0 400"), "{seen:?}");
+        let refused = seen.answer.starts_with("HTTP/1.1 400") || seen.answer.starts_with("HTTP/1.0 400");
+        assert!(refused || seen.answer.is_empty() && seen.closed_after.is_some(), "{seen:?}");
         // The twins: each framing by itself, and the next request is the next request.
         for row in ["Content-Length: 3\r\n\r\na=b", "Transfer-Encoding: chunked\r\n\r\n3\r\na=b\r\n0\r\n\r\n"] {
             let last = next.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
