@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::ids::ResourceId;
 use crate::clock::Timestamp;
 
+/// The most scopes of one resource: as many as one request may name.
+pub const SCOPES_MAX: usize = 100;
+
 /// An API of a tenant, with its audience and scopes (RFC 8707).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Resource {

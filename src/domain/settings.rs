@@ -1,12 +1,13 @@
 //! A tenant's settings: lifetimes and policies, each with its bounds. Stored as one JSON document; unknown members are refused, so
 //! that a misspelt setting can't be silently without effect.
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
 /// Lifetimes and policies of a tenant. All times are in seconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(transform = |schema: &mut Schema| describe_bounds("", schema))]
 pub struct TenantSettings {
     /// How long an access token is accepted by a service that verifies offline (60 to 86,400 s).
     pub access_token_lifetime: u32,
@@ -65,6 +66,7 @@ const YEAR: u32 = 365 * DAY;
 /// What a new password must be. No rules on kinds of characters: length is what counts (NIST SP 800-63B §5.1.1.2).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(transform = |schema: &mut Schema| describe_bounds("password.", schema))]
 pub struct PasswordPolicy {
     /// The least number of characters (8 to 64).
     pub minimum_length: u32,
@@ -84,6 +86,7 @@ impl Default for PasswordPolicy {
 /// When guessing is stopped. Counted for strangers and for each known device apart, so that a stranger can't lock a person out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(transform = |schema: &mut Schema| describe_bounds("lockout.", schema))]
 pub struct LockoutPolicy {
     /// Failed attempts within the window before further ones are refused unseen (3 to 100).
     pub attempts: u32,
@@ -109,6 +112,24 @@ pub enum ConsentPolicy {
     Remembered,
     /// Asked at each sign-in.
     Always,
+}
+
+/// Writes the bounds of the numbers whose paths begin so into the schema of what holds them: the widest, where one depends on another.
+fn describe_bounds(prefix: &str, schema: &mut Schema) {
+    let widest = TenantSettings {
+        refresh_token_lifetime: 10 * YEAR,
+        session_lifetime: YEAR,
+        ..TenantSettings::default()
+    };
+    for bound in widest.bounds() {
+        let Some(name) = bound.name.strip_prefix(prefix) else {
+            continue;
+        };
+        if let Some(property) = schema.pointer_mut(&format!("/properties/{name}")) {
+            property["minimum"] = bound.least.into();
+            property["maximum"] = bound.most.into();
+        }
+    }
 }
 
 /// A number among the settings, and what it may be.
@@ -228,6 +249,21 @@ mod tests {
             settings.check().expect_err("out of bounds").name,
             "code_lifetime"
         );
+    }
+
+    #[test]
+    fn the_schema_tells_every_bound() {
+        let schema = schemars::schema_for!(TenantSettings).to_value();
+        for bound in TenantSettings::default().bounds() {
+            let pointer = match bound.name.split_once('.') {
+                None => format!("/properties/{}", bound.name),
+                Some(("password", name)) => format!("/$defs/PasswordPolicy/properties/{name}"),
+                Some((_, name)) => format!("/$defs/LockoutPolicy/properties/{name}"),
+            };
+            let property = schema.pointer(&pointer).expect("a property");
+            assert_eq!(property["minimum"], bound.least, "{}", bound.name);
+            assert!(property["maximum"].as_u64() >= Some(bound.most.into()));
+        }
     }
 
     #[test]

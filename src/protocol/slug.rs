@@ -58,6 +58,12 @@ const RESERVED: [&str; 44] = [
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slug(Box<str>);
 
+/// The most characters: those of a label of the DNS (RFC 1035 §2.3.4).
+pub const LENGTH_MAX: usize = 63;
+
+/// The grammar but the length, as a regular expression of ECMA-262.
+pub const PATTERN: &str = "^[a-z0-9]+(-[a-z0-9]+)*$";
+
 /// Why a slug was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSlug {
@@ -77,7 +83,7 @@ impl Slug {
             .bytes()
             .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
         let hyphens = !text.starts_with('-') && !text.ends_with('-') && !text.contains("--");
-        if (1..=63).contains(&text.len()) && alphabet && hyphens {
+        if (1..=LENGTH_MAX).contains(&text.len()) && alphabet && hyphens {
             Ok(Self(text.into()))
         } else {
             Err(InvalidSlug::Syntax)

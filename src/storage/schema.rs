@@ -87,6 +87,7 @@ tenant_tables! {
         id -> UuidType,
         email -> Text,
         email_key -> Text,
+        search_key -> Text,
         email_verified -> Bool,
         password_phc -> Nullable<Text>,
         password_set_at -> Nullable<InstantType>,

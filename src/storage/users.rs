@@ -63,6 +63,34 @@ fn claims_text(user: &User) -> Result<String> {
     serde_json::to_string(&user.claims).map_err(|_| StorageError::Corrupt("a person's claims"))
 }
 
+/// What a person is found by: the address and the names, a line each.
+fn search_key(user: &User) -> String {
+    let claims = &user.claims;
+    let both = claims
+        .given_name
+        .as_deref()
+        .zip(claims.family_name.as_deref());
+    let both = both.map(|(given, family)| format!("{given} {family}"));
+    let mut lines = vec![user.email.key().to_owned()];
+    for name in [
+        &claims.name,
+        &both,
+        &claims.given_name,
+        &claims.family_name,
+        &claims.nickname,
+        &claims.preferred_username,
+    ]
+    .into_iter()
+    .flatten()
+    {
+        let name = name.to_lowercase();
+        if !lines.iter().any(|line| line.contains(&name)) {
+            lines.push(name);
+        }
+    }
+    lines.join("\n")
+}
+
 /// The pattern that finds `text` anywhere; its own wildcards are taken literally.
 pub(super) fn containing(text: &str) -> String {
     let mut pattern = String::with_capacity(text.len() + 2);
@@ -91,6 +119,7 @@ impl Repo<'_> {
                 users::id.eq(DbUuid::from(user.id)),
                 users::email.eq(user.email.as_str()),
                 users::email_key.eq(user.email.key()),
+                users::search_key.eq(search_key(user)),
                 users::email_verified.eq(user.email_verified),
                 users::password_phc.eq(user.password.as_ref().map(|password| password.phc.clone())),
                 users::password_set_at.eq(user
@@ -142,7 +171,7 @@ impl Repo<'_> {
         row.with_roles(roles).map(Some)
     }
 
-    /// Lists people in the order of their making; `search` is a part of their address.
+    /// Lists people in the order of their making; `search` is a part of their address or of one of their names.
     pub fn list_users(&mut self, search: Option<&str>, page: PageRequest) -> Result<Page<User>> {
         let mut query = scoped::users(self.tenant)
             .select(UserRow::as_select())
@@ -151,7 +180,7 @@ impl Repo<'_> {
             .into_boxed();
         if let Some(text) = search.map(str::trim).filter(|text| !text.is_empty()) {
             query = query.filter(
-                users::email_key
+                users::search_key
                     .like(containing(&text.to_lowercase()))
                     .escape('\\'),
             );
@@ -217,6 +246,7 @@ impl Repo<'_> {
         .set((
             users::email.eq(user.email.as_str()),
             users::email_key.eq(user.email.key()),
+            users::search_key.eq(search_key(user)),
             users::email_verified.eq(user.email_verified),
             users::claims.eq(claims_text(user)?),
             users::version.eq(user.version + 1),

@@ -59,6 +59,7 @@ CREATE TABLE users (
     id uuid NOT NULL,
     email text NOT NULL,
     email_key text NOT NULL,
+    search_key text NOT NULL,
     email_verified boolean NOT NULL,
     password_phc text,
     password_set_at timestamptz,

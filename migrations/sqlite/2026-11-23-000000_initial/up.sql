@@ -57,6 +57,7 @@ CREATE TABLE users (
     id BLOB NOT NULL CHECK (length(id) = 16),
     email TEXT NOT NULL,
     email_key TEXT NOT NULL,
+    search_key TEXT NOT NULL,
     email_verified BOOLEAN NOT NULL,
     password_phc TEXT,
     password_set_at TEXT,

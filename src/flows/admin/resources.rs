@@ -7,6 +7,7 @@ use super::error::{AdminError, By, on_conflict};
 use super::once::Claim;
 use crate::domain::audit::Act;
 use crate::domain::ids::{ClientId, ResourceId};
+use crate::domain::resource::SCOPES_MAX;
 use crate::domain::resource::{Resource, ResourceScope};
 use crate::domain::tenant::check_display_name;
 use crate::flows::provider::Provider;
@@ -16,8 +17,6 @@ use crate::protocol::resource::ResourceIndicator;
 use crate::protocol::scope::is_scope_token;
 use crate::storage::{Page, PageRequest};
 
-/// As many scopes as one request may name.
-const SCOPES_MAX: usize = 100;
 
 /// The beginning of scope-tokens that are this server's own.
 const OWN_PREFIX: &str = "tessera:";

@@ -33,6 +33,9 @@ pub const IDEMPOTENCY_KEY_MAX: usize = 255;
 /// The most rows of a page.
 pub const LIMIT_MAX: u32 = 200;
 
+/// The most characters of what is searched for.
+pub const SEARCH_MAX: usize = 500;
+
 /// The rows of a page unless told.
 pub const LIMIT_DEFAULT: u32 = 50;
 
@@ -86,6 +89,18 @@ impl Call {
                     .map_err(|_| Refusal::parameter(name, format!("must be {what}")))
             })
             .transpose()
+    }
+
+    /// What a list is searched for.
+    pub fn search(&self) -> Result<Option<String>, Refusal> {
+        let text = self.parameter("search");
+        if text.is_some_and(|text| text.chars().nth(SEARCH_MAX).is_some()) {
+            return Err(Refusal::parameter(
+                "search",
+                format!("must have at most {SEARCH_MAX} characters"),
+            ));
+        }
+        Ok(text.map(ToOwned::to_owned))
     }
 
     /// Who acts.

@@ -30,12 +30,29 @@ pub fn read_value<T: DeserializeOwned>(document: &Value) -> Result<T, Refusal> {
 
 fn refusal(error: &serde_json::Error, at: String) -> Refusal {
     match error.classify() {
-        Category::Data => Refusal::new("invalid_value", reason(error)).at(at),
+        Category::Data => {
+            let reason = reason(error);
+            match missing(&reason) {
+                Some(name) => Refusal::new("invalid_value", "has to be there")
+                    .at(format!("{at}/{}", escaped(name))),
+                None => Refusal::new("invalid_value", reason).at(at),
+            }
+        }
         Category::Syntax | Category::Eof | Category::Io => Refusal::new(
             "malformed_request",
             format!("the body is no JSON document: {error}"),
         ),
     }
+}
+
+/// The member that isn't there, as serde tells it.
+fn missing(reason: &str) -> Option<&str> {
+    reason.strip_prefix("missing field `")?.strip_suffix('`')
+}
+
+/// A name as a part of a JSON pointer (RFC 6901 §3).
+fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
 }
 
 /// Without the line and the column: the pointer says where.
@@ -51,7 +68,7 @@ fn pointer(path: &Path) -> String {
     path.iter()
         .filter_map(|segment| match segment {
             Segment::Seq { index } => Some(format!("/{index}")),
-            Segment::Map { key } => Some(format!("/{}", key.replace('~', "~0").replace('/', "~1"))),
+            Segment::Map { key } => Some(format!("/{}", escaped(key))),
             Segment::Enum { .. } | Segment::Unknown => None,
         })
         .collect()
@@ -121,7 +138,11 @@ mod tests {
             (422, Some("/list/0/a~1b".into()))
         );
         assert_eq!(fault(r#"{"other":1}"#), (422, Some("/other".into())));
-        assert_eq!(fault("{}"), (422, Some(String::new())));
+        assert_eq!(fault("{}"), (422, Some("/list".into())));
+        assert_eq!(
+            fault(r#"{"list":[{}]}"#),
+            (422, Some("/list/0/number".into()))
+        );
         assert_eq!(fault(r#"{"list":[]"#), (400, None));
         assert_eq!(fault(r#"{"list":[]} {}"#), (400, None));
         assert_eq!(fault(""), (400, None));

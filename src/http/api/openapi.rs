@@ -11,9 +11,10 @@ use serde_json::{Map, Value, json};
 use super::SECTIONS;
 use super::answer::{KINDS, Problem};
 use super::call::{IDEMPOTENCY_KEY_MAX, LIMIT_DEFAULT, LIMIT_MAX};
-use super::operation::{Gives, Operation, Takes};
+use super::operation::{Gives, NO_NUL, Operation, Takes};
 use super::router;
 use crate::flows::Provider;
+use crate::protocol::slug;
 
 /// Makes schemas whose names are found below `components`.
 pub fn generator() -> SchemaGenerator {
@@ -72,6 +73,12 @@ pub fn document(root: &str) -> Value {
 const DESCRIPTION: &str = "Who asks is the access token's word: an operator (tenant `system`) may do everything, others what their roles permit in their own tenant. \
 Lists take `limit` and `cursor`; what is made may be made with an `Idempotency-Key`, which is remembered for a day; what is changed is changed with `If-Match`. \
 Problems are RFC 9457's, with a JSON pointer to the field at fault. Unknown fields and parameters are refused.";
+
+/// 16 bytes as base64url: the last character holds two bits.
+const CURSOR: &str = "^[A-Za-z0-9_-]{21}[AQgw]$";
+
+/// A version, several, or any.
+const IF_MATCH: &str = r#"^(\*|"v[0-9]{1,18}"(, "v[0-9]{1,18}")*)$"#;
 
 /// What stands for a kind of problem below `components.responses`.
 fn problem_name(status: u16) -> String {
@@ -165,34 +172,52 @@ fn describe(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
     described
 }
 
-/// The document that a patch may be: nothing is required, and everything may be `null`.
+/// The document that a patch may be, and those within it: nothing has to be there, and whatever has a default may be `null`. Lists are
+/// replaced whole, so that theirs stay as they are.
 fn patch(schema: Schema, generator: &SchemaGenerator) -> Value {
-    let mut document = schema.to_value();
-    if let Some(name) = document["$ref"]
-        .as_str()
-        .and_then(|path| path.rsplit('/').next())
-    {
-        document = generator
-            .definitions()
-            .get(name)
-            .cloned()
-            .unwrap_or(document);
-    }
-    loosen(&mut document);
-    document
+    loosened(&schema.to_value(), generator)
 }
 
-fn loosen(document: &mut Value) {
-    let Value::Object(members) = document else {
-        return;
+/// What a reference leads to.
+fn resolved<'a>(schema: &'a Value, generator: &'a SchemaGenerator) -> &'a Value {
+    schema["$ref"]
+        .as_str()
+        .and_then(|path| generator.definitions().get(path.rsplit('/').next()?))
+        .unwrap_or(schema)
+}
+
+fn loosened(schema: &Value, generator: &SchemaGenerator) -> Value {
+    let known = resolved(schema, generator);
+    if let Some(choices) = known["anyOf"].as_array() {
+        let mut document = known.clone();
+        document["anyOf"] = choices
+            .iter()
+            .map(|choice| loosened(choice, generator))
+            .collect();
+        return document;
+    }
+    let Some(properties) = known["properties"].as_object() else {
+        return schema.clone();
     };
-    members.remove("required");
-    if let Some(Value::Object(properties)) = members.get_mut("properties") {
-        for property in properties.values_mut() {
-            let inner = std::mem::take(property);
-            *property = json!({ "anyOf": [inner, { "type": "null" }] });
+    let mut document = known.clone();
+    let required = known["required"].as_array().cloned().unwrap_or_default();
+    for (name, property) in properties {
+        let inner = loosened(property, generator);
+        let inner = if required.iter().any(|needed| needed == name) {
+            inner
+        } else {
+            json!({ "anyOf": [inner, { "type": "null" }] })
+        };
+        document["properties"][name] = inner;
+    }
+    if let Some(members) = document.as_object_mut() {
+        members.remove("required");
+        // Where it stands says what it is; its own words are about the whole document.
+        if let Some(words) = schema.get("description") {
+            members.insert("description".to_owned(), words.clone());
         }
     }
+    document
 }
 
 fn parameters(operation: &Operation, generator: &mut SchemaGenerator) -> Vec<Value> {
@@ -200,11 +225,11 @@ fn parameters(operation: &Operation, generator: &mut SchemaGenerator) -> Vec<Val
     for name in operation.path_parameters() {
         let (schema, description) = match name {
             "tenant" => (
-                json!({ "type": "string", "minLength": 1, "maxLength": 63 }),
+                json!({ "type": "string", "maxLength": slug::LENGTH_MAX, "pattern": slug::PATTERN, "examples": ["acme"] }),
                 "The tenant's slug.",
             ),
             "kid" => (
-                json!({ "type": "string", "minLength": 1 }),
+                json!({ "type": "string", "minLength": 1, "pattern": NO_NUL }),
                 "The key's name, as the key set has it.",
             ),
             "role" => (
@@ -222,7 +247,7 @@ fn parameters(operation: &Operation, generator: &mut SchemaGenerator) -> Vec<Val
     }
     for parameter in operation.query {
         all.push(json!({
-            "name": parameter.name, "in": "query", "required": false,
+            "name": parameter.name, "in": "query", "required": parameter.required,
             "schema": (parameter.schema)(generator), "description": parameter.description,
         }));
     }
@@ -233,7 +258,7 @@ fn parameters(operation: &Operation, generator: &mut SchemaGenerator) -> Vec<Val
         }));
         all.push(json!({
             "name": "cursor", "in": "query", "required": false, "description": "`next_cursor` of the page before.",
-            "schema": { "type": "string", "pattern": "^[A-Za-z0-9_-]{22}$" },
+            "schema": { "type": "string", "pattern": CURSOR },
         }));
     }
     if operation.is_creation() {
@@ -246,7 +271,7 @@ fn parameters(operation: &Operation, generator: &mut SchemaGenerator) -> Vec<Val
     if operation.is_update() {
         all.push(json!({
             "name": "If-Match", "in": "header", "required": true,
-            "description": "The `ETag` that came with what is changed.", "schema": { "type": "string" },
+            "description": "The `ETag` that came with what is changed.", "schema": { "type": "string", "pattern": IF_MATCH, "examples": ["\"v1\""] },
         }));
     }
     all

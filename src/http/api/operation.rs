@@ -9,7 +9,7 @@ use actix_web::http::Method;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::answer::Answer;
-use super::call::Call;
+use super::call::{Call, SEARCH_MAX};
 use crate::flows::admin::Permission;
 
 /// What a handler gives back.
@@ -18,6 +18,9 @@ pub type Handling = Pin<Box<dyn Future<Output = Answer>>>;
 /// How a type looks as JSON.
 pub type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 
+/// Any text but one with a NUL, which PostgreSQL can't hold.
+pub const NO_NUL: &str = "^[^\\x00]*$";
+
 /// A parameter of the query.
 #[derive(Clone, Copy, Debug)]
 pub struct Parameter {
@@ -25,6 +28,8 @@ pub struct Parameter {
     pub name: &'static str,
     /// What it does.
     pub description: &'static str,
+    /// Whether nothing is answered without it.
+    pub required: bool,
     /// What it may hold.
     pub schema: SchemaOf,
 }
@@ -87,9 +92,9 @@ pub fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()
 }
 
-/// A text of at most 500 characters.
-pub fn short_text(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "type": "string", "maxLength": 500 })
+/// What is searched for.
+pub fn search_text(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "maxLength": SEARCH_MAX, "pattern": NO_NUL })
 }
 
 impl Operation {

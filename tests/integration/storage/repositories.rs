@@ -55,7 +55,7 @@ db_test! {
         assert!(matches!(inserted, Err(StorageError::Conflict(_))), "{inserted:?}");
     }
 
-    async fn people_are_found_by_a_literal_part_of_their_address(database: TestDatabase) {
+    async fn people_are_found_by_a_literal_part_of_their_address_or_names(database: TestDatabase) {
         let tenant = database.tenant("acme").await;
         let people: Vec<_> = ["a_b@acme.example", "axb@acme.example", "c%d@acme.example", "e@other.example", "Füße@acme.example"]
             .map(|address| fixture::user(&database.clock, address)).into();
@@ -69,6 +69,18 @@ db_test! {
             assert_eq!(found("%")?, ["c%d@acme.example"]);
             assert_eq!(found("other")?, ["e@other.example"]);
             assert_eq!(found("FÜ")?, ["Füße@acme.example"]);
+            let mut named = repo.list_users(Some("e@other"), PageRequest::default())?.items.remove(0);
+            named.claims.given_name = Some("Émile".into());
+            named.claims.family_name = Some("Ødegård".into());
+            named.claims.nickname = Some("100%".into());
+            assert!(repo.update_user(&named)?);
+            let mut found = |text: &str| repo.list_users(Some(text), PageRequest::default()).map(|page| {
+                page.items.into_iter().map(|user| user.email.to_string()).collect::<Vec<_>>()
+            });
+            assert_eq!(found("émile øde")?, ["e@other.example"]);
+            assert_eq!(found("ØDEG")?, ["e@other.example"]);
+            assert_eq!(found("0%")?, ["e@other.example"]);
+            assert_eq!(found("e@other.example émile")?, [""; 0]);
             assert_eq!(found("\\")?, [""; 0]);
             assert_eq!(found(" ")?.len(), 5);
 

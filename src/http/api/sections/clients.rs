@@ -15,7 +15,7 @@ use crate::flows::admin::{
 };
 use crate::http::api::answer::{Answer, Refusal};
 use crate::http::api::call::Call;
-use crate::http::api::operation::{Operation, Parameter, short_text};
+use crate::http::api::operation::{Operation, Parameter, search_text};
 use crate::protocol::client_metadata::ClientMetadata;
 
 /// This section.
@@ -29,7 +29,8 @@ pub const SECTION: Section = Section {
             .asks(&[Parameter {
                 name: "search",
                 description: "A part of the name, or a whole `client_id`.",
-                schema: short_text,
+                required: false,
+                schema: search_text,
             }])
             .lists::<Client>(),
         Operation::post("createClient", "/tenants/{tenant}/clients", |call| Box::pin(create(call)))
@@ -98,6 +99,13 @@ impl JsonSchema for Metadata {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let mut schema = ClientMetadata::json_schema(generator);
+        // RFC 7591 §2.2 says nothing of `null`; a member that is `null` counts as absent, here and in RFC 7592 §2.2.
+        if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+            for property in properties.values_mut() {
+                let inner = property.take();
+                *property = serde_json::json!({ "anyOf": [inner, { "type": "null" }] });
+            }
+        }
         schema.insert("additionalProperties".to_owned(), false.into());
         schema.insert("patternProperties".to_owned(), localized());
         schema
@@ -173,7 +181,7 @@ async fn find(call: &Call) -> Result<Record, Refusal> {
 }
 
 async fn list(call: Call) -> Answer {
-    let search = call.parameter("search").map(ToOwned::to_owned);
+    let search = call.search()?;
     let page = call
         .provider
         .search_clients(call.tenant(), search, call.page()?)

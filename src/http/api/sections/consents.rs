@@ -21,7 +21,7 @@ pub const SECTION: Section = Section {
         Operation::get("listConsents", "/tenants/{tenant}/consents", |call| Box::pin(list(call)))
             .says("List a person's consents", "In the order of the applications' making.")
             .needs(Permission::Read(Area::Consents))
-            .asks(&[Parameter { name: "user", description: "Whose; has to be named.", schema: user }])
+            .asks(&[Parameter { name: "user", description: "Whose.", required: true, schema: user }])
             .lists::<Consent>(),
         Operation::delete("withdrawConsent", "/tenants/{tenant}/consents/{user}/{client}", |call| Box::pin(withdraw(call)))
             .says("Withdraw a person's consent", "And everything that the application got by it. The person is asked again when they come back to it.")

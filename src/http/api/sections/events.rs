@@ -29,26 +29,31 @@ pub const SECTION: Section = Section {
             Parameter {
                 name: "act",
                 description: "Only these acts.",
+                required: false,
                 schema: act,
             },
             Parameter {
                 name: "user",
                 description: "Only what concerns this person.",
+                required: false,
                 schema: identifier,
             },
             Parameter {
                 name: "client",
                 description: "Only what concerns this client.",
+                required: false,
                 schema: identifier,
             },
             Parameter {
                 name: "since",
                 description: "Only from this moment on.",
+                required: false,
                 schema: moment,
             },
             Parameter {
                 name: "until",
                 description: "Only before this moment.",
+                required: false,
                 schema: moment,
             },
         ])

@@ -7,11 +7,12 @@ use uuid::Uuid;
 use super::Section;
 use crate::clock::Timestamp;
 use crate::domain::ids::ResourceId;
-use crate::domain::resource::{Resource as Record, ResourceScope};
+use crate::domain::resource::{Resource as Record, ResourceScope, SCOPES_MAX};
+use crate::domain::tenant::DISPLAY_NAME_MAX;
 use crate::flows::admin::{AdminError, Area, NewResource as New, Permission};
 use crate::http::api::answer::{Answer, Refusal};
 use crate::http::api::call::Call;
-use crate::http::api::operation::{Operation, Parameter, short_text};
+use crate::http::api::operation::{Operation, Parameter, search_text};
 
 /// This section.
 pub const SECTION: Section = Section {
@@ -21,7 +22,7 @@ pub const SECTION: Section = Section {
         Operation::get("listResources", "/tenants/{tenant}/resources", |call| Box::pin(list(call)))
             .says("List resources", "In the order of their making.")
             .needs(Permission::Read(Area::Resources))
-            .asks(&[Parameter { name: "search", description: "A part of the identifier or of the name.", schema: short_text }])
+            .asks(&[Parameter { name: "search", description: "A part of the identifier or of the name.", required: false, schema: search_text }])
             .lists::<Resource>(),
         Operation::post("createResource", "/tenants/{tenant}/resources", |call| Box::pin(create(call)))
             .says("Register a resource", "")
@@ -70,10 +71,10 @@ struct NewResource {
     identifier: String,
     /// What people read on the consent page; the identifier unless told.
     #[serde(default)]
-    #[schemars(length(min = 1, max = 200))]
+    #[schemars(length(min = 1, max = DISPLAY_NAME_MAX))]
     name: Option<String>,
     /// What it understands.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1, max = SCOPES_MAX))]
     scopes: Vec<ResourceScope>,
 }
 
@@ -82,10 +83,10 @@ struct NewResource {
 #[serde(deny_unknown_fields)]
 struct ResourceChange {
     /// What people read on the consent page.
-    #[schemars(length(min = 1, max = 200))]
+    #[schemars(length(min = 1, max = DISPLAY_NAME_MAX))]
     name: String,
     /// What it understands.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1, max = SCOPES_MAX))]
     scopes: Vec<ResourceScope>,
 }
 
@@ -120,7 +121,7 @@ async fn find(call: &Call) -> Result<Record, Refusal> {
 }
 
 async fn list(call: Call) -> Answer {
-    let search = call.parameter("search").map(ToOwned::to_owned);
+    let search = call.search()?;
     let page = call
         .provider
         .list_resources(call.tenant(), search, call.page()?)

@@ -21,12 +21,12 @@ pub const SECTION: Section = Section {
         Operation::get("listSessions", "/tenants/{tenant}/sessions", |call| Box::pin(list(call)))
             .says("List a person's sessions", "Those that are alive, the newest first.")
             .needs(Permission::Read(Area::Sessions))
-            .asks(&[Parameter { name: "user", description: "Whose; has to be named.", schema: user }])
+            .asks(&[Parameter { name: "user", description: "Whose.", required: true, schema: user }])
             .lists::<Session>(),
         Operation::delete("endSessions", "/tenants/{tenant}/sessions", |call| Box::pin(end_all(call)))
             .says("End all sessions of a person", "And everything that was granted in them, offline access too.")
             .needs(Permission::Write(Area::Sessions))
-            .asks(&[Parameter { name: "user", description: "Whose; has to be named.", schema: user }]),
+            .asks(&[Parameter { name: "user", description: "Whose.", required: true, schema: user }]),
         Operation::get("getSession", "/tenants/{tenant}/sessions/{session}", |call| Box::pin(get(call)))
             .says("Show a session", "One that has ended too, for a month.")
             .needs(Permission::Read(Area::Sessions))

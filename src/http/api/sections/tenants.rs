@@ -9,12 +9,13 @@ use super::Section;
 use crate::clock::Timestamp;
 use crate::domain::branding::Branding;
 use crate::domain::settings::TenantSettings;
-use crate::domain::tenant::{TenantRecord, TenantStatus};
+use crate::domain::tenant::{DISPLAY_NAME_MAX, TenantRecord, TenantStatus};
 use crate::flows::admin::{AdminError, Area, Permission};
 use crate::flows::tenancy::Tenant as LoadedTenant;
 use crate::http::api::answer::{Answer, Refusal};
 use crate::http::api::call::Call;
-use crate::http::api::operation::{Operation, Parameter, short_text};
+use crate::http::api::operation::{Operation, Parameter, search_text};
+use crate::protocol::slug;
 
 /// This section.
 pub const SECTION: Section = Section {
@@ -24,7 +25,7 @@ pub const SECTION: Section = Section {
         Operation::get("listTenants", "/tenants", |call| Box::pin(list(call)))
             .says("List tenants", "In the order of their slugs.")
             .needs(Permission::Read(Area::Tenants))
-            .asks(&[Parameter { name: "search", description: "The beginning of a slug, or of a word of the name.", schema: short_text }])
+            .asks(&[Parameter { name: "search", description: "The beginning of a slug, or of a word of the name.", required: false, schema: search_text }])
             .lists::<Tenant>(),
         Operation::post("createTenant", "/tenants", |call| Box::pin(create(call)))
             .says("Make a tenant", "It has a signing key at once and serves from the moment of the answer.")
@@ -101,10 +102,10 @@ struct Tenant {
 #[serde(deny_unknown_fields)]
 struct NewTenant {
     /// Its name in addresses: small letters, digits and single hyphens between them.
-    #[schemars(length(min = 1, max = 63), regex(pattern = "^[a-z0-9](-?[a-z0-9])*$"))]
+    #[schemars(length(max = slug::LENGTH_MAX), regex(pattern = slug::PATTERN))]
     slug: String,
     /// What people read.
-    #[schemars(length(min = 1, max = 200))]
+    #[schemars(length(min = 1, max = DISPLAY_NAME_MAX))]
     name: String,
 }
 
@@ -113,7 +114,7 @@ struct NewTenant {
 #[serde(deny_unknown_fields)]
 struct TenantName {
     /// What people read.
-    #[schemars(length(min = 1, max = 200))]
+    #[schemars(length(min = 1, max = DISPLAY_NAME_MAX))]
     name: String,
 }
 
@@ -143,7 +144,7 @@ fn branding(call: &Call, tenant: &LoadedTenant) -> HttpResponse {
 }
 
 async fn list(call: Call) -> Answer {
-    let search = call.parameter("search").map(ToOwned::to_owned);
+    let search = call.search()?;
     let page = call.provider.list_tenants(search, call.page()?).await?;
     Ok(call.list(page, |record| view(&call, record)))
 }

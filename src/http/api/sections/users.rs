@@ -12,7 +12,7 @@ use crate::domain::user::{User as Record, UserStatus};
 use crate::flows::admin::{AdminError, Area, CreatedUser, IssuedLink, NewUser as New, Permission};
 use crate::http::api::answer::{Answer, Refusal};
 use crate::http::api::call::Call;
-use crate::http::api::operation::{Operation, Parameter, short_text};
+use crate::http::api::operation::{Operation, Parameter, search_text};
 use crate::protocol::claims::StandardClaims;
 use crate::protocol::email::{EmailAddress, InvalidEmail};
 use crate::secret::PlainSecret;
@@ -25,7 +25,7 @@ pub const SECTION: Section = Section {
         Operation::get("listUsers", "/tenants/{tenant}/users", |call| Box::pin(list(call)))
             .says("List people", "In the order of their making.")
             .needs(Permission::Read(Area::Users))
-            .asks(&[Parameter { name: "search", description: "A part of the email address.", schema: short_text }])
+            .asks(&[Parameter { name: "search", description: "A part of the email address or of the name.", required: false, schema: search_text }])
             .lists::<User>(),
         Operation::post("createUser", "/tenants/{tenant}/users", |call| Box::pin(create(call)))
             .says("Make a person", "Without a password the answer holds a one-time link by which they set one; it is shown this once.")
@@ -185,7 +185,7 @@ async fn find(call: &Call) -> Result<Record, Refusal> {
 }
 
 async fn list(call: Call) -> Answer {
-    let search = call.parameter("search").map(ToOwned::to_owned);
+    let search = call.search()?;
     let page = call
         .provider
         .list_users(call.tenant(), search, call.page()?)

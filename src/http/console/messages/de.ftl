@@ -546,7 +546,7 @@ tenants-system = Hier leben die Operatoren dieser Installation. Er lässt sich n
 ## People
 
 section-users = Personen
-user-search = Nach E-Mail-Adresse suchen
+user-search = Nach Name oder E-Mail-Adresse suchen
 user-name = Name
 user-state = Zustand
 user-roles = Rollen

@@ -546,7 +546,7 @@ tenants-system = The operators of this installation live here. It can’t be sus
 ## People
 
 section-users = People
-user-search = Search by email address
+user-search = Search by name or email address
 user-name = Name
 user-state = State
 user-roles = Roles
