@@ -17,7 +17,6 @@ use crate::protocol::resource::ResourceIndicator;
 use crate::protocol::scope::is_scope_token;
 use crate::storage::{Page, PageRequest};
 
-
 /// The beginning of scope-tokens that are this server's own.
 const OWN_PREFIX: &str = "tessera:";
 

@@ -77,7 +77,7 @@ impl Call {
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.query
             .iter()
-            .find(|(known, value)| *known == name && !value.is_empty())
+            .find(|(known, _)| *known == name)
             .map(|(_, value)| value)
     }
 
@@ -93,7 +93,8 @@ impl Call {
 
     /// What a list is searched for.
     pub fn search(&self) -> Result<Option<String>, Refusal> {
-        let text = self.parameter("search");
+        // An empty field of a search form asks for everything.
+        let text = self.parameter("search").filter(|text| !text.is_empty());
         if text.is_some_and(|text| text.chars().nth(SEARCH_MAX).is_some()) {
             return Err(Refusal::parameter(
                 "search",

@@ -30,6 +30,14 @@ CONFIG = """
 [checks.positive_data_acceptance]
 expected-statuses = ["2xx", "401", "403", "404", "409", "412", "422"]
 
+# RFC 6585 §3 made 428 for a conditional request that has no condition.
+[checks.missing_required_header]
+expected-statuses = ["400", "401", "403", "406", "415", "422", "428"]
+
+# A version that isn't the present one is refused before the body is looked at.
+[checks.negative_data_rejection]
+expected-statuses = ["400", "401", "403", "404", "405", "406", "409", "412", "415", "422", "428"]
+
 [warnings]
 enabled = false
 """
