@@ -6,7 +6,7 @@ use super::open;
 use super::output::{Confirmation, Failure, Report, list, moment};
 use crate::config::Flags;
 use crate::domain::address::{Domain, DomainStage};
-use crate::flows::admin::{By, VERIFICATION_PATH, removal_consequences};
+use crate::flows::admin::{By, VERIFICATION_PATH, removal_consequences, verification_record};
 use crate::storage::{Page, PageRequest};
 
 /// What to do with domains.
@@ -52,12 +52,17 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
             let tenant = provider.load_tenant_named(&tenant).await?;
             let domain = provider.add_domain(&tenant, &url, &by).await?;
             let text = match &domain.stage {
-                DomainStage::Pending { verification_token } => format!(
-                    "Prove that {0} is yours: have {0}{VERIFICATION_PATH} answer with this text and nothing else,\n\n  {verification_token}\n\nthen run\n\n  \
-                     tessera domain verify --tenant {1} {0}\n\nand lead the domain to this server.",
-                    domain.origin,
-                    tenant.slug()
-                ),
+                DomainStage::Pending { verification_token } => {
+                    let record = verification_record(&domain.origin)
+                        .map(|name| format!("make a TXT record {name}, or "))
+                        .unwrap_or_default();
+                    format!(
+                        "Prove that {0} is yours: {record}have {0}{VERIFICATION_PATH} answer, with this text and nothing else,\n\n  {verification_token}\n\nthen run\n\n  \
+                         tessera domain verify --tenant {1} {0}\n\nand lead the domain to this server.",
+                        domain.origin,
+                        tenant.slug()
+                    )
+                }
                 DomainStage::Verified { .. } => {
                     format!("{} serves {}.", domain.origin, tenant.slug())
                 }
@@ -135,6 +140,9 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
 fn document(domain: &Domain) -> Value {
     let mut document = json!(domain);
     if matches!(domain.stage, DomainStage::Pending { .. }) {
+        if let Some(name) = verification_record(&domain.origin) {
+            document["verification_record"] = name.into();
+        }
         document["verification_url"] = format!("{}{VERIFICATION_PATH}", domain.origin).into();
     }
     document

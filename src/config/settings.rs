@@ -198,6 +198,8 @@ settings! {
         egress_timeout: Duration = "5s";
         /// Outward requests that one tenant may have under way at once on a node.
         egress_concurrency: NonZeroUsize = "4";
+        /// Name servers that are asked for the TXT records by which domains are proved; without any, those of the operating system.
+        dns_servers: Vec<SocketAddr> = "";
     }
     "Logs" {
         /// The form of log lines.

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::domain::client::Client;
 use crate::domain::ids::{ClientId, GrantId, TenantId, UserId};
 use crate::domain::role::Role;
-use crate::egress::{EgressClient, EgressOptions, JwksCache};
+use crate::egress::{DnsClient, EgressClient, EgressOptions, JwksCache};
 use crate::jose::keys::{GeneratedKey, KeyError, RsaBits, SigningKey};
 use crate::jose::passwords::{HashingPool, NotHashed, PasswordParameters, PoolLimits};
 use crate::jose::seal::{MasterKey, SealError};
@@ -118,6 +118,8 @@ pub struct Provider {
     pub hashing: HashingPool,
     /// The guarded way out.
     pub egress: EgressClient,
+    /// Questions to name servers.
+    pub dns: DnsClient,
     /// Clients' published keys.
     pub client_keys: JwksCache,
     pub(super) master: MasterKey,
@@ -172,6 +174,7 @@ impl Provider {
             hashing,
             client_keys: JwksCache::new(egress.clone(), clock.clone()),
             egress,
+            dns: DnsClient::new(&config),
             clock,
             db,
             master,

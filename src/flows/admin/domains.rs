@@ -1,10 +1,13 @@
 //! Custom domains: added, proved to be the tenant's, made canonical, removed.
 //!
-//! The proof is a text at a well-known address of the domain, which this server fetches by its guarded client. So it has to be put there
-//! before the domain's name leads here; or whatever stands before this server answers that one address itself.
+//! The proof is a text, in a TXT record beside the domain's name or at a well-known address of the domain, which this server fetches by its
+//! guarded client. A file has to be put there before the domain's name leads here; a record can be made at any time.
+
+use std::pin::pin;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::future::{Either, select};
 use serde_json::json;
 use url::{Host, Url};
 
@@ -24,6 +27,9 @@ use crate::storage::{Page, PageRequest};
 /// Where the proof is looked for.
 pub const VERIFICATION_PATH: &str = "/.well-known/tessera-domain-verification";
 
+/// The label before the domain's name, where the TXT record is looked for.
+const VERIFICATION_LABEL: &str = "_tessera-domain-verification";
+
 /// The proof and some white space.
 const VERIFICATION_MAX: usize = 1024;
 
@@ -32,6 +38,18 @@ fn no_domain(origin: &str) -> AdminError {
         kind: "domain",
         name: origin.to_owned(),
         list: "tessera domain list",
+    }
+}
+
+/// The name of the TXT record that proves an origin; none for addresses, and for names that only this machine or network knows.
+pub fn verification_record(origin: &str) -> Option<String> {
+    let url = Url::parse(origin).ok()?;
+    match url.host()? {
+        Host::Domain(name) if name.trim_end_matches('.').contains('.') => Some(format!(
+            "{VERIFICATION_LABEL}.{}",
+            name.trim_end_matches('.')
+        )),
+        _ => None,
     }
 }
 
@@ -111,7 +129,42 @@ impl Provider {
         }
     }
 
-    /// Fetches the proof, and has the domain serve the tenant where it is there. `false` where it was proved before.
+    /// Whether the file holds the proof; if not, why.
+    async fn find_file(&self, tenant: &Tenant, origin: &str, token: &str) -> Result<(), String> {
+        let url = format!("{origin}{VERIFICATION_PATH}");
+        let fetched = self
+            .egress
+            .send(tenant.id().uuid(), Outward::get(&url, VERIFICATION_MAX))
+            .await
+            .map_err(|error| {
+                let hint = match error {
+                    EgressError::NotHttps | EgressError::Blocked => {
+                        " (for development, list the host in `egress_allow`)"
+                    }
+                    _ => "",
+                };
+                format!("{url} can't be fetched: {error}{hint}")
+            })?;
+        if fetched.body.trim_ascii() == token.as_bytes() {
+            Ok(())
+        } else {
+            Err(format!("{url} doesn't hold the expected text"))
+        }
+    }
+
+    /// Whether a TXT record holds the proof; if not, why.
+    async fn find_record(&self, origin: &str, token: &str) -> Result<(), String> {
+        let Some(name) = verification_record(origin) else {
+            return Err(format!("{origin} can have no TXT record"));
+        };
+        match self.dns.find_texts(&name).await {
+            Ok(texts) if texts.iter().any(|text| text.trim() == token) => Ok(()),
+            Ok(_) => Err(format!("no TXT record of {name} holds the expected text")),
+            Err(error) => Err(format!("the TXT record {name} can't be read: {error}")),
+        }
+    }
+
+    /// Looks for the proof in both places at once, and has the domain serve the tenant where it is there. `false` where it was proved before.
     pub async fn verify_domain(
         &self,
         tenant: &Tenant,
@@ -123,23 +176,17 @@ impl Provider {
         let DomainStage::Pending { verification_token } = &domain.stage else {
             return Ok(false);
         };
-        let url = format!("{}{VERIFICATION_PATH}", domain.origin);
-        let fetched = self
-            .egress
-            .send(tenant.id().uuid(), Outward::get(&url, VERIFICATION_MAX))
-            .await
-            .map_err(|error| {
-                let hint = match error {
-                    EgressError::NotHttps | EgressError::Blocked => {
-                        "; for development, list the host in `egress_allow`"
-                    }
-                    _ => "",
-                };
-                AdminError::refused(format!("{url} can't be fetched: {error}{hint}"))
-            })?;
-        if fetched.body.trim_ascii() != verification_token.as_bytes() {
+        let file = pin!(self.find_file(tenant, &domain.origin, verification_token));
+        let record = pin!(self.find_record(&domain.origin, verification_token));
+        // The one that proves it is enough, however long the other takes.
+        let proved = match select(file, record).await {
+            Either::Left((Ok(()), _)) | Either::Right((Ok(()), _)) => Ok(()),
+            Either::Left((Err(file), record)) => record.await.map_err(|record| (file, record)),
+            Either::Right((Err(record), file)) => file.await.map_err(|file| (file, record)),
+        };
+        if let Err((file, record)) = proved {
             return Err(AdminError::refused(format!(
-                "{url} doesn't hold the expected text; it must be exactly {verification_token}"
+                "{file}; {record}. One of them must hold exactly {verification_token}"
             )));
         }
         let (id, stored, by) = (domain.id, domain.origin.clone(), by.clone());

@@ -24,7 +24,7 @@ mod users;
 
 pub use authority::{Area, Authority, DoorError, Permission, Principal, Subject};
 pub use clients::{DEFAULT_SECRET_OVERLAP, RegisteredClient, client_information};
-pub use domains::{VERIFICATION_PATH, removal_consequences};
+pub use domains::{VERIFICATION_PATH, removal_consequences, verification_record};
 pub use error::{AdminError, By};
 pub use events::{EventList, Overview, actor_of};
 pub use links::IssuedLink;

@@ -13,7 +13,7 @@ use super::sheets::{self, Act, DetailSheet, Fact, FactGroup, FormSheet, Group, L
 use super::visitor::Visitor;
 use crate::domain::address::{Domain, DomainStage};
 use crate::domain::ids::DomainId;
-use crate::flows::admin::{AdminError, Area, Permission, VERIFICATION_PATH};
+use crate::flows::admin::{AdminError, Area, Permission, VERIFICATION_PATH, verification_record};
 use crate::http::extract::{FormBody, Query};
 
 /// This section.
@@ -189,13 +189,19 @@ fn sheet<'a>(visitor: &'a Visitor, domain: &Domain, problem: Option<String>) -> 
                 page.t("domains-verify"),
             ));
             let file = format!("{}{VERIFICATION_PATH}", domain.origin);
+            let mut facts = Vec::new();
+            if let Some(name) = verification_record(&domain.origin) {
+                facts.push(Fact::code(page.t("domains-record"), vec![name]));
+            }
+            facts.push(Fact::code(page.t("domains-file"), vec![file]));
+            facts.push(Fact::code(
+                page.t("domains-content"),
+                vec![verification_token.clone()],
+            ));
             groups.push(FactGroup {
                 title: page.t("domains-proof").into_owned(),
                 text: page.t("domains-proof-text").into_owned(),
-                facts: vec![
-                    Fact::code(page.t("domains-file"), vec![file]),
-                    Fact::code(page.t("domains-content"), vec![verification_token.clone()]),
-                ],
+                facts,
             });
         }
         DomainStage::Verified { verified_at } => {

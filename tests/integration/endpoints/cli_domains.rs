@@ -1,7 +1,7 @@
 //! `tessera domain`.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
@@ -154,6 +154,137 @@ fn a_domain_is_proved_and_removed(mut here: Installation) {
     ] {
         assert_eq!(here.events("acme", act), 1, "{act}");
     }
+}
+
+/// A name server that answers every question with these TXT records, each of one string or more; without any, that there is no such
+/// name; and while it is `None`, nothing.
+struct NameServer {
+    address: String,
+    records: Arc<Mutex<Option<Vec<Vec<String>>>>>,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl NameServer {
+    fn tell(&self, records: &[&[&str]]) {
+        let records = records
+            .iter()
+            .map(|strings| strings.iter().map(|text| (*text).to_owned()).collect());
+        *self.records.lock().expect("no panic") = Some(records.collect());
+    }
+
+    fn start() -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
+        let server = Self {
+            address: socket.local_addr().expect("an address").to_string(),
+            records: Arc::default(),
+            asked: Arc::default(),
+        };
+        let (records, asked) = (Arc::clone(&server.records), Arc::clone(&server.asked));
+        std::thread::spawn(move || {
+            let mut packet = [0; 4096];
+            while let Ok((length, from)) = socket.recv_from(&mut packet) {
+                let (name, question) = question(&packet[12..length]);
+                asked.lock().expect("no panic").push(name);
+                let Some(records) = records.lock().expect("no panic").clone() else {
+                    continue;
+                };
+                let code = if records.is_empty() { 0x83 } else { 0x80 };
+                let mut answer = packet[..2].to_vec();
+                answer.extend([0x81, code, 0, 1]);
+                answer.extend(u16::try_from(records.len()).expect("few").to_be_bytes());
+                answer.extend([0; 4]);
+                answer.extend(question);
+                for strings in records {
+                    let length: usize = strings.iter().map(|text| 1 + text.len()).sum();
+                    // The name of the question, TXT, IN, a minute.
+                    answer.extend([0xc0, 12, 0, 16, 0, 1, 0, 0, 0, 60]);
+                    answer.extend(u16::try_from(length).expect("short").to_be_bytes());
+                    for text in strings {
+                        answer.push(u8::try_from(text.len()).expect("short"));
+                        answer.extend(text.as_bytes());
+                    }
+                }
+                let _ = socket.send_to(&answer, from);
+            }
+        });
+        server
+    }
+}
+
+/// The name that is asked for, and the question as it was sent.
+fn question(packet: &[u8]) -> (String, &[u8]) {
+    let (mut labels, mut at) = (Vec::new(), 0);
+    while packet[at] != 0 {
+        let end = at + 1 + usize::from(packet[at]);
+        labels.push(String::from_utf8_lossy(&packet[at + 1..end]).to_lowercase());
+        at = end;
+    }
+    (labels.join("."), &packet[..at + 5])
+}
+
+fn a_domain_is_proved_by_a_record(mut here: Installation) {
+    let server = NameServer::start();
+    here.set("TESSERA_DNS_SERVERS", &server.address);
+    here.set("TESSERA_EGRESS_TIMEOUT", "2s");
+    let here = here.ready();
+    here.tenant("acme");
+    here.tenant("globex");
+    // Nobody answers at this address, now or ever (RFC 2606 §3).
+    let origin = "https://login.acme.example";
+    let domain =
+        |verb: &'static str, tenant: &'static str| ["domain", verb, "--tenant", tenant, origin];
+    let added = here.json(&domain("add", "acme"));
+    assert_eq!(
+        added["verification_record"],
+        "_tessera-domain-verification.login.acme.example"
+    );
+    let claimed = here.json(&domain("add", "globex"));
+    let token = added["verification_token"].as_str().expect("a token");
+    let theirs = claimed["verification_token"].as_str().expect("a token");
+
+    let refused = |word: &str| {
+        let told = here.refused(&domain("verify", "acme"), "refused");
+        assert!(
+            told.contains(word) && told.contains(token) && told.contains("/.well-known/"),
+            "{told}"
+        );
+        let domains = here.json(&["domain", "list", "--tenant", "acme"]);
+        assert_eq!(domains["domains"][0]["state"], "pending", "{domains}");
+    };
+    refused("took too long");
+    server.tell(&[]);
+    refused("there is no such record");
+    server.tell(&[&["v=spf1 -all"], &[theirs]]);
+    refused(
+        "no TXT record of _tessera-domain-verification.login.acme.example holds the expected text",
+    );
+    let longer = format!("{token}x");
+    server.tell(&[&[&longer], &[&token[1..]]]);
+    refused("holds the expected text");
+
+    // One of several, in two strings.
+    server.tell(&[&["v=spf1 -all"], &[&token[..9], &token[9..]]]);
+    assert_eq!(here.json(&domain("verify", "acme"))["state"], "verified");
+    let asked = server.asked.lock().expect("no panic").clone();
+    assert!(
+        asked
+            .iter()
+            .all(|name| name == "_tessera-domain-verification.login.acme.example"),
+        "{asked:?}"
+    );
+    server.tell(&[&[theirs]]);
+    let told = here.refused(&domain("verify", "globex"), "refused");
+    assert!(told.contains("another tenant"), "{told}");
+}
+
+#[test]
+fn a_domain_is_proved_by_a_record_sqlite() {
+    a_domain_is_proved_by_a_record(Installation::sqlite());
+}
+
+#[test]
+fn a_domain_is_proved_by_a_record_postgres() {
+    a_domain_is_proved_by_a_record(Installation::postgres());
 }
 
 #[test]

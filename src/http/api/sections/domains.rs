@@ -8,7 +8,7 @@ use super::Section;
 use crate::clock::Timestamp;
 use crate::domain::address::{Domain as Record, DomainStage};
 use crate::domain::ids::DomainId;
-use crate::flows::admin::{AdminError, Area, Permission, VERIFICATION_PATH};
+use crate::flows::admin::{AdminError, Area, Permission, VERIFICATION_PATH, verification_record};
 use crate::http::api::answer::{Answer, Refusal};
 use crate::http::api::call::Call;
 use crate::http::api::operation::Operation;
@@ -47,7 +47,7 @@ pub const SECTION: Section = Section {
         )
         .says(
             "Verify a domain",
-            "Looks for the proof now. Nothing happens where it is verified already.",
+            "Looks for the proof now, in the TXT record and in the file: one is enough. Nothing happens where it is verified already.",
         )
         .needs(Permission::Write(Area::Domains))
         .gives::<Domain>(),
@@ -84,10 +84,13 @@ struct Domain {
     origin: String,
     /// `pending` or `verified`.
     state: &'static str,
-    /// Where the proof is looked for, while it is pending.
+    /// The name of a TXT record that proves it, while it is pending.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verification_record: Option<String>,
+    /// Where a file is looked for that proves it, while it is pending.
     #[serde(skip_serializing_if = "Option::is_none")]
     verification_url: Option<String>,
-    /// What has to be found there, while it is pending.
+    /// What either has to hold, while it is pending.
     #[serde(skip_serializing_if = "Option::is_none")]
     verification_token: Option<String>,
     /// When it was verified.
@@ -119,6 +122,10 @@ fn view(domain: &Record) -> Domain {
         id: domain.id.uuid(),
         origin: domain.origin.clone(),
         state,
+        verification_record: token
+            .is_some()
+            .then(|| verification_record(&domain.origin))
+            .flatten(),
         verification_url: token
             .is_some()
             .then(|| format!("{}{VERIFICATION_PATH}", domain.origin)),
