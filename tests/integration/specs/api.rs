@@ -267,7 +267,7 @@ app_test! {
         problem(&send("application/json", "{").await, 400, "malformed_request");
         problem(&send("application/json", "{\"email\":\"a@acme.example\"} {}").await, 400, "malformed_request");
         for (body, at) in [
-            (json!({}), ""),
+            (json!({}), "/email"),
             (json!({ "email": 1 }), "/email"),
             (json!({ "email": "nobody" }), "/email"),
             (json!({ "email": "a@acme.example", "admin": true }), "/admin"),
