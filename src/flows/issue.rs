@@ -27,7 +27,8 @@ use crate::protocol::client_metadata::{AccessTokenFormat, SubjectType};
 use crate::protocol::id_token::{self, IdTokenClaims, ReleasedClaims};
 use crate::secret::Purpose;
 
-/// What access tokens are signed by: every tenant has such a key from its first token on, and it costs the least.
+/// What access tokens are signed by unless their client says otherwise: every tenant has such a key from its first token on, and it costs the
+/// least.
 pub const ACCESS_TOKEN_ALGORITHM: SigningAlgorithm = SigningAlgorithm::Es256;
 
 /// How an opaque access token is bound: it has no row.
@@ -156,7 +157,7 @@ impl Provider {
             AccessTokenFormat::Jwt => {
                 self.sign(
                     tenant,
-                    ACCESS_TOKEN_ALGORITHM,
+                    client.metadata.access_token_signed_response_alg,
                     access_token::TYP,
                     claims.clone(),
                 )

@@ -14,7 +14,7 @@ use crate::flows::provider::{FlowError, Provider};
 use crate::flows::scopes::Rules;
 use crate::flows::tenancy::Tenant;
 use crate::flows::trial;
-use crate::protocol::client_metadata::{ClientMetadata, GrantType};
+use crate::protocol::client_metadata::{AccessTokenFormat, ClientMetadata, GrantType};
 use crate::secret::{HashedSecret, PlainSecret, generate_client_secret, hash_client_secret};
 use crate::storage::{self, Page, PageRequest, Repo};
 
@@ -359,11 +359,16 @@ impl Provider {
         tenant: &Arc<Tenant>,
         client: &Client,
     ) -> Result<(), AdminError> {
-        let algorithm = client.metadata.id_token_signed_response_alg;
-        if client.allows(GrantType::AuthorizationCode)
-            && tenant.keys.signer(algorithm, self.now()).is_none()
-        {
-            self.ensure_key(tenant, algorithm).await?;
+        let metadata = &client.metadata;
+        let id_token = client
+            .allows(GrantType::AuthorizationCode)
+            .then_some(metadata.id_token_signed_response_alg);
+        let access_token = (metadata.access_token_format == AccessTokenFormat::Jwt)
+            .then_some(metadata.access_token_signed_response_alg);
+        for algorithm in id_token.into_iter().chain(access_token) {
+            if tenant.keys.signer(algorithm, self.now()).is_none() {
+                self.ensure_key(tenant, algorithm).await?;
+            }
         }
         Ok(())
     }

@@ -123,6 +123,7 @@ static GROUPS: &[GroupOf] = &[
             ("resources", Shape::Lines),
             ("default_audience", Shape::Text),
             ("access_token_format", Shape::OneOf(&["jwt", "opaque"])),
+            ("access_token_signed_response_alg", Shape::Algorithm),
             ("access_token_lifetime", Shape::Number),
             ("refresh_token_lifetime", Shape::Number),
             ("refresh_token_leeway", Shape::Number),

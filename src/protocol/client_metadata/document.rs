@@ -67,6 +67,8 @@ pub struct ClientMetadata {
     pub id_token_signed_response_alg: SigningAlgorithm,
     /// The form of its access tokens.
     pub access_token_format: AccessTokenFormat,
+    /// The algorithm of its access tokens, where they are JWTs.
+    pub access_token_signed_response_alg: SigningAlgorithm,
     /// The audience of access tokens where a request names no resource; the issuer unless told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_audience: Option<String>,
@@ -136,6 +138,7 @@ impl Default for ClientMetadata {
             jwks_uri: None,
             id_token_signed_response_alg: SigningAlgorithm::Es256,
             access_token_format: AccessTokenFormat::default(),
+            access_token_signed_response_alg: SigningAlgorithm::Es256,
             default_audience: None,
             resources: Vec::new(),
             default_max_age: None,

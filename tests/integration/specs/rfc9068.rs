@@ -81,6 +81,23 @@ app_test! {
         }
     }
 
+    async fn access_tokens_are_signed_as_the_client_registered(app: TestApp) {
+        let scene = Scene::new(app).await;
+        for algorithm in ["RS256", "PS256", "EdDSA", "ES256"] {
+            let client = scene.app.client(&scene.tenant, json!({
+                "grant_types": ["client_credentials"], "response_types": [], "access_token_signed_response_alg": algorithm,
+            })).await;
+            let rp = scene.with(&client);
+            let token = rp.client_credentials(&[]).await.access_token;
+            assert_eq!(header(&token)["alg"], algorithm);
+            // A verifier finds its key where it finds the others, and our own endpoints accept it.
+            let keys = scene.app.get(&scene.tenant.url("/jwks")).send().await.expect_ok().json();
+            let kid = &header(&token)["kid"];
+            assert!(keys["keys"].as_array().is_some_and(|keys| keys.iter().any(|key| key["kid"] == *kid)), "{keys}");
+            assert_eq!(rp.introspect(&token).await["active"], true);
+        }
+    }
+
     async fn a_pairwise_subject_is_the_sectors_own(app: TestApp) {
         let mut scene = Scene::new(app).await;
         let mut subjects = Vec::new();

@@ -272,6 +272,7 @@ client-field-access_token_format = Access-Token
 client-field-access_token_lifetime = Lebensdauer der Access-Token, in Sekunden
 client-field-refresh_token_lifetime = Lebensdauer der Refresh-Token, in Sekunden
 client-field-refresh_token_leeway = Nachsicht bei Refresh-Token, in Sekunden
+client-field-access_token_signed_response_alg = Algorithmus der Access-Token
 client-field-id_token_signed_response_alg = Algorithmus der ID-Token
 client-field-subject_type = Kennungen der Menschen
 client-field-software_id = software_id

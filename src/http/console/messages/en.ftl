@@ -272,6 +272,7 @@ client-field-access_token_format = Access tokens
 client-field-access_token_lifetime = Life of access tokens, in seconds
 client-field-refresh_token_lifetime = Life of refresh tokens, in seconds
 client-field-refresh_token_leeway = Leeway of refresh tokens, in seconds
+client-field-access_token_signed_response_alg = Algorithm of access tokens
 client-field-id_token_signed_response_alg = Algorithm of ID tokens
 client-field-subject_type = Identifiers of people
 client-field-software_id = software_id
