@@ -3,6 +3,7 @@
 //! Both are handed down as a [`Clock`], so that a test can move the time; `clippy.toml` bans every other way to them. Durations that
 //! are measured and never stored (metrics, deadlines) use `std::time::Instant`, which is no time of day.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -16,6 +17,16 @@ pub type Timestamp = DateTime<Utc>;
 
 /// How far the last time-ordered id may run ahead of the time before order gives way to truth (the time was set back).
 const MAX_LEAD_MILLIS: u64 = 1_000;
+
+/// Random bytes that were fetched ahead.
+struct Store {
+    bytes: [u8; 1024],
+    used: usize,
+}
+
+thread_local! {
+    static FOR_IDS: RefCell<Store> = const { RefCell::new(Store { bytes: [0; 1024], used: 1024 }) };
+}
 
 trait Source: Send + Sync {
     fn now(&self) -> Timestamp;
@@ -102,12 +113,26 @@ impl Clock {
     /// the one before it from the same clock, unless the time was set back by more than a second.
     pub fn uuid_v7(&self) -> Uuid {
         let position = self.next_position();
-        let mut tail = self.random_bytes::<10>();
+        let mut tail = self.bytes_for_ids::<10>();
         // The builder overwrites the upper four bits with the version.
         let [_, _, _, _, _, _, high, low] = (position & 0x0fff).to_be_bytes();
         tail[0] = high;
         tail[1] = low;
         uuid::Builder::from_unix_timestamp_millis(position >> 12, &tail).into_uuid()
+    }
+
+    /// Random bytes from a store of the thread's own: ids are many and no secrets, and a system call costs as much as the rest of them.
+    fn bytes_for_ids<const N: usize>(&self) -> [u8; N] {
+        FOR_IDS.with_borrow_mut(|store| {
+            if store.used + N > store.bytes.len() {
+                self.fill(&mut store.bytes);
+                store.used = 0;
+            }
+            let mut taken = [0; N];
+            taken.copy_from_slice(&store.bytes[store.used..store.used + N]);
+            store.used += N;
+            taken
+        })
     }
 
     /// A random id (RFC 9562 §5.4).

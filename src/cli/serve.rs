@@ -14,7 +14,7 @@ use crate::jobs;
 /// Serves until SIGTERM or SIGINT.
 pub async fn run(flags: Flags, output: Output) -> Result<(), Failure> {
     let mut config = open::config(flags)?;
-    telemetry::init(config.log_format, &config.log_filter);
+    let _log = telemetry::init(config.log_format, &config.log_filter);
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }

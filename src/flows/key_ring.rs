@@ -1,7 +1,6 @@
 //! A tenant's keys, ready to sign and to verify, and its JWKS as bytes.
 
-use std::sync::Arc;
-
+use bytes::Bytes;
 use serde_json::json;
 
 use crate::clock::Timestamp;
@@ -24,7 +23,7 @@ struct Signer {
 pub struct KeyRing {
     signers: Vec<Signer>,
     verification: VerificationKeys,
-    jwks: Arc<[u8]>,
+    jwks: Bytes,
     /// When a published key leaves the set, so that the ring has to be built again.
     stale_at: Option<Timestamp>,
 }
@@ -137,8 +136,8 @@ impl KeyRing {
     }
 
     /// The JWKS document.
-    pub fn jwks(&self) -> Arc<[u8]> {
-        Arc::clone(&self.jwks)
+    pub fn jwks(&self) -> Bytes {
+        self.jwks.clone()
     }
 
     /// Whether a key has left the set since this was built.

@@ -10,12 +10,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use actix_tls::accept::openssl::TlsStream;
-use actix_web::body::MessageBody;
-use actix_web::dev::{Extensions, ServiceRequest, ServiceResponse};
-use actix_web::middleware::Next;
+use actix_web::dev::{Extensions, ServiceRequest};
+use actix_web::rt;
 use actix_web::rt::net::TcpStream;
 use actix_web::rt::task::JoinHandle;
-use actix_web::{Error, rt};
 use tokio::time::{Instant, sleep_until};
 
 /// A connection that is looked after; part of the data that its requests share.
@@ -46,7 +44,7 @@ impl Connection {
 }
 
 /// A request that runs, until it is dropped.
-struct Running(Rc<Connection>);
+pub(super) struct Running(Rc<Connection>);
 
 impl Running {
     fn on(connection: &Rc<Connection>) -> Self {
@@ -101,16 +99,17 @@ pub fn look_after(limit: Duration) -> impl Fn(&dyn Any, &mut Extensions) + Clone
     }
 }
 
-/// The middleware that says when a request runs.
-pub async fn mark<B: MessageBody>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<B>, Error> {
-    let running = request
+/// Says that a request came that is answered at once.
+pub(super) fn touch(request: &ServiceRequest) {
+    if let Some(connection) = request.request().conn_data::<Rc<Connection>>() {
+        connection.quiet_since.set(Instant::now());
+    }
+}
+
+/// Says that a request runs, until what is returned is dropped.
+pub(super) fn begin(request: &ServiceRequest) -> Option<Running> {
+    request
         .request()
         .conn_data::<Rc<Connection>>()
-        .map(Running::on);
-    let response = next.call(request).await;
-    drop(running);
-    response
+        .map(Running::on)
 }

@@ -1,16 +1,14 @@
 //! Cross-origin requests of browser applications (CONTRACT, "Tokens"): discovery and JWKS admit everybody; the other endpoints the
 //! redirect origins of the tenant's public clients and `allowed_origins`. An origin that isn't known isn't reflected.
 
-use actix_web::body::{EitherBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::HttpMessage as _;
+use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
 use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD,
-    HeaderValue, ORIGIN, VARY,
+    HeaderMap, HeaderValue, ORIGIN, VARY,
 };
-use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpResponse, web};
 
 use crate::flows::Provider;
 use crate::flows::tenancy::TenantAt;
@@ -34,30 +32,38 @@ fn admits(rest: &str) -> Admits {
     }
 }
 
-/// The middleware; runs behind the one that finds the tenant.
-pub async fn cors<B: MessageBody>(
-    provider: web::Data<Provider>,
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<B>>, Error> {
-    let at = request.extensions().get::<TenantAt>().cloned();
-    let admitted = match (&at, request.headers().get(ORIGIN)) {
-        (Some(at), origin) => admitted(&provider, at, origin).await,
-        (None, _) => None,
-    };
-    let preflight = request.method() == Method::OPTIONS
-        && request
-            .headers()
-            .contains_key(ACCESS_CONTROL_REQUEST_METHOD);
-    let mut response = if preflight && at.is_some_and(|at| admits(&at.rest) != Admits::Nobody) {
-        request
-            .into_response(HttpResponse::NoContent().finish())
-            .map_into_right_body()
-    } else {
-        next.call(request).await?.map_into_left_body()
-    };
-    if let Some(origin) = admitted {
-        let headers = response.headers_mut();
+/// What is to be said to the browser application that a request came from; to be made when the tenant is found.
+pub(super) struct Cors {
+    admitted: Option<HeaderValue>,
+    /// The browser asks before it sends the request itself.
+    pub(super) preflight: bool,
+}
+
+impl Cors {
+    /// For this request.
+    pub(super) async fn of(provider: &Provider, request: &ServiceRequest) -> Self {
+        let headers = request.headers();
+        let origin = headers.get(ORIGIN);
+        let asks = request.method() == Method::OPTIONS
+            && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+        let at = request.extensions().get::<TenantAt>().cloned();
+        let Some(at) = at else {
+            return Self {
+                admitted: None,
+                preflight: false,
+            };
+        };
+        Self {
+            admitted: admitted(provider, &at, origin).await,
+            preflight: asks && admits(&at.rest) != Admits::Nobody,
+        }
+    }
+
+    /// Says it.
+    pub(super) fn tell(self, headers: &mut HeaderMap) {
+        let Some(origin) = self.admitted else {
+            return;
+        };
         if origin != "*" {
             headers.append(VARY, HeaderValue::from_static("Origin"));
         }
@@ -66,7 +72,7 @@ pub async fn cors<B: MessageBody>(
             ACCESS_CONTROL_EXPOSE_HEADERS,
             HeaderValue::from_static("WWW-Authenticate, X-Request-Id"),
         );
-        if preflight {
+        if self.preflight {
             headers.insert(
                 ACCESS_CONTROL_ALLOW_METHODS,
                 HeaderValue::from_static("GET, POST"),
@@ -78,7 +84,6 @@ pub async fn cors<B: MessageBody>(
             headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
         }
     }
-    Ok(response)
 }
 
 async fn admitted(

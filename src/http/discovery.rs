@@ -1,23 +1,54 @@
 //! Discovery (`OpenID` Connect Discovery 1.0 §4, RFC 8414 §3) and the published keys: what a verifier needs, and nothing else.
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use actix_web::http::header::{CONTENT_TYPE, IF_NONE_MATCH};
 use actix_web::{HttpRequest, HttpResponse, web};
-use sha2::{Digest, Sha256};
 
+use super::documents::{Document, Documents};
 use super::extract::At;
 use super::pages::messages::Messages;
-use crate::flows::Provider;
 use crate::flows::authorize::ACR_VALUES;
+use crate::flows::tenancy::TenantAt;
 use crate::protocol::client_metadata::SubjectType;
 use crate::protocol::discovery::{Capabilities, ProviderMetadata};
 
-/// How long metadata may be cached, in seconds: it changes when resources do.
-const METADATA_MAX_AGE: u64 = 300;
-
 /// Both discovery documents.
-pub async fn metadata(request: HttpRequest, at: At) -> HttpResponse {
-    let tenant = &at.0.tenant;
-    let mut scopes: Vec<String> = tenant
+pub async fn metadata(
+    request: HttpRequest,
+    documents: web::Data<Documents>,
+    at: At,
+) -> HttpResponse {
+    answer(&request, documents.metadata(&at.0))
+}
+
+/// The tenant's published keys (RFC 7517 §5).
+pub async fn jwks(request: HttpRequest, documents: web::Data<Documents>, at: At) -> HttpResponse {
+    answer(&request, documents.jwks(&at.0))
+}
+
+fn answer(request: &HttpRequest, document: Option<Document>) -> HttpResponse {
+    let Some(document) = document else {
+        return HttpResponse::InternalServerError().finish();
+    };
+    let known = request
+        .headers()
+        .get(IF_NONE_MATCH)
+        .is_some_and(|value| *value == document.tag);
+    let mut response = if known {
+        HttpResponse::NotModified().finish()
+    } else {
+        HttpResponse::Ok().body(document.body.clone())
+    };
+    document.describe(response.headers_mut());
+    if known {
+        response.headers_mut().remove(CONTENT_TYPE);
+    }
+    response
+}
+
+/// The metadata of a tenant at one of its addresses.
+pub(super) fn metadata_of(at: &TenantAt) -> Option<Vec<u8>> {
+    let mut scopes: Vec<String> = at
+        .tenant
         .resources
         .iter()
         .flat_map(|resource| resource.scopes.iter().map(|scope| scope.name.clone()))
@@ -31,51 +62,5 @@ pub async fn metadata(request: HttpRequest, at: At) -> HttpResponse {
         further_subject_types: vec![SubjectType::Pairwise],
         ..Capabilities::default()
     };
-    let metadata = ProviderMetadata::new(&at.0.issuer, capabilities);
-    match serde_json::to_vec(&metadata) {
-        Ok(body) => cached(&request, "application/json", METADATA_MAX_AGE, body),
-        Err(_) => HttpResponse::InternalServerError().finish(),
-    }
-}
-
-/// The tenant's published keys (RFC 7517 §5).
-pub async fn jwks(request: HttpRequest, provider: web::Data<Provider>, at: At) -> HttpResponse {
-    cached(
-        &request,
-        "application/jwk-set+json",
-        provider.config.jwks_max_age.as_secs(),
-        at.0.tenant.keys.jwks().to_vec(),
-    )
-}
-
-fn cached(
-    request: &HttpRequest,
-    content_type: &'static str,
-    max_age: u64,
-    body: Vec<u8>,
-) -> HttpResponse {
-    let tag = Sha256::digest(&body)
-        .iter()
-        .take(12)
-        .fold(String::from("\""), |tag, byte| format!("{tag}{byte:02x}"))
-        + "\"";
-    let known = request
-        .headers()
-        .get(IF_NONE_MATCH)
-        .is_some_and(|value| value.as_bytes() == tag.as_bytes());
-    let mut response = if known {
-        HttpResponse::NotModified()
-    } else {
-        HttpResponse::Ok()
-    };
-    response
-        .insert_header((CACHE_CONTROL, format!("public, max-age={max_age}")))
-        .insert_header((ETAG, tag));
-    if known {
-        response.finish()
-    } else {
-        response
-            .insert_header((CONTENT_TYPE, content_type))
-            .body(body)
-    }
+    serde_json::to_vec(&ProviderMetadata::new(&at.issuer, capabilities)).ok()
 }

@@ -3,12 +3,10 @@
 //! The router sees `/tenant…` for a tenant's addresses and `/root…` for the installation's; no request reaches it with the path it
 //! came with, so neither prefix can be asked for from outside.
 
-use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Uri;
 use actix_web::http::header::HOST;
-use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, ResponseError, web};
+use actix_web::{HttpMessage, ResponseError};
 
 use super::error::ApiError;
 use super::telemetry;
@@ -27,34 +25,20 @@ fn is_for_verifiers(rest: &str) -> bool {
     .contains(&rest)
 }
 
-/// The middleware.
-pub async fn locate<B: MessageBody>(
-    provider: web::Data<Provider>,
-    mut request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<B>>, Error> {
-    match route_of(&provider, &request).await {
-        Ok(path) => {
-            // Never to be routed by the path it came with.
-            if rewrite(&mut request, &path).is_some() {
-                Ok(next.call(request).await?.map_into_left_body())
-            } else {
-                Ok(refuse(
-                    request,
-                    OAuthError::invalid_request("the address is malformed"),
-                ))
-            }
-        }
-        Err(error) => Ok(refuse(request, error)),
-    }
+/// Finds whose the request is and gives it the path that the router knows. It is never routed by the path it came with.
+pub(super) async fn locate(
+    provider: &Provider,
+    request: &mut ServiceRequest,
+) -> Result<(), OAuthError> {
+    let path = route_of(provider, request).await?;
+    rewrite(request, &path).ok_or_else(|| OAuthError::invalid_request("the address is malformed"))
 }
 
-fn refuse<B>(request: ServiceRequest, error: OAuthError) -> ServiceResponse<EitherBody<B>> {
+/// The answer where nothing can be routed.
+pub(super) fn refuse(request: ServiceRequest, error: OAuthError) -> ServiceResponse {
     let error = ApiError::new(error, request.request());
     telemetry::note_route(request.request(), "refused before routing");
-    request
-        .into_response(error.error_response())
-        .map_into_right_body()
+    request.into_response(error.error_response())
 }
 
 async fn route_of(provider: &Provider, request: &ServiceRequest) -> Result<String, OAuthError> {
@@ -73,10 +57,13 @@ async fn route_of(provider: &Provider, request: &ServiceRequest) -> Result<Strin
             .and_then(|value| value.to_str().ok())
             .unwrap_or_default(),
     };
-    let located = provider.locate(host, path).await.map_err(|error| {
-        tracing::warn!(%error, "the tenant of a request can't be found");
-        OAuthError::from(error)
-    })?;
+    let located = match provider.locate_at_hand(host, path) {
+        Some(at) => Located::Tenant(at),
+        None => provider.locate(host, path).await.map_err(|error| {
+            tracing::warn!(%error, "the tenant of a request can't be found");
+            OAuthError::from(error)
+        })?,
+    };
     match located {
         Located::Tenant(at) => {
             telemetry::note_tenant(request.request(), at.tenant.slug().as_str());

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use actix_web::dev::Server;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use prometheus::{
-    Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, Opts, PullingGauge, Registry,
-    TextEncoder,
+    Encoder as _, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts,
+    PullingGauge, Registry, TextEncoder,
 };
 
 /// Upper bounds in seconds: a signature takes microseconds, a password a hundredth of a second, a full queue seconds.
@@ -83,6 +83,20 @@ impl RevocationOutcome {
             Self::Unchanged => "unchanged",
             Self::Refused => "refused",
         }
+    }
+}
+
+/// Successful answers at one route.
+pub struct Successes {
+    requests: IntCounter,
+    durations: Histogram,
+}
+
+impl Successes {
+    /// Counts one.
+    pub fn count(&self, duration: Duration) {
+        self.requests.inc();
+        self.durations.observe(duration.as_secs_f64());
     }
 }
 
@@ -188,6 +202,17 @@ impl Metrics {
         self.durations
             .with_label_values(&[route, class])
             .observe(duration.as_secs_f64());
+    }
+
+    /// What [`Metrics::request`] counts of successful answers to GET at one route, found once for very many of them.
+    pub fn successes(&self, route: &str) -> Successes {
+        let class = status_class(200);
+        Successes {
+            requests: self
+                .requests
+                .with_label_values(&[route, bounded_method("GET"), class]),
+            durations: self.durations.with_label_values(&[route, class]),
+        }
     }
 
     /// Counts a successful answer of the token endpoint. The grant type is the server's own word for it, never the request's.

@@ -5,13 +5,14 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use actix_web::dev::{Server, ServerHandle};
-use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use openssl::ssl::{SslAcceptor, SslFiletype, SslMethod};
 
+use super::documents::Documents;
+use super::front::Front;
 use super::metrics::Metrics;
-use super::telemetry::{Observer, observe};
-use super::{connections, cors, headers, locate, routes};
+use super::telemetry::Observer;
+use super::{connections, routes};
 use crate::flows::Provider;
 
 /// A server that is bound but doesn't run yet.
@@ -58,17 +59,16 @@ pub fn serve_on(provider: Arc<Provider>, listener: TcpListener) -> Result<Bound,
     ));
     let provider = web::Data::from(provider);
     let shared = web::Data::from(Arc::clone(&metrics));
+    let documents = Documents::new(provider.clone(), observer.clone());
+    let front = Front::new(provider.clone(), observer.clone(), documents.clone());
     let mut server = HttpServer::new(move || {
         App::new()
             .app_data(observer.clone())
             .app_data(provider.clone())
             .app_data(shared.clone())
+            .app_data(web::Data::new(documents.clone()))
             .configure(routes::table)
-            .wrap(from_fn(cors::cors))
-            .wrap(from_fn(locate::locate))
-            .wrap(from_fn(headers::protect))
-            .wrap(from_fn(observe))
-            .wrap(from_fn(connections::mark))
+            .wrap(front.clone())
     })
     .on_connect(connections::look_after(
         config.keep_alive + config.header_timeout,

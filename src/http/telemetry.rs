@@ -7,20 +7,23 @@ use std::future::{Ready, ready};
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use actix_web::body::MessageBody;
-use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
-use actix_web::http::header::{HeaderName, HeaderValue};
-use actix_web::middleware::Next;
-use actix_web::{Error, FromRequest, HttpMessage as _, HttpRequest, web};
-use tracing::Instrument as _;
+use actix_web::dev::{Extensions, Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::http::header::HeaderName;
+use actix_web::{Error, FromRequest, HttpMessage as _, HttpRequest};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer, fmt};
 
+use uuid::Uuid;
+
+use super::documents;
+use super::log_buffer::LogBuffer;
+use super::log_format::{self, Lines};
 use super::metrics::Metrics;
 use crate::clock::Clock;
 use crate::config::{Client, Config, ForwardedHeader, LogFilter, LogFormat, TrustedProxies};
@@ -29,29 +32,36 @@ use crate::config::{Client, Config, ForwardedHeader, LogFilter, LogFormat, Trust
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Sends log lines to standard error, as standard output belongs to what a command prints. For `main`, once; later calls change nothing.
-pub fn init(format: LogFormat, filter: &LogFilter) {
+pub fn init(format: LogFormat, filter: &LogFilter) -> Log {
     let targets: Targets = filter.as_str().parse().unwrap_or_default();
-    let lines = lines(format, std::io::stderr);
+    let buffer = LogBuffer::before(std::io::stderr());
+    let lines = lines(format, buffer.clone());
     let _ = tracing_subscriber::registry()
         .with(lines.with_filter(targets))
         .try_init();
+    Log(buffer)
+}
+
+/// The log; to be kept until the process ends, as it writes what waits when it is dropped.
+#[must_use = "what waits is written when this is dropped"]
+pub struct Log(LogBuffer<std::io::Stderr>);
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.0.flush();
+    }
 }
 
 /// The form of the lines, wherever they go.
-fn lines<S, W>(format: LogFormat, writer: W) -> Box<dyn Layer<S> + Send + Sync>
+fn lines<S, W>(format: LogFormat, writer: W) -> impl Layer<S>
 where
     S: tracing::Subscriber + for<'span> LookupSpan<'span>,
     W: for<'writer> fmt::MakeWriter<'writer> + Send + Sync + 'static,
 {
-    let lines = fmt::layer().with_writer(writer);
-    match format {
-        LogFormat::Json => lines
-            .json()
-            .flatten_event(true)
-            .with_span_list(false)
-            .boxed(),
-        LogFormat::Human => lines.with_ansi(is_terminal()).boxed(),
-    }
+    fmt::layer()
+        .with_ansi(format == LogFormat::Human && is_terminal())
+        .with_writer(writer)
+        .event_format(Lines(format))
 }
 
 fn is_terminal() -> bool {
@@ -77,7 +87,12 @@ impl Observer {
         }
     }
 
-    fn client(&self, request: &ServiceRequest) -> Client {
+    /// The metrics.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    pub(super) fn client(&self, request: &ServiceRequest) -> Client {
         let unknown = IpAddr::from([0, 0, 0, 0]); // a Unix socket has no address
         let peer = request.peer_addr().map_or(unknown, |address| address.ip());
         self.proxies.client(peer, self.forwarded_header, |name| {
@@ -88,14 +103,18 @@ impl Observer {
         })
     }
 
-    fn request_id(&self, request: &ServiceRequest, client: &Client) -> RequestId {
+    pub(super) fn request_id(&self, request: &ServiceRequest, client: &Client) -> RequestId {
         let sent = request
             .headers()
             .get(REQUEST_ID)
             .and_then(|value| value.to_str().ok());
         match sent.filter(|id| client.through_proxy && is_sane(id)) {
             Some(id) => RequestId(id.into()),
-            None => RequestId(self.clock.uuid_v7().to_string().into()),
+            None => {
+                let mut text = Uuid::encode_buffer();
+                let id = self.clock.uuid_v7();
+                RequestId((&*id.hyphenated().encode_lower(&mut text)).into())
+            }
         }
     }
 }
@@ -115,6 +134,11 @@ pub struct RequestId(Rc<str>);
 impl RequestId {
     /// The id.
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The id, for the log's lines.
+    pub(super) fn shared(&self) -> &Rc<str> {
         &self.0
     }
 
@@ -158,64 +182,108 @@ pub fn note_route(request: &HttpRequest, route: &'static str) {
     request.extensions_mut().insert(RouteNote(route));
 }
 
-/// The outermost middleware (`.wrap(from_fn(observe))`, with an [`Observer`] in the application's data): gives the request an id and its client,
-/// runs it within a span, answers with the id, counts it and writes its access line.
-pub async fn observe(
-    observer: web::Data<Observer>,
-    request: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let started = Instant::now();
-    let client = observer.client(&request);
-    let id = observer.request_id(&request, &client);
-    request.extensions_mut().insert(client);
-    request.extensions_mut().insert(id.clone());
-    let method = request.method().clone();
-    let span = tracing::info_span!("request", id = id.as_str());
-    let access = |status: u16, route: &str, tenant: &str| {
-        let duration = started.elapsed();
-        observer
-            .metrics
-            .request(route, method.as_str(), status, duration);
-        let milliseconds = duration.as_secs_f64() * 1000.0;
-        span.in_scope(|| {
-            tracing::info!(
-                target: "tessera::access",
-                method = method.as_str(),
-                route,
-                status,
-                milliseconds = (milliseconds * 1000.0).round() / 1000.0,
-                tenant,
-                client = %client.address,
-                "answered"
-            );
-        });
+/// Who got tokens, for the access line.
+struct TokenNote {
+    client: Box<str>,
+    grant_type: &'static str,
+}
+
+/// Tells the access line and the metrics who got tokens, and for what.
+pub fn note_tokens(request: &HttpRequest, client: String, grant_type: &'static str) {
+    request.extensions_mut().insert(TokenNote {
+        client: client.into(),
+        grant_type,
+    });
+}
+
+macro_rules! access_line {
+    ($level:ident, $answered:expr, $note:expr) => {
+        tracing::event!(
+            target: "tessera::access",
+            tracing::Level::$level,
+            method = $answered.method,
+            route = $answered.route,
+            status = $answered.status,
+            milliseconds = $answered.milliseconds(),
+            tenant = $answered.tenant,
+            address = %$answered.address,
+            client = $note.map(|note: &TokenNote| &*note.client),
+            grant_type = $note.map(|note: &TokenNote| note.grant_type),
+            "answered"
+        )
     };
-    match next.call(request).instrument(span.clone()).await {
-        Ok(mut response) => {
-            if let Ok(value) = HeaderValue::from_str(id.as_str()) {
-                response.headers_mut().insert(REQUEST_ID, value);
+}
+
+/// What an access line says.
+pub(super) struct Answered<'a> {
+    pub(super) method: &'a str,
+    pub(super) route: &'a str,
+    pub(super) status: u16,
+    pub(super) duration: Duration,
+    pub(super) tenant: &'a str,
+    pub(super) address: IpAddr,
+}
+
+impl Answered<'_> {
+    /// To the microsecond.
+    fn milliseconds(&self) -> f64 {
+        (self.duration.as_secs_f64() * 1_000_000.0).round() / 1000.0
+    }
+
+    /// Writes the line, about this request.
+    pub(super) fn log(&self, id: &RequestId, extensions: Option<&Extensions>) {
+        let note = extensions.and_then(Extensions::get::<TokenNote>);
+        log_format::about(id.shared(), || {
+            // Public documents that every verifier reads: told where somebody asks for it, as they would drown the rest.
+            if self.status < 400 && documents::is_document(self.route) {
+                access_line!(DEBUG, self, note);
+            } else {
+                access_line!(INFO, self, note);
             }
+        });
+    }
+}
+
+/// An answer, or why there is none, for the metrics and the access line.
+pub(super) fn observed<B>(
+    observer: &Observer,
+    method: &Method,
+    (id, client): (&RequestId, &Client),
+    started: Instant,
+    result: &Result<ServiceResponse<B>, Error>,
+) {
+    let duration = started.elapsed();
+    let mut answered = Answered {
+        method: method.as_str(),
+        route: "failed",
+        status: 0,
+        duration,
+        tenant: "",
+        address: client.address,
+    };
+    match result {
+        Ok(response) => {
             let request = response.request();
             let notes = request.extensions();
             let pattern = request.match_pattern();
-            let route = notes
+            answered.status = response.status().as_u16();
+            answered.route = notes
                 .get::<RouteNote>()
                 .map(|note| note.0)
                 .or(pattern.as_deref())
                 .unwrap_or("unmatched");
-            let tenant = notes.get::<TenantNote>().map_or("", |note| &note.0);
-            access(response.status().as_u16(), route, tenant);
-            drop(notes);
-            Ok(response)
+            answered.tenant = notes.get::<TenantNote>().map_or("", |note| &note.0);
+            observer
+                .metrics
+                .request(answered.route, answered.method, answered.status, duration);
+            answered.log(id, Some(&notes));
         }
         Err(error) => {
-            access(
-                error.as_response_error().status_code().as_u16(),
-                "failed",
-                "",
-            );
-            Err(error)
+            answered.status = error.as_response_error().status_code().as_u16();
+            observer
+                .metrics
+                .request(answered.route, answered.method, answered.status, duration);
+            answered.log(id, None);
         }
     }
 }
@@ -223,106 +291,95 @@ pub async fn observe(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use actix_web::middleware::from_fn;
-    use actix_web::test::{TestRequest, call_service, init_service, read_body};
-    use actix_web::{App, HttpResponse};
+    use actix_web::HttpResponse;
+    use actix_web::error::ErrorNotFound;
+    use actix_web::test::TestRequest;
 
-    fn observer(trusted: &str) -> (web::Data<Observer>, Arc<Metrics>) {
+    fn observer(trusted: &str) -> (Observer, Arc<Metrics>) {
         let config = Config::from_toml(&format!("trusted_proxies = ['{trusted}']")).unwrap();
         let metrics = Arc::new(Metrics::new().unwrap());
         (
-            web::Data::new(Observer::new(
-                &config,
-                Clock::system(),
-                Arc::clone(&metrics),
-            )),
+            Observer::new(&config, Clock::system(), Arc::clone(&metrics)),
             metrics,
         )
     }
 
-    async fn page(request: HttpRequest, id: RequestId) -> HttpResponse {
-        note_tenant(&request, "acme");
-        let client = client_of(&request).unwrap();
-        HttpResponse::Ok().body(format!("{} {}", id.as_str(), client.address))
-    }
-
-    /// The answered id, and the body.
-    async fn ask(trusted: &str, sent_id: &str) -> (String, String) {
+    /// The request's id and its sender's address, in our opinion.
+    fn seen(trusted: &str, sent_id: &str) -> (String, String) {
         let (observer, _) = observer(trusted);
-        let app = App::new()
-            .app_data(observer)
-            .route("/page", web::get().to(page))
-            .wrap(from_fn(observe));
-        let app = init_service(app).await;
         let request = TestRequest::get()
             .uri("/page")
             .peer_addr("10.0.0.1:9".parse().unwrap())
             .insert_header(("x-forwarded-for", "192.0.2.7"))
-            .insert_header(("x-request-id", sent_id));
-        let response = call_service(&app, request.to_request()).await;
-        let id = response
-            .headers()
-            .get(REQUEST_ID)
-            .unwrap()
-            .to_str()
-            .unwrap()
-            .to_owned();
-        (
-            id,
-            String::from_utf8(read_body(response).await.to_vec()).unwrap(),
-        )
+            .insert_header(("x-request-id", sent_id))
+            .to_srv_request();
+        let client = observer.client(&request);
+        let id = observer.request_id(&request, &client);
+        (id.as_str().to_owned(), client.address.to_string())
     }
 
-    #[actix_web::test]
-    async fn a_trusted_proxy_s_id_and_address_are_taken() {
-        let (id, body) = ask("10.0.0.0/8", "proxy-made_id.1").await;
+    #[test]
+    fn a_trusted_proxy_s_id_and_address_are_taken() {
+        let (id, address) = seen("10.0.0.0/8", "proxy-made_id.1");
         assert_eq!(
-            (id.as_str(), body.as_str()),
-            ("proxy-made_id.1", "proxy-made_id.1 192.0.2.7")
+            (id.as_str(), address.as_str()),
+            ("proxy-made_id.1", "192.0.2.7")
         );
     }
 
-    #[actix_web::test]
-    async fn a_stranger_s_id_is_replaced() {
-        let (id, body) = ask("172.16.0.0/12", "proxy-made_id.1").await;
+    #[test]
+    fn a_stranger_s_id_is_replaced() {
+        let (id, address) = seen("172.16.0.0/12", "proxy-made_id.1");
         assert_eq!(uuid::Uuid::parse_str(&id).unwrap().get_version_num(), 7);
-        assert_eq!(body, format!("{id} 10.0.0.1"));
+        assert_eq!(address, "10.0.0.1");
     }
 
-    #[actix_web::test]
-    async fn an_id_unfit_to_be_logged_is_replaced() {
+    #[test]
+    fn an_id_unfit_to_be_logged_is_replaced() {
         let long = "x".repeat(65);
         for unfit in ["short", "with space in it", "quote\"quote", "", &long] {
-            let (id, _) = ask("10.0.0.0/8", unfit).await;
+            let (id, _) = seen("10.0.0.0/8", unfit);
             assert!(uuid::Uuid::parse_str(&id).is_ok(), "{unfit}");
         }
     }
 
-    #[actix_web::test]
-    async fn requests_are_counted_by_pattern() {
+    /// Observes an answer to a request, or its failure.
+    fn answer(
+        observer: &Observer,
+        note: impl FnOnce(&HttpRequest),
+        response: Result<HttpResponse, Error>,
+    ) {
+        let request = TestRequest::get()
+            .uri("/t/acme/page?code=secret")
+            .insert_header(("authorization", "Bearer secret"))
+            .to_srv_request();
+        let client = observer.client(&request);
+        let id = observer.request_id(&request, &client);
+        note(request.request());
+        let result = response.map(|response| request.into_response(response));
+        let method = Method::GET;
+        observed(observer, &method, (&id, &client), Instant::now(), &result);
+    }
+
+    #[test]
+    fn requests_are_counted_by_route() {
         let (observer, metrics) = observer("10.0.0.0/8");
-        let routed = |request: HttpRequest| async move {
-            note_route(&request, "/issuer/token");
-            HttpResponse::ServiceUnavailable().finish()
-        };
-        let app = App::new()
-            .app_data(observer)
-            .route("/t/{tenant}/page", web::get().to(page))
-            .route("/own", web::get().to(routed))
-            .wrap(from_fn(observe));
-        let app = init_service(app).await;
-        for path in ["/t/acme/page?code=secret", "/own", "/no/such/path"] {
-            call_service(&app, TestRequest::get().uri(path).to_request()).await;
-        }
+        answer(
+            &observer,
+            |request| note_route(request, "/issuer/token"),
+            Ok(HttpResponse::ServiceUnavailable().finish()),
+        );
+        answer(&observer, |_| (), Ok(HttpResponse::NotFound().finish()));
+        answer(&observer, |_| (), Err(ErrorNotFound("nothing")));
         let text = String::from_utf8(metrics.render().unwrap()).unwrap();
         for labels in [
-            r#"route="/t/{tenant}/page",status="2xx""#,
             r#"route="/issuer/token",status="5xx""#,
             r#"route="unmatched",status="4xx""#,
+            r#"route="failed",status="4xx""#,
         ] {
             assert!(text.contains(labels), "{labels}\n{text}");
         }
-        assert!(!text.contains("secret") && !text.contains("acme") && !text.contains("/no/such"));
+        assert!(!text.contains("secret") && !text.contains("acme"));
     }
 
     /// What would have been written to standard error.
@@ -340,34 +397,50 @@ mod tests {
         }
     }
 
-    #[actix_web::test]
-    async fn the_access_line_names_the_tenant_and_hides_the_query() {
+    /// The access line of an answer with these notes, as JSON, and whether there is one.
+    fn line(note: impl FnOnce(&HttpRequest), level: &str) -> Option<serde_json::Value> {
         let written = Written::default();
         let sink = written.clone();
-        let lines = lines(LogFormat::Json, move || sink.clone());
+        let targets: Targets = level.parse().unwrap();
+        let lines = lines(LogFormat::Json, move || sink.clone()).with_filter(targets);
         let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(lines));
         let (observer, _) = observer("10.0.0.0/8");
-        let app = App::new()
-            .app_data(observer)
-            .route("/t/{tenant}/page", web::get().to(page))
-            .wrap(from_fn(observe));
-        let app = init_service(app).await;
-        let request = TestRequest::get()
-            .uri("/t/acme/page?code=secret")
-            .insert_header(("authorization", "Bearer secret"));
-        call_service(&app, request.to_request()).await;
+        answer(&observer, note, Ok(HttpResponse::Ok().finish()));
         let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
-        let line = text
-            .lines()
-            .find(|line| line.contains("tessera::access"))
-            .unwrap();
-        let line: serde_json::Value = serde_json::from_str(line).unwrap();
-        assert_eq!(line["route"], "/t/{tenant}/page");
+        assert!(!text.contains("secret"), "{text}");
+        text.lines()
+            .next()
+            .map(|line| serde_json::from_str(line).unwrap())
+    }
+
+    #[test]
+    fn the_access_line_names_the_tenant_and_hides_the_query() {
+        let line = line(
+            |request| {
+                note_tenant(request, "acme");
+                note_route(request, "/tenant/token");
+                note_tokens(request, "a-client".into(), "client_credentials");
+            },
+            "info",
+        )
+        .unwrap();
+        assert_eq!(line["target"], "tessera::access");
+        assert_eq!(line["route"], "/tenant/token");
         assert_eq!(
             (&line["tenant"], &line["status"], &line["method"]),
             (&"acme".into(), &200.into(), &"GET".into())
         );
-        assert!(line["span"]["id"].is_string() && line["milliseconds"].is_f64());
-        assert!(!text.contains("secret"));
+        assert_eq!(
+            (&line["client"], &line["grant_type"]),
+            (&"a-client".into(), &"client_credentials".into())
+        );
+        assert!(line["request"].is_string() && line["milliseconds"].is_f64());
+    }
+
+    #[test]
+    fn public_documents_are_told_to_whoever_asks() {
+        let keys = |request: &HttpRequest| note_route(request, "/tenant/jwks");
+        assert!(line(keys, "info").is_none());
+        assert!(line(keys, "debug").is_some_and(|line| line["client"].is_null()));
     }
 }

@@ -28,7 +28,7 @@ const DEMO_PORT: u16 = 8081;
 /// Runs until it is told to stop.
 pub async fn run(flags: Flags, output: Output) -> Result<(), Failure> {
     let mut config = open::config(flags)?;
-    telemetry::init(config.log_format, &config.log_filter);
+    let _log = telemetry::init(config.log_format, &config.log_filter);
     let memory = Memory::in_directory(&config.data_dir);
     let remembered = memory.load().map_err(|error| {
         Failure::new(format!(

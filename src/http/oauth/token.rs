@@ -7,6 +7,7 @@ use crate::flows::Provider;
 use crate::http::error::ApiError;
 use crate::http::extract::{At, Caller, FormBody};
 use crate::http::metrics::Metrics;
+use crate::http::telemetry;
 
 /// Answers a token request.
 pub async fn token(
@@ -23,6 +24,6 @@ pub async fn token(
     let answer = answered.map_err(|refusal| refused(refusal, &at.0, &request))?;
     let grant_type = answer.grant_type.as_str();
     metrics.token_issued(grant_type);
-    tracing::info!(tenant = %at.0.tenant.slug(), client = %answer.client.id, grant_type, "issued tokens");
+    telemetry::note_tokens(&request, answer.client.id.to_string(), grant_type);
     Ok(json(&answer.response))
 }

@@ -1,0 +1,373 @@
+//! The form of log lines: text for people, JSON for programs; each with the id of the request that it is about.
+//!
+//! A request writes a line or more, so a line costs little: its fields go straight into the text, and the request is known by the thread that
+//! works on it rather than by a span.
+
+use std::cell::RefCell;
+use std::fmt::{self, Write as _};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::rc::Rc;
+
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
+
+use crate::config::LogFormat;
+
+thread_local! {
+    /// The id of the request that this thread works on just now.
+    static REQUEST: RefCell<Option<Rc<str>>> = const { RefCell::new(None) };
+}
+
+/// Puts the id back that was there before.
+struct Entered(Option<Rc<str>>);
+
+impl Entered {
+    fn new(id: &Rc<str>) -> Self {
+        Self(REQUEST.replace(Some(Rc::clone(id))))
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        REQUEST.set(self.0.take());
+    }
+}
+
+/// Runs a future, whose lines are about this request.
+pub(super) async fn within<F: Future>(id: &Rc<str>, future: F) -> F::Output {
+    let mut future = pin!(future);
+    poll_fn(|context| {
+        let _entered = Entered::new(id);
+        future.as_mut().poll(context)
+    })
+    .await
+}
+
+/// Writes the lines of some code about this request.
+pub(super) fn about<T>(id: &Rc<str>, work: impl FnOnce() -> T) -> T {
+    let _entered = Entered::new(id);
+    work()
+}
+
+/// Makes lines.
+pub(super) struct Lines(pub(super) LogFormat);
+
+impl<S, N> FormatEvent<S, N> for Lines
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+    N: for<'writer> FormatFields<'writer> + 'static,
+{
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut line: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let metadata = event.metadata();
+        match self.0 {
+            LogFormat::Json => {
+                line.write_str("{\"timestamp\":\"")?;
+                SystemTime.format_time(&mut line)?;
+                write!(line, "\",\"level\":\"{}\"", metadata.level())?;
+                let mut fields = JsonFields(&mut line, Ok(()));
+                event.record(&mut fields);
+                fields.1?;
+                line.write_str(",\"target\":")?;
+                json_text(&mut line, metadata.target())?;
+                REQUEST.with_borrow(|id| match id {
+                    Some(id) => {
+                        line.write_str(",\"request\":")?;
+                        json_text(&mut line, id)
+                    }
+                    None => Ok(()),
+                })?;
+                line.write_str("}\n")
+            }
+            LogFormat::Human => {
+                SystemTime.format_time(&mut line)?;
+                let level = *metadata.level();
+                if line.has_ansi_escapes() {
+                    write!(line, " \u{1b}[{}m{level:>5}\u{1b}[0m ", colour(level))?;
+                } else {
+                    write!(line, " {level:>5} ")?;
+                }
+                REQUEST.with_borrow(|id| match id {
+                    Some(id) => write!(line, "{id} "),
+                    None => Ok(()),
+                })?;
+                write!(line, "{}:", metadata.target())?;
+                let mut fields = TextFields(&mut line, Ok(()));
+                event.record(&mut fields);
+                fields.1?;
+                line.write_char('\n')
+            }
+        }
+    }
+}
+
+const fn colour(level: Level) -> u8 {
+    match level {
+        Level::ERROR => 31,
+        Level::WARN => 33,
+        Level::INFO => 32,
+        Level::DEBUG => 34,
+        Level::TRACE => 35,
+    }
+}
+
+/// Fields as members of a JSON object that has begun.
+struct JsonFields<'a, 'w>(&'a mut Writer<'w>, fmt::Result);
+
+impl JsonFields<'_, '_> {
+    fn put(&mut self, field: &Field, value: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
+        if self.1.is_ok() {
+            self.1 = write!(self.0, ",\"{}\":", field.name()).and_then(|()| value(self.0));
+        }
+    }
+}
+
+impl Visit for JsonFields<'_, '_> {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        // JSON has no word for what isn't a number.
+        self.put(field, |line| {
+            if value.is_finite() {
+                write!(line, "{value}")
+            } else {
+                line.write_str("null")
+            }
+        });
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.put(field, |line| write!(line, "{value}"));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put(field, |line| write!(line, "{value}"));
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.put(field, |line| write!(line, "{value}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.put(field, |line| json_text(line, value));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.put(field, |line| {
+            line.write_char('"')?;
+            write!(JsonEscape(line), "{value:?}")?;
+            line.write_char('"')
+        });
+    }
+}
+
+/// Fields as `name=value`, the message without its name.
+struct TextFields<'a, 'w>(&'a mut Writer<'w>, fmt::Result);
+
+impl TextFields<'_, '_> {
+    fn put(&mut self, field: &Field, value: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
+        if self.1.is_ok() {
+            self.1 = if field.name() == "message" {
+                self.0.write_char(' ')
+            } else {
+                write!(self.0, " {}=", field.name())
+            }
+            .and_then(|()| value(self.0));
+        }
+    }
+}
+
+impl Visit for TextFields<'_, '_> {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "message" {
+            self.put(field, |line| LineEscape(line).write_str(value));
+        } else {
+            self.put(field, |line| write!(line, "{value:?}"));
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.put(field, |line| write!(LineEscape(line), "{value:?}"));
+    }
+}
+
+/// A JSON string.
+fn json_text(line: &mut Writer<'_>, text: &str) -> fmt::Result {
+    line.write_char('"')?;
+    JsonEscape(line).write_str(text)?;
+    line.write_char('"')
+}
+
+/// What is written within a JSON string (RFC 8259 §7).
+struct JsonEscape<'a, 'w>(&'a mut Writer<'w>);
+
+impl fmt::Write for JsonEscape<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let mut rest = text;
+        while let Some(at) =
+            rest.find(|character: char| character < ' ' || "\"\\\u{7f}".contains(character))
+        {
+            self.0.write_str(&rest[..at])?;
+            match rest.as_bytes()[at] {
+                b'"' => self.0.write_str("\\\"")?,
+                b'\\' => self.0.write_str("\\\\")?,
+                b'\n' => self.0.write_str("\\n")?,
+                other => write!(self.0, "\\u{other:04x}")?,
+            }
+            rest = &rest[at + 1..];
+        }
+        self.0.write_str(rest)
+    }
+}
+
+/// What is written on a line of text: nothing in it ends the line, or speaks to a terminal.
+struct LineEscape<'a, 'w>(&'a mut Writer<'w>);
+
+impl fmt::Write for LineEscape<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if !text.contains(char::is_control) {
+            return self.0.write_str(text);
+        }
+        for character in text.chars() {
+            if character.is_control() {
+                write!(self.0, "{}", character.escape_default())?;
+            } else {
+                self.0.write_char(character)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What the code logs.
+    fn logged(format: LogFormat, work: impl FnOnce()) -> String {
+        let written = Written::default();
+        let sink = written.clone();
+        let lines = tracing_subscriber::fmt::layer()
+            .with_ansi(false)
+            .with_writer(move || sink.clone())
+            .event_format(Lines(format));
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(lines), work);
+        String::from_utf8(written.0.lock().unwrap().clone()).unwrap()
+    }
+
+    const HOSTILE: &str = "a\"b\\c\nd\u{1b}[31me\u{7f}ü";
+
+    fn everything() {
+        let id: Rc<str> = "an-id".into();
+        about(&id, || {
+            tracing::warn!(text = HOSTILE, shown = %HOSTILE, debug = ?[HOSTILE], whole = 7, less = -7_i64, part = 1.5, none = f64::NAN, yes = true, "said {HOSTILE}");
+        });
+        tracing::info!("about no request");
+    }
+
+    #[test]
+    fn json_says_what_was_logged_however_hostile() {
+        let text = logged(LogFormat::Json, everything);
+        let lines: Vec<serde_json::Value> = text
+            .lines()
+            .map(|line| {
+                serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+            })
+            .collect();
+        assert_eq!(lines.len(), 2, "{text}");
+        let (first, second) = (&lines[0], &lines[1]);
+        assert_eq!(
+            (&first["level"], &first["request"]),
+            (&"WARN".into(), &"an-id".into())
+        );
+        assert_eq!(
+            (&first["text"], &first["shown"]),
+            (&HOSTILE.into(), &HOSTILE.into())
+        );
+        assert_eq!(first["debug"], format!("{:?}", [HOSTILE]));
+        assert_eq!(first["message"], format!("said {HOSTILE}"));
+        assert_eq!(
+            (&first["whole"], &first["less"], &first["part"]),
+            (&7.into(), &(-7).into(), &1.5.into())
+        );
+        assert_eq!(
+            (&first["none"], &first["yes"]),
+            (&serde_json::Value::Null, &true.into())
+        );
+        assert!(
+            first["target"]
+                .as_str()
+                .unwrap()
+                .ends_with("log_format::tests")
+        );
+        assert!(first["timestamp"].as_str().unwrap().ends_with('Z'));
+        assert!(second.get("request").is_none());
+    }
+
+    #[test]
+    fn a_line_for_people_is_one_line_and_moves_no_cursor() {
+        let text = logged(LogFormat::Human, everything);
+        assert_eq!(text.lines().count(), 2, "{text}");
+        assert!(!text.contains(['\u{1b}', '\u{7f}']), "{text:?}");
+        assert!(
+            text.contains("  WARN an-id tessera::http::log_format::tests: said a\"b\\c\\nd"),
+            "{text}"
+        );
+        assert!(
+            text.contains(" whole=7 less=-7 part=1.5 none=NaN yes=true"),
+            "{text}"
+        );
+        assert!(
+            text.contains("  INFO tessera::http::log_format::tests: about no request\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn what_waits_leaves_its_request_behind() {
+        let id: Rc<str> = "an-id".into();
+        let mut waited = false;
+        let future = pin!(within(
+            &id,
+            poll_fn(move |_| {
+                assert_eq!(REQUEST.with_borrow(Clone::clone).as_deref(), Some("an-id"));
+                if std::mem::replace(&mut waited, true) {
+                    std::task::Poll::Ready(())
+                } else {
+                    std::task::Poll::Pending
+                }
+            })
+        ));
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        let mut future = future;
+        assert!(future.as_mut().poll(&mut context).is_pending());
+        assert!(REQUEST.with_borrow(Option::is_none));
+        assert!(future.as_mut().poll(&mut context).is_ready());
+    }
+}
