@@ -14,7 +14,7 @@ use crate::jose::jws::{JwsError, Type};
 use crate::jose::keys::Expect;
 use crate::protocol::access_token::{self, AccessTokenClaims};
 use crate::protocol::{OAuthError, SigningAlgorithm};
-use crate::storage::{self, Repo};
+use crate::storage;
 
 /// Why an access token isn't accepted.
 #[derive(Debug, thiserror::Error)]
@@ -84,30 +84,19 @@ pub struct Person {
     pub id: UserId,
     /// By which grant.
     pub grant_id: GrantId,
+    /// The claims that the grant asked of userinfo one by one.
+    pub userinfo_claims: Arc<[String]>,
     /// What is known of them at this moment.
     pub state: Arc<UserState>,
 }
 
 impl Provider {
-    /// Accepts or refuses an access token.
+    /// Accepts or refuses an access token. What is looked up comes from caches, which hear of a change within a second.
     pub async fn check_access(
         &self,
         tenant: &Arc<Tenant>,
         token: &str,
     ) -> Result<Access, AccessRefusal> {
-        Ok(self
-            .check_access_and_read(tenant, token, |_, _| Ok(()))
-            .await?
-            .0)
-    }
-
-    /// [`Provider::check_access`], and whatever else `read` wants to know, by one use of the database.
-    pub async fn check_access_and_read<T: Send + 'static>(
-        &self,
-        tenant: &Arc<Tenant>,
-        token: &str,
-        mut read: impl FnMut(&mut Repo<'_>, &AccessTokenClaims) -> storage::Result<T> + Send + 'static,
-    ) -> Result<(Access, T), AccessRefusal> {
         let claims = self.check_form(tenant, token)?;
         let client_id: ClientId = claims
             .client_id
@@ -121,24 +110,14 @@ impl Provider {
             Some(id) => Some(self.check_grant(tenant, id, client_id).await?),
             None => None,
         };
-        let signed = claims.clone();
-        let (revoked, value) = self
-            .db
-            .read(&**tenant, move |repo| {
-                Ok((repo.is_token_revoked(signed.jti)?, read(repo, &signed)?))
-            })
-            .await?;
-        if revoked {
+        if self.is_token_revoked(tenant, claims.jti).await? {
             return Err(AccessRefusal::Revoked);
         }
-        Ok((
-            Access {
-                claims,
-                client,
-                person,
-            },
-            value,
-        ))
+        Ok(Access {
+            claims,
+            client,
+            person,
+        })
     }
 
     /// Whether the token is one that we made for this tenant and that hasn't expired; nothing is looked up.
@@ -189,6 +168,7 @@ impl Provider {
         Ok(Person {
             id: grant.user_id,
             grant_id: id,
+            userinfo_claims: grant.userinfo_claims,
             state,
         })
     }

@@ -41,9 +41,31 @@ impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
         Ok(value)
     }
 
+    /// Loads a value that says itself by which key it is to be kept.
+    pub async fn load<E>(
+        &self,
+        load: impl Future<Output = Result<Option<(K, V)>, E>>,
+    ) -> Result<Option<V>, E> {
+        let epoch = self.epoch.load(Ordering::SeqCst);
+        let Some((key, value)) = load.await? else {
+            return Ok(None);
+        };
+        self.values.insert(key.clone(), value.clone());
+        // As above.
+        if self.epoch.load(Ordering::SeqCst) != epoch {
+            self.values.remove(&key);
+        }
+        Ok(Some(value))
+    }
+
     /// The value, if it is there.
     pub fn get(&self, key: &K) -> Option<V> {
         self.values.get(key)
+    }
+
+    /// Keeps a value that can't be outdated: one that is held against what it leads to.
+    pub fn put(&self, key: &K, value: V) {
+        self.values.insert(key.clone(), value);
     }
 
     /// Forgets a value.

@@ -26,7 +26,7 @@ use super::tenancy::{Tenant, TenantAt};
 use crate::clock::Clock;
 use crate::domain::audit::{Act, Actor, Event, Origin};
 use crate::domain::client::Client;
-use crate::domain::ids::{ClientId, UserId};
+use crate::domain::ids::ClientId;
 use crate::domain::user::User;
 use crate::jose::seal::SealContext;
 use crate::protocol::Params;
@@ -401,20 +401,23 @@ impl Provider {
         let Some(kept) = kept else {
             return Ok(Door::Shut);
         };
-        let checked = self
-            .check_access_and_read(&at.tenant, &kept.access_token, |repo, claims| {
-                let id: Option<UserId> = claims.sub.parse().ok();
-                id.map_or(Ok(None), |id| repo.find_user(id))
-            })
-            .await;
-        let (access, user) = match checked {
-            Ok((access, Some(user))) => (access, user),
-            Ok((_, None)) => return Ok(Door::Shut),
+        let access = match self.check_access(&at.tenant, &kept.access_token).await {
+            Ok(access) => access,
             Err(AccessRefusal::Failed(error)) => return Err(error),
             Err(refusal) => {
                 tracing::info!(%refusal, "a session of the console ended");
                 return Ok(Door::Shut);
             }
+        };
+        let Some(person) = access.person.as_ref().map(|person| person.id) else {
+            return Ok(Door::Shut);
+        };
+        let found = self
+            .db
+            .read(&*at.tenant, move |repo| repo.find_user(person))
+            .await?;
+        let Some(user) = found else {
+            return Ok(Door::Shut);
         };
         let claims = &access.claims;
         let sid = claims

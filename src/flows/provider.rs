@@ -1,9 +1,13 @@
 //! The provider: the parts that every flow works with, and the caches over what is stored.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use super::cache::Cache;
+use super::issue::claims_of;
 use super::rsa_pool::RsaPool;
 use super::tenancy::{Tenant, TenantError};
 use crate::clock::{Clock, Timestamp};
@@ -15,6 +19,7 @@ use crate::egress::{DnsClient, EgressClient, EgressOptions, JwksCache};
 use crate::jose::keys::{GeneratedKey, KeyError, RsaBits, SigningKey};
 use crate::jose::passwords::{HashingPool, NotHashed, PasswordParameters, PoolLimits};
 use crate::jose::seal::{MasterKey, SealError};
+use crate::protocol::claims::StandardClaims;
 use crate::protocol::slug::Slug;
 use crate::protocol::{OAuthError, SigningAlgorithm};
 use crate::storage::{Change, Db, Entity, Feed, GrantSummary, Notice, StorageError};
@@ -83,6 +88,16 @@ pub struct UserState {
     pub active: bool,
     /// What they administer.
     pub roles: Vec<Role>,
+    /// What the standard claims say of them.
+    pub claims: StandardClaims,
+}
+
+/// The tokens of a tenant that were revoked one by one.
+enum RevokedTokens {
+    /// These.
+    These(HashSet<Uuid>),
+    /// More than are kept: each has to be asked for, until this moment.
+    TooMany { until: Timestamp },
 }
 
 /// How many tenants are kept ready; each costs some ten kilobytes.
@@ -92,16 +107,23 @@ const USERS: usize = 50_000;
 const GRANTS: usize = 100_000;
 const ORIGINS: usize = 20_000;
 const SLUGS: usize = 20_000;
+const REVOKED: usize = 20_000;
+
+/// So many tokens that were revoked one by one are kept of a tenant.
+const REVOKED_TOKENS: u32 = 1_000;
 
 struct Caches {
-    tenants: Cache<Slug, Arc<Tenant>>,
-    /// The slug of each custom domain's origin.
+    tenants: Cache<TenantId, Arc<Tenant>>,
+    /// Whose a slug is. It may be another's by now: what is found by it is held against it.
+    slugs: Cache<Slug, TenantId>,
+    /// The slug of each custom domain's origin; to be held against the tenant, too.
     domains: Cache<String, Slug>,
     /// Slugs that no tenant has, so that strangers can't have each miss cost a query.
     unknown: Cache<String, ()>,
     clients: Cache<(TenantId, ClientId), Arc<Client>>,
     users: Cache<(TenantId, UserId), Arc<UserState>>,
     grants: Cache<(TenantId, GrantId), GrantSummary>,
+    revoked: Cache<TenantId, Arc<RevokedTokens>>,
     /// Whether an origin may call from a browser.
     origins: Cache<(TenantId, String), bool>,
 }
@@ -139,11 +161,13 @@ impl Provider {
     ) -> Result<Self, FlowError> {
         let caches = Arc::new(Caches {
             tenants: Cache::new(TENANTS),
+            slugs: Cache::new(TENANTS),
             domains: Cache::new(SLUGS),
             unknown: Cache::new(SLUGS),
             clients: Cache::new(CLIENTS),
             users: Cache::new(USERS),
             grants: Cache::new(GRANTS),
+            revoked: Cache::new(REVOKED),
             origins: Cache::new(ORIGINS),
         });
         let told = Arc::clone(&caches);
@@ -243,7 +267,7 @@ impl Provider {
 
     /// The tenant of a slug; none where there is no such tenant or it is being deleted.
     pub async fn find_tenant(&self, slug: &Slug) -> Result<Option<Arc<Tenant>>, FlowError> {
-        if let Some(tenant) = self.caches.tenants.get(slug) {
+        if let Some(tenant) = self.cached_tenant(slug) {
             // While the database is away verifiers still get the keys; nothing else is served then, see `is_current`.
             if !tenant.keys.is_stale(self.now()) || !self.is_current() {
                 return Ok(Some(tenant));
@@ -256,16 +280,19 @@ impl Provider {
                 }
                 loaded => loaded?,
             };
-            self.caches.tenants.remove(slug);
+            self.caches.tenants.remove(&tenant.id());
         }
         if self.caches.unknown.get(&slug.as_str().to_owned()).is_some() {
             return Ok(None);
         }
-        let found = self
-            .caches
-            .tenants
-            .get_or_load(slug, self.load_tenant(slug))
-            .await?;
+        let load = async {
+            let loaded = self.load_tenant(slug).await?;
+            Ok::<_, FlowError>(loaded.map(|tenant| (tenant.id(), tenant)))
+        };
+        let found = self.caches.tenants.load(load).await?;
+        if let Some(tenant) = &found {
+            self.caches.slugs.put(slug, tenant.id());
+        }
         if found.is_none() {
             let key = slug.as_str().to_owned();
             self.caches
@@ -276,9 +303,32 @@ impl Provider {
         Ok(found)
     }
 
+    /// A tenant, if it is in the cache and needs no second look.
+    pub(super) fn tenant_at_hand(&self, slug: &Slug) -> Option<Arc<Tenant>> {
+        let tenant = self.cached_tenant(slug)?;
+        (!tenant.keys.is_stale(self.now())).then_some(tenant)
+    }
+
+    fn cached_tenant(&self, slug: &Slug) -> Option<Arc<Tenant>> {
+        let tenant = self.caches.tenants.get(&self.caches.slugs.get(slug)?)?;
+        (tenant.slug() == slug).then_some(tenant)
+    }
+
+    /// The tenant of a custom domain, if it is in the cache.
+    pub(super) fn slug_at_hand(&self, origin: &str) -> Option<Slug> {
+        self.caches.domains.get(&origin.to_owned())
+    }
+
     /// Has the tenant loaded again, where it is known to have changed before the change feed says so.
     pub(super) fn forget_tenant(&self, slug: &Slug) {
-        self.caches.tenants.remove(slug);
+        if let Some(tenant) = self.cached_tenant(slug) {
+            self.caches.tenants.remove(&tenant.id());
+        }
+    }
+
+    /// Has a custom domain looked up again that turned out not to be its tenant's any more.
+    pub(super) fn forget_domain(&self, origin: &str) {
+        self.caches.domains.remove(&origin.to_owned());
     }
 
     async fn load_tenant(&self, slug: &Slug) -> Result<Option<Arc<Tenant>>, FlowError> {
@@ -355,6 +405,7 @@ impl Provider {
             Ok(user.map(|user| {
                 Arc::new(UserState {
                     active: user.is_active(),
+                    claims: claims_of(&user),
                     roles: user.roles,
                 })
             }))
@@ -381,6 +432,39 @@ impl Provider {
             .grants
             .get_or_load(&(tenant.id(), id), load)
             .await
+    }
+
+    /// Whether a token that hangs on no grant was revoked.
+    pub(super) async fn is_token_revoked(
+        &self,
+        tenant: &Tenant,
+        jti: Uuid,
+    ) -> Result<bool, FlowError> {
+        let until = self.now() + chrono::Duration::minutes(1);
+        let load = async {
+            let found = self
+                .db
+                .read(tenant, |repo| repo.list_revoked_tokens(REVOKED_TOKENS + 1))
+                .await?;
+            Ok::<_, FlowError>(Some(Arc::new(if found.len() > REVOKED_TOKENS as usize {
+                RevokedTokens::TooMany { until }
+            } else {
+                RevokedTokens::These(found.into_iter().collect())
+            })))
+        };
+        let revoked = self.caches.revoked.get_or_load(&tenant.id(), load).await?;
+        match revoked.as_deref() {
+            Some(RevokedTokens::These(revoked)) => Ok(revoked.contains(&jti)),
+            many => {
+                if matches!(many, Some(RevokedTokens::TooMany { until }) if *until <= self.now()) {
+                    self.caches.revoked.remove(&tenant.id());
+                }
+                Ok(self
+                    .db
+                    .read(tenant, move |repo| repo.is_token_revoked(jti))
+                    .await?)
+            }
+        }
     }
 
     /// Whether a browser application of the tenant lives at the origin (CORS).
@@ -415,14 +499,41 @@ pub enum FeedUse {
 impl Caches {
     fn hear(&self, notice: &Notice<'_>) {
         match notice {
-            Notice::Changes(changes) => changes.iter().for_each(|change| self.hear_change(*change)),
+            Notice::Changes(changes) => {
+                changes.iter().for_each(|change| self.hear_change(*change));
+                let of = |entity| move |change: &&Change| change.entity == entity;
+                if changes.iter().any(|change| change.entity == Entity::Tenant) {
+                    // A slug or origin that was unknown may be a tenant's now.
+                    self.unknown.clear();
+                }
+                // Once for all of them, as each look goes through everything that is kept.
+                let clients: HashSet<TenantId> = changes
+                    .iter()
+                    .filter(of(Entity::Client))
+                    .map(|change| change.tenant)
+                    .collect();
+                if !clients.is_empty() && !self.origins.is_empty() {
+                    self.origins.retain(|(of, _), _| !clients.contains(of));
+                }
+                let users: HashSet<(TenantId, UserId)> = changes
+                    .iter()
+                    .filter(of(Entity::User))
+                    .map(|change| (change.tenant, UserId::from(change.id)))
+                    .collect();
+                if !users.is_empty() && !self.grants.is_empty() {
+                    self.grants
+                        .retain(|(of, _), grant| !users.contains(&(*of, grant.user_id)));
+                }
+            }
             Notice::Everything => {
                 self.tenants.clear();
+                self.slugs.clear();
                 self.domains.clear();
                 self.unknown.clear();
                 self.clients.clear();
                 self.users.clear();
                 self.grants.clear();
+                self.revoked.clear();
                 self.origins.clear();
             }
         }
@@ -431,30 +542,10 @@ impl Caches {
     fn hear_change(&self, change: Change) {
         let tenant = change.tenant;
         match change.entity {
-            Entity::Tenant => {
-                let slugs = std::cell::RefCell::new(Vec::new());
-                self.tenants.retain(|slug, kept| {
-                    let keep = kept.id() != tenant;
-                    if !keep {
-                        slugs.borrow_mut().push(slug.clone());
-                    }
-                    keep
-                });
-                let slugs = slugs.into_inner();
-                // A domain may have come or gone, and a slug or origin that was unknown may be a tenant's now.
-                self.domains.retain(|_, slug| !slugs.contains(slug));
-                self.unknown.clear();
-            }
-            Entity::Client => {
-                self.clients.remove(&(tenant, ClientId::from(change.id)));
-                self.origins.retain(|(of, _), _| *of != tenant);
-            }
-            Entity::User => {
-                let user = UserId::from(change.id);
-                self.users.remove(&(tenant, user));
-                self.grants
-                    .retain(|(of, _), grant| *of != tenant || grant.user_id != user);
-            }
+            Entity::Tenant => self.tenants.remove(&tenant),
+            Entity::Client => self.clients.remove(&(tenant, ClientId::from(change.id))),
+            Entity::User => self.users.remove(&(tenant, UserId::from(change.id))),
+            Entity::RevokedToken => self.revoked.remove(&tenant),
             Entity::Grant => self.grants.remove(&(tenant, GrantId::from(change.id))),
         }
     }

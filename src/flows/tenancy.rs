@@ -188,28 +188,57 @@ impl Provider {
         })
     }
 
+    /// The same from what is at hand: `None` where the database would have to be asked, or where the answer isn't a tenant.
+    pub fn locate_at_hand(&self, host: &str, path: &str) -> Option<TenantAt> {
+        match self.config.public_url.resolve(host, path) {
+            Place::Root { .. } => None,
+            Place::Tenant { slug, rest } => {
+                let tenant = self.tenant_at_hand(&Slug::parse(&slug).ok()?)?;
+                Some(TenantAt {
+                    issuer: Arc::clone(&tenant.issuers[0]),
+                    tenant,
+                    rest: rest.into_owned(),
+                })
+            }
+            Place::Elsewhere => candidate_origins(host)?.iter().find_map(|origin| {
+                let tenant = self.tenant_at_hand(&self.slug_at_hand(origin)?)?;
+                let issuer = tenant.issuers[1..]
+                    .iter()
+                    .find(|issuer| ***issuer == **origin)
+                    .cloned()?;
+                Some(TenantAt {
+                    tenant,
+                    issuer,
+                    rest: path.to_owned(),
+                })
+            }),
+        }
+    }
+
     async fn locate_domain(&self, host: &str, path: &str) -> Result<Located, FlowError> {
         let Some(origins) = candidate_origins(host) else {
             return Ok(Located::Nowhere);
         };
         for origin in origins {
-            let Some(slug) = self.find_slug_of_origin(&origin).await? else {
-                continue;
-            };
-            let Some(tenant) = self.find_tenant(&slug).await? else {
-                continue;
-            };
-            if let Some(issuer) = tenant.issuers[1..]
-                .iter()
-                .find(|issuer| ***issuer == *origin)
-                .cloned()
-            {
-                // RFC 8414 §3.1 has nothing to insert for an issuer without a path.
-                return Ok(Located::Tenant(TenantAt {
-                    tenant,
-                    issuer,
-                    rest: path.to_owned(),
-                }));
+            // A domain that has moved is looked up once more.
+            for _ in 0..2 {
+                let Some(slug) = self.find_slug_of_origin(&origin).await? else {
+                    break;
+                };
+                let tenant = self.find_tenant(&slug).await?;
+                let issuer = tenant.as_ref().and_then(|tenant| {
+                    let mut domains = tenant.issuers[1..].iter();
+                    domains.find(|issuer| ***issuer == *origin).cloned()
+                });
+                if let (Some(tenant), Some(issuer)) = (tenant, issuer) {
+                    // RFC 8414 §3.1 has nothing to insert for an issuer without a path.
+                    return Ok(Located::Tenant(TenantAt {
+                        tenant,
+                        issuer,
+                        rest: path.to_owned(),
+                    }));
+                }
+                self.forget_domain(&origin);
             }
         }
         Ok(Located::Nowhere)

@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::access::AccessRefusal;
-use super::issue::{claims_of, subject_of};
+use super::issue::subject_of;
 use super::provider::Provider;
 use super::tenancy::TenantAt;
-use crate::domain::ids::GrantId;
 use crate::protocol::claims::claims_for_scope;
 use crate::protocol::id_token::ReleasedClaims;
 use crate::protocol::scope::OPENID;
@@ -43,44 +42,23 @@ pub fn needed_scope() -> Scope {
 impl Provider {
     /// What is said of the token's person.
     pub async fn userinfo(&self, at: &TenantAt, token: &str) -> Result<UserInfo, UserInfoRefusal> {
-        let (access, found) = self
-            .check_access_and_read(&at.tenant, token, |repo, claims| {
-                let Some(id) = claims.grant_id.map(GrantId::from) else {
-                    return Ok(None);
-                };
-                let Some((grant, _)) = repo.find_grant(id)? else {
-                    return Ok(None);
-                };
-                let user = repo.find_user(grant.user_id)?;
-                Ok(user.map(|user| (grant, user)))
-            })
-            .await?;
+        let access = self.check_access(&at.tenant, token).await?;
         if !access.claims.scope.contains(OPENID) {
             return Err(UserInfoRefusal::Scope);
         }
-        // The caches may be a moment behind: a grant or person that was just deleted.
-        let Some((grant, user)) = found else {
+        let Some(person) = access.person else {
             return Err(AccessRefusal::Grant.into());
         };
-        if !user.is_active() {
-            return Err(AccessRefusal::User.into());
-        }
-        if !grant.is_alive(self.now()) {
-            return Err(AccessRefusal::Grant.into());
-        }
         let by_scope = access
             .claims
             .scope
             .iter()
             .flat_map(|token| claims_for_scope(token).iter().map(|name| -> &str { name }));
-        let by_request = grant
-            .claims
-            .iter()
-            .flat_map(|claims| claims.userinfo.keys().map(String::as_str));
+        let by_request = person.userinfo_claims.iter().map(String::as_str);
         let names: BTreeSet<&str> = by_scope.chain(by_request).collect();
         Ok(UserInfo {
-            sub: subject_of(&at.tenant, &access.client, user.id),
-            released: ReleasedClaims::new(claims_of(&user).select(names)),
+            sub: subject_of(&at.tenant, &access.client, person.id),
+            released: ReleasedClaims::new(person.state.claims.clone().select(names)),
         })
     }
 }

@@ -17,10 +17,12 @@ pub enum Entity {
     Tenant,
     /// A client.
     Client,
-    /// A person: whether they are active, and their roles.
+    /// A person: whether they are active, their roles and claims.
     User,
     /// A grant.
     Grant,
+    /// The tokens that were revoked one by one.
+    RevokedToken,
 }
 
 impl Entity {
@@ -30,13 +32,20 @@ impl Entity {
             Self::Client => "client",
             Self::User => "user",
             Self::Grant => "grant",
+            Self::RevokedToken => "revoked_token",
         }
     }
 
     pub(super) fn parse(text: &str) -> Option<Self> {
-        [Self::Tenant, Self::Client, Self::User, Self::Grant]
-            .into_iter()
-            .find(|entity| entity.as_str() == text)
+        [
+            Self::Tenant,
+            Self::Client,
+            Self::User,
+            Self::Grant,
+            Self::RevokedToken,
+        ]
+        .into_iter()
+        .find(|entity| entity.as_str() == text)
     }
 }
 

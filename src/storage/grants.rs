@@ -1,5 +1,7 @@
 //! Grants, their codes and their refresh tokens.
 
+use std::sync::Arc;
+
 use diesel::prelude::*;
 use uuid::Uuid;
 
@@ -12,6 +14,7 @@ use super::types::{DbInstant, DbUuid};
 use crate::clock::Timestamp;
 use crate::domain::grant::{Grant, GrantStage, PendingCode, RefreshToken, Rotation};
 use crate::domain::ids::{ClientId, GrantId, RefreshTokenId, SessionId, UserId};
+use crate::protocol::claims::ClaimsRequest;
 use crate::protocol::pkce::CodeChallenge;
 use crate::secret::HashedSecret;
 
@@ -99,7 +102,7 @@ impl TryFrom<GrantRow> for (Grant, PendingCode) {
 }
 
 /// What our own endpoints must know of a grant to accept its JWT.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GrantSummary {
     /// Whose grant.
     pub user_id: UserId,
@@ -109,6 +112,8 @@ pub struct GrantSummary {
     pub live: bool,
     /// When it ends at the latest.
     pub expires_at: Timestamp,
+    /// The claims that were asked of userinfo one by one (OpenID Connect Core §5.5).
+    pub userinfo_claims: Arc<[String]>,
 }
 
 impl Repo<'_> {
@@ -176,6 +181,7 @@ impl Repo<'_> {
                 grants::redeemed_at,
                 grants::revoked_at,
                 grants::expires_at,
+                grants::claims,
             ))
             .first::<(
                 DbUuid,
@@ -183,16 +189,27 @@ impl Repo<'_> {
                 Option<DbInstant>,
                 Option<DbInstant>,
                 DbInstant,
+                Option<String>,
             )>(self.connection)
             .optional()?;
-        Ok(
-            row.map(|(user, client, redeemed, revoked, expires)| GrantSummary {
-                user_id: UserId::from(user.0),
-                client_id: ClientId::from(client.0),
-                live: redeemed.is_some() && revoked.is_none(),
-                expires_at: expires.0,
-            }),
-        )
+        let Some((user, client, redeemed, revoked, expires, claims)) = row else {
+            return Ok(None);
+        };
+        let asked = claims
+            .as_deref()
+            .map(serde_json::from_str::<ClaimsRequest>)
+            .transpose()
+            .map_err(|_| StorageError::Corrupt("grants.claims"))?;
+        Ok(Some(GrantSummary {
+            user_id: UserId::from(user.0),
+            client_id: ClientId::from(client.0),
+            live: redeemed.is_some() && revoked.is_none(),
+            expires_at: expires.0,
+            userinfo_claims: asked
+                .iter()
+                .flat_map(|asked| asked.userinfo.keys().cloned())
+                .collect(),
+        }))
     }
 
     /// Redeems a grant's code: `true` for the one that wins.
@@ -370,8 +387,19 @@ impl Repo<'_> {
                 )
             )
             .execute(self.connection)?;
+            self.note(Entity::RevokedToken, jti)?;
         }
         Ok(())
+    }
+
+    /// The tokens that were revoked one by one and would be good still, `limit` at the most.
+    pub fn list_revoked_tokens(&mut self, limit: u32) -> Result<Vec<Uuid>> {
+        let found = scoped::revoked_tokens(self.tenant)
+            .filter(revoked_tokens::expires_at.gt(self.db_now()))
+            .select(revoked_tokens::jti)
+            .limit(limit.into())
+            .load::<DbUuid>(self.connection)?;
+        Ok(found.into_iter().map(|jti| jti.0).collect())
     }
 
     /// Whether a token that hangs on no grant was revoked.

@@ -18,6 +18,10 @@ use uuid::Uuid;
 use super::hashing::{PasswordParameters, Workspace};
 use super::tally::Tally;
 
+/// How far hashing stands back (nice(2), 0 to 19): a hash takes milliseconds of a processor, everything else microseconds, and who waits for
+/// a hash doesn't notice the difference.
+const NICE: i32 = 10;
+
 /// Why a job has no result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotHashed {
@@ -125,7 +129,11 @@ impl HashingPool {
             let shared = Arc::clone(&shared);
             thread::Builder::new()
                 .name(format!("password-{number}"))
-                .spawn(move || shared.work())?;
+                .spawn(move || {
+                    // For this thread alone, on Linux; where it isn't allowed, hashes compete with requests as equals.
+                    let _ = rustix::process::setpriority_process(None, NICE);
+                    shared.work();
+                })?;
         }
         Ok(pool)
     }

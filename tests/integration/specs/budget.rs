@@ -1,0 +1,76 @@
+//! What a request may cost, counted where a clock would only guess: statements at the database, and hashes. A change that makes one of them
+//! dearer is seen here, on any machine; `./bench` says what it means in time.
+
+use tessera::storage::DatabaseKind;
+
+use crate::support::app::app_test;
+use crate::support::http::Answer;
+
+use super::seed::{Scene, text};
+
+/// How often each request is sent; the least that any of them cost is its cost, as the change feed is looked at now and then.
+const TIMES: usize = 5;
+
+/// The statements of one request: the least of several.
+async fn cost(scene: &Scene, mut send: impl AsyncFnMut() -> Answer) -> u64 {
+    let statements = || scene.app.provider.db.gauges().statements;
+    // What is loaded once belongs to nobody.
+    send().await.expect_ok();
+    let mut least = u64::MAX;
+    for _ in 0..TIMES {
+        let before = statements();
+        send().await.expect_ok();
+        least = least.min(statements() - before);
+    }
+    least
+}
+
+app_test! {
+    /// Client credentials, keys and metadata, introspection and userinfo ask the database nothing once the caches are warm.
+    async fn what_is_asked_most_often_needs_no_database(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let machine = scene.with(&scene.app.machine_client(&scene.tenant, "").await);
+        let tokens = scene.tokens().await;
+        let own = machine.client_credentials(&[]).await.access_token;
+        let personal = text(&tokens, "access_token").to_owned();
+        let get = async |path: &str| scene.app.get(&scene.tenant.url(path)).send().await;
+        for (name, statements) in [
+            ("keys", cost(&scene, async || get("/jwks").await).await),
+            ("metadata", cost(&scene, async || get("/.well-known/openid-configuration").await).await),
+            ("client credentials", cost(&scene, async || machine.token(&[("grant_type", "client_credentials")]).await).await),
+            ("introspection of a client's token", cost(&scene, async || machine.authenticated("/introspect", &[("token", &own)]).send().await).await),
+            ("introspection of a person's token", cost(&scene, async || machine.authenticated("/introspect", &[("token", &personal)]).send().await).await),
+            ("userinfo", cost(&scene, async || machine.userinfo(&personal).await).await),
+        ] {
+            assert_eq!(statements, 0, "{name}");
+        }
+        let hashes = scene.app.provider.hashing.tally().hashes();
+        cost(&scene, async || machine.token(&[("grant_type", "client_credentials")]).await).await;
+        assert_eq!(scene.app.provider.hashing.tally().hashes(), hashes, "a client's secret needs no slow hash");
+    }
+
+    /// What writes does so in one transaction, by as few statements as its promises allow. PostgreSQL's begin with the tenant's name, for
+    /// row-level security.
+    async fn what_writes_writes_little(app: TestApp) {
+        let scene = Scene::public(app).await;
+        let mut redemption = u64::MAX;
+        let mut refresh = String::new();
+        for _ in 0..TIMES {
+            let code = scene.code().await;
+            let before = scene.app.provider.db.gauges().statements;
+            let answer = scene.rp.redeem(&code).await.expect_ok();
+            redemption = redemption.min(scene.app.provider.db.gauges().statements - before);
+            text(&answer.json(), "refresh_token").clone_into(&mut refresh);
+        }
+        let rotation = cost(&scene, async || {
+            let answer = scene.rp.refresh(&refresh).await;
+            text(&answer.json(), "refresh_token").clone_into(&mut refresh);
+            answer
+        }).await;
+        let allowed = match scene.app.database.kind() {
+            DatabaseKind::Sqlite => (0, 0),
+            DatabaseKind::Postgres => (0, 0),
+        };
+        assert_eq!((redemption, rotation), allowed);
+    }
+}
