@@ -3,6 +3,8 @@
 
 postgres_folder=
 postgres_runner=()
+# A benchmark gives PostgreSQL a processor.
+POSTGRES_RUN_ON=()
 
 find_postgres() {
   local folder
@@ -50,16 +52,20 @@ start_postgres() {
     tail -20 "$TOOLS/initdb.log" >&2
     die "initdb failed"
   }
-  # Settings for data that nobody keeps. Commit order and isolation are as ever.
   run_postgres tee -a "$postgres_folder/data/postgresql.conf" >/dev/null <<CONFIGURATION
 listen_addresses = '127.0.0.1'
 unix_socket_directories = '$postgres_folder'
 max_connections = 400
 shared_buffers = 128MB
+CONFIGURATION
+  if [ -z "${POSTGRES_IS_DURABLE:-}" ]; then
+    # Settings for data that nobody keeps. Commit order and isolation are as ever.
+    run_postgres tee -a "$postgres_folder/data/postgresql.conf" >/dev/null <<CONFIGURATION
 fsync = off
 synchronous_commit = off
 full_page_writes = off
 CONFIGURATION
+  fi
   for attempt in 1 2 3 4 5; do
     port=$(free_port)
     if run_postgres "$POSTGRES_BIN/pg_ctl" start --wait --silent --pgdata="$postgres_folder/data" \
@@ -74,7 +80,7 @@ CONFIGURATION
 }
 
 run_postgres() {
-  "${postgres_runner[@]}" "$@"
+  "${POSTGRES_RUN_ON[@]}" "${postgres_runner[@]}" "$@"
 }
 
 stop_postgres() {

@@ -1,0 +1,223 @@
+//! The same rows as a redemption and a rotation commit, in the same groups: SQLite by one thread that commits once for all that wait,
+//! PostgreSQL by a few connections. No reads, no guards.
+
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use diesel::connection::SimpleConnection as _;
+use diesel::prelude::*;
+use diesel::sqlite::SqliteConnection;
+use tokio::sync::oneshot;
+
+use crate::Result;
+
+/// As many codes and refresh tokens are there to be spent.
+const PREPARED: usize = 150_000;
+/// As many connections has Tessera's own pool.
+const CONNECTIONS: usize = 8;
+/// As many writes share Tessera's commits at most.
+const GROUP_MAX: usize = 256;
+
+diesel::table! {
+    grants (tenant_id, id) {
+        tenant_id -> Binary,
+        id -> Binary,
+        content -> Text,
+        redeemed_at -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    refresh_tokens (tenant_id, id) {
+        tenant_id -> Binary,
+        id -> Binary,
+        grant_id -> Binary,
+        proof_hash -> Binary,
+        created_at -> Text,
+        expires_at -> Text,
+        rotated_at -> Nullable<Text>,
+        successor_id -> Nullable<Binary>,
+    }
+}
+
+const AT: &str = "2026-01-01T00:00:00.000000Z";
+const TENANT: [u8; 16] = [9; 16];
+
+struct Write {
+    rotation: bool,
+    number: usize,
+    answer: oneshot::Sender<bool>,
+}
+
+/// The way to the thread or threads that write.
+pub struct Commits(Sender<Write>);
+
+/// A time-ordered id.
+fn id(number: usize) -> Vec<u8> {
+    let mut id = [3; 16];
+    id[..8].copy_from_slice(&(number as u64).to_be_bytes());
+    id.to_vec()
+}
+
+macro_rules! spend {
+    ($connection:expr, $write:expr) => {{
+        let (connection, write): (&mut _, &Write) = ($connection, $write);
+        let (old, new) = (id(write.number), id(PREPARED + write.number));
+        let changed = if write.rotation {
+            diesel::update(refresh_tokens::table.find((&TENANT[..], &old)))
+                .filter(refresh_tokens::rotated_at.is_null())
+                .set((
+                    refresh_tokens::rotated_at.eq(AT),
+                    refresh_tokens::successor_id.eq(&new),
+                ))
+                .execute(connection)?
+        } else {
+            diesel::update(grants::table.find((&TENANT[..], &old)))
+                .filter(grants::redeemed_at.is_null())
+                .set(grants::redeemed_at.eq(AT))
+                .execute(connection)?
+        };
+        diesel::insert_into(refresh_tokens::table)
+            .values(token(new, &old))
+            .execute(connection)?;
+        changed == 1
+    }};
+}
+
+type Token<'a> = (
+    diesel::dsl::Eq<refresh_tokens::tenant_id, Vec<u8>>,
+    diesel::dsl::Eq<refresh_tokens::id, Vec<u8>>,
+    diesel::dsl::Eq<refresh_tokens::grant_id, Vec<u8>>,
+    diesel::dsl::Eq<refresh_tokens::proof_hash, Vec<u8>>,
+    diesel::dsl::Eq<refresh_tokens::created_at, &'a str>,
+    diesel::dsl::Eq<refresh_tokens::expires_at, &'a str>,
+);
+
+fn token(id: Vec<u8>, grant: &[u8]) -> Token<'static> {
+    (
+        refresh_tokens::tenant_id.eq(TENANT.to_vec()),
+        refresh_tokens::id.eq(id),
+        refresh_tokens::grant_id.eq(grant.to_vec()),
+        refresh_tokens::proof_hash.eq(vec![5; 32]),
+        refresh_tokens::created_at.eq(AT),
+        refresh_tokens::expires_at.eq(AT),
+    )
+}
+
+fn schema(bytes: &str, suffix: &str) -> String {
+    format!(
+        "CREATE TABLE grants (tenant_id {bytes} NOT NULL, id {bytes} NOT NULL, content TEXT NOT NULL, redeemed_at TEXT, PRIMARY KEY (tenant_id, id)){suffix};
+         CREATE TABLE refresh_tokens (tenant_id {bytes} NOT NULL, id {bytes} NOT NULL, grant_id {bytes} NOT NULL, proof_hash {bytes} NOT NULL,
+           created_at TEXT NOT NULL, expires_at TEXT NOT NULL, rotated_at TEXT, successor_id {bytes}, PRIMARY KEY (tenant_id, id)){suffix};
+         CREATE INDEX refresh_tokens_grant_id ON refresh_tokens (tenant_id, grant_id);
+         CREATE INDEX refresh_tokens_expires_at ON refresh_tokens (expires_at);"
+    )
+}
+
+macro_rules! prepare {
+    ($connection:expr) => {{
+        let connection: &mut _ = $connection;
+        let numbers: Vec<usize> = (0..PREPARED).collect();
+        for some in numbers.chunks(1000) {
+            let codes: Vec<_> = some
+                .iter()
+                .map(|number| {
+                    (
+                        grants::tenant_id.eq(TENANT.to_vec()),
+                        grants::id.eq(id(*number)),
+                        grants::content.eq("c".repeat(450)),
+                    )
+                })
+                .collect();
+            diesel::insert_into(grants::table)
+                .values(codes)
+                .execute(connection)?;
+            let tokens: Vec<_> = some
+                .iter()
+                .map(|number| token(id(*number), &id(*number)))
+                .collect();
+            diesel::insert_into(refresh_tokens::table)
+                .values(tokens)
+                .execute(connection)?;
+        }
+    }};
+}
+
+impl Commits {
+    /// Makes the tables and starts what writes.
+    pub fn open(database: &str) -> Result<Self> {
+        let (sender, receiver) = channel();
+        if database.starts_with("postgres") {
+            let mut connection = PgConnection::establish(database)?;
+            connection.batch_execute("DROP TABLE IF EXISTS grants, refresh_tokens")?;
+            connection.batch_execute(&schema("bytea", ""))?;
+            connection.transaction(|connection| {
+                prepare!(connection);
+                diesel::QueryResult::Ok(())
+            })?;
+            connection.batch_execute("ANALYZE")?;
+            let receiver = std::sync::Arc::new(Mutex::new(receiver));
+            for _ in 0..CONNECTIONS {
+                let (receiver, mut connection) =
+                    (receiver.clone(), PgConnection::establish(database)?);
+                std::thread::spawn(move || {
+                    loop {
+                        let Ok(Ok(write)) = receiver.lock().map(|queue| queue.recv()) else {
+                            return;
+                        };
+                        let done = connection.transaction(|connection| {
+                            diesel::QueryResult::Ok(spend!(connection, &write))
+                        });
+                        let _ = write.answer.send(done.unwrap_or_default());
+                    }
+                });
+            }
+        } else {
+            let mut connection = SqliteConnection::establish(database)?;
+            connection.batch_execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -8000")?;
+            connection.batch_execute(&schema("BLOB", " WITHOUT ROWID"))?;
+            connection.transaction(|connection| {
+                prepare!(connection);
+                diesel::QueryResult::Ok(())
+            })?;
+            std::thread::spawn(move || {
+                while let Some(group) = group(&receiver) {
+                    let done = connection.immediate_transaction(|connection| {
+                        let mut done = Vec::with_capacity(group.len());
+                        for write in &group {
+                            done.push(spend!(connection, write));
+                        }
+                        diesel::QueryResult::Ok(done)
+                    });
+                    let done = done.unwrap_or_default();
+                    for (write, done) in group.into_iter().zip(done) {
+                        let _ = write.answer.send(done);
+                    }
+                }
+            });
+        }
+        Ok(Self(sender))
+    }
+
+    /// Spends the code or refresh token of a number, and says whether that is on disk.
+    pub async fn commit(&self, name: &str, number: usize) -> bool {
+        let (answer, done) = oneshot::channel();
+        let write = Write {
+            rotation: name == "rotation",
+            number,
+            answer,
+        };
+        self.0.send(write).is_ok() && done.await.unwrap_or_default()
+    }
+}
+
+fn group(receiver: &Receiver<Write>) -> Option<Vec<Write>> {
+    let mut group = vec![receiver.recv().ok()?];
+    while group.len() < GROUP_MAX {
+        match receiver.try_recv() {
+            Ok(write) => group.push(write),
+            Err(_) => break,
+        }
+    }
+    Some(group)
+}

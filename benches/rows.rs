@@ -1,0 +1,522 @@
+//! The rows: what is asked of Tessera, of the ceiling and of the peer.
+
+use std::time::{Duration, Instant};
+
+use crate::ceiling::{self, Plan, Recorded};
+use crate::load::{self, Cycle, Once, Shape, Work, measure};
+use crate::peer::Peer;
+use crate::process::{Process, free_port};
+use crate::report::{self, Row};
+use crate::scene::{Client, Database, Scene, tessera};
+use crate::wire::{Answer, bearer, get, post};
+use crate::{Options, Result, storm, tenants};
+
+/// As many distinct tokens are made for the rows that present them.
+const TOKENS: usize = 60_000;
+/// As many codes are made for each second of redemptions.
+const CODES_PER_SECOND: f64 = 5000.0;
+
+impl Work for Box<dyn Work> {
+    fn next(&mut self, number: usize, previous: Option<&Answer>) -> Option<Vec<u8>> {
+        (**self).next(number, previous)
+    }
+    fn wants_answers(&self) -> bool {
+        (**self).wants_answers()
+    }
+    fn status(&self) -> u16 {
+        (**self).status()
+    }
+}
+
+/// Each connection refreshes with the token that its last refresh gave.
+struct Chain {
+    first: Vec<String>,
+    request: Box<dyn Fn(&str) -> Vec<u8>>,
+}
+
+impl Work for Chain {
+    fn next(&mut self, number: usize, previous: Option<&Answer>) -> Option<Vec<u8>> {
+        match previous {
+            None => self.first.get(number).map(|token| (self.request)(token)),
+            Some(answer) => {
+                let body = std::str::from_utf8(&answer.body).ok()?;
+                let (_, rest) = body.split_once("\"refresh_token\":\"")?;
+                Some((self.request)(rest.split('"').next()?))
+            }
+        }
+    }
+
+    fn wants_answers(&self) -> bool {
+        true
+    }
+}
+
+type Source<'a> = Box<dyn Fn() -> Result<Box<dyn Work>> + 'a>;
+
+fn cycle<'a>(requests: Vec<Vec<u8>>) -> Source<'a> {
+    Box::new(move || Ok(Box::new(Cycle::over(requests.clone()))))
+}
+
+fn once<'a>(make: impl Fn() -> Result<Vec<Vec<u8>>> + 'a) -> Source<'a> {
+    Box::new(move || Ok(Box::new(Once::over(make()?))))
+}
+
+/// One row: where its requests come from.
+struct Case<'a> {
+    name: String,
+    promised: f64,
+    ours: Source<'a>,
+    ceiling: Option<Source<'a>>,
+    peer: Option<Source<'a>>,
+}
+
+/// The servers that a row is measured on.
+struct Servers<'a> {
+    scene: &'a Scene,
+    ceiling: &'a Process,
+    peer: Option<&'a Peer>,
+}
+
+fn shape(options: &Options) -> Shape {
+    Shape {
+        connections: options.connections,
+        warm_up: Duration::from_millis(700),
+        duration: options.duration(),
+        pace: None,
+    }
+}
+
+fn turns(options: &Options, servers: &Servers<'_>, case: &Case<'_>) -> Result<Row> {
+    let mut row = Row {
+        name: case.name.clone(),
+        promised: case.promised,
+        ours: Vec::new(),
+        ceiling: Vec::new(),
+        peer: Vec::new(),
+    };
+    for _ in 0..options.runs {
+        row.ours.push(measure(
+            &servers.scene.server,
+            (case.ours)()?,
+            shape(options),
+        )?);
+        if let Some(source) = &case.ceiling {
+            row.ceiling
+                .push(measure(servers.ceiling, source()?, shape(options))?);
+        }
+        if let (Some(source), Some(peer)) = (&case.peer, servers.peer) {
+            row.peer
+                .push(measure(&peer.server, source()?, shape(options))?);
+        }
+    }
+    println!("{}", row.line());
+    Ok(row)
+}
+
+const NAMES: [&str; 12] = [
+    "jwks",
+    "discovery",
+    "client-credentials",
+    "client-credentials-rs256",
+    "introspection",
+    "userinfo",
+    "code",
+    "refresh",
+    "sign-in",
+    "interference",
+    "start",
+    "tenants",
+];
+
+/// Measures what was asked for.
+pub fn run(options: &Options) -> Result<()> {
+    for name in &options.names {
+        if !NAMES.contains(&name.as_str()) {
+            return Err(format!("there is no row `{name}`; there are {}", NAMES.join(", ")).into());
+        }
+    }
+    let wanted =
+        |name: &str| options.names.is_empty() || options.names.iter().any(|known| known == name);
+    if NAMES[..8].iter().any(|name| wanted(name)) {
+        println!("{}", report::HEAD);
+        requests(options, Database::Sqlite, &wanted)?;
+        if options.postgres.is_some() && (wanted("code") || wanted("refresh")) {
+            requests(options, Database::Postgres, &|name| {
+                matches!(name, "code" | "refresh") && wanted(name)
+            })?;
+        }
+    }
+    if wanted("sign-in") || wanted("interference") {
+        storm::sign_ins(options)?;
+    }
+    if wanted("start") {
+        start(options)?;
+    }
+    if wanted("tenants") {
+        tenants::run(options)?;
+    }
+    Ok(())
+}
+
+fn keys() -> Result<(String, String)> {
+    use openssl::ec::{EcGroup, EcKey};
+    let group = EcGroup::from_curve_name(openssl::nid::Nid::X9_62_PRIME256V1)?;
+    let ec =
+        openssl::pkey::PKey::from_ec_key(EcKey::generate(&group)?)?.private_key_to_pem_pkcs8()?;
+    let rsa = openssl::rsa::Rsa::generate(2048)?;
+    let rsa = openssl::pkey::PKey::from_rsa(rsa)?.private_key_to_pem_pkcs8()?;
+    Ok((String::from_utf8(ec)?, String::from_utf8(rsa)?))
+}
+
+fn claims_of(token: &str) -> Result<String> {
+    use base64::Engine as _;
+    let payload = token.split('.').nth(1).ok_or("no JWT")?;
+    Ok(String::from_utf8(
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload)?,
+    )?)
+}
+
+/// What the ceiling answers is what Tessera answered.
+fn plan(options: &Options, scene: &Scene, database: Database) -> Result<Plan> {
+    let port = scene.server.port;
+    let ask = |request: Vec<u8>| load::ask(port, &request);
+    let token = ask(scene.client_credentials(&scene.machine))?;
+    let access = token.text("access_token")?;
+    let code = scene.codes(&scene.web, 1)?.pop().ok_or("no code")?;
+    let person = ask(scene.redemption(&scene.web, &code))?;
+    let personal = person.text("access_token")?;
+    let answers = [
+        ("jwks", ask(get(&scene.host, &scene.path("/jwks"), ""))?),
+        (
+            "discovery",
+            ask(get(
+                &scene.host,
+                &scene.path("/.well-known/openid-configuration"),
+                "",
+            ))?,
+        ),
+        ("introspect", ask(introspection(scene, &access))?),
+        (
+            "userinfo",
+            ask(get(
+                &scene.host,
+                &scene.path("/userinfo"),
+                &bearer(&personal),
+            ))?,
+        ),
+        ("token", token),
+    ];
+    for (name, answer) in &answers {
+        if answer.status != 200 {
+            return Err(format!("{name}: {}", String::from_utf8_lossy(&answer.body)).into());
+        }
+    }
+    let (es256, rs256) = keys()?;
+    Ok(Plan {
+        port: free_port()?,
+        answers: answers
+            .iter()
+            .map(|(name, answer)| ((*name).to_owned(), Recorded::of(answer)))
+            .collect(),
+        es256,
+        rs256,
+        access_claims: claims_of(&access)?,
+        id_claims: claims_of(&person.text("id_token")?)?,
+        database: Some(match database {
+            Database::Sqlite => scene.folder().join("ceiling.db").display().to_string(),
+            Database::Postgres => {
+                crate::scene::postgres_database(options, "tessera_bench_ceiling")?
+            }
+        }),
+    })
+}
+
+fn introspection(scene: &Scene, token: &str) -> Vec<u8> {
+    post(
+        &scene.host,
+        &scene.path("/introspect"),
+        &scene.machine.header(),
+        &[("token", token)],
+    )
+}
+
+/// The rows of single requests.
+fn requests(options: &Options, database: Database, wanted: &dyn Fn(&str) -> bool) -> Result<()> {
+    let scene = &Scene::start(options, database)?;
+    let plan = plan(options, scene, database)?;
+    let file = scene.folder().join("ceiling.json");
+    std::fs::write(&file, serde_json::to_vec(&plan)?)?;
+    let program = std::env::current_exe()?;
+    let ceiling = Process::start(
+        &program,
+        |command| {
+            command.arg("--ceiling").arg(&file);
+        },
+        options.server_core,
+        plan.port,
+        "/document/jwks",
+    )?;
+    let peer = Peer::start(options)?;
+    let servers = Servers {
+        scene,
+        ceiling: &ceiling,
+        peer: peer.as_ref(),
+    };
+    let peer = peer.as_ref();
+    let bare = |path: &str| get("localhost", path, "");
+    let secret = scene.machine.header();
+    let mut cases: Vec<Case<'_>> = Vec::new();
+    for (name, path, theirs) in [
+        ("jwks", "/jwks", "/jwks"),
+        (
+            "discovery",
+            "/.well-known/openid-configuration",
+            "/.well-known/openid-configuration",
+        ),
+    ] {
+        if wanted(name) {
+            cases.push(Case {
+                name: name.to_owned(),
+                promised: 0.85,
+                ours: cycle(vec![get(&scene.host, &scene.path(path), "")]),
+                ceiling: Some(cycle(vec![bare(&format!("/document/{name}"))])),
+                peer: peer.map(|peer| cycle(vec![get(&peer.host(), theirs, "")])),
+            });
+        }
+    }
+    let credentials: [(&str, &str, &Client, &str, f64); 3] = [
+        (
+            "client-credentials",
+            "client credentials, ES256",
+            &scene.machine,
+            "es256",
+            0.8,
+        ),
+        (
+            "client-credentials-rs256",
+            "client credentials, RS256",
+            &scene.rs256,
+            "rs256",
+            0.9,
+        ),
+        (
+            "client-credentials",
+            "client credentials, opaque",
+            &scene.opaque,
+            "",
+            0.0,
+        ),
+    ];
+    for (row, name, client, ceiling, promised) in credentials {
+        if wanted(row) {
+            cases.push(Case {
+                name: name.to_owned(),
+                promised,
+                ours: cycle(vec![scene.client_credentials(client)]),
+                ceiling: (!ceiling.is_empty()).then(|| {
+                    cycle(vec![post(
+                        "localhost",
+                        &format!("/token/{ceiling}"),
+                        &secret,
+                        &[("grant_type", "client_credentials")],
+                    )])
+                }),
+                peer: peer.map(|peer| {
+                    cycle(vec![peer.client_credentials(if ceiling.is_empty() {
+                        "opaque"
+                    } else {
+                        ceiling
+                    })])
+                }),
+            });
+        }
+    }
+    for (row, format, machine, web) in [
+        ("introspection", "JWT", &scene.machine, &scene.web),
+        ("introspection", "opaque", &scene.opaque, &scene.web_opaque),
+        ("userinfo", "JWT", &scene.machine, &scene.web),
+        ("userinfo", "opaque", &scene.opaque, &scene.web_opaque),
+    ] {
+        if !wanted(row) {
+            continue;
+        }
+        let of_ceiling: Vec<String> = (0..2000)
+            .map(|number| {
+                let claims = plan
+                    .access_claims
+                    .replace("\"jti\":\"", &format!("\"jti\":\"{number:04}"));
+                if format == "JWT" {
+                    ceiling::signed(&plan.es256, &claims)
+                } else {
+                    ceiling::seal(&claims)
+                }
+            })
+            .collect::<Result<_>>()?;
+        let kind = if format == "JWT" { "jwt" } else { "opaque" };
+        // The peer's userinfo takes opaque tokens alone; rows bound by an ES256 verification have no multiple.
+        let theirs = peer.filter(|_| format == "opaque");
+        let (ours, of_ceiling, theirs): (Vec<Vec<u8>>, Vec<Vec<u8>>, Option<Source<'_>>) =
+            if row == "introspection" {
+                (
+                    scene
+                        .access_tokens(machine, TOKENS)?
+                        .iter()
+                        .map(|token| introspection(scene, token))
+                        .collect(),
+                    of_ceiling
+                        .iter()
+                        .map(|token| {
+                            post(
+                                "localhost",
+                                &format!("/introspect/{kind}"),
+                                &secret,
+                                &[("token", token)],
+                            )
+                        })
+                        .collect(),
+                    theirs
+                        .map(|peer| peer.introspections(10_000).map(cycle))
+                        .transpose()?,
+                )
+            } else {
+                (
+                    scene
+                        .personal_tokens(web, TOKENS)?
+                        .iter()
+                        .map(|token| get(&scene.host, &scene.path("/userinfo"), &bearer(token)))
+                        .collect(),
+                    of_ceiling
+                        .iter()
+                        .map(|token| get("localhost", &format!("/userinfo/{kind}"), &bearer(token)))
+                        .collect(),
+                    theirs
+                        .map(|peer| peer.userinfos(10_000).map(cycle))
+                        .transpose()?,
+                )
+            };
+        cases.push(Case {
+            name: format!("{row}, {format}"),
+            promised: 0.7,
+            ours: cycle(ours),
+            ceiling: Some(cycle(of_ceiling)),
+            peer: theirs,
+        });
+    }
+    let commit = |name: &'static str| {
+        let request = post(
+            "localhost",
+            &format!("/commit/{name}"),
+            &scene.web.header(),
+            &[("grant_type", name), ("token", &"t".repeat(75))],
+        );
+        cycle(vec![request])
+    };
+    if wanted("code") {
+        // More than can be redeemed before the time is up.
+        let seconds = options.seconds + 0.7;
+        cases.push(Case {
+            name: format!("code redemption, {}", database.name()),
+            promised: 0.5,
+            ours: once(move || {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "a small count"
+                )]
+                let count = (CODES_PER_SECOND * seconds) as usize;
+                Ok(scene
+                    .codes(&scene.web, count)?
+                    .iter()
+                    .map(|code| scene.redemption(&scene.web, code))
+                    .collect())
+            }),
+            ceiling: Some(commit("redemption")),
+            peer: peer.map(|peer| once(move || peer.redemptions(12_000))),
+        });
+    }
+    if wanted("refresh") {
+        let connections = options.connections;
+        let client = scene.public.clone();
+        cases.push(Case {
+            name: format!("refresh with rotation, {}", database.name()),
+            promised: 0.5,
+            ours: Box::new(move || {
+                let codes = scene.codes(&client, connections)?;
+                let requests = codes
+                    .iter()
+                    .map(|code| scene.redemption(&client, code))
+                    .collect();
+                let tokens = load::ask_all(scene.server.port, requests)?;
+                let first = tokens
+                    .iter()
+                    .map(|answer| answer.text("refresh_token"))
+                    .collect::<Result<_>>()?;
+                let (host, path, client) =
+                    (scene.host.clone(), scene.path("/token"), client.clone());
+                let request = Box::new(move |token: &str| {
+                    post(
+                        &host,
+                        &path,
+                        "",
+                        &[
+                            ("grant_type", "refresh_token"),
+                            ("refresh_token", token),
+                            ("client_id", &client.id),
+                        ],
+                    )
+                });
+                Ok(Box::new(Chain { first, request }))
+            }),
+            ceiling: Some(commit("rotation")),
+            peer: peer.map(|peer| -> Source<'_> {
+                Box::new(move || {
+                    let (first, request) = peer.refreshes(connections)?;
+                    Ok(Box::new(Chain { first, request }))
+                })
+            }),
+        });
+    }
+    for case in &cases {
+        turns(options, &servers, case)?;
+    }
+    Ok(())
+}
+
+/// From the start of the process to its readiness, and its memory when nothing happens.
+fn start(options: &Options) -> Result<()> {
+    println!(
+        "\n| start | time to readiness (least–most) | promised | memory when idle | promised |\n| --- | --- | --- | --- | --- |"
+    );
+    let scene = Scene::start(options, Database::Sqlite)?;
+    let environment = scene.environment().to_vec();
+    let folder = scene.folder;
+    drop(scene.server);
+    let (mut times, mut memory) = (Vec::new(), Vec::new());
+    for _ in 0..options.runs.max(5) {
+        let port = free_port()?;
+        let begin = Instant::now();
+        let server = Process::spawn(
+            &tessera(),
+            |command| {
+                command
+                    .arg("serve")
+                    .envs(environment.iter().cloned())
+                    .env("TESSERA_LISTEN", format!("127.0.0.1:{port}"));
+                command.stderr(std::process::Stdio::null());
+            },
+            options.server_core,
+            port,
+        )?;
+        server.wait("/health/ready", Duration::from_secs(20))?;
+        times.push(begin.elapsed().as_secs_f64() * 1000.0);
+        std::thread::sleep(Duration::from_secs(2));
+        memory.push(server.memory());
+    }
+    drop(folder);
+    println!(
+        "| SQLite, one tenant | {} | under 200 ms | {} | under 40 MB |",
+        report::spread(times.into_iter(), 0, " ms"),
+        report::spread(memory.into_iter(), 1, " MiB"),
+    );
+    Ok(())
+}

@@ -1,0 +1,203 @@
+//! Sign-ins: how many, beside argon2 alone, and what they do to everybody else.
+
+use std::time::{Duration, Instant};
+
+use crate::browser::SignIn;
+use crate::load::{Cycle, Outcome, Shape, drive, measure};
+use crate::report::{median, spread};
+use crate::scene::{Database, EMAIL, PASSWORD, Scene, run};
+use crate::{Options, Result};
+
+/// Token requests a second, whose latency is looked at while people sign in: a tenth of what the core can do.
+const PACE: f64 = 1000.0;
+
+/// Hashes as Tessera does by default, for a while, and prints how many a second.
+pub fn hash(seconds: f64) -> Result<()> {
+    use argon2::PasswordHasher as _;
+    let params = argon2::Params::new(19 * 1024, 2, 1, None).map_err(|error| error.to_string())?;
+    let argon2 = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params);
+    let (begin, mut count) = (Instant::now(), 0_u32);
+    while begin.elapsed().as_secs_f64() < seconds {
+        argon2
+            .hash_password(PASSWORD.as_bytes())
+            .map_err(|error| error.to_string())?;
+        count += 1;
+    }
+    println!("{}", f64::from(count) / begin.elapsed().as_secs_f64());
+    Ok(())
+}
+
+fn raw(options: &Options) -> Result<f64> {
+    let done = std::process::Command::new("taskset")
+        .args(["-c", &options.server_core.to_string()])
+        .arg(std::env::current_exe()?)
+        .args(["--hash", &options.seconds.to_string()])
+        .output()?;
+    Ok(String::from_utf8(done.stdout)?.trim().parse()?)
+}
+
+/// Wrong passwords of people who don't exist cost what right ones do, and no lock stops them; each is another name.
+struct SignIns {
+    form: SignIn,
+    right: bool,
+    number: usize,
+}
+
+impl crate::load::Work for SignIns {
+    fn next(&mut self, _: usize, _: Option<&crate::wire::Answer>) -> Option<Vec<u8>> {
+        self.number += 1;
+        Some(if self.right {
+            self.form.request(EMAIL, PASSWORD)
+        } else {
+            self.form.request(
+                &format!("nobody-{}@acme.example", self.number),
+                "a wrong password",
+            )
+        })
+    }
+
+    fn status(&self) -> u16 {
+        if self.right { 303 } else { 400 }
+    }
+}
+
+fn together(
+    scene: &Scene,
+    storm: Option<SignIns>,
+    quiet: Vec<u8>,
+    options: &Options,
+) -> Result<(Option<Outcome>, Outcome)> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let local = tokio::task::LocalSet::new();
+    let warm_up = Duration::from_secs(1);
+    local.block_on(&runtime, async {
+        let connections = 8;
+        #[expect(clippy::cast_precision_loss, reason = "a few connections")]
+        let paced = Shape {
+            connections,
+            warm_up,
+            duration: options.duration(),
+            pace: Some(PACE / connections as f64),
+        };
+        let requests = drive(&scene.server, Cycle::over(vec![quiet]), paced);
+        match storm {
+            None => Ok((None, requests.await?)),
+            Some(storm) => {
+                let shape = Shape {
+                    connections: 16,
+                    warm_up,
+                    duration: options.duration(),
+                    pace: None,
+                };
+                let (storm, requests) = tokio::join!(drive(&scene.server, storm, shape), requests);
+                Ok((Some(storm?), requests?))
+            }
+        }
+    })
+}
+
+/// The rows about sign-ins.
+pub fn sign_ins(options: &Options) -> Result<()> {
+    let scene = Scene::start(options, Database::Sqlite)?;
+    run(
+        scene.environment(),
+        "",
+        &["tenant", "create", "globex", "--name", "Globex"],
+    )?;
+    let other = run(
+        scene.environment(),
+        r#"{"client_name":"Job","grant_types":["client_credentials"],"scope":""}"#,
+        &[
+            "client",
+            "create",
+            "--tenant",
+            "globex",
+            "--metadata-file",
+            "-",
+        ],
+    )?;
+    let text = |member: &str| other[member].as_str().unwrap_or_default().to_owned();
+    let header = crate::wire::basic(&text("client_id"), &text("client_secret"));
+    let globex = crate::wire::post(
+        &scene.host,
+        "/t/globex/token",
+        &header,
+        &[("grant_type", "client_credentials")],
+    );
+    let acme = scene.client_credentials(&scene.machine);
+    println!(
+        "\n| sign-ins | Tessera, per second | argon2 alone, per second | of it (least–most) | promised |\n| --- | --- | --- | --- | --- |"
+    );
+    // Of one person, no more guesses than the limit may be under way.
+    let connections = |right| if right { 4 } else { 16 };
+    let storm = |right| -> Result<SignIns> {
+        Ok(SignIns {
+            form: SignIn::open(&scene.host, scene.server.port, &scene.tenant)?,
+            right,
+            number: 0,
+        })
+    };
+    for (name, right) in [
+        ("right passwords", true),
+        ("wrong passwords of nobody", false),
+    ] {
+        let (mut ours, mut alone) = (Vec::new(), Vec::new());
+        for _ in 0..options.runs {
+            let shape = Shape {
+                connections: connections(right),
+                warm_up: Duration::from_secs(1),
+                duration: options.duration(),
+                pace: None,
+            };
+            ours.push(measure(&scene.server, storm(right)?, shape)?.rate());
+            alone.push(raw(options)?);
+        }
+        let ratios = ours
+            .iter()
+            .zip(&alone)
+            .map(|(ours, alone)| ours / alone * 100.0);
+        println!(
+            "| {name} | {:.1} | {:.1} | {} | ≥ 90 % |",
+            median(ours.iter().copied()),
+            median(alone.iter().copied()),
+            spread(ratios, 0, " %")
+        );
+    }
+    println!(
+        "\n| token requests, {PACE:.0} a second | p50 | p99 (least–most) | p99 against idle (least–most) | promised |\n| --- | --- | --- | --- | --- |"
+    );
+    let mut idle = Vec::new();
+    let (mut same, mut others) = (Vec::new(), Vec::new());
+    for _ in 0..options.runs {
+        idle.push(together(&scene, None, acme.clone(), options)?.1);
+        same.push(together(&scene, Some(storm(false)?), acme.clone(), options)?.1);
+        others.push(together(&scene, Some(storm(false)?), globex.clone(), options)?.1);
+    }
+    for (name, measured) in [
+        ("nobody signs in", &idle),
+        ("its own tenant's people storm", &same),
+        ("another tenant's people storm", &others),
+    ] {
+        let against = measured
+            .iter()
+            .zip(&idle)
+            .map(|(storm, idle)| storm.percentile(0.99) / idle.percentile(0.99));
+        println!(
+            "| {name} | {} | {} | {} | ≤ 2 |",
+            spread(
+                measured.iter().map(|outcome| outcome.percentile(0.5)),
+                2,
+                " ms"
+            ),
+            spread(
+                measured.iter().map(|outcome| outcome.percentile(0.99)),
+                2,
+                " ms"
+            ),
+            spread(against, 1, "×"),
+        );
+    }
+    Ok(())
+}
