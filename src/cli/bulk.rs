@@ -31,7 +31,7 @@ pub struct Export {
 
 /// Where from, and how.
 #[derive(Debug, clap::Args)]
-pub struct Import {
+pub struct ImportFrom {
     /// JSON Lines; standard input where it is `-` or not there
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
@@ -47,13 +47,13 @@ pub struct Import {
 #[derive(Debug, clap::Args)]
 pub struct ImportTenants {
     #[command(flatten)]
-    import: Import,
+    import: ImportFrom,
     /// A new file, for its owner alone, for the secrets of clients that come without one
     #[arg(long, value_name = "FILE")]
     secrets_file: Option<PathBuf>,
 }
 
-impl Import {
+impl ImportFrom {
     const fn mode(&self) -> Mode {
         Mode {
             dry_run: self.dry_run,
@@ -114,7 +114,11 @@ pub async fn import_tenants(arguments: ImportTenants, flags: Flags) -> Result<Re
 }
 
 /// `user import`.
-pub async fn import_users(tenant: &str, import: Import, flags: Flags) -> Result<Report, Failure> {
+pub async fn import_users(
+    tenant: &str,
+    import: ImportFrom,
+    flags: Flags,
+) -> Result<Report, Failure> {
     let source = import.source()?;
     let mode = import.mode();
     let provider = provider(flags).await?;

@@ -44,7 +44,7 @@ pub enum Command {
         #[arg(long, value_name = "SLUG")]
         tenant: String,
         #[command(flatten)]
-        import: bulk::Import,
+        import: bulk::ImportFrom,
     },
     /// Close a person's account and end everything that they have
     Disable(Target),

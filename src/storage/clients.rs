@@ -100,7 +100,7 @@ impl<'a> NewClientRow<'a> {
 
 /// The row of an origin from which a client's browser application calls.
 #[derive(Insertable)]
-#[diesel(table_name = client_origins)]
+#[diesel(table_name = client_origins, treat_none_as_default_value = false)]
 pub(super) struct NewOriginRow {
     tenant_id: DbUuid,
     origin: String,

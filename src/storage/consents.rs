@@ -37,7 +37,7 @@ impl TryFrom<ConsentRow> for Consent {
 
 /// A consent's row as it is inserted with many.
 #[derive(Insertable)]
-#[diesel(table_name = consents)]
+#[diesel(table_name = consents, treat_none_as_default_value = false)]
 pub(super) struct NewConsentRow {
     tenant_id: DbUuid,
     user_id: DbUuid,

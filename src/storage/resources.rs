@@ -48,7 +48,7 @@ impl TryFrom<ResourceRow> for Resource {
 
 /// A resource's row as it is inserted, alone or with many.
 #[derive(Insertable)]
-#[diesel(table_name = resources)]
+#[diesel(table_name = resources, treat_none_as_default_value = false)]
 pub(super) struct NewResourceRow<'a> {
     tenant_id: DbUuid,
     id: DbUuid,

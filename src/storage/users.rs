@@ -104,7 +104,7 @@ impl<'a> NewUserRow<'a> {
 
 /// A role's row as it is inserted with many.
 #[derive(Insertable)]
-#[diesel(table_name = role_assignments)]
+#[diesel(table_name = role_assignments, treat_none_as_default_value = false)]
 pub(super) struct NewRoleRow {
     tenant_id: DbUuid,
     user_id: DbUuid,

@@ -570,10 +570,7 @@ impl Provider {
     /// Gives the draft a key that signs, unless one came along.
     pub(super) async fn complete_keys(&self, draft: &mut Draft) -> Result<(), AdminError> {
         let now = self.now();
-        let signs = |key: &KeyRecord| {
-            key.algorithm == ACCESS_TOKEN_ALGORITHM
-                && matches!(key.stage, KeyStage::Published { signs_from } if signs_from <= now)
-        };
+        let signs = |key: &KeyRecord| key.algorithm == ACCESS_TOKEN_ALGORITHM && key.signs(now);
         if draft.whole.keys.iter().any(signs) {
             return Ok(());
         }
