@@ -11,10 +11,10 @@ use serde_json::json;
 use super::open::{self, LONG_DEADLINE, Opening};
 use super::output::{Failure, Report, note};
 use crate::config::Flags;
-use crate::flows::Provider;
 use crate::flows::admin::{
     By, Existing, Exported, ImportFailure, Imported, Mode, NewClientSecret, SecretKeeper, Secrets,
 };
+use crate::flows::{Provider, Tenant};
 
 /// What to export, and where to.
 #[derive(Debug, clap::Args)]
@@ -66,18 +66,14 @@ impl ImportFrom {
     }
 
     fn source(&self) -> Result<Box<dyn BufRead>, Failure> {
-        match self.file.as_deref().filter(|path| *path != Path::new("-")) {
-            Some(path) => {
-                let file = File::open(path).map_err(|error| at(path, "unreadable_file", &error))?;
-                Ok(Box::new(BufReader::with_capacity(1 << 18, file)))
+        let Some(path) = self.file.as_deref().filter(|path| *path != Path::new("-")) else {
+            if io::stdin().is_terminal() {
+                note("Reading JSON Lines from standard input; end with Ctrl-D.");
             }
-            None => {
-                if io::stdin().is_terminal() {
-                    note("Reading JSON Lines from standard input; end with Ctrl-D.");
-                }
-                Ok(Box::new(io::stdin().lock()))
-            }
-        }
+            return Ok(Box::new(io::stdin().lock()));
+        };
+        let file = File::open(path).map_err(|error| at(path, "unreadable_file", &error))?;
+        Ok(Box::new(BufReader::with_capacity(1 << 18, file)))
     }
 }
 
@@ -186,26 +182,24 @@ fn summary(imported: &Imported) -> String {
 
 /// What is left to do.
 fn next(imported: &Imported) -> String {
-    let mut text = String::new();
     let without = imported.people - imported.people_with_password;
-    if without > 0 {
-        text.push_str(&format!(
-            "\n{without} people have no password: `tessera user reset-password` makes a link for one of them."
-        ));
-    }
-    if imported.new_client_secrets > 0 {
-        text.push_str(&format!(
-            "\n{} clients need new secrets: --secrets-file names where they go.",
-            imported.new_client_secrets
-        ));
-    }
-    if imported.domains_to_verify > 0 {
-        text.push_str(&format!(
-            "\n{} custom domains have to be proved here: `tessera domain list` says how.",
-            imported.domains_to_verify
-        ));
-    }
-    text
+    let left = [
+        (
+            without,
+            "people have no password: `tessera user reset-password` makes a link for one of them",
+        ),
+        (
+            imported.new_client_secrets,
+            "clients get new secrets, which go where --secrets-file says",
+        ),
+        (
+            imported.domains_to_verify,
+            "custom domains have to be proved here: `tessera domain list` says how",
+        ),
+    ];
+    let left = left.iter().filter(|(count, _)| *count > 0);
+    let sentences = left.map(|(count, what)| format!("\n{count} {what}."));
+    sentences.collect::<Vec<_>>().concat()
 }
 
 /// `tenant export`. Prints its own lines; a report where they went into a file.
@@ -238,19 +232,33 @@ pub async fn export_tenant(
     };
     // Under another name until it is complete: what bears the name can be relied upon.
     let partial = path.with_added_extension("partial");
-    let failed = |error: io::Error| at(&partial, "output_failed", &error);
-    let mut output = BufWriter::new(
-        private_file(&partial, File::options().truncate(true).create(true)).map_err(failed)?,
-    );
+    let exported = write_export(&provider, &tenant, secrets, &partial).await;
+    if exported.is_err() {
+        let _ = fs::remove_file(&partial);
+    }
+    let exported = exported?;
+    fs::rename(&partial, &path).map_err(|error| at(&path, "output_failed", &error))?;
+    Ok(Some(exported_report(&arguments.slug, &path, &exported)))
+}
+
+async fn write_export(
+    provider: &Provider,
+    tenant: &Tenant,
+    secrets: Secrets,
+    path: &Path,
+) -> Result<Exported, Failure> {
+    let failed = |error: io::Error| at(path, "output_failed", &error);
+    let file = private_file(path, File::options().truncate(true).create(true)).map_err(failed)?;
+    let mut output = BufWriter::new(file);
+    let by = By::command_line();
     let exported = provider
-        .export_tenant(&tenant, secrets, &mut output, &by)
+        .export_tenant(tenant, secrets, &mut output, &by)
         .await?;
     let file = output
         .into_inner()
         .map_err(|error| failed(error.into_error()))?;
     file.sync_all().map_err(failed)?;
-    fs::rename(&partial, &path).map_err(|error| at(&path, "output_failed", &error))?;
-    Ok(Some(exported_report(&arguments.slug, &path, &exported)))
+    Ok(exported)
 }
 
 fn exported_report(slug: &str, path: &Path, exported: &Exported) -> Report {

@@ -69,7 +69,7 @@ pub(super) struct NewUserRow<'a> {
     email_key: &'a str,
     search_key: String,
     email_verified: bool,
-    password_phc: Option<&'a str>,
+    password_phc: Option<String>,
     password_set_at: Option<DbInstant>,
     disabled_at: Option<DbInstant>,
     claims: String,
@@ -88,7 +88,7 @@ impl<'a> NewUserRow<'a> {
             email_key: user.email.key(),
             search_key: search_key(user),
             email_verified: user.email_verified,
-            password_phc: password.map(|password| password.phc.as_str()),
+            password_phc: password.map(|password| password.phc.clone()),
             password_set_at: password.map(|password| DbInstant(password.set_at)),
             disabled_at: match user.status {
                 UserStatus::Active => None,

@@ -7,57 +7,32 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
-use super::super::clients::check_client;
 use super::super::error::{AdminError, By};
 use super::super::resources::NewResource;
 use super::super::tenants::check_tenant;
-use super::format::{
-    ClientLine, ConsentLine, DomainLine, KeyLine, ResourceLine, TenantLine, TenantState,
-};
+use super::clients::NewClientSecret;
+use super::format::{ConsentLine, DomainLine, KeyLine, ResourceLine, TenantLine, TenantState};
 use super::lines::Record;
 use super::people::{moment, person};
-use crate::clock::Timestamp;
 use crate::domain::address::Domain;
-use crate::domain::audit::Act;
-use crate::domain::client::{Client, ClientSecrets};
+use crate::domain::audit::{Act, Event};
 use crate::domain::consent::{Consent, Permissions};
 use crate::domain::ids::{ClientId, DomainId, KeyId, ResourceId, TenantId, UserId};
 use crate::domain::key::{KeyRecord, KeyStage};
 use crate::domain::resource::Resource;
 use crate::domain::tenant::{TenantRecord, TenantStatus};
-use crate::flows::console;
 use crate::flows::issue::ACCESS_TOKEN_ALGORITHM;
 use crate::flows::key_ring::seal_context;
 use crate::flows::provider::{FlowError, Provider};
 use crate::flows::tenancy::handle_key_of;
 use crate::jose::keys::SigningKey;
 use crate::jose::seal::DataKey;
-use crate::protocol::client_metadata::ClientMetadata;
 use crate::protocol::slug::Slug;
-use crate::secret::{
-    HashKey, HashedSecret, MAX_CLIENT_SECRET, PlainSecret, generate_client_secret,
-    hash_client_secret,
-};
+use crate::secret::{HashKey, PlainSecret};
 use crate::storage::{DOMAINS_MAX, RESOURCES_MAX, WholeTenant};
-
-/// The shortest client secret that is taken from elsewhere, in bytes: it is hashed fast, as ours are, so it must not be guessable.
-const CLIENT_SECRET_MIN: usize = 16;
 
 /// Keys of one tenant: more than rotations leave behind.
 const KEYS_MAX: usize = 100;
-
-/// A client's secret that an import made.
-#[derive(Clone, Debug)]
-pub struct NewClientSecret {
-    /// Whose tenant's.
-    pub tenant: Slug,
-    /// Whose.
-    pub client_id: ClientId,
-    /// What it is called.
-    pub client_name: Option<String>,
-    /// It.
-    pub secret: PlainSecret,
-}
 
 /// What is in a tenant.
 #[derive(Clone, Copy, Debug, Default)]
@@ -88,15 +63,15 @@ pub(super) struct Draft {
     pub(super) begun: bool,
     data_key: DataKey,
     /// Whether the data key came along.
-    moved: bool,
-    handles: HashKey,
+    pub(super) moved: bool,
+    pub(super) handles: HashKey,
     emails: HashSet<String>,
     users: HashSet<UserId>,
-    clients: HashSet<ClientId>,
+    pub(super) clients: HashSet<ClientId>,
     consents: HashSet<(UserId, ClientId)>,
 }
 
-fn no_duplicate(is_new: bool, field: &str) -> Result<(), AdminError> {
+pub(super) fn no_duplicate(is_new: bool, field: &str) -> Result<(), AdminError> {
     if is_new {
         return Ok(());
     }
@@ -106,14 +81,14 @@ fn no_duplicate(is_new: bool, field: &str) -> Result<(), AdminError> {
     ))
 }
 
-fn decoded(field: &str, text: &str) -> Result<Vec<u8>, AdminError> {
+pub(super) fn decoded(field: &str, text: &str) -> Result<Vec<u8>, AdminError> {
     URL_SAFE_NO_PAD
         .decode(text)
         .map_err(|_| AdminError::invalid(field, "must be base64url without padding"))
 }
 
 /// The kind of the line before the field's name.
-fn of_line(kind: &str) -> impl Fn(AdminError) -> AdminError {
+pub(super) fn of_line(kind: &str) -> impl Fn(AdminError) -> AdminError {
     move |error| match error {
         AdminError::Invalid { field, reason } => AdminError::Invalid {
             field: format!("{kind}.{field}"),
@@ -130,6 +105,87 @@ impl Draft {
 
     pub(super) fn id(&self) -> TenantId {
         self.whole.record.id
+    }
+
+    /// What is to be written next; the rest of the tenant stays.
+    pub(super) fn take_part(&mut self) -> WholeTenant {
+        WholeTenant {
+            users: std::mem::take(&mut self.whole.users),
+            clients: std::mem::take(&mut self.whole.clients),
+            consents: std::mem::take(&mut self.whole.consents),
+            ..self.whole.clone()
+        }
+    }
+
+    fn add_key(&mut self, key: KeyLine) -> Result<(), AdminError> {
+        if !self.moved {
+            return Err(AdminError::invalid(
+                "key",
+                "can't be opened without the tenant's data_key; take the line out, and the tenant gets a new key",
+            ));
+        }
+        if self.whole.keys.len() >= KEYS_MAX {
+            return Err(AdminError::invalid(
+                "key",
+                format!("a tenant has at most {KEYS_MAX} keys here"),
+            ));
+        }
+        let id = KeyId::from(key.id);
+        let sealed = decoded("key.sealed_private_jwk", &key.sealed_private_jwk)?;
+        let unopened = |_| {
+            AdminError::invalid(
+                "key.sealed_private_jwk",
+                "doesn't open by the tenant's data_key for this tenant and id, or isn't the key of this kid and algorithm",
+            )
+        };
+        let private = self
+            .data_key
+            .open(seal_context(self.id(), id), &sealed)
+            .map_err(|error| unopened(error.to_string()))?;
+        let signer = SigningKey::from_private_jwk(key.algorithm, &key.kid, &private)
+            .map_err(|error| unopened(error.to_string()))?;
+        let stage = match (key.retired_at, key.removed_at) {
+            (None, None) => KeyStage::Published {
+                signs_from: key.signs_from,
+            },
+            (Some(retired_at), Some(removed_at)) => KeyStage::Retired {
+                signs_from: key.signs_from,
+                retired_at,
+                removed_at,
+            },
+            _ => {
+                return Err(AdminError::invalid(
+                    "key.removed_at",
+                    "and retired_at go together",
+                ));
+            }
+        };
+        let known = &self.whole.keys;
+        no_duplicate(
+            known
+                .iter()
+                .all(|known| known.id != id && known.kid != key.kid),
+            "key.id",
+        )?;
+        self.whole.keys.push(KeyRecord {
+            id,
+            kid: key.kid,
+            algorithm: key.algorithm,
+            stage,
+            public_jwk: signer.public_jwk().clone(),
+            sealed_private_jwk: sealed,
+            created_at: key.created_at,
+        });
+        Ok(())
+    }
+
+    /// The one event that tells of an imported tenant.
+    pub(super) fn event(&self, by: &By) -> Event {
+        let (record, counts) = (&self.whole.record, self.counts);
+        by.event(Act::TenantImported).detail(json!({
+            "slug": record.slug, "name": record.name, "people": counts.people, "clients": counts.clients, "resources": counts.resources,
+            "keys": self.whole.keys.iter().map(|key| &key.kid).collect::<Vec<_>>(), "with_data_key": self.moved,
+        }))
     }
 
     /// Takes what was written out of memory.
@@ -237,7 +293,7 @@ impl Provider {
         match record {
             Record::Key(key) => {
                 early(draft, "key")?;
-                self.add_key(draft, *key)
+                draft.add_key(*key)
             }
             Record::Domain(domain) => {
                 early(draft, "domain")?;
@@ -267,68 +323,6 @@ impl Provider {
                 Err(FlowError::Internal("a line that is no part of a tenant").into())
             }
         }
-    }
-
-    fn add_key(&self, draft: &mut Draft, key: KeyLine) -> Result<(), AdminError> {
-        if !draft.moved {
-            return Err(AdminError::invalid(
-                "key",
-                "can't be opened without the tenant's data_key; take the line out, and the tenant gets a new key",
-            ));
-        }
-        if draft.whole.keys.len() >= KEYS_MAX {
-            return Err(AdminError::invalid(
-                "key",
-                format!("a tenant has at most {KEYS_MAX} keys here"),
-            ));
-        }
-        let id = KeyId::from(key.id);
-        let sealed = decoded("key.sealed_private_jwk", &key.sealed_private_jwk)?;
-        let unopened = |_| {
-            AdminError::invalid(
-                "key.sealed_private_jwk",
-                "doesn't open by the tenant's data_key for this tenant and id, or isn't the key of this kid and algorithm",
-            )
-        };
-        let private = draft
-            .data_key
-            .open(seal_context(draft.id(), id), &sealed)
-            .map_err(|error| unopened(error.to_string()))?;
-        let signer = SigningKey::from_private_jwk(key.algorithm, &key.kid, &private)
-            .map_err(|error| unopened(error.to_string()))?;
-        let stage = match (key.retired_at, key.removed_at) {
-            (None, None) => KeyStage::Published {
-                signs_from: key.signs_from,
-            },
-            (Some(retired_at), Some(removed_at)) => KeyStage::Retired {
-                signs_from: key.signs_from,
-                retired_at,
-                removed_at,
-            },
-            _ => {
-                return Err(AdminError::invalid(
-                    "key.removed_at",
-                    "and retired_at go together",
-                ));
-            }
-        };
-        let known = &draft.whole.keys;
-        no_duplicate(
-            known
-                .iter()
-                .all(|known| known.id != id && known.kid != key.kid),
-            "key.id",
-        )?;
-        draft.whole.keys.push(KeyRecord {
-            id,
-            kid: key.kid,
-            algorithm: key.algorithm,
-            stage,
-            public_jwk: signer.public_jwk().clone(),
-            sealed_private_jwk: sealed,
-            created_at: key.created_at,
-        });
-        Ok(())
     }
 
     fn add_imported_domain(&self, draft: &mut Draft, domain: DomainLine) -> Result<(), AdminError> {
@@ -393,147 +387,6 @@ impl Provider {
         Ok(())
     }
 
-    fn add_client(
-        &self,
-        draft: &mut Draft,
-        own: ClientLine,
-        metadata: ClientMetadata,
-        by: &By,
-    ) -> Result<(), AdminError> {
-        let now = self.now();
-        let issued_at = own
-            .client_id_issued_at
-            .and_then(|seconds| Timestamp::from_timestamp(seconds, 0));
-        let created_at = moment("client.created_at", own.created_at.or(issued_at), now)?;
-        let created_at = created_at.unwrap_or(now);
-        let id = match own.client_id {
-            Some(id) if id.is_nil() || id == console::client_id().uuid() => {
-                return Err(AdminError::invalid(
-                    "client.client_id",
-                    "is one that no client may have; leave it out for a new one",
-                ));
-            }
-            id => ClientId::from(id.unwrap_or_else(|| self.clock.uuid_v7())),
-        };
-        let mut client = Client {
-            id,
-            metadata: self.check_metadata(metadata).map_err(of_line("client"))?,
-            secret: None,
-            version: 1,
-            created_at,
-            updated_at: moment("client.updated_at", own.updated_at, now)?.unwrap_or(created_at),
-        };
-        check_client(by, &client)?;
-        self.check_surroundings(draft.slug(), &draft.whole.resources, &client)
-            .map_err(of_line("client"))?;
-        no_duplicate(draft.clients.insert(id), "client.client_id")?;
-        client.secret = self.client_secrets(draft, own, &client)?;
-        draft.counts.clients += 1;
-        draft.whole.clients.push(client);
-        Ok(())
-    }
-
-    fn client_secrets(
-        &self,
-        draft: &mut Draft,
-        own: ClientLine,
-        client: &Client,
-    ) -> Result<Option<ClientSecrets>, AdminError> {
-        let invalid =
-            |field: &str, reason: &str| AdminError::invalid(&format!("client.{field}"), reason);
-        let method = client.metadata.token_endpoint_auth_method;
-        if !method.uses_secret() {
-            if own.client_secret.is_some() || own.client_secret_hash.is_some() {
-                let reason = format!(
-                    "can't be there: a client whose token_endpoint_auth_method is {} has no secret",
-                    method.as_str()
-                );
-                return Err(invalid("client_secret", &reason));
-            }
-            return Ok(None);
-        }
-        // RFC 7591 §3.2.1: "or 0 if it will not expire"
-        if own.client_secret_expires_at.is_some_and(|at| at != 0) {
-            return Err(invalid(
-                "client_secret_expires_at",
-                "must be 0: secrets don't expire here",
-            ));
-        }
-        let hash_of = |draft: &Draft, field: &str, text: &str| {
-            if !draft.moved {
-                return Err(invalid(
-                    field,
-                    "means nothing without the tenant's data_key",
-                ));
-            }
-            let bytes = decoded(&format!("client.{field}"), text)?;
-            HashedSecret::from_slice(&bytes).ok_or_else(|| invalid(field, "must have 32 bytes"))
-        };
-        let now = self.now();
-        let made_at = moment(
-            "client.client_secret_made_at",
-            own.client_secret_made_at,
-            now,
-        )?;
-        let current = match (
-            own.client_secret.map(PlainSecret::new),
-            own.client_secret_hash,
-        ) {
-            (Some(_), Some(_)) => {
-                return Err(invalid(
-                    "client_secret",
-                    "and client_secret_hash exclude each other",
-                ));
-            }
-            (Some(secret), None) => {
-                let text = secret.expose();
-                let fits = (CLIENT_SECRET_MIN..=MAX_CLIENT_SECRET).contains(&text.len())
-                    && text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
-                fits.then(|| hash_client_secret(&draft.handles, client.id.uuid(), text))
-                    .flatten()
-                    .ok_or_else(|| {
-                        invalid(
-                            "client_secret",
-                            "must have 16 to 256 printable ASCII characters; leave it out, and the client gets a new one",
-                        )
-                    })?
-            }
-            (None, Some(hash)) => hash_of(draft, "client_secret_hash", &hash)?,
-            (None, None) => {
-                let secret = generate_client_secret(&self.clock);
-                let hash = hash_client_secret(&draft.handles, client.id.uuid(), secret.expose());
-                draft.counts.secrets += 1;
-                draft.new_secrets.push(NewClientSecret {
-                    tenant: draft.slug().clone(),
-                    client_id: client.id,
-                    client_name: client.metadata.client_name.clone(),
-                    secret,
-                });
-                hash.ok_or(FlowError::Internal("a client secret is too long"))?
-            }
-        };
-        let previous = match (
-            own.previous_client_secret_hash,
-            own.previous_client_secret_until,
-        ) {
-            (Some(hash), Some(until)) => {
-                Some((hash_of(draft, "previous_client_secret_hash", &hash)?, until))
-            }
-            (None, None) => None,
-            _ => {
-                return Err(invalid(
-                    "previous_client_secret_hash",
-                    "and previous_client_secret_until go together",
-                ));
-            }
-        };
-        Ok(Some(ClientSecrets {
-            current,
-            made_at: made_at.unwrap_or(now),
-            previous,
-        }))
-    }
-
     fn add_consent(&self, draft: &mut Draft, consent: ConsentLine) -> Result<(), AdminError> {
         let (user_id, client_id) = (consent.user_id.into(), consent.client_id.into());
         // What has been written already, the database knows.
@@ -579,14 +432,5 @@ impl Provider {
             .await?;
         draft.whole.keys.push(key);
         Ok(())
-    }
-
-    /// The one event that tells of an imported tenant.
-    pub(super) fn import_event(&self, draft: &Draft, by: &By) -> crate::domain::audit::Event {
-        let (record, counts) = (&draft.whole.record, draft.counts);
-        by.event(Act::TenantImported).detail(json!({
-            "slug": record.slug, "name": record.name, "people": counts.people, "clients": counts.clients, "resources": counts.resources,
-            "keys": draft.whole.keys.iter().map(|key| &key.kid).collect::<Vec<_>>(), "with_data_key": draft.moved,
-        }))
     }
 }

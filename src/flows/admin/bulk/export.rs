@@ -94,7 +94,7 @@ impl Provider {
             secrets: export.secrets,
         };
         export.line("export", header)?;
-        self.export_tenant_line(tenant, &mut export)?;
+        export.line("tenant", tenant_line(tenant, export.secrets))?;
         self.export_small(tenant, &mut export).await?;
         self.export_people(tenant, &mut export).await?;
         let lines = export.exported.lines - 1;
@@ -107,32 +107,6 @@ impl Provider {
             .write(tenant, move |repo| repo.record(event.clone()))
             .await?;
         Ok(exported)
-    }
-
-    fn export_tenant_line(
-        &self,
-        tenant: &Tenant,
-        export: &mut Export<'_, impl Write>,
-    ) -> Result<(), AdminError> {
-        let record = &tenant.record;
-        let data_key = export.secrets.then(|| tenant.data_key().to_text());
-        export.line(
-            "tenant",
-            TenantLine {
-                id: Some(record.id.uuid()),
-                slug: record.slug.to_string(),
-                name: record.name.clone(),
-                status: match record.status {
-                    TenantStatus::Active => TenantState::Active,
-                    TenantStatus::Suspended | TenantStatus::Deleting => TenantState::Suspended,
-                },
-                settings: record.settings.clone(),
-                branding: record.branding.clone(),
-                data_key: data_key.map(|key| key.expose().to_owned()),
-                created_at: Some(record.created_at),
-                updated_at: Some(record.updated_at),
-            },
-        )
     }
 
     /// What a tenant has few of.
@@ -254,6 +228,25 @@ fn full_page(after: Option<uuid::Uuid>) -> PageRequest {
     PageRequest {
         limit: Some(200),
         after,
+    }
+}
+
+fn tenant_line(tenant: &Tenant, with_secrets: bool) -> TenantLine {
+    let record = &tenant.record;
+    let data_key = with_secrets.then(|| tenant.data_key().to_text());
+    TenantLine {
+        id: Some(record.id.uuid()),
+        slug: record.slug.to_string(),
+        name: record.name.clone(),
+        status: match record.status {
+            TenantStatus::Active => TenantState::Active,
+            TenantStatus::Suspended | TenantStatus::Deleting => TenantState::Suspended,
+        },
+        settings: record.settings.clone(),
+        branding: record.branding.clone(),
+        data_key: data_key.map(|key| key.expose().to_owned()),
+        created_at: Some(record.created_at),
+        updated_at: Some(record.updated_at),
     }
 }
 

@@ -1,9 +1,6 @@
 //! Tenants from a stream, each whole or not at all, many a commit.
 //!
-//! While one group is being written the next one is read and checked. A tenant that is larger than a group is written in parts, as a
-//! tenant that is being deleted and still has its data key: nobody finds it, and where its import doesn't come to an end it is deleted,
-//! at once or by a server's job. The last part opens it. Whoever begins to delete it meanwhile takes its data key, and with that the
-//! import can't go on.
+//! While one group is being written the next one is read and checked. A tenant that is larger than a group is written in `parts`.
 
 use std::collections::{HashMap, HashSet};
 use std::io::BufRead;
@@ -20,9 +17,8 @@ use super::format::{ExportLine, FORMAT};
 use super::lines::{Line, Lines, Record};
 use super::report::{Existing, ImportFailure, Imported, Mode, Problem, SecretKeeper};
 use crate::domain::ids::TenantId;
-use crate::domain::tenant::TenantStatus;
 use crate::flows::provider::{FlowError, Provider};
-use crate::storage::{self, DatabaseKind, Installation, KnownStage, KnownTenant, WholeTenant};
+use crate::storage::{self, DatabaseKind, Installation, KnownStage, KnownTenant};
 
 /// Lines of one commit: some tens of milliseconds of the writer's time.
 const GROUP_LINES: usize = 1_500;
@@ -31,20 +27,20 @@ const GROUP_LINES: usize = 1_500;
 const GROUP_BYTES: usize = 4 << 20;
 
 /// On SQLite others get their turn between two commits: for this part of the time that the last one took.
-const BREATH: u32 = 4;
+pub(super) const BREATH: u32 = 4;
 
 /// How a group of tenants was written.
-enum Written {
+pub(super) enum Written {
     /// Those that are there already, by their place in the group; with `Refuse`, the first of them, and nothing from there on was made.
     Done(Vec<(usize, KnownTenant)>),
     OtherMasterKey,
 }
 
-type Group = Arc<Vec<Draft>>;
-type Writing = JoinHandle<(storage::Result<Written>, Duration)>;
+pub(super) type Group = Arc<Vec<Draft>>;
+pub(super) type Writing = JoinHandle<(storage::Result<Written>, Duration)>;
 
 /// What the lines at hand belong to.
-enum Current {
+pub(super) enum Current {
     /// Nothing yet, or a tenant that has ended.
     Nothing,
     Draft(Box<Draft>),
@@ -52,16 +48,16 @@ enum Current {
     PassedOver,
 }
 
-struct Importer<'p, 'k> {
-    provider: &'p Provider,
-    mode: Mode,
-    by: &'p By,
+pub(super) struct Importer<'p, 'k> {
+    pub(super) provider: &'p Provider,
+    pub(super) mode: Mode,
+    pub(super) by: &'p By,
     keeper: Option<&'k mut dyn SecretKeeper>,
-    imported: Imported,
+    pub(super) imported: Imported,
     problems: Vec<Problem>,
     /// Whether each tenant has to say where it ends.
     ends: bool,
-    current: Current,
+    pub(super) current: Current,
     group: Vec<Draft>,
     group_size: (usize, usize),
     writing: Option<(Group, Writing)>,
@@ -105,16 +101,15 @@ impl Provider {
             outcome = Err(problem);
         }
         let problems = std::mem::take(&mut importer.problems);
-        ImportFailure::of(outcome.map(|()| problems), importer.imported)
+        ImportFailure::of(outcome, problems, importer.imported)
     }
 }
 
 impl Importer<'_, '_> {
     async fn read(&mut self, mut lines: Lines<impl BufRead>) -> Result<(), Problem> {
         while let Some(line) = lines.next().map_err(Problem::unreadable)? {
-            let number = line.number;
             if let Err(problem) = self.take(line).await {
-                if !self.mode.dry_run || problem.line != Some(number) {
+                if !self.mode.dry_run || problem.line.is_none() {
                     return Err(problem);
                 }
                 self.problems.push(problem);
@@ -230,7 +225,7 @@ impl Importer<'_, '_> {
         }
         let provider = self.provider;
         provider.complete_keys(&mut draft).await.map_err(problem)?;
-        let event = provider.import_event(&draft, self.by);
+        let event = draft.event(self.by);
         draft.whole.events.push(event);
         self.group_size.0 += draft.waiting.0;
         self.group_size.1 += draft.waiting.1;
@@ -264,7 +259,7 @@ impl Importer<'_, '_> {
         Ok(())
     }
 
-    fn submit(&self, group: Group) -> Writing {
+    pub(super) fn submit(&self, group: Group) -> Writing {
         let (db, mode) = (self.provider.db.clone(), self.mode);
         let fingerprint = self.provider.master.fingerprint();
         tokio::spawn(async move {
@@ -336,7 +331,7 @@ impl Importer<'_, '_> {
         }
     }
 
-    fn refusal(&self, draft: &Draft, known: &KnownTenant) -> Option<AdminError> {
+    pub(super) fn refusal(&self, draft: &Draft, known: &KnownTenant) -> Option<AdminError> {
         if known.slug != draft.slug().as_str() {
             return Some(AdminError::invalid(
                 "tenant.id",
@@ -362,7 +357,7 @@ impl Importer<'_, '_> {
         }
     }
 
-    fn count(&mut self, draft: &Draft) {
+    pub(super) fn count(&mut self, draft: &Draft) {
         let (sum, counts) = (&mut self.imported, draft.counts);
         sum.tenants += 1;
         sum.people += counts.people;
@@ -403,7 +398,10 @@ impl Importer<'_, '_> {
         }
     }
 
-    async fn find_known(&self, group: &Group) -> Result<Vec<(usize, KnownTenant)>, Problem> {
+    pub(super) async fn find_known(
+        &self,
+        group: &Group,
+    ) -> Result<Vec<(usize, KnownTenant)>, Problem> {
         let wanted = Arc::clone(group);
         let read = self
             .provider
@@ -412,7 +410,7 @@ impl Importer<'_, '_> {
         read.await.map_err(|error| Problem::at(None)(error.into()))
     }
 
-    fn keep_secrets(
+    pub(super) fn keep_secrets(
         &mut self,
         group: &[Draft],
         known: &[(usize, KnownTenant)],
@@ -435,178 +433,9 @@ impl Importer<'_, '_> {
         })
     }
 
-    async fn flush(&mut self) -> Result<(), Problem> {
+    pub(super) async fn flush(&mut self) -> Result<(), Problem> {
         self.write_group().await?;
         self.await_writing().await
-    }
-}
-
-/// Tenants that are larger than a group.
-impl Importer<'_, '_> {
-    /// Writes what there is of the tenant at hand.
-    async fn write_part(&mut self) -> Result<(), Problem> {
-        self.flush().await?;
-        let Current::Draft(mut draft) = std::mem::replace(&mut self.current, Current::PassedOver)
-        else {
-            return Ok(());
-        };
-        if self.mode.dry_run {
-            draft.waiting = (0, 0);
-            self.current = Current::Draft(draft);
-            return Ok(());
-        }
-        if draft.begun {
-            let part = self.part(&mut draft);
-            let written = self.append(&draft, part, None).await;
-            draft.clear();
-            self.current = Current::Draft(draft);
-            return written;
-        }
-        let problem = Problem::at(Some(draft.line));
-        let provider = self.provider;
-        provider.complete_keys(&mut draft).await.map_err(&problem)?;
-        draft.whole.record.status = TenantStatus::Deleting;
-        let group = Arc::new(vec![*draft]);
-        let known = self.find_known(&group).await?;
-        for (_, known) in &known {
-            let Some(draft) = group.first() else { continue };
-            if let Some(error) = self.refusal(draft, known) {
-                return Err(problem(error));
-            }
-            if known.stage == KnownStage::Whole {
-                self.imported.skipped_tenants += 1;
-                return Ok(());
-            }
-            provider
-                .delete_unfinished(known.id)
-                .await
-                .map_err(&problem)?;
-        }
-        self.keep_secrets(&group, &[])?;
-        let written = self.submit(Arc::clone(&group)).await;
-        let (written, _) =
-            written.map_err(|_| problem(FlowError::Internal("a write was dropped").into()))?;
-        match written.map_err(|error| problem(error.into()))? {
-            Written::Done(known) if known.is_empty() => {}
-            Written::Done(_) => {
-                return Err(problem(AdminError::refused(
-                    "somebody else made a tenant of this slug at this moment",
-                )));
-            }
-            Written::OtherMasterKey => return Err(problem(other_master_key())),
-        }
-        if let Some(mut draft) = Arc::into_inner(group).and_then(|mut group| group.pop()) {
-            draft.begun = true;
-            draft.clear();
-            self.current = Current::Draft(Box::new(draft));
-        }
-        Ok(())
-    }
-
-    /// What of the draft is to be written next.
-    fn part(&self, draft: &mut Draft) -> WholeTenant {
-        WholeTenant {
-            users: std::mem::take(&mut draft.whole.users),
-            clients: std::mem::take(&mut draft.whole.clients),
-            consents: std::mem::take(&mut draft.whole.consents),
-            ..draft.whole.clone()
-        }
-    }
-
-    /// Adds a part, and opens the tenant where it is the last.
-    async fn append(
-        &mut self,
-        draft: &Draft,
-        part: WholeTenant,
-        last: Option<crate::domain::audit::Event>,
-    ) -> Result<(), Problem> {
-        let problem = Problem::at(None);
-        let lines = draft.line + draft.lines;
-        let told = |error: AdminError| match error {
-            AdminError::Failed(FlowError::Storage(error)) if error.is_conflict() => {
-                AdminError::refused(format!(
-                    "among the {} lines before line {lines} one names a person or client that stands in the tenant already, \
-                     or a consent whose person or client doesn't ({error})",
-                    draft.waiting.0
-                ))
-            }
-            other => other,
-        };
-        self.keep_secrets(std::slice::from_ref(draft), &[])?;
-        let begun = Instant::now();
-        let written = self.provider.db.write_installation(move |all| {
-            let Some(scope) = all.continue_import(part.record.id)? else {
-                return Ok(false);
-            };
-            all.tenant(scope, |repo| {
-                repo.insert_users(&part.users.iter().collect::<Vec<_>>())?;
-                repo.insert_clients(&part.clients)?;
-                repo.insert_consents(&part.consents)?;
-                match &last {
-                    Some(event) => repo.record(event.clone()),
-                    None => Ok(()),
-                }
-            })?;
-            match &last {
-                Some(_) => all.finish_import(&part.record),
-                None => Ok(true),
-            }
-        });
-        let written = written.await.map_err(AdminError::from);
-        if !written.map_err(told).map_err(&problem)? {
-            return Err(problem(AdminError::refused(format!(
-                "somebody began to delete the tenant `{}` while it was being imported",
-                draft.slug()
-            ))));
-        }
-        if self.provider.db.kind() == DatabaseKind::Sqlite {
-            tokio::time::sleep(begun.elapsed() / BREATH).await;
-        }
-        Ok(())
-    }
-
-    async fn finish_parts(&mut self) -> Result<(), Problem> {
-        let Current::Draft(mut draft) = std::mem::replace(&mut self.current, Current::Nothing)
-        else {
-            return Ok(());
-        };
-        let mut part = self.part(&mut draft);
-        part.record.status = draft.status;
-        let event = self.provider.import_event(&draft, self.by);
-        let written = self.append(&draft, part, Some(event)).await;
-        if written.is_ok() {
-            self.count(&draft);
-        } else {
-            self.current = Current::Draft(draft);
-        }
-        written
-    }
-
-    /// Leaves nothing of the tenant at hand behind.
-    async fn abandon(&mut self) {
-        if let Current::Draft(draft) = std::mem::replace(&mut self.current, Current::Nothing)
-            && draft.begun
-            && let Err(error) = self.provider.delete_unfinished(draft.id()).await
-        {
-            // A server's job deletes it later.
-            tracing::warn!(%error, tenant = %draft.slug(), "what was imported of a tenant can't be deleted yet");
-        }
-    }
-}
-
-impl Provider {
-    /// Deletes what an import of a tenant wrote before it ended.
-    async fn delete_unfinished(&self, id: TenantId) -> Result<(), AdminError> {
-        let begun = self
-            .db
-            .write_installation(move |all| match all.continue_import(id)? {
-                Some(_) => all.begin_tenant_deletion(id),
-                None => Ok(false),
-            });
-        if begun.await? {
-            self.erase_tenant(id).await?;
-        }
-        Ok(())
     }
 }
 

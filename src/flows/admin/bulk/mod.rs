@@ -8,14 +8,16 @@
 //! that the server makes for itself. Only with secrets: the tenant's data key, what is sealed under it (signing keys) and hashed under
 //! it (client secrets), and password hashes.
 
+mod clients;
 mod draft;
 mod export;
 mod format;
 mod import;
 mod lines;
+mod parts;
 mod people;
 mod report;
 
-pub use draft::NewClientSecret;
+pub use clients::NewClientSecret;
 pub use export::{Exported, Secrets};
 pub use report::{Existing, ImportFailure, Imported, Mode, Problem, SecretKeeper};

@@ -152,11 +152,10 @@ impl Provider {
         mode: Mode,
         by: &By,
     ) -> Result<Imported, ImportFailure> {
-        let mut imported = Imported::default();
-        let outcome = self
-            .import_people(tenant, source, mode, by, &mut imported)
-            .await;
-        ImportFailure::of(outcome, imported)
+        let (mut imported, mut problems) = (Imported::default(), Vec::new());
+        let told = (&mut imported, &mut problems);
+        let outcome = self.import_people(tenant, source, mode, by, told).await;
+        ImportFailure::of(outcome, problems, imported)
     }
 
     async fn import_people(
@@ -165,12 +164,11 @@ impl Provider {
         source: impl BufRead,
         mode: Mode,
         by: &By,
-        imported: &mut Imported,
-    ) -> Result<Vec<Problem>, Problem> {
+        (imported, problems): (&mut Imported, &mut Vec<Problem>),
+    ) -> Result<(), Problem> {
         by.check(Permission::Write(Area::Users))
             .map_err(Problem::at(None))?;
         let mut lines = Lines::new(source);
-        let mut problems = Vec::new();
         let mut group = Group::default();
         while let Some(line) = lines.next().map_err(Problem::unreadable)? {
             let number = line.number;
@@ -215,7 +213,7 @@ impl Provider {
         }
         self.commit_people(tenant, group, mode, by, imported)
             .await?;
-        Ok(problems)
+        Ok(())
     }
 
     async fn commit_people(

@@ -6,7 +6,7 @@ use std::io;
 use serde::Serialize;
 
 use super::super::error::AdminError;
-use super::draft::NewClientSecret;
+use super::clients::NewClientSecret;
 
 /// What becomes of what is there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,15 +116,16 @@ pub struct ImportFailure {
 
 impl ImportFailure {
     pub(super) fn of(
-        outcome: Result<Vec<Problem>, Problem>,
+        outcome: Result<(), Problem>,
+        mut problems: Vec<Problem>,
         imported: Imported,
     ) -> Result<Imported, Self> {
-        let problems = match outcome {
-            Ok(problems) if problems.is_empty() => return Ok(imported),
-            Ok(problems) => problems,
-            Err(problem) => vec![problem],
-        };
-        Err(Self { problems, imported })
+        problems.extend(outcome.err());
+        if problems.is_empty() {
+            Ok(imported)
+        } else {
+            Err(Self { problems, imported })
+        }
     }
 
     /// A stable name for programs.
