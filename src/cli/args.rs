@@ -6,8 +6,8 @@ use clap::Parser as _;
 
 use super::output::{Failure, Output, Report};
 use super::{
-    client, doctor, domain, key, master_key, migrate, openapi, operator, quickstart, resource,
-    role, serve, tenant, user,
+    bulk, client, doctor, domain, key, master_key, migrate, openapi, operator, quickstart,
+    resource, role, serve, tenant, user,
 };
 use crate::config::Flags;
 
@@ -105,6 +105,12 @@ async fn execute(cli: Cli, output: Output) -> Result<(), Failure> {
         Command::Serve => return serve::run(flags, output).await,
         Command::Doctor => return doctor::run(flags, output).await,
         Command::Openapi => return openapi::run(flags, output),
+        Command::Tenant(tenant::Command::Export(export)) => {
+            match bulk::export_tenant(export, flags, output.is_json()).await? {
+                Some(report) => report,
+                None => return Ok(()),
+            }
+        }
         Command::Migrate => migrate::run(flags)?,
         Command::Tenant(command) => tenant::run(command, flags).await?,
         Command::Domain(command) => domain::run(command, flags).await?,

@@ -4,6 +4,7 @@
 //! A command returns a [`output::Report`], which is printed once and at the end, so that `--json` can't print anything else.
 
 pub mod args;
+mod bulk;
 pub mod client;
 pub mod doctor;
 pub mod domain;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use url::Url;
 
+use super::bulk;
 use super::open::{self, LONG_DEADLINE, Opening};
 use super::output::{Confirmation, Failure, Listing, Report, fields, list, moment};
 use crate::config::Flags;
@@ -52,6 +53,10 @@ pub enum Command {
         /// Which
         slug: String,
     },
+    /// Write a tenant as JSON Lines, to keep or to move it
+    Export(bulk::Export),
+    /// Make tenants, one or very many, from JSON Lines
+    Import(bulk::ImportTenants),
     /// Delete a tenant for good, with everything in it
     Delete {
         /// Which
@@ -85,9 +90,11 @@ pub struct Change {
 /// Does it.
 pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
     let by = By::command_line();
-    if let Command::Delete { slug, confirmation } = command {
-        return delete(&slug, confirmation, flags).await;
-    }
+    let command = match command {
+        Command::Delete { slug, confirmation } => return delete(&slug, confirmation, flags).await,
+        Command::Import(import) => return bulk::import_tenants(import, flags).await,
+        other => other,
+    };
     let provider = open::command(flags).await?;
     match command {
         Command::Create { slug, name } => {
@@ -151,7 +158,9 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
             )
             .await
         }
-        Command::Delete { .. } => Err(Failure::usage("tenant delete")),
+        Command::Delete { .. } | Command::Export(_) | Command::Import(_) => {
+            Err(Failure::new("this command has a way of its own"))
+        }
     }
 }
 

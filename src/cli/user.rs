@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 
+use super::bulk;
 use super::open;
 use super::output::{
     Failure, Listing, Report, fields, list, moment, secret_from_file, secret_from_stdin,
@@ -37,6 +38,14 @@ pub enum Command {
     Show(Target),
     /// Change a person's address and claims
     Update(Change),
+    /// Make people, one or very many, from JSON Lines
+    Import {
+        /// Whose
+        #[arg(long, value_name = "SLUG")]
+        tenant: String,
+        #[command(flatten)]
+        import: bulk::ImportFrom,
+    },
     /// Close a person's account and end everything that they have
     Disable(Target),
     /// Open a person's account again
@@ -231,6 +240,7 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
             ))
         }
         Command::Update(change) => change.run(flags, &by).await,
+        Command::Import { tenant, import } => bulk::import_users(&tenant, import, flags).await,
         Command::Show(target) => {
             let (_, _, user) = target.open(flags).await?;
             Ok(Report::new(document(&user), describe(&user)))

@@ -11,6 +11,12 @@ pub enum Act {
     /// A tenant was made.
     #[serde(rename = "tenant.created")]
     TenantCreated,
+    /// A tenant was made from a file, with everything in it.
+    #[serde(rename = "tenant.imported")]
+    TenantImported,
+    /// A tenant was written into a file.
+    #[serde(rename = "tenant.exported")]
+    TenantExported,
     /// A tenant's name, settings or branding were changed.
     #[serde(rename = "tenant.updated")]
     TenantUpdated,
@@ -47,6 +53,9 @@ pub enum Act {
     /// A person's record was made.
     #[serde(rename = "user.created")]
     UserCreated,
+    /// People's records were made from a file: one event for many.
+    #[serde(rename = "users.imported")]
+    UsersImported,
     /// A person's record was changed.
     #[serde(rename = "user.updated")]
     UserUpdated,
@@ -138,8 +147,10 @@ pub enum Act {
 
 impl Act {
     /// All of them.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 45] = [
         Self::TenantCreated,
+        Self::TenantImported,
+        Self::TenantExported,
         Self::TenantUpdated,
         Self::TenantSuspended,
         Self::TenantResumed,
@@ -152,6 +163,7 @@ impl Act {
         Self::ResourceUpdated,
         Self::ResourceDeleted,
         Self::UserCreated,
+        Self::UsersImported,
         Self::UserUpdated,
         Self::UserDisabled,
         Self::UserEnabled,

@@ -56,6 +56,19 @@ pub enum KeyStage {
 }
 
 impl KeyRecord {
+    /// Whether the key may sign at `now`.
+    pub fn signs(&self, now: Timestamp) -> bool {
+        match self.stage {
+            KeyStage::Published { signs_from } => signs_from <= now,
+            KeyStage::Retired {
+                signs_from,
+                retired_at,
+                ..
+            } => signs_from <= now && now < retired_at,
+            KeyStage::Revoked { .. } => false,
+        }
+    }
+
     /// Whether the key is in JWKS at `now`.
     pub fn is_published(&self, now: Timestamp) -> bool {
         match self.stage {

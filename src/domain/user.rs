@@ -21,7 +21,7 @@ pub struct User {
     pub status: UserStatus,
     /// What the standard claims say of them, but for the e-mail address.
     pub claims: StandardClaims,
-    /// The argon2id hash in PHC form; none until they have set a password.
+    /// How their password is known; none until they have set a password.
     #[serde(skip)]
     pub password: Option<PasswordHash>,
     /// What they administer, sorted.
@@ -44,7 +44,7 @@ impl User {
 /// A stored password hash in PHC form, and when it was set.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash {
-    /// `$argon2id$…`
+    /// `$argon2id$…`; what another system made, as it was imported, until its owner signs in.
     pub phc: String,
     /// When it was set.
     pub set_at: Timestamp,

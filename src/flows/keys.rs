@@ -188,18 +188,7 @@ impl Provider {
                     return Ok(());
                 }
                 repo.record(key_event(Act::KeyRevoked, actor.clone(), &origin, &revoked))?;
-                let signs = |key: &KeyRecord| {
-                    key.algorithm == algorithm
-                        && match key.stage {
-                            KeyStage::Published { signs_from } => signs_from <= now,
-                            KeyStage::Retired {
-                                signs_from,
-                                retired_at,
-                                ..
-                            } => signs_from <= now && now < retired_at,
-                            KeyStage::Revoked { .. } => false,
-                        }
-                };
+                let signs = |key: &KeyRecord| key.algorithm == algorithm && key.signs(now);
                 if !repo.list_keys()?.iter().any(signs) {
                     repo.insert_key(&successor, now)?;
                     repo.record(key_event(

@@ -7,6 +7,7 @@
 use super::provider::Provider;
 use super::tenancy::Tenant;
 use crate::domain::client::Client;
+use crate::domain::resource::Resource;
 use crate::protocol::access_token::Audience;
 use crate::protocol::resource::ResourceIndicator;
 use crate::protocol::scope::{ADDRESS, EMAIL, OFFLINE_ACCESS, OPENID, PHONE, PROFILE};
@@ -32,7 +33,7 @@ pub struct Target {
 
 /// The rules for one client of one tenant.
 pub struct Rules<'a> {
-    tenant: &'a Tenant,
+    resources: &'a [Resource],
     client: &'a Client,
     admin_api: String,
 }
@@ -48,6 +49,19 @@ impl<'a> Rules<'a> {
         Self::with_admin_api(admin_api(provider), tenant, client)
     }
 
+    /// For a client of a tenant that isn't made yet, and is to have these resources.
+    pub(super) fn of_resources(
+        provider: &Provider,
+        resources: &'a [Resource],
+        client: &'a Client,
+    ) -> Self {
+        Self {
+            resources,
+            client,
+            admin_api: admin_api(provider),
+        }
+    }
+
     /// For closures, which have no provider at hand.
     pub(super) fn with_admin_api(
         admin_api: String,
@@ -55,7 +69,7 @@ impl<'a> Rules<'a> {
         client: &'a Client,
     ) -> Self {
         Self {
-            tenant,
+            resources: &tenant.resources,
             client,
             admin_api,
         }
@@ -115,7 +129,6 @@ impl<'a> Rules<'a> {
     fn knows(&self, resource: &str) -> bool {
         resource == self.admin_api
             || self
-                .tenant
                 .resources
                 .iter()
                 .any(|known| known.identifier == resource)
@@ -141,7 +154,6 @@ impl<'a> Rules<'a> {
         OF_PERSONS.contains(&token)
             || token == ADMIN
             || self
-                .tenant
                 .resources
                 .iter()
                 .any(|resource| resource.understands(token))
@@ -161,8 +173,7 @@ impl<'a> Rules<'a> {
                     if *resource == self.admin_api {
                         token == ADMIN
                     } else {
-                        self.tenant
-                            .resources
+                        self.resources
                             .iter()
                             .any(|known| known.identifier == *resource && known.understands(token))
                     }

@@ -92,7 +92,7 @@ impl Tenant {
             resources: loaded.resources,
             record: loaded.record,
             scope: loaded.scope,
-            handles: data_key.derive("handles"),
+            handles: handle_key_of(&data_key),
             browser: data_key.derive("browser"),
             data_key,
         }))
@@ -137,6 +137,11 @@ impl Tenant {
     pub fn data_key(&self) -> &DataKey {
         &self.data_key
     }
+}
+
+/// The key that a tenant's handed-out secrets are hashed with; for a tenant that isn't made yet.
+pub(super) fn handle_key_of(data_key: &DataKey) -> HashKey {
+    data_key.derive("handles")
 }
 
 impl AsRef<TenantScope> for Tenant {

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::clock::Clock;
-use crate::secret::HashKey;
+use crate::secret::{HashKey, PlainSecret};
 
 const VERSION: u8 = 1;
 const NONCE: usize = 12;
@@ -197,6 +197,18 @@ impl DataKey {
     fn from_bytes(secret: Zeroizing<[u8; 32]>) -> Self {
         let sealing = HashKey::derive(secret.as_slice(), "seal");
         Self { secret, sealing }
+    }
+
+    /// Reads a key from the text that [`DataKey::to_text`] makes.
+    pub fn from_text(text: &str) -> Option<Self> {
+        let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(text).ok()?);
+        let secret = <[u8; 32]>::try_from(bytes.as_slice()).ok()?;
+        Some(Self::from_bytes(Zeroizing::new(secret)))
+    }
+
+    /// The key in the clear, for whoever moves a tenant elsewhere with everything that is sealed under it.
+    pub fn to_text(&self) -> PlainSecret {
+        PlainSecret::new(URL_SAFE_NO_PAD.encode(self.secret.as_slice()))
     }
 
     /// Seals the key itself, as it is kept for `tenant`.

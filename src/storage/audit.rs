@@ -6,11 +6,11 @@ use uuid::Uuid;
 
 use super::error::{Result, StorageError};
 use super::repo::{Page, PageRequest, Repo};
-use super::schema::{audit_events, insert_scoped, scoped};
+use super::schema::{audit_events, scoped};
 use super::types::{DbInstant, DbUuid};
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::domain::audit::{Act, Event, RecordedEvent};
-use crate::domain::ids::{ClientId, EventId, UserId};
+use crate::domain::ids::{ClientId, EventId, TenantId, UserId};
 
 /// The longest explanation that is kept, in bytes of JSON.
 const DETAIL_MAX: usize = 4096;
@@ -67,6 +67,45 @@ impl TryFrom<EventRow> for RecordedEvent {
     }
 }
 
+/// An event's row as it is inserted, alone or with many.
+#[derive(Insertable)]
+#[diesel(table_name = audit_events, treat_none_as_default_value = false)]
+pub(super) struct NewEventRow {
+    tenant_id: DbUuid,
+    id: DbUuid,
+    at: DbInstant,
+    act: String,
+    actor: String,
+    user_id: Option<DbUuid>,
+    client_id: Option<DbUuid>,
+    request_id: Option<String>,
+    address: Option<String>,
+    detail: String,
+}
+
+impl NewEventRow {
+    pub(super) fn new(tenant: TenantId, event: Event, clock: &Clock) -> Result<Self> {
+        let mut detail = event.detail.to_string();
+        if detail.len() > DETAIL_MAX {
+            detail =
+                serde_json::json!({ "left_out": "too long", "bytes": detail.len() }).to_string();
+        }
+        Ok(Self {
+            tenant_id: DbUuid::from(tenant),
+            id: DbUuid(clock.uuid_v7()),
+            at: DbInstant(clock.now()),
+            act: event.act.name(),
+            actor: serde_json::to_string(&event.actor)
+                .map_err(|_| StorageError::Corrupt("an actor"))?,
+            user_id: event.user_id.map(DbUuid::from),
+            client_id: event.client_id.map(DbUuid::from),
+            request_id: event.origin.request_id,
+            address: event.origin.address,
+            detail,
+        })
+    }
+}
+
 /// The least time-ordered id of a moment.
 pub(super) fn first_id_at(at: Timestamp) -> DbUuid {
     let millis = u64::try_from(at.timestamp_millis()).unwrap_or(0);
@@ -76,28 +115,10 @@ pub(super) fn first_id_at(at: Timestamp) -> DbUuid {
 impl Repo<'_> {
     /// Writes an event down.
     pub fn record(&mut self, event: Event) -> Result<()> {
-        let mut detail = event.detail.to_string();
-        if detail.len() > DETAIL_MAX {
-            detail =
-                serde_json::json!({ "left_out": "too long", "bytes": detail.len() }).to_string();
-        }
-        insert_scoped!(
-            self,
-            audit_events,
-            (
-                audit_events::id.eq(DbUuid(self.clock.uuid_v7())),
-                audit_events::at.eq(self.db_now()),
-                audit_events::act.eq(event.act.name()),
-                audit_events::actor.eq(serde_json::to_string(&event.actor)
-                    .map_err(|_| StorageError::Corrupt("an actor"))?),
-                audit_events::user_id.eq(event.user_id.map(DbUuid::from)),
-                audit_events::client_id.eq(event.client_id.map(DbUuid::from)),
-                audit_events::request_id.eq(event.origin.request_id),
-                audit_events::address.eq(event.origin.address),
-                audit_events::detail.eq(detail),
-            )
-        )
-        .execute(self.connection)?;
+        let row = NewEventRow::new(self.tenant, event, self.clock)?;
+        diesel::insert_into(audit_events::table)
+            .values(row)
+            .execute(self.connection)?;
         Ok(())
     }
 

@@ -5,12 +5,12 @@ use diesel::prelude::*;
 use super::changes::Entity;
 use super::error::{Result, StorageError};
 use super::repo::{Page, PageRequest, Repo};
-use super::schema::{client_origins, clients, insert_scoped, scoped};
+use super::schema::{client_origins, clients, scoped};
 use super::types::{DbInstant, DbUuid};
 use super::users::containing;
 use crate::clock::Timestamp;
 use crate::domain::client::{Client, ClientSecrets};
-use crate::domain::ids::ClientId;
+use crate::domain::ids::{ClientId, TenantId};
 use crate::protocol::redirect_uri::RedirectUri;
 use crate::secret::HashedSecret;
 
@@ -59,6 +59,83 @@ impl TryFrom<ClientRow> for Client {
     }
 }
 
+/// A client's row as it is inserted, alone or with many.
+#[derive(Insertable)]
+#[diesel(table_name = clients, treat_none_as_default_value = false)]
+pub(super) struct NewClientRow<'a> {
+    tenant_id: DbUuid,
+    id: DbUuid,
+    name: &'a str,
+    name_key: String,
+    metadata: String,
+    secret_hash: Option<Vec<u8>>,
+    secret_created_at: Option<DbInstant>,
+    previous_secret_hash: Option<Vec<u8>>,
+    previous_secret_expires_at: Option<DbInstant>,
+    version: i64,
+    created_at: DbInstant,
+    updated_at: DbInstant,
+}
+
+impl<'a> NewClientRow<'a> {
+    pub(super) fn new(tenant: TenantId, client: &'a Client) -> Result<Self> {
+        let secret = client.secret.as_ref();
+        let previous = secret.and_then(|secret| secret.previous.as_ref());
+        Ok(Self {
+            tenant_id: DbUuid::from(tenant),
+            id: DbUuid::from(client.id),
+            name: client.metadata.client_name.as_deref().unwrap_or_default(),
+            name_key: name_key(client),
+            metadata: metadata_text(client)?,
+            secret_hash: secret.map(|secret| secret.current.as_bytes().to_vec()),
+            secret_created_at: secret.map(|secret| DbInstant(secret.made_at)),
+            previous_secret_hash: previous.map(|(hash, _)| hash.as_bytes().to_vec()),
+            previous_secret_expires_at: previous.map(|(_, until)| DbInstant(*until)),
+            version: client.version,
+            created_at: DbInstant(client.created_at),
+            updated_at: DbInstant(client.updated_at),
+        })
+    }
+}
+
+/// The row of an origin from which a client's browser application calls.
+#[derive(Insertable)]
+#[diesel(table_name = client_origins, treat_none_as_default_value = false)]
+pub(super) struct NewOriginRow {
+    tenant_id: DbUuid,
+    origin: String,
+    client_id: DbUuid,
+}
+
+impl NewOriginRow {
+    pub(super) fn of(tenant: TenantId, client: &Client) -> impl Iterator<Item = Self> {
+        let client_id = DbUuid::from(client.id);
+        origins(client).into_iter().map(move |origin| Self {
+            tenant_id: DbUuid::from(tenant),
+            origin,
+            client_id,
+        })
+    }
+}
+
+/// CONTRACT "Tokens": the redirect origins of public clients, and every client's `allowed_origins`.
+fn origins(client: &Client) -> Vec<String> {
+    let mut origins = client.metadata.allowed_origins.clone();
+    if client.is_public() {
+        origins.extend(
+            client
+                .metadata
+                .parse_redirect_uris()
+                .unwrap_or_default()
+                .iter()
+                .filter_map(RedirectUri::origin),
+        );
+    }
+    origins.sort_unstable();
+    origins.dedup();
+    origins
+}
+
 fn metadata_text(client: &Client) -> Result<String> {
     serde_json::to_string(&client.metadata).map_err(|_| StorageError::Corrupt("client metadata"))
 }
@@ -72,27 +149,10 @@ fn name_key(client: &Client) -> String {
 impl Repo<'_> {
     /// Registers a client.
     pub fn insert_client(&mut self, client: &Client) -> Result<()> {
-        let secret = client
-            .secret
-            .as_ref()
-            .map(|secret| secret.current.as_bytes().to_vec());
-        let made_at = client.secret.as_ref().map(|secret| secret.made_at);
-        insert_scoped!(
-            self,
-            clients,
-            (
-                clients::id.eq(DbUuid::from(client.id)),
-                clients::name.eq(client.metadata.client_name.clone().unwrap_or_default()),
-                clients::name_key.eq(name_key(client)),
-                clients::metadata.eq(metadata_text(client)?),
-                clients::secret_hash.eq(secret),
-                clients::secret_created_at.eq(made_at.map(DbInstant)),
-                clients::version.eq(client.version),
-                clients::created_at.eq(DbInstant(client.created_at)),
-                clients::updated_at.eq(DbInstant(client.updated_at)),
-            )
-        )
-        .execute(self.connection)?;
+        let row = NewClientRow::new(self.tenant, client)?;
+        diesel::insert_into(clients::table)
+            .values(row)
+            .execute(self.connection)?;
         self.replace_origins(client)?;
         self.note(Entity::Client, client.id)
     }
@@ -224,36 +284,16 @@ impl Repo<'_> {
         Ok(found.is_some())
     }
 
-    /// CONTRACT "Tokens": the redirect origins of public clients, and every client's `allowed_origins`.
     fn replace_origins(&mut self, client: &Client) -> Result<()> {
         diesel::delete(
             scoped::client_origins(self.tenant)
                 .filter(client_origins::client_id.eq(DbUuid::from(client.id))),
         )
         .execute(self.connection)?;
-        let mut origins = client.metadata.allowed_origins.clone();
-        if client.is_public() {
-            origins.extend(
-                client
-                    .metadata
-                    .parse_redirect_uris()
-                    .unwrap_or_default()
-                    .iter()
-                    .filter_map(RedirectUri::origin),
-            );
-        }
-        origins.sort_unstable();
-        origins.dedup();
-        for origin in origins {
-            insert_scoped!(
-                self,
-                client_origins,
-                (
-                    client_origins::origin.eq(origin),
-                    client_origins::client_id.eq(DbUuid::from(client.id))
-                )
-            )
-            .execute(self.connection)?;
+        for row in NewOriginRow::of(self.tenant, client) {
+            diesel::insert_into(client_origins::table)
+                .values(row)
+                .execute(self.connection)?;
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use super::repo::{Page, PageRequest, Repo};
 use super::schema::{consents, insert_scoped, scoped};
 use super::types::{DbInstant, DbUuid};
 use crate::domain::consent::{Consent, Permissions};
-use crate::domain::ids::{ClientId, UserId};
+use crate::domain::ids::{ClientId, TenantId, UserId};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = consents)]
@@ -31,6 +31,31 @@ impl TryFrom<ConsentRow> for Consent {
                 .ok_or(StorageError::Corrupt("consents.permissions"))?,
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
+        })
+    }
+}
+
+/// A consent's row as it is inserted with many.
+#[derive(Insertable)]
+#[diesel(table_name = consents, treat_none_as_default_value = false)]
+pub(super) struct NewConsentRow {
+    tenant_id: DbUuid,
+    user_id: DbUuid,
+    client_id: DbUuid,
+    permissions: String,
+    created_at: DbInstant,
+    updated_at: DbInstant,
+}
+
+impl NewConsentRow {
+    pub(super) fn new(tenant: TenantId, consent: &Consent) -> Result<Self> {
+        Ok(Self {
+            tenant_id: DbUuid::from(tenant),
+            user_id: DbUuid::from(consent.user_id),
+            client_id: DbUuid::from(consent.client_id),
+            permissions: text_of(&consent.permissions)?,
+            created_at: DbInstant(consent.created_at),
+            updated_at: DbInstant(consent.updated_at),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! The rows of tenants that are being deleted: gone in bounded batches, so that a large tenant neither holds the writer nor runs into
 //! a statement's deadline, and whoever finds the deletion interrupted can go on with it.
 
+use chrono::Duration;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
@@ -20,6 +21,9 @@ pub enum Erasure {
     /// The tenant is gone, or isn't to be deleted.
     Done,
 }
+
+/// How long an import may pause within a tenant before that is taken for abandoned.
+const IMPORT_PAUSE_MAX: Duration = Duration::hours(1);
 
 /// The tables of a tenant that grow, those first that refer to others, and what is left of their keys beside the tenant. Few rows
 /// remain for the cascade from the tenant itself.
@@ -41,12 +45,19 @@ const GROWING: &[(&str, &str)] = &[
 ];
 
 impl Installation<'_> {
-    /// The tenants whose deletion was begun and isn't done.
+    /// The tenants whose deletion was begun and isn't done, and those whose import ended before it was complete: a data key is there
+    /// still, and for an hour nothing came.
     pub fn list_tenants_being_deleted(&mut self, limit: i64) -> Result<Vec<TenantId>> {
         // Written out, as an index of such rows alone serves no parameter.
         let being_deleted = diesel::dsl::sql::<diesel::sql_types::Bool>("status = 'deleting'");
+        let abandoned = DbInstant(self.clock.now() - IMPORT_PAUSE_MAX);
         let ids = tenants::table
             .filter(being_deleted)
+            .filter(
+                tenants::sealed_data_key
+                    .is_null()
+                    .or(tenants::updated_at.lt(abandoned)),
+            )
             .select(tenants::id)
             .limit(limit)
             .load::<DbUuid>(self.connection)?;
@@ -55,14 +66,17 @@ impl Installation<'_> {
 
     /// Deletes up to `batch` rows of a tenant whose deletion was begun, and the tenant itself once little is left.
     pub fn erase_tenant(&mut self, id: TenantId, batch: usize) -> Result<Erasure> {
-        // Takes the row's lock, so that two nodes take turns instead of waiting for each other's rows; and nothing but a tenant whose
-        // data key is destroyed gets any further.
+        // Takes the row's lock, so that two nodes take turns instead of waiting for each other's rows. Its data key goes at the latest
+        // here: an import of the tenant that is under way can't complete it from then on.
         let ours = diesel::update(
             tenants::table
                 .filter(tenants::id.eq(DbUuid::from(id)))
                 .filter(tenants::status.eq(TenantStatus::Deleting.as_str())),
         )
-        .set(tenants::updated_at.eq(DbInstant(self.clock.now())))
+        .set((
+            tenants::sealed_data_key.eq(None::<Vec<u8>>),
+            tenants::updated_at.eq(DbInstant(self.clock.now())),
+        ))
         .execute(self.connection)?;
         if ours == 0 {
             return Ok(Erasure::Done);

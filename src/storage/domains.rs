@@ -7,14 +7,14 @@ use super::changes::Entity;
 use super::connection::AnyConnection;
 use super::error::{Result, StorageError};
 use super::repo::{Page, PageRequest, Repo};
-use super::schema::{domain_owners, domains, insert_scoped, scoped};
+use super::schema::{domain_owners, domains, scoped};
 use super::types::{DbInstant, DbUuid};
 use crate::clock::Timestamp;
 use crate::domain::address::{Domain, DomainStage};
 use crate::domain::ids::{DomainId, TenantId};
 
 /// As many as a tenant's cached context may hold.
-const DOMAINS_MAX: i64 = 100;
+pub const DOMAINS_MAX: i64 = 100;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = domains)]
@@ -44,6 +44,37 @@ impl From<DomainRow> for Domain {
     }
 }
 
+/// A domain's row as it is inserted, alone or with many.
+#[derive(Insertable)]
+#[diesel(table_name = domains, treat_none_as_default_value = false)]
+pub(super) struct NewDomainRow<'a> {
+    tenant_id: DbUuid,
+    id: DbUuid,
+    origin: &'a str,
+    verification_token: &'a str,
+    verified_at: Option<DbInstant>,
+    canonical: bool,
+    created_at: DbInstant,
+}
+
+impl<'a> NewDomainRow<'a> {
+    pub(super) fn new(tenant: TenantId, domain: &'a Domain) -> Self {
+        let (verification_token, verified_at) = match &domain.stage {
+            DomainStage::Pending { verification_token } => (verification_token.as_str(), None),
+            DomainStage::Verified { verified_at } => ("", Some(DbInstant(*verified_at))),
+        };
+        Self {
+            tenant_id: DbUuid::from(tenant),
+            id: DbUuid::from(domain.id),
+            origin: &domain.origin,
+            verification_token,
+            verified_at,
+            canonical: domain.canonical && verified_at.is_some(),
+            created_at: DbInstant(domain.created_at),
+        }
+    }
+}
+
 pub(super) fn list(connection: &mut AnyConnection, tenant: TenantId) -> Result<Vec<Domain>> {
     let rows = scoped::domains(tenant)
         .select(DomainRow::as_select())
@@ -64,24 +95,10 @@ impl Repo<'_> {
                 "a tenant has at most {DOMAINS_MAX} domains"
             )));
         }
-        let (token, verified_at) = match &domain.stage {
-            DomainStage::Pending { verification_token } => (verification_token.as_str(), None),
-            DomainStage::Verified { verified_at } => ("", Some(*verified_at)),
-        };
-        insert_scoped!(
-            self,
-            domains,
-            (
-                domains::id.eq(DbUuid::from(domain.id)),
-                domains::origin.eq(domain.origin.clone()),
-                domains::verification_token.eq(token),
-                domains::verified_at.eq(verified_at.map(DbInstant)),
-                domains::canonical.eq(domain.canonical && verified_at.is_some()),
-                domains::created_at.eq(DbInstant(domain.created_at)),
-            )
-        )
-        .execute(self.connection)?;
-        if verified_at.is_some() {
+        diesel::insert_into(domains::table)
+            .values(NewDomainRow::new(self.tenant, domain))
+            .execute(self.connection)?;
+        if matches!(domain.stage, DomainStage::Verified { .. }) {
             self.insert_owner(domain.id, &domain.origin)?;
         }
         self.note(Entity::Tenant, self.tenant)

@@ -6,7 +6,7 @@ use super::changes::Entity;
 use super::connection::AnyConnection;
 use super::error::{Result, StorageError};
 use super::repo::{Page, PageRequest, Repo};
-use super::schema::{insert_scoped, scoped, signing_keys};
+use super::schema::{scoped, signing_keys};
 use super::types::{DbInstant, DbUuid};
 use crate::clock::Timestamp;
 use crate::domain::ids::{KeyId, TenantId};
@@ -59,6 +59,50 @@ impl TryFrom<KeyRow> for KeyRecord {
     }
 }
 
+/// A key's row as it is inserted, alone or with many.
+#[derive(Insertable)]
+#[diesel(table_name = signing_keys, treat_none_as_default_value = false)]
+pub(super) struct NewKeyRow<'a> {
+    tenant_id: DbUuid,
+    id: DbUuid,
+    kid: &'a str,
+    algorithm: &'static str,
+    public_jwk: String,
+    sealed_private_jwk: &'a [u8],
+    signs_from: DbInstant,
+    retired_at: Option<DbInstant>,
+    removed_at: Option<DbInstant>,
+    revoked_at: Option<DbInstant>,
+    created_at: DbInstant,
+}
+
+impl<'a> NewKeyRow<'a> {
+    pub(super) fn new(tenant: TenantId, key: &'a KeyRecord) -> Self {
+        let (signs_from, retired_at, removed_at, revoked_at) = match key.stage {
+            KeyStage::Published { signs_from } => (signs_from, None, None, None),
+            KeyStage::Retired {
+                signs_from,
+                retired_at,
+                removed_at,
+            } => (signs_from, Some(retired_at), Some(removed_at), None),
+            KeyStage::Revoked { revoked_at } => (key.created_at, None, None, Some(revoked_at)),
+        };
+        Self {
+            tenant_id: DbUuid::from(tenant),
+            id: DbUuid::from(key.id),
+            kid: &key.kid,
+            algorithm: key.algorithm.as_str(),
+            public_jwk: key.public_jwk.to_string(),
+            sealed_private_jwk: &key.sealed_private_jwk,
+            signs_from: DbInstant(signs_from),
+            retired_at: retired_at.map(DbInstant),
+            removed_at: removed_at.map(DbInstant),
+            revoked_at: revoked_at.map(DbInstant),
+            created_at: DbInstant(key.created_at),
+        }
+    }
+}
+
 /// Far more than rotations leave behind; bounds the query all the same.
 const KEYS_MAX: i64 = 200;
 
@@ -76,20 +120,16 @@ pub(super) fn list(connection: &mut AnyConnection, tenant: TenantId) -> Result<V
 impl Repo<'_> {
     /// Adds a key; it signs from `signs_from` on.
     pub fn insert_key(&mut self, key: &KeyRecord, signs_from: Timestamp) -> Result<()> {
-        insert_scoped!(
-            self,
-            signing_keys,
-            (
-                signing_keys::id.eq(DbUuid::from(key.id)),
-                signing_keys::kid.eq(key.kid.clone()),
-                signing_keys::algorithm.eq(key.algorithm.as_str()),
-                signing_keys::public_jwk.eq(key.public_jwk.to_string()),
-                signing_keys::sealed_private_jwk.eq(key.sealed_private_jwk.clone()),
-                signing_keys::signs_from.eq(DbInstant(signs_from)),
-                signing_keys::created_at.eq(DbInstant(key.created_at)),
-            )
-        )
-        .execute(self.connection)?;
+        let row = NewKeyRow {
+            signs_from: DbInstant(signs_from),
+            retired_at: None,
+            removed_at: None,
+            revoked_at: None,
+            ..NewKeyRow::new(self.tenant, key)
+        };
+        diesel::insert_into(signing_keys::table)
+            .values(row)
+            .execute(self.connection)?;
         self.note(Entity::Tenant, self.tenant)
     }
 

@@ -6,6 +6,7 @@
 //! again after a serialization failure. A write's closure holds SQL only and owns its input, as it may run more than once.
 
 mod audit;
+mod bulk;
 mod changes;
 mod clients;
 mod connection;
@@ -38,9 +39,11 @@ mod types;
 mod users;
 
 pub use audit::EventFilter;
+pub use bulk::{KnownPeople, KnownStage, KnownTenant, WholeTenant};
 pub use changes::{Change, Entity, Notice};
 pub use db::{DatabaseKind, Db, DbOptions, Location, PoolGauges};
 pub use deletion::Erasure;
+pub use domains::DOMAINS_MAX;
 pub use error::{Result, StorageError};
 pub use expiry::Expired;
 pub use feed::Feed;
@@ -51,6 +54,7 @@ pub use installation::Installation;
 pub use migrations::{MigrationState, SchemaError, migrate, migration_state};
 pub use overview::{COUNTED, Counted};
 pub use repo::{Page, PageRequest, Repo};
+pub use resources::RESOURCES_MAX;
 pub use schema::TENANT_TABLES;
 pub use scope::TenantScope;
 pub use sessions::SessionGrants;

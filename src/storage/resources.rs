@@ -6,7 +6,7 @@ use super::changes::Entity;
 use super::connection::AnyConnection;
 use super::error::{Result, StorageError};
 use super::repo::{Page, PageRequest, Repo};
-use super::schema::{clients, insert_scoped, resources, scoped};
+use super::schema::{clients, resources, scoped};
 use super::types::{DbInstant, DbUuid};
 use super::users::containing;
 use crate::domain::ids::{ClientId, ResourceId, TenantId};
@@ -14,7 +14,7 @@ use crate::domain::resource::Resource;
 use crate::protocol::client_metadata::ClientMetadata;
 
 /// As many as a tenant's cached context may hold.
-const RESOURCES_MAX: i64 = 500;
+pub const RESOURCES_MAX: i64 = 500;
 
 /// As many clients as are looked at for a resource's name.
 const CANDIDATES: i64 = 200;
@@ -46,6 +46,33 @@ impl TryFrom<ResourceRow> for Resource {
     }
 }
 
+/// A resource's row as it is inserted, alone or with many.
+#[derive(Insertable)]
+#[diesel(table_name = resources, treat_none_as_default_value = false)]
+pub(super) struct NewResourceRow<'a> {
+    tenant_id: DbUuid,
+    id: DbUuid,
+    identifier: &'a str,
+    name: &'a str,
+    scopes: String,
+    version: i64,
+    created_at: DbInstant,
+}
+
+impl<'a> NewResourceRow<'a> {
+    pub(super) fn new(tenant: TenantId, resource: &'a Resource) -> Result<Self> {
+        Ok(Self {
+            tenant_id: DbUuid::from(tenant),
+            id: DbUuid::from(resource.id),
+            identifier: &resource.identifier,
+            name: &resource.name,
+            scopes: scopes_text(resource)?,
+            version: resource.version,
+            created_at: DbInstant(resource.created_at),
+        })
+    }
+}
+
 pub(super) fn list(connection: &mut AnyConnection, tenant: TenantId) -> Result<Vec<Resource>> {
     scoped::resources(tenant)
         .select(ResourceRow::as_select())
@@ -73,19 +100,10 @@ impl Repo<'_> {
                 "a tenant has at most {RESOURCES_MAX} resources"
             )));
         }
-        insert_scoped!(
-            self,
-            resources,
-            (
-                resources::id.eq(DbUuid::from(resource.id)),
-                resources::identifier.eq(resource.identifier.clone()),
-                resources::name.eq(resource.name.clone()),
-                resources::scopes.eq(scopes_text(resource)?),
-                resources::version.eq(resource.version),
-                resources::created_at.eq(DbInstant(resource.created_at)),
-            )
-        )
-        .execute(self.connection)?;
+        let row = NewResourceRow::new(self.tenant, resource)?;
+        diesel::insert_into(resources::table)
+            .values(row)
+            .execute(self.connection)?;
         self.note(Entity::Tenant, self.tenant)
     }
 

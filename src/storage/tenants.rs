@@ -95,6 +95,41 @@ impl TryFrom<TenantRow> for (TenantRecord, Option<Vec<u8>>) {
     }
 }
 
+/// A tenant's row as it is inserted, alone or with many.
+#[derive(Insertable)]
+#[diesel(table_name = tenants, treat_none_as_default_value = false)]
+pub(super) struct NewTenantRow<'a> {
+    id: DbUuid,
+    slug: &'a str,
+    name: &'a str,
+    name_key: String,
+    status: &'static str,
+    settings: String,
+    branding: String,
+    sealed_data_key: &'a [u8],
+    version: i64,
+    created_at: DbInstant,
+    updated_at: DbInstant,
+}
+
+impl<'a> NewTenantRow<'a> {
+    pub(super) fn new(tenant: &'a TenantRecord, sealed_data_key: &'a [u8]) -> Result<Self> {
+        Ok(Self {
+            id: DbUuid::from(tenant.id),
+            slug: tenant.slug.as_str(),
+            name: &tenant.name,
+            name_key: name_key(&tenant.name),
+            status: tenant.status.as_str(),
+            settings: json(&tenant.settings)?,
+            branding: json(&tenant.branding)?,
+            sealed_data_key,
+            version: tenant.version,
+            created_at: DbInstant(tenant.created_at),
+            updated_at: DbInstant(tenant.updated_at),
+        })
+    }
+}
+
 fn load(connection: &mut AnyConnection, row: Option<TenantRow>) -> Result<Option<LoadedTenant>> {
     let Some(row) = row else { return Ok(None) };
     let (record, sealed_data_key): (TenantRecord, _) = row.try_into()?;

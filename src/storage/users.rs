@@ -10,7 +10,7 @@ use super::error::{Result, StorageError};
 use super::repo::{Page, PageRequest, Repo};
 use super::schema::{insert_scoped, role_assignments, scoped, users};
 use super::types::{DbInstant, DbUuid};
-use crate::domain::ids::UserId;
+use crate::domain::ids::{TenantId, UserId};
 use crate::domain::role::Role;
 use crate::domain::user::{PasswordHash, User, UserStatus};
 use crate::protocol::email::EmailAddress;
@@ -55,6 +55,71 @@ impl UserRow {
             version: self.version,
             created_at: self.created_at.0,
             updated_at: self.updated_at.0,
+        })
+    }
+}
+
+/// A person's row as it is inserted, alone or with many.
+#[derive(Insertable)]
+#[diesel(table_name = users, treat_none_as_default_value = false)]
+pub(super) struct NewUserRow<'a> {
+    tenant_id: DbUuid,
+    id: DbUuid,
+    email: &'a str,
+    email_key: &'a str,
+    search_key: String,
+    email_verified: bool,
+    password_phc: Option<String>,
+    password_set_at: Option<DbInstant>,
+    disabled_at: Option<DbInstant>,
+    claims: String,
+    version: i64,
+    created_at: DbInstant,
+    updated_at: DbInstant,
+}
+
+impl<'a> NewUserRow<'a> {
+    pub(super) fn new(tenant: TenantId, user: &'a User) -> Result<Self> {
+        let password = user.password.as_ref();
+        Ok(Self {
+            tenant_id: DbUuid::from(tenant),
+            id: DbUuid::from(user.id),
+            email: user.email.as_str(),
+            email_key: user.email.key(),
+            search_key: search_key(user),
+            email_verified: user.email_verified,
+            password_phc: password.map(|password| password.phc.clone()),
+            password_set_at: password.map(|password| DbInstant(password.set_at)),
+            disabled_at: match user.status {
+                UserStatus::Active => None,
+                UserStatus::Disabled { since } => Some(DbInstant(since)),
+            },
+            claims: claims_text(user)?,
+            version: user.version,
+            created_at: DbInstant(user.created_at),
+            updated_at: DbInstant(user.updated_at),
+        })
+    }
+}
+
+/// A role's row as it is inserted with many.
+#[derive(Insertable)]
+#[diesel(table_name = role_assignments, treat_none_as_default_value = false)]
+pub(super) struct NewRoleRow {
+    tenant_id: DbUuid,
+    user_id: DbUuid,
+    role: &'static str,
+    created_at: DbInstant,
+}
+
+impl NewRoleRow {
+    pub(super) fn of(tenant: TenantId, user: &User) -> impl Iterator<Item = Self> {
+        let (user_id, created_at) = (DbUuid::from(user.id), DbInstant(user.created_at));
+        user.roles.iter().map(move |role| Self {
+            tenant_id: DbUuid::from(tenant),
+            user_id,
+            role: role.as_str(),
+            created_at,
         })
     }
 }
@@ -108,32 +173,10 @@ pub(super) fn containing(text: &str) -> String {
 impl Repo<'_> {
     /// Adds a person with their roles. A conflict: the address is another's.
     pub fn insert_user(&mut self, user: &User) -> Result<()> {
-        let disabled_at = match user.status {
-            UserStatus::Active => None,
-            UserStatus::Disabled { since } => Some(DbInstant(since)),
-        };
-        insert_scoped!(
-            self,
-            users,
-            (
-                users::id.eq(DbUuid::from(user.id)),
-                users::email.eq(user.email.as_str()),
-                users::email_key.eq(user.email.key()),
-                users::search_key.eq(search_key(user)),
-                users::email_verified.eq(user.email_verified),
-                users::password_phc.eq(user.password.as_ref().map(|password| password.phc.clone())),
-                users::password_set_at.eq(user
-                    .password
-                    .as_ref()
-                    .map(|password| DbInstant(password.set_at))),
-                users::disabled_at.eq(disabled_at),
-                users::claims.eq(claims_text(user)?),
-                users::version.eq(user.version),
-                users::created_at.eq(DbInstant(user.created_at)),
-                users::updated_at.eq(DbInstant(user.updated_at)),
-            )
-        )
-        .execute(self.connection)?;
+        let row = NewUserRow::new(self.tenant, user)?;
+        diesel::insert_into(users::table)
+            .values(row)
+            .execute(self.connection)?;
         for role in &user.roles {
             self.insert_role(user.id, *role)?;
         }

@@ -10,11 +10,13 @@ use super::once::Claim;
 use crate::domain::audit::Act;
 use crate::domain::client::{Client, ClientSecrets};
 use crate::domain::ids::ClientId;
+use crate::domain::resource::Resource;
 use crate::flows::provider::{FlowError, Provider};
 use crate::flows::scopes::Rules;
 use crate::flows::tenancy::Tenant;
 use crate::flows::trial;
 use crate::protocol::client_metadata::{AccessTokenFormat, ClientMetadata, GrantType};
+use crate::protocol::slug::Slug;
 use crate::secret::{HashedSecret, PlainSecret, generate_client_secret, hash_client_secret};
 use crate::storage::{self, Page, PageRequest, Repo};
 
@@ -67,7 +69,7 @@ fn beyond(repo: &mut Repo<'_>, id: ClientId, by: &By) -> storage::Result<Option<
 }
 
 /// Refuses to act on a client that is built in, or that administers more than whoever acts.
-fn check_client(by: &By, client: &Client) -> Result<(), AdminError> {
+pub(super) fn check_client(by: &By, client: &Client) -> Result<(), AdminError> {
     if trial::is_stand_in(client) {
         return Err(AdminError::refused(
             "this client stands in for another one while somebody tries that out: it is made and deleted by the server itself",
@@ -95,7 +97,7 @@ impl Provider {
             updated_at: now,
         };
         check_client(by, &client)?;
-        self.check_surroundings(tenant, &client)?;
+        self.check_surroundings(tenant.slug(), &tenant.resources, &client)?;
         self.ensure_client_key(tenant, &client).await?;
         let secret = if client.metadata.token_endpoint_auth_method.uses_secret() {
             let (secret, hash) = self.new_secret(tenant, id)?;
@@ -135,7 +137,7 @@ impl Provider {
         let mut changed = changed;
         changed.metadata = self.check_metadata(changed.metadata)?;
         check_client(by, &changed)?;
-        self.check_surroundings(tenant, &changed)?;
+        self.check_surroundings(tenant.slug(), &tenant.resources, &changed)?;
         self.ensure_client_key(tenant, &changed).await?;
         let wants_secret =
             changed.metadata.token_endpoint_auth_method.uses_secret() && changed.secret.is_none();
@@ -307,7 +309,10 @@ impl Provider {
         ))
     }
 
-    fn check_metadata(&self, metadata: ClientMetadata) -> Result<ClientMetadata, AdminError> {
+    pub(super) fn check_metadata(
+        &self,
+        metadata: ClientMetadata,
+    ) -> Result<ClientMetadata, AdminError> {
         let metadata = metadata.validate().map_err(|error| AdminError::Invalid {
             field: error.field,
             reason: error.reason,
@@ -321,23 +326,23 @@ impl Provider {
     }
 
     /// What depends on the tenant: scopes and resources have to be there, or no request could ever name them.
-    fn check_surroundings(&self, tenant: &Tenant, client: &Client) -> Result<(), AdminError> {
-        let rules = Rules::new(self, tenant, client);
+    pub(super) fn check_surroundings(
+        &self,
+        tenant: &Slug,
+        resources: &[Resource],
+        client: &Client,
+    ) -> Result<(), AdminError> {
+        let rules = Rules::of_resources(self, resources, client);
         let scope = rules.registered();
         if let Some(unknown) = scope.iter().find(|token| !rules.understands(token)) {
             let reason = format!(
                 "`{unknown}` belongs to none of the tenant's resources; make it first: \
-                 tessera resource create --tenant {} --identifier URI --scope {unknown}",
-                tenant.slug()
+                 tessera resource create --tenant {tenant} --identifier URI --scope {unknown}"
             );
             return Err(AdminError::invalid("scope", reason));
         }
         let known = |resource: &String| {
-            resource == rules.admin_api()
-                || tenant
-                    .resources
-                    .iter()
-                    .any(|own| own.identifier == *resource)
+            resource == rules.admin_api() || resources.iter().any(|own| own.identifier == *resource)
         };
         if let Some(unknown) = client
             .metadata
@@ -346,8 +351,7 @@ impl Provider {
             .find(|resource| !known(resource))
         {
             let reason = format!(
-                "the tenant has no resource `{unknown}`; `tessera resource list --tenant {}` lists them",
-                tenant.slug()
+                "the tenant has no resource `{unknown}`; `tessera resource list --tenant {tenant}` lists them"
             );
             return Err(AdminError::invalid("resources", reason));
         }

@@ -93,12 +93,7 @@ impl Provider {
         let domain = Domain {
             id: DomainId::from(self.clock.uuid_v7()),
             origin,
-            stage: DomainStage::Pending {
-                verification_token: format!(
-                    "tessera-{}",
-                    URL_SAFE_NO_PAD.encode(self.clock.random_bytes::<32>())
-                ),
-            },
+            stage: self.unproved(),
             canonical: false,
             created_at: self.now(),
         };
@@ -126,6 +121,16 @@ impl Provider {
                 kind: "domain",
                 name: domain.origin,
             })
+        }
+    }
+
+    /// A domain that has to be proved.
+    pub(super) fn unproved(&self) -> DomainStage {
+        DomainStage::Pending {
+            verification_token: format!(
+                "tessera-{}",
+                URL_SAFE_NO_PAD.encode(self.clock.random_bytes::<32>())
+            ),
         }
     }
 
@@ -304,7 +309,7 @@ impl Provider {
     }
 
     /// An origin that may be a tenant's, in the one form in which it is stored and stands in tokens.
-    fn check_origin(&self, text: &str) -> Result<String, AdminError> {
+    pub(super) fn check_origin(&self, text: &str) -> Result<String, AdminError> {
         let invalid = |reason: String| AdminError::invalid("domain", reason);
         let url = uri::parse_absolute(text).map_err(|error| invalid(error.to_string()))?;
         if url.path() != "/" || url.query().is_some() {

@@ -6,6 +6,7 @@
 
 mod allow;
 mod authority;
+mod bulk;
 mod clients;
 mod domains;
 mod erasure;
@@ -23,6 +24,10 @@ mod tenants;
 mod users;
 
 pub use authority::{Area, Authority, DoorError, Permission, Principal, Subject};
+pub use bulk::{
+    Existing, Exported, ImportFailure, Imported, Mode, NewClientSecret, Problem, SecretKeeper,
+    Secrets,
+};
 pub use clients::{DEFAULT_SECRET_OVERLAP, RegisteredClient, client_information};
 pub use domains::{VERIFICATION_PATH, removal_consequences, verification_record};
 pub use error::{AdminError, By};

@@ -40,14 +40,7 @@ impl Provider {
         by: &By,
     ) -> Result<Resource, AdminError> {
         by.check(Permission::Write(Area::Resources))?;
-        self.check_resource(&new)?;
-        let name = new.name.unwrap_or_else(|| {
-            new.identifier
-                .chars()
-                .take(crate::domain::tenant::DISPLAY_NAME_MAX)
-                .collect()
-        });
-        check_display_name(&name).map_err(|error| AdminError::invalid("name", error))?;
+        let name = self.check_resource(&new)?;
         let resource = Resource {
             id: ResourceId::from(self.clock.uuid_v7()),
             identifier: new.identifier,
@@ -86,7 +79,8 @@ impl Provider {
         }
     }
 
-    fn check_resource(&self, new: &NewResource) -> Result<(), AdminError> {
+    /// What a new resource has to be; its name is there afterwards.
+    pub(super) fn check_resource(&self, new: &NewResource) -> Result<String, AdminError> {
         ResourceIndicator::parse(&new.identifier)
             .map_err(|error| AdminError::invalid("identifier", error))?;
         if new.identifier == admin_api(self) {
@@ -95,7 +89,15 @@ impl Provider {
                 "is that of the administration API of this server",
             ));
         }
-        check_scopes(&new.scopes)
+        check_scopes(&new.scopes)?;
+        let name = new.name.clone().unwrap_or_else(|| {
+            new.identifier
+                .chars()
+                .take(crate::domain::tenant::DISPLAY_NAME_MAX)
+                .collect()
+        });
+        check_display_name(&name).map_err(|error| AdminError::invalid("name", error))?;
+        Ok(name)
     }
 
     /// Lists resources in the order of their making; `search` is a part of the identifier or the name.

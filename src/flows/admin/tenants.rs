@@ -18,7 +18,7 @@ use crate::flows::provider::{FlowError, Provider};
 use crate::flows::tenancy::Tenant;
 use crate::jose::seal::DataKey;
 use crate::protocol::slug::Slug;
-use crate::storage::{LoadedTenant, NewTenant, Page, PageRequest, TenantScope};
+use crate::storage::{self, Installation, LoadedTenant, NewTenant, Page, PageRequest, TenantScope};
 
 /// What the built-in tenant of the operators is called.
 pub const SYSTEM_NAME: &str = "Operators";
@@ -31,7 +31,33 @@ enum Made {
     OtherMasterKey,
 }
 
-fn other_master_key() -> AdminError {
+/// Whether the master key is still the one that this process read. Takes the row's lock too: a rotation of the master key comes wholly
+/// before a tenant that is made in this transaction or wholly after it.
+pub(super) fn is_sealed_under(
+    all: &mut Installation<'_>,
+    fingerprint: &str,
+) -> storage::Result<bool> {
+    Ok(
+        all.replace_master_key_fingerprint(fingerprint, fingerprint)?
+            || all.master_key_fingerprint()?.is_none(),
+    )
+}
+
+/// What a tenant's name and settings have to be.
+pub(super) fn check_tenant(name: &str, settings: &TenantSettings) -> Result<(), AdminError> {
+    check_display_name(name).map_err(|error| AdminError::invalid("name", error))?;
+    settings.check().map_err(|error| {
+        AdminError::invalid(
+            error.name,
+            format!(
+                "must be between {} and {}, not {}",
+                error.least, error.most, error.value
+            ),
+        )
+    })
+}
+
+pub(super) fn other_master_key() -> AdminError {
     AdminError::refused(
         "the master key was rotated after this process had read it; start it again with the new key",
     )
@@ -113,10 +139,7 @@ impl Provider {
             if let Some((system, claim)) = &claim {
                 all.tenant(*system, |repo| Claim::check(Some(claim), repo))?;
             }
-            // Takes the row's lock too: a rotation of the master key comes wholly before this tenant or wholly after it.
-            if !all.replace_master_key_fingerprint(&fingerprint, &fingerprint)?
-                && all.master_key_fingerprint()?.is_some()
-            {
+            if !is_sealed_under(all, &fingerprint)? {
                 return Ok(Made::OtherMasterKey);
             }
             if all.find_tenant(&tenant.slug)?.is_some() {
@@ -174,16 +197,7 @@ impl Provider {
         by: &By,
     ) -> Result<Arc<Tenant>, AdminError> {
         by.check(Permission::Write(Area::Settings))?;
-        check_display_name(&changed.name).map_err(|error| AdminError::invalid("name", error))?;
-        changed.settings.check().map_err(|error| {
-            AdminError::invalid(
-                error.name,
-                format!(
-                    "must be between {} and {}, not {}",
-                    error.least, error.most, error.value
-                ),
-            )
-        })?;
+        check_tenant(&changed.name, &changed.settings)?;
         let (slug, by) = (changed.slug.clone(), by.clone());
         let done = self.db.write_installation(move |all| {
             let Some(before) = all.find_tenant(&changed.slug)? else {

@@ -63,14 +63,14 @@ pub struct Disabled {
     pub grants: usize,
 }
 
-fn taken(email: &EmailAddress) -> AdminError {
+pub(super) fn taken(email: &EmailAddress) -> AdminError {
     AdminError::Exists {
         kind: "person with the address",
         name: email.to_string(),
     }
 }
 
-fn check_claims(claims: &StandardClaims) -> Result<(), AdminError> {
+pub(super) fn check_claims(claims: &StandardClaims) -> Result<(), AdminError> {
     // They follow from the account; stored here they would contradict it one day.
     if claims.email.is_some() || claims.email_verified.is_some() || claims.updated_at.is_some() {
         return Err(AdminError::invalid(

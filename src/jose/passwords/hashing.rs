@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
+use super::foreign::Foreign;
 use super::tally::Tally;
 use super::text::prepare;
 use crate::clock::Clock;
@@ -33,11 +34,14 @@ pub enum PasswordError {
     TooLong,
     /// The parameters are out of bounds.
     #[error(
-        "the password hash parameters are out of bounds (memory to 256 MiB, memory times passes to 1 GiB, 1 to 16 lanes)"
+        "the password hash parameters are out of bounds (argon2: memory to 256 MiB, memory times passes to 1 GiB, 1 to 16 lanes; \
+         PBKDF2: 1,000 to 2,000,000 iterations; bcrypt: cost 4 to 14)"
     )]
     Parameters,
-    /// The stored hash isn't one of argon2 in PHC form.
-    #[error("the stored password hash is malformed")]
+    /// The stored hash is malformed, or of a kind that isn't known here.
+    #[error(
+        "the password hash is malformed or of an unknown kind; known are argon2 (PHC text), PBKDF2 with SHA-256 or SHA-512, and bcrypt"
+    )]
     MalformedHash,
 }
 
@@ -182,6 +186,9 @@ pub fn verify(
     wanted: PasswordParameters,
     workspace: &mut Workspace,
 ) -> Result<Verification, PasswordError> {
+    if let Some(foreign) = parse_foreign(phc) {
+        return verify_foreign(password, &foreign?, wanted, workspace);
+    }
     let stored = Stored::parse(phc)?;
     let argon2 = Argon2::new(stored.algorithm, stored.version, stored.params);
     let output = compute(
@@ -202,6 +209,39 @@ pub fn verify(
         }
         Ok(Verification::Mismatch)
     }
+}
+
+/// Refuses a hash that couldn't be compared with: of another kind, malformed, or costlier than anybody may ask for.
+pub fn check_stored_hash(phc: &str) -> Result<(), PasswordError> {
+    match parse_foreign(phc) {
+        Some(foreign) => foreign.map(|_| ()),
+        None => Stored::parse(phc).map(|_| ()),
+    }
+}
+
+fn parse_foreign(phc: &str) -> Option<Result<Foreign<'_>, PasswordError>> {
+    (phc.len() <= MAX_PHC)
+        .then(|| Foreign::parse(phc))
+        .flatten()
+}
+
+/// A refusal costs what an acceptance does, which hashes anew: both tell by their time that the hash is another system's, not whether
+/// it fits.
+fn verify_foreign(
+    password: &str,
+    foreign: &Foreign<'_>,
+    wanted: PasswordParameters,
+    workspace: &mut Workspace,
+) -> Result<Verification, PasswordError> {
+    if password.len() > MAX_PASSWORD {
+        return Err(PasswordError::TooLong);
+    }
+    if foreign.matches(password)? {
+        return Ok(Verification::Match { rehash: true });
+    }
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, wanted.params(OUTPUT)?);
+    compute(&argon2, password, &[0; SALT], OUTPUT, workspace)?;
+    Ok(Verification::Mismatch)
 }
 
 /// A hash that no password has, for people who don't exist: comparing with it costs what comparing with a real one costs.
@@ -249,6 +289,10 @@ impl Stored {
         if phc.len() > MAX_PHC {
             return Err(PasswordError::MalformedHash);
         }
+        // Django names the kind before it.
+        let phc = phc
+            .strip_prefix("argon2$")
+            .map_or(phc, |rest| &phc[phc.len() - rest.len() - 1..]);
         let hash = PasswordHash::new(phc).map_err(|_| PasswordError::MalformedHash)?;
         let (Some(salt), Some(output)) = (&hash.salt, &hash.hash) else {
             return Err(PasswordError::MalformedHash);
@@ -366,6 +410,26 @@ mod tests {
     }
 
     #[test]
+    fn other_systems_hashes_are_made_anew_and_cost_one_of_ours_either_way() {
+        let phc = "pbkdf2_sha256$1000$seasalt$JgZryXe2Ga8ysg6XbzkLpTdyPQrHqsinbL9BnnhgX4A=";
+        let mut workspace = Workspace::default();
+        assert_eq!(verify("lètmein", phc, CHEAP, &mut workspace), OUTDATED);
+        assert_eq!(workspace.tally.hashes(), 0, "the new one comes after it");
+        let wrong = verify("letmein", phc, CHEAP, &mut workspace);
+        assert_eq!(wrong, Ok(Verification::Mismatch));
+        assert_eq!(workspace.tally.hashes(), 1);
+        let over = "a".repeat(MAX_PASSWORD + 1);
+        assert_eq!(compare(&over, phc, CHEAP), Err(PasswordError::TooLong));
+        let django = format!("argon2{}", hashed("password", CHEAP));
+        assert_eq!(compare("password", &django, CHEAP), OK);
+        assert_eq!(check_stored_hash(&django), Ok(()));
+        assert_eq!(
+            check_stored_hash("argon2$"),
+            Err(PasswordError::MalformedHash)
+        );
+    }
+
+    #[test]
     fn changed_parameters_ask_for_a_new_hash() {
         let phc = hashed("password", CHEAP);
         for wanted in [
@@ -411,6 +475,7 @@ mod tests {
             String::new(),
             "password".into(),
             "$2b$12$abcdefghijklmnopqrstuv".into(),
+            "md5$salt$5f4dcc3b5aa765d61d8327deb882cf99".into(),
             "$argon2id$v=19$m=64,t=1,p=1".into(),
             "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQ".into(),
             sound.replace("argon2id", "argon2x"),

@@ -1,5 +1,6 @@
 //! Endpoints and commands.
 
+mod cli_bulk;
 mod cli_clients;
 mod cli_domains;
 mod cli_keys;

@@ -1,0 +1,177 @@
+//! A client's line: RFC 7591's metadata, and how its secret comes along.
+
+use super::super::clients::check_client;
+use super::super::error::{AdminError, By};
+use super::draft::{Draft, decoded, no_duplicate, of_line};
+use super::format::ClientLine;
+use super::people::moment;
+use crate::clock::Timestamp;
+use crate::domain::client::{Client, ClientSecrets};
+use crate::domain::ids::ClientId;
+use crate::flows::console;
+use crate::flows::provider::{FlowError, Provider};
+use crate::protocol::client_metadata::ClientMetadata;
+use crate::protocol::slug::Slug;
+use crate::secret::{
+    HashedSecret, MAX_CLIENT_SECRET, PlainSecret, generate_client_secret, hash_client_secret,
+};
+
+/// The shortest client secret that is taken from elsewhere, in bytes: it is hashed fast, as ours are, so it must not be guessable.
+const CLIENT_SECRET_MIN: usize = 16;
+
+/// A client's secret that an import made.
+#[derive(Clone, Debug)]
+pub struct NewClientSecret {
+    /// Whose tenant's.
+    pub tenant: Slug,
+    /// Whose.
+    pub client_id: ClientId,
+    /// What it is called.
+    pub client_name: Option<String>,
+    /// It.
+    pub secret: PlainSecret,
+}
+
+impl Provider {
+    /// Adds a client to a draft.
+    pub(super) fn add_client(
+        &self,
+        draft: &mut Draft,
+        own: ClientLine,
+        metadata: ClientMetadata,
+        by: &By,
+    ) -> Result<(), AdminError> {
+        let now = self.now();
+        let issued_at = own
+            .client_id_issued_at
+            .and_then(|seconds| Timestamp::from_timestamp(seconds, 0));
+        let created_at = moment("client.created_at", own.created_at.or(issued_at), now)?;
+        let created_at = created_at.unwrap_or(now);
+        let id = match own.client_id {
+            Some(id) if id.is_nil() || id == console::client_id().uuid() => {
+                return Err(AdminError::invalid(
+                    "client.client_id",
+                    "is one that no client may have; leave it out for a new one",
+                ));
+            }
+            id => ClientId::from(id.unwrap_or_else(|| self.clock.uuid_v7())),
+        };
+        let mut client = Client {
+            id,
+            metadata: self.check_metadata(metadata).map_err(of_line("client"))?,
+            secret: None,
+            version: 1,
+            created_at,
+            updated_at: moment("client.updated_at", own.updated_at, now)?.unwrap_or(created_at),
+        };
+        check_client(by, &client)?;
+        self.check_surroundings(draft.slug(), &draft.whole.resources, &client)
+            .map_err(of_line("client"))?;
+        no_duplicate(draft.clients.insert(id), "client.client_id")?;
+        client.secret = self.client_secrets(draft, own, &client)?;
+        draft.counts.clients += 1;
+        draft.whole.clients.push(client);
+        Ok(())
+    }
+
+    fn client_secrets(
+        &self,
+        draft: &mut Draft,
+        own: ClientLine,
+        client: &Client,
+    ) -> Result<Option<ClientSecrets>, AdminError> {
+        let invalid =
+            |field: &str, reason: &str| AdminError::invalid(&format!("client.{field}"), reason);
+        let method = client.metadata.token_endpoint_auth_method;
+        if !method.uses_secret() {
+            if own.client_secret.is_some() || own.client_secret_hash.is_some() {
+                let reason = format!(
+                    "can't be there: a client whose token_endpoint_auth_method is {} has no secret",
+                    method.as_str()
+                );
+                return Err(invalid("client_secret", &reason));
+            }
+            return Ok(None);
+        }
+        // RFC 7591 §3.2.1: "or 0 if it will not expire"
+        if own.client_secret_expires_at.is_some_and(|at| at != 0) {
+            return Err(invalid(
+                "client_secret_expires_at",
+                "must be 0: secrets don't expire here",
+            ));
+        }
+        let hash_of = |draft: &Draft, field: &str, text: &str| {
+            if !draft.moved {
+                return Err(invalid(
+                    field,
+                    "means nothing without the tenant's data_key",
+                ));
+            }
+            let bytes = decoded(&format!("client.{field}"), text)?;
+            HashedSecret::from_slice(&bytes).ok_or_else(|| invalid(field, "must have 32 bytes"))
+        };
+        let now = self.now();
+        let made_at = moment(
+            "client.client_secret_made_at",
+            own.client_secret_made_at,
+            now,
+        )?;
+        let current = match (
+            own.client_secret.map(PlainSecret::new),
+            own.client_secret_hash,
+        ) {
+            (Some(_), Some(_)) => {
+                return Err(invalid(
+                    "client_secret",
+                    "and client_secret_hash exclude each other",
+                ));
+            }
+            (Some(secret), None) => {
+                let text = secret.expose();
+                let fits = (CLIENT_SECRET_MIN..=MAX_CLIENT_SECRET).contains(&text.len())
+                    && text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+                fits.then(|| hash_client_secret(&draft.handles, client.id.uuid(), text))
+                    .flatten()
+                    .ok_or_else(|| {
+                        invalid(
+                            "client_secret",
+                            "must have 16 to 256 printable ASCII characters; leave it out, and the client gets a new one",
+                        )
+                    })?
+            }
+            (None, Some(hash)) => hash_of(draft, "client_secret_hash", &hash)?,
+            (None, None) => {
+                let secret = generate_client_secret(&self.clock);
+                let hash = hash_client_secret(&draft.handles, client.id.uuid(), secret.expose());
+                draft.counts.secrets += 1;
+                draft.new_secrets.push(NewClientSecret {
+                    tenant: draft.slug().clone(),
+                    client_id: client.id,
+                    client_name: client.metadata.client_name.clone(),
+                    secret,
+                });
+                hash.ok_or(FlowError::Internal("a client secret is too long"))?
+            }
+        };
+        let previous = match (
+            own.previous_client_secret_hash,
+            own.previous_client_secret_until,
+        ) {
+            (Some(hash), Some(until)) => {
+                Some((hash_of(draft, "previous_client_secret_hash", &hash)?, until))
+            }
+            (None, None) => None,
+            _ => {
+                return Err(invalid(
+                    "previous_client_secret_hash",
+                    "and previous_client_secret_until go together",
+                ));
+            }
+        };
+        Ok(Some(ClientSecrets {
+            current,
+            made_at: made_at.unwrap_or(now),
+            previous,
+        }))
+    }
+}

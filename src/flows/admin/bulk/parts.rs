@@ -1,0 +1,175 @@
+//! Tenants that are larger than a group: written in parts, as a tenant that is being deleted and still has its data key. Nobody finds
+//! it, and where its import doesn't come to an end it is deleted, at once or by a server's job. The last part opens it. Whoever begins to
+//! delete it meanwhile takes its data key, and with that the import can't go on.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::super::error::AdminError;
+use super::super::tenants::other_master_key;
+use super::draft::Draft;
+use super::import::{BREATH, Current, Importer, Written};
+use super::report::Problem;
+use crate::domain::audit::Event;
+use crate::domain::ids::TenantId;
+use crate::domain::tenant::TenantStatus;
+use crate::flows::provider::{FlowError, Provider};
+use crate::storage::{DatabaseKind, KnownStage, WholeTenant};
+
+impl Importer<'_, '_> {
+    /// Writes what there is of the tenant at hand.
+    pub(super) async fn write_part(&mut self) -> Result<(), Problem> {
+        self.flush().await?;
+        let Current::Draft(mut draft) = std::mem::replace(&mut self.current, Current::PassedOver)
+        else {
+            return Ok(());
+        };
+        if self.mode.dry_run {
+            draft.waiting = (0, 0);
+            self.current = Current::Draft(draft);
+            return Ok(());
+        }
+        if draft.begun {
+            let part = draft.take_part();
+            let written = self.append(&draft, part, None).await;
+            draft.clear();
+            self.current = Current::Draft(draft);
+            return written;
+        }
+        let problem = Problem::at(Some(draft.line));
+        let provider = self.provider;
+        provider.complete_keys(&mut draft).await.map_err(&problem)?;
+        draft.whole.record.status = TenantStatus::Deleting;
+        let group = Arc::new(vec![*draft]);
+        let known = self.find_known(&group).await?;
+        for (_, known) in &known {
+            let Some(draft) = group.first() else { continue };
+            if let Some(error) = self.refusal(draft, known) {
+                return Err(problem(error));
+            }
+            if known.stage == KnownStage::Whole {
+                self.imported.skipped_tenants += 1;
+                return Ok(());
+            }
+            provider
+                .delete_unfinished(known.id)
+                .await
+                .map_err(&problem)?;
+        }
+        self.keep_secrets(&group, &[])?;
+        let written = self.submit(Arc::clone(&group)).await;
+        let (written, _) =
+            written.map_err(|_| problem(FlowError::Internal("a write was dropped").into()))?;
+        match written.map_err(|error| problem(error.into()))? {
+            Written::Done(known) if known.is_empty() => {}
+            Written::Done(_) => {
+                return Err(problem(AdminError::refused(
+                    "somebody else made a tenant of this slug at this moment",
+                )));
+            }
+            Written::OtherMasterKey => return Err(problem(other_master_key())),
+        }
+        if let Some(mut draft) = Arc::into_inner(group).and_then(|mut group| group.pop()) {
+            draft.begun = true;
+            draft.clear();
+            self.current = Current::Draft(Box::new(draft));
+        }
+        Ok(())
+    }
+
+    /// Adds a part, and opens the tenant where it is the last.
+    async fn append(
+        &mut self,
+        draft: &Draft,
+        part: WholeTenant,
+        last: Option<Event>,
+    ) -> Result<(), Problem> {
+        let problem = Problem::at(None);
+        let lines = draft.line + draft.lines;
+        let told = |error: AdminError| match error {
+            AdminError::Failed(FlowError::Storage(error)) if error.is_conflict() => {
+                AdminError::refused(format!(
+                    "among the {} lines before line {lines} one names a person or client that stands in the tenant already, \
+                     or a consent whose person or client doesn't ({error})",
+                    draft.waiting.0
+                ))
+            }
+            other => other,
+        };
+        self.keep_secrets(std::slice::from_ref(draft), &[])?;
+        let begun = Instant::now();
+        let written = self.provider.db.write_installation(move |all| {
+            let Some(scope) = all.continue_import(part.record.id)? else {
+                return Ok(false);
+            };
+            all.tenant(scope, |repo| {
+                repo.insert_users(&part.users.iter().collect::<Vec<_>>())?;
+                repo.insert_clients(&part.clients)?;
+                repo.insert_consents(&part.consents)?;
+                match &last {
+                    Some(event) => repo.record(event.clone()),
+                    None => Ok(()),
+                }
+            })?;
+            match &last {
+                Some(_) => all.finish_import(&part.record),
+                None => Ok(true),
+            }
+        });
+        let written = written.await.map_err(AdminError::from);
+        if !written.map_err(told).map_err(&problem)? {
+            return Err(problem(AdminError::refused(format!(
+                "somebody began to delete the tenant `{}` while it was being imported",
+                draft.slug()
+            ))));
+        }
+        if self.provider.db.kind() == DatabaseKind::Sqlite {
+            tokio::time::sleep(begun.elapsed() / BREATH).await;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn finish_parts(&mut self) -> Result<(), Problem> {
+        let Current::Draft(mut draft) = std::mem::replace(&mut self.current, Current::Nothing)
+        else {
+            return Ok(());
+        };
+        let mut part = draft.take_part();
+        part.record.status = draft.status;
+        let event = draft.event(self.by);
+        let written = self.append(&draft, part, Some(event)).await;
+        if written.is_ok() {
+            self.count(&draft);
+        } else {
+            self.current = Current::Draft(draft);
+        }
+        written
+    }
+
+    /// Leaves nothing of the tenant at hand behind.
+    pub(super) async fn abandon(&mut self) {
+        if let Current::Draft(draft) = std::mem::replace(&mut self.current, Current::Nothing)
+            && draft.begun
+            && let Err(error) = self.provider.delete_unfinished(draft.id()).await
+        {
+            // A server's job deletes it later.
+            tracing::warn!(%error, tenant = %draft.slug(), "what was imported of a tenant can't be deleted yet");
+        }
+    }
+}
+
+impl Provider {
+    /// Deletes what an import of a tenant wrote before it ended.
+    pub(super) async fn delete_unfinished(&self, id: TenantId) -> Result<(), AdminError> {
+        let begun = self
+            .db
+            .write_installation(move |all| match all.continue_import(id)? {
+                Some(_) => all.begin_tenant_deletion(id),
+                None => Ok(false),
+            });
+        if begun.await? {
+            self.erase_tenant(id).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,204 @@
+//! What was imported works as what was made here: people sign in with the password that they had elsewhere, and its hash is made anew.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use serde_json::json;
+use tessera::flows::admin::{AdminError, By, Existing, ImportFailure, Imported, Mode, Secrets};
+use tessera::protocol::client_metadata::ClientMetadata;
+use tessera::protocol::email::EmailAddress;
+use tessera::protocol::slug::Slug;
+use tessera::secret::PlainSecret;
+
+use crate::support::app::{TestApp, TestClient, TestTenant, TestUser, app_test};
+use crate::support::relying_party::RelyingParty;
+
+const MODE: Mode = Mode {
+    dry_run: false,
+    existing: Existing::Refuse,
+};
+
+const CLIENT: &str = "018f3a4e-1111-7222-8333-444455556666";
+const SECRET: &str = "a secret that came along";
+const REDIRECT: &str = "https://shop.example/callback";
+
+async fn import(app: &TestApp, lines: &str) -> Result<Imported, ImportFailure> {
+    app.provider
+        .import_tenants(lines.as_bytes(), MODE, None, &By::command_line())
+        .await
+}
+
+async fn export(app: &TestApp, tenant: &TestTenant) -> String {
+    let mut text = Vec::new();
+    let by = By::command_line();
+    let loaded = app.load(tenant).await;
+    app.provider
+        .export_tenant(&loaded, Secrets::With, &mut text, &by)
+        .await
+        .expect("exported");
+    String::from_utf8(text).expect("UTF-8")
+}
+
+fn known(app: &TestApp, slug: &str) -> TestTenant {
+    TestTenant {
+        slug: Slug::parse(slug).expect("a slug"),
+        issuer: app.provider.config.public_url.issuer(slug),
+    }
+}
+
+async fn person(app: &TestApp, tenant: &TestTenant, email: &str, password: &str) -> TestUser {
+    let loaded = app.load(tenant).await;
+    let address = EmailAddress::parse(email).expect("an address");
+    let user = app.provider.load_user_by_email(&loaded, &address).await;
+    TestUser {
+        id: user.expect("a person").id,
+        email: email.to_owned(),
+        password: password.to_owned(),
+    }
+}
+
+/// Something to write into that can't take much.
+struct Full(usize);
+
+impl Write for Full {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 = self
+            .0
+            .checked_sub(bytes.len())
+            .ok_or(std::io::ErrorKind::StorageFull)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Keeps nothing, and says so.
+struct NoDisk(Arc<Mutex<usize>>);
+
+impl tessera::flows::admin::SecretKeeper for NoDisk {
+    fn keep(&mut self, secrets: &[tessera::flows::admin::NewClientSecret]) -> std::io::Result<()> {
+        *self.0.lock().expect("not poisoned") += secrets.len();
+        Err(std::io::ErrorKind::StorageFull.into())
+    }
+}
+
+app_test! {
+    async fn people_sign_in_with_the_password_that_they_had_elsewhere(app: TestApp) {
+        // Made by Python's hashlib, by OpenBSD's test vectors, and by the argon2 command's documentation.
+        let hashes = [
+            ("django", "lètmein", "pbkdf2_sha256$1000$seasalt$JgZryXe2Ga8ysg6XbzkLpTdyPQrHqsinbL9BnnhgX4A="),
+            ("passlib", "lètmein", "$pbkdf2-sha512$1000$c2Vhc2FsdA$MvpYzRb9t8IHUO1U7cCcGPfI.JLcFRBOUbkty.vHmXzMoGO3EGn5ZDxFwkkOHVT55Elz3Qczs2.FNpDKUjv/RA"),
+            ("bcrypt", "abc", "$2a$06$If6bvum7DFjUnE9p2uDeDu0YHzrHM6tf.iqN8.yx.jNN1ILEf7h0i"),
+            ("argon2i", "password", "$argon2i$v=19$m=65536,t=2,p=4$c29tZXNhbHQ$RdescudvJCsgt3ub+b+dWRWJTmaaJObG"),
+        ];
+        let mut lines = vec![
+            json!({ "tenant": { "slug": "acme", "name": "Acme" } }),
+            json!({ "client": {
+                "client_id": CLIENT, "client_secret": SECRET, "client_name": "Shop", "redirect_uris": [REDIRECT], "scope": "openid", "skip_consent": true,
+            } }),
+        ];
+        lines.extend(hashes.iter().map(|(name, _, hash)| json!({ "user": { "email": format!("{name}@acme.example"), "password_hash": hash } })));
+        let text = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+        let imported = import(&app, &text).await.expect("imported");
+        assert_eq!((imported.tenants, imported.people_with_password), (1, 4));
+        let tenant = known(&app, "acme");
+        let client = TestClient {
+            id: CLIENT.parse().expect("an id"),
+            secret: Some(PlainSecret::new(SECRET.to_owned())),
+            metadata: ClientMetadata { redirect_uris: vec![REDIRECT.to_owned()], ..ClientMetadata::default() },
+        };
+        let rp = RelyingParty::new(&app, &tenant, &client).with_scope("openid");
+        for (name, password, _) in hashes {
+            let email = format!("{name}@acme.example");
+            let user = person(&app, &tenant, &email, password).await;
+            let mut wrong = user.clone();
+            wrong.password = "another password".to_owned();
+            let page = rp.authorize(&mut app.browser(), &wrong, &[]).await;
+            assert_eq!(page.answer.status, 400, "{name}");
+            for _ in 0..2 {
+                let tokens = rp.sign_in(&mut app.browser(), &user).await;
+                assert_eq!(tokens.id_claims()["sub"], user.id.to_string(), "{name}");
+                let stored = app.provider.load_user(&*app.load(&tenant).await, user.id).await.expect("a person");
+                let password = stored.password.expect("a password");
+                assert!(password.phc.starts_with("$argon2id$"), "{name}: made anew by the first sign-in: {}", password.phc);
+                assert_eq!(stored.version, 1, "{name}: that is no change of the person");
+            }
+        }
+    }
+
+    async fn a_tenant_that_was_exported_deleted_and_imported_is_the_same(app: TestApp) {
+        let tenant = app.tenant("acme").await;
+        let client = app.web_client(&tenant).await;
+        let user = app.user(&tenant, "ana@acme.example", "correct horse battery").await;
+        let rp = RelyingParty::new(&app, &tenant, &client);
+        // Asked for consent, which is remembered.
+        let before = rp.sign_in(&mut app.browser(), &user).await;
+        let jwks = app.get(&tenant.url("/jwks")).send().await.body;
+        let text = export(&app, &tenant).await;
+        assert!(text.contains("{\"consent\":"), "{text}");
+        assert!(!text.contains("tessera-console"), "what the server makes for itself stays out");
+        let by = By::command_line();
+        app.provider.delete_tenant("acme", &by).await.expect("deleted");
+        assert_eq!(app.get(&tenant.url("/jwks")).send().await.status, 404);
+        let imported = import(&app, &text).await.expect("imported");
+        assert_eq!((imported.tenants, imported.people, imported.clients, imported.consents), (1, 1, 1, 1));
+        assert_eq!(app.get(&tenant.url("/jwks")).send().await.body, jwks, "services that verify notice nothing");
+        let mut browser = app.browser();
+        let page = browser.open(&rp.authorization_url(&[])).await;
+        let page = browser.sign_in(&page, &user).await;
+        let code = page.answer.location_param("code").expect("a code, and no question for consent");
+        let after = rp.redeem(&code).await.expect_ok().json();
+        let sub = crate::support::relying_party::claims(after["id_token"].as_str().expect("a token"))["sub"].clone();
+        assert_eq!(sub, before.id_claims()["sub"]);
+        // Sessions and grants don't come along.
+        assert_eq!(rp.introspect(&before.access_token).await["active"], false);
+        let refused = import(&app, &text).await.expect_err("it is there");
+        assert_eq!((refused.code(), refused.imported.tenants), ("already_exists", 0));
+        // A copy under another name would have the identifier of this one.
+        let copy = text.replace("\"slug\":\"acme\"", "\"slug\":\"copy\"");
+        let refused = import(&app, &copy).await.expect_err("it is this tenant's");
+        assert!(refused.problems[0].to_string().contains("tenant.id: is that of the tenant `acme`"), "{}", refused.problems[0]);
+        // Nor does the data key open what was sealed for another tenant.
+        let id = app.load(&tenant).await.id().to_string();
+        let foreign = copy.replacen(&id, "018f3a4e-9999-7222-8333-444455556666", 1);
+        let refused = import(&app, &foreign).await.expect_err("sealed for another");
+        assert!(refused.problems[0].to_string().contains("key.sealed_private_jwk: doesn't open"), "{}", refused.problems[0]);
+        assert!(app.provider.load_tenant_named("copy").await.is_err());
+    }
+
+    async fn a_full_disk_loses_no_secret_and_is_told(app: TestApp) {
+        let tenant = app.tenant("acme").await;
+        app.web_client(&tenant).await;
+        let by = By::command_line();
+        let loaded = app.load(&tenant).await;
+        let written = app.provider.export_tenant(&loaded, Secrets::Without, &mut Full(600), &by).await;
+        assert!(matches!(written, Err(AdminError::Refused(_))), "{written:?}");
+        let lines = concat!(
+            "{\"tenant\":{\"slug\":\"first\",\"name\":\"First\"}}\n",
+            "{\"tenant\":{\"slug\":\"other\",\"name\":\"Other\"}}\n{\"client\":{\"grant_types\":[\"client_credentials\"]}}\n",
+        );
+        let asked = Arc::new(Mutex::new(0));
+        let failed = app.provider.import_tenants(lines.as_bytes(), MODE, Some(&mut NoDisk(Arc::clone(&asked))), &by).await;
+        assert_eq!(failed.expect_err("no disk").code(), "refused");
+        assert_eq!(*asked.lock().expect("not poisoned"), 1);
+        assert!(app.provider.load_tenant_named("other").await.is_err(), "without its secret kept, the client isn't made");
+    }
+
+    async fn an_import_whose_tenant_is_deleted_meanwhile_cannot_complete_it(app: TestApp) {
+        // As an import in parts leaves it between two of them.
+        let tenant = app.tenant("acme").await;
+        let id = app.load(&tenant).await.id();
+        let db = &app.provider.db;
+        let mut raw = app.database.raw();
+        raw.execute("UPDATE tenants SET status = 'deleting' WHERE slug = 'acme'").expect("changed");
+        let going_on = || db.write_installation(move |all| Ok(all.continue_import(id)?.is_some()));
+        assert!(going_on().await.expect("storage works"));
+        assert_eq!(app.provider.finish_deletions().await.expect("storage works"), 0, "it may go on yet");
+        app.time.advance(std::time::Duration::from_secs(3601));
+        assert_eq!(app.provider.finish_deletions().await.expect("storage works"), 1, "for an hour nothing came");
+        assert!(!going_on().await.expect("storage works"));
+        assert_eq!(raw.texts("SELECT slug AS value FROM tenants WHERE slug = 'acme'"), [""; 0]);
+    }
+}
