@@ -7,6 +7,7 @@
 //! the threads of client and server make of them is not).
 
 mod kill;
+mod power;
 mod support;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -39,7 +40,10 @@ impl Options {
 type Program = fn(&Options, Kind) -> String;
 
 /// Name, databases that it makes sense on, and the program.
-const PROGRAMS: &[(&str, &[Kind], Program)] = &[("kill", &Kind::BOTH, kill::run)];
+const PROGRAMS: &[(&str, &[Kind], Program)] = &[
+    ("kill", &Kind::BOTH, kill::run),
+    ("power", &Kind::SQLITE, power::run),
+];
 
 fn main() -> ExitCode {
     let (names, options) = match arguments() {
@@ -71,6 +75,7 @@ fn main() -> ExitCode {
         }
     }
     support::postgres::stop_shared();
+    support::shim::clear_up();
     ExitCode::from(u8::from(failed > 0))
 }
 

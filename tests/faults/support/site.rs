@@ -1,5 +1,6 @@
 //! An installation: a data directory, a database, commands and servers.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -39,9 +40,8 @@ impl Site {
         Self::empty(kind).ready()
     }
 
-    /// The same on a database of the caller's.
-    pub fn on(database: Database) -> Self {
-        let directory = tempfile::tempdir().expect("a directory");
+    /// What is there in a directory.
+    pub fn at(directory: tempfile::TempDir, database: Database) -> Self {
         Self {
             directory,
             database,
@@ -61,13 +61,18 @@ impl Site {
         self.environment.push((name.to_owned(), value.to_owned()));
     }
 
+    /// The directory that everything lies in.
+    pub fn root(&self) -> &Path {
+        self.directory.path()
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
     /// The binary with what it needs of settings.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tessera"));
+        let mut command = Command::new(binary());
         command
             .env_clear()
             .args(arguments)
@@ -134,6 +139,11 @@ impl Site {
     pub fn serving(&self) -> Command {
         self.command(&["serve", "--listen", "127.0.0.1:0", "--json"])
     }
+}
+
+/// The one that was built beside this, or another that `TESSERA_BIN` names: a release build, say.
+pub fn binary() -> OsString {
+    std::env::var_os("TESSERA_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_tessera").into())
 }
 
 /// A server of its own process.
