@@ -6,6 +6,7 @@
 //! Without arguments every program runs, shortened. A run's seed is printed: with it, the random choices are the same again (what
 //! the threads of client and server make of them is not).
 
+mod disk;
 mod kill;
 mod power;
 mod support;
@@ -42,6 +43,7 @@ type Program = fn(&Options, Kind) -> String;
 /// Name, databases that it makes sense on, and the program.
 const PROGRAMS: &[(&str, &[Kind], Program)] = &[
     ("kill", &Kind::BOTH, kill::run),
+    ("disk", &Kind::SQLITE, disk::run),
     ("power", &Kind::SQLITE, power::run),
 ];
 

@@ -16,7 +16,7 @@ use crate::support::database::{Database, Kind, sqlite};
 use crate::support::disk::{Disk, Record, parse};
 use crate::support::http::Body;
 use crate::support::random::Random;
-use crate::support::scene::{Scene, Tokens};
+use crate::support::scene::{Admin, Scene, Tokens};
 use crate::support::shim::{Marker, Shim};
 use crate::support::site::Site;
 
@@ -120,7 +120,7 @@ fn grants(
 }
 
 fn administration(scene: &Scene, port: u16, end: Instant, mut marker: Marker) -> io::Result<()> {
-    let mut admin = scene.admin(port)?;
+    let mut admin = Admin::of(port, &scene.admin_token(port)?);
     let mut number = 0;
     while Instant::now() < end {
         number += 1;

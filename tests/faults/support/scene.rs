@@ -100,9 +100,8 @@ impl Scene {
         }
     }
 
-    /// The operator's program at a server, with a token.
-    pub fn admin(&self, port: u16) -> io::Result<Admin> {
-        let mut http = Http::new(port);
+    /// The operator's program asks for its token.
+    pub fn admin_token(&self, port: u16) -> io::Result<Answer> {
         let audience = format!("http://{HOST}/api/v1");
         let fields = [
             ("grant_type", "client_credentials"),
@@ -110,17 +109,12 @@ impl Scene {
             ("resource", &audience),
         ];
         let basic = basic(&self.operator);
-        let answer = http.send(
+        Http::new(port).send(
             "POST",
             "/t/system/token",
             &[("Authorization", &basic)],
             Body::Form(&fields),
-        )?;
-        assert_eq!(answer.status, 200, "{}", answer.body);
-        Ok(Admin {
-            http,
-            bearer: format!("Bearer {}", answer.text("access_token")),
-        })
+        )
     }
 
     /// Client credentials.
@@ -302,11 +296,21 @@ impl Person {
 
 /// A program at the administration API.
 pub struct Admin {
-    pub http: Http,
+    http: Http,
     bearer: String,
 }
 
 impl Admin {
+    /// Whoever got this token.
+    #[track_caller]
+    pub fn of(port: u16, answer: &Answer) -> Self {
+        assert_eq!(answer.status, 200, "{answer:?}");
+        Self {
+            http: Http::new(port),
+            bearer: format!("Bearer {}", answer.text("access_token")),
+        }
+    }
+
     /// A request; the path is below `/api/v1`.
     pub fn ask(&mut self, method: &str, path: &str, body: Body<'_>) -> io::Result<Answer> {
         let bearer = self.bearer.clone();
