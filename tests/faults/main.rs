@@ -8,6 +8,7 @@
 
 mod disk;
 mod kill;
+mod migration;
 mod power;
 mod support;
 
@@ -44,6 +45,7 @@ type Program = fn(&Options, Kind) -> String;
 const PROGRAMS: &[(&str, &[Kind], Program)] = &[
     ("kill", &Kind::BOTH, kill::run),
     ("disk", &Kind::SQLITE, disk::run),
+    ("migration", &Kind::BOTH, migration::run),
     ("power", &Kind::SQLITE, power::run),
 ];
 

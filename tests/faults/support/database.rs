@@ -76,6 +76,19 @@ impl Database {
         }
     }
 
+    /// Runs a statement.
+    pub fn run(&self, sql: &str) {
+        match self {
+            Self::Sqlite(path) => {
+                let mut connection = SqliteConnection::establish(path.to_str().expect("UTF-8")).expect("a connection");
+                connection.batch_execute(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+            }
+            Self::Postgres(url) => {
+                postgres::psql(url, sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+            }
+        }
+    }
+
     /// The same of a query that counts.
     pub fn count(&self, sql: &str) -> u64 {
         self.texts(sql)[0].parse().expect("a number")

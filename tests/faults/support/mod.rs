@@ -5,6 +5,7 @@ pub mod disk;
 pub mod http;
 pub mod model;
 pub mod postgres;
+pub mod proxy;
 pub mod random;
 pub mod scene;
 pub mod shim;
