@@ -6,10 +6,13 @@
 //! Without arguments every program runs, shortened. A run's seed is printed: with it, the random choices are the same again (what
 //! the threads of client and server make of them is not).
 
+mod clock;
 mod disk;
+mod keys;
 mod kill;
 mod migration;
 mod power;
+mod races;
 mod support;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -47,6 +50,9 @@ const PROGRAMS: &[(&str, &[Kind], Program)] = &[
     ("disk", &Kind::SQLITE, disk::run),
     ("migration", &Kind::BOTH, migration::run),
     ("power", &Kind::SQLITE, power::run),
+    ("clock", &Kind::BOTH, clock::run),
+    ("keys", &Kind::BOTH, keys::run),
+    ("races", &Kind::BOTH, races::run),
 ];
 
 fn main() -> ExitCode {

@@ -19,8 +19,16 @@ pub fn run(options: &Options, kind: Kind) -> String {
     let killed = match kind {
         Kind::Sqlite => {
             let migrations = killed_at_changes(&["migrate"], &reference, most, &mut random);
-            let starts = killed_at_changes(&["user", "list", "--tenant", "system"], &reference, most, &mut random);
-            format!("killed at {} of {} changes of files, first starts at {} of {}", migrations.0, migrations.1, starts.0, starts.1)
+            let starts = killed_at_changes(
+                &["user", "list", "--tenant", "system"],
+                &reference,
+                most,
+                &mut random,
+            );
+            format!(
+                "killed at {} of {} changes of files, first starts at {} of {}",
+                migrations.0, migrations.1, starts.0, starts.1
+            )
         }
         Kind::Postgres => {
             let (done, total) = cut_at_messages(&reference, most, &mut random);
@@ -60,7 +68,12 @@ fn sample(total: u64, most: u64, random: &mut Random) -> Vec<u64> {
 }
 
 /// A command that begins from nothing, killed before its n-th change of a file and run again.
-fn killed_at_changes(command: &[&str], reference: &[String], most: u64, random: &mut Random) -> (usize, u64) {
+fn killed_at_changes(
+    command: &[&str],
+    reference: &[String],
+    most: u64,
+    random: &mut Random,
+) -> (usize, u64) {
     let begin = || {
         let mut site = Site::empty(Kind::Sqlite);
         let shim = Shim::under(&mut site);
@@ -75,11 +88,21 @@ fn killed_at_changes(command: &[&str], reference: &[String], most: u64, random: 
         let (site, shim) = begin();
         shim.die_before(i64::try_from(*number).expect("few"));
         let (status, ..) = site.run_with("", command);
-        assert!(!status.success(), "it was to be killed before change {number}");
+        assert!(
+            !status.success(),
+            "it was to be killed before change {number}"
+        );
         shim.die_before(0);
         let (status, out, err) = site.run_with("", command);
-        assert!(status.success(), "killed before change {number}, then: {status} {out}{err}");
-        assert_eq!(schema(&site.database), reference, "killed before change {number}");
+        assert!(
+            status.success(),
+            "killed before change {number}, then: {status} {out}{err}"
+        );
+        assert_eq!(
+            schema(&site.database),
+            reference,
+            "killed before change {number}"
+        );
         if command == ["migrate"] {
             site.json(&["master-key", "create"]);
         }
@@ -108,12 +131,25 @@ fn cut_at_messages(reference: &[String], most: u64, random: &mut Random) -> (usi
         proxy.cut_after(Some(*number));
         let (status, out, err) = by_proxy.run_with("", &["--json", "migrate"]);
         // The last message is the farewell: whoever doesn't get to say it has done everything.
-        assert!(*number >= total - 1 || !status.success(), "cut after {number} of {total}: {out}");
-        assert!(status.success() || err.contains("error_description"), "cut after {number}: nothing is said: {err}");
+        assert!(
+            *number >= total - 1 || !status.success(),
+            "cut after {number} of {total}: {out}"
+        );
+        assert!(
+            status.success() || err.contains("error_description"),
+            "cut after {number}: nothing is said: {err}"
+        );
         proxy.cut_after(None);
         let (status, out, err) = site.run_with("", &["migrate"]);
-        assert!(status.success(), "cut after message {number}, then: {status} {out}{err}");
-        assert_eq!(schema(&site.database), reference, "cut after message {number}");
+        assert!(
+            status.success(),
+            "cut after message {number}, then: {status} {out}{err}"
+        );
+        assert_eq!(
+            schema(&site.database),
+            reference,
+            "cut after message {number}"
+        );
         site.json(&["master-key", "create"]);
         site.json(&["tenant", "create", "acme", "--name", "Acme"]);
         site.expect_sound();
@@ -131,14 +167,21 @@ fn both_at_once(kind: Kind, reference: &[String]) {
     let all: Vec<_> = (0..4).map(|_| begin(site.command(&["migrate"]))).collect();
     for one in all {
         let done = one.wait_with_output().expect("it ends");
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        assert!(
+            done.status.success(),
+            "{}",
+            String::from_utf8_lossy(&done.stderr)
+        );
     }
     assert_eq!(schema(&site.database), reference);
     site.json(&["master-key", "create"]);
     if kind == Kind::Postgres {
         let servers: Vec<_> = std::thread::scope(|scope| {
             let begun: Vec<_> = (0..2).map(|_| scope.spawn(|| site.serve())).collect();
-            begun.into_iter().map(|server| server.join().expect("it serves")).collect()
+            begun
+                .into_iter()
+                .map(|server| server.join().expect("it serves"))
+                .collect()
         });
         for server in &servers {
             server.ready();
@@ -151,13 +194,26 @@ fn both_at_once(kind: Kind, reference: &[String]) {
 /// What isn't as this program would have made it.
 fn noticed(kind: Kind) {
     let site = Site::new(kind);
-    let versions = site.database.texts("SELECT version AS value FROM __diesel_schema_migrations ORDER BY 1");
-    let add = |version: &str| site.database.run(&format!("INSERT INTO __diesel_schema_migrations (version) VALUES ('{version}')"));
-    let remove = |version: &str| site.database.run(&format!("DELETE FROM __diesel_schema_migrations WHERE version = '{version}'"));
+    let versions = site
+        .database
+        .texts("SELECT version AS value FROM __diesel_schema_migrations ORDER BY 1");
+    let add = |version: &str| {
+        site.database.run(&format!(
+            "INSERT INTO __diesel_schema_migrations (version) VALUES ('{version}')"
+        ))
+    };
+    let remove = |version: &str| {
+        site.database.run(&format!(
+            "DELETE FROM __diesel_schema_migrations WHERE version = '{version}'"
+        ))
+    };
     let serve = ["--json", "serve", "--listen", "127.0.0.1:0"];
     let refused = |command: &[&str], word: &str| {
         let (status, out, err) = site.run_with("", command);
-        assert!(status.code() == Some(1) && err.contains(word), "{command:?}: {status} {out}{err}");
+        assert!(
+            status.code() == Some(1) && err.contains(word),
+            "{command:?}: {status} {out}{err}"
+        );
     };
     // A newer program's.
     add("99991231000000");

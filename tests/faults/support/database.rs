@@ -80,8 +80,11 @@ impl Database {
     pub fn run(&self, sql: &str) {
         match self {
             Self::Sqlite(path) => {
-                let mut connection = SqliteConnection::establish(path.to_str().expect("UTF-8")).expect("a connection");
-                connection.batch_execute(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+                let mut connection = SqliteConnection::establish(path.to_str().expect("UTF-8"))
+                    .expect("a connection");
+                connection
+                    .batch_execute(sql)
+                    .unwrap_or_else(|error| panic!("{sql}: {error}"));
             }
             Self::Postgres(url) => {
                 postgres::psql(url, sql).unwrap_or_else(|error| panic!("{sql}: {error}"));

@@ -3,6 +3,7 @@
 pub mod database;
 pub mod disk;
 pub mod http;
+pub mod jwt;
 pub mod model;
 pub mod postgres;
 pub mod proxy;

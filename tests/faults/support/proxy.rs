@@ -55,7 +55,9 @@ impl Proxy {
 
     /// Each message of a client's takes so long.
     pub fn delay(&self, delay: Duration) {
-        self.state.delay.store(u64::try_from(delay.as_millis()).expect("short"), SeqCst);
+        self.state
+            .delay
+            .store(u64::try_from(delay.as_millis()).expect("short"), SeqCst);
     }
 
     /// Forwards so many more messages of clients and then closes every connection that sends another; none for no end.
@@ -72,7 +74,9 @@ impl Proxy {
 
     /// Of the next commits, lets PostgreSQL have them and nobody hear of it.
     pub fn lose_commits(&self, number: u64) {
-        self.state.commits_to_lose.store(i64::try_from(number).expect("few"), SeqCst);
+        self.state
+            .commits_to_lose
+            .store(i64::try_from(number).expect("few"), SeqCst);
     }
 
     /// How many were lost so by now.
@@ -100,7 +104,12 @@ fn serve(client: TcpStream, port: u16, state: &Arc<State>) {
     let _ = answers.join();
 }
 
-fn answers(mut server: TcpStream, mut client: &TcpStream, state: &State, losing: &AtomicBool) -> io::Result<()> {
+fn answers(
+    mut server: TcpStream,
+    mut client: &TcpStream,
+    state: &State,
+    losing: &AtomicBool,
+) -> io::Result<()> {
     let mut chunk = [0; 16_384];
     loop {
         let read = server.read(&mut chunk)?;
@@ -117,7 +126,12 @@ fn answers(mut server: TcpStream, mut client: &TcpStream, state: &State, losing:
 }
 
 /// The first message has no type, only a length; then there is a byte for the type before it.
-fn requests(mut client: TcpStream, mut server: &TcpStream, state: &State, losing: &AtomicBool) -> io::Result<()> {
+fn requests(
+    mut client: TcpStream,
+    mut server: &TcpStream,
+    state: &State,
+    losing: &AtomicBool,
+) -> io::Result<()> {
     let mut first = true;
     loop {
         let mut message = vec![0; if first { 4 } else { 5 }];
@@ -137,8 +151,12 @@ fn requests(mut client: TcpStream, mut server: &TcpStream, state: &State, losing
         if left > 0 {
             state.left.fetch_sub(1, SeqCst);
         }
-        let commits = !first && message[0] == b'Q' && message.windows(6).any(|word| word == b"COMMIT");
-        if commits && state.commits_to_lose.load(SeqCst) > 0 && state.commits_to_lose.fetch_sub(1, SeqCst) > 0 {
+        let commits =
+            !first && message[0] == b'Q' && message.windows(6).any(|word| word == b"COMMIT");
+        if commits
+            && state.commits_to_lose.load(SeqCst) > 0
+            && state.commits_to_lose.fetch_sub(1, SeqCst) > 0
+        {
             losing.store(true, SeqCst);
         }
         server.write_all(&message)?;
