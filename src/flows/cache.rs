@@ -41,6 +41,11 @@ impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
         Ok(value)
     }
 
+    /// Keeps a value, whatever was there.
+    pub fn insert(&self, key: K, value: V) {
+        self.values.insert(key, value);
+    }
+
     /// The value, if it is there.
     pub fn get(&self, key: &K) -> Option<V> {
         self.values.get(key)

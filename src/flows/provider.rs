@@ -95,6 +95,9 @@ const SLUGS: usize = 20_000;
 
 struct Caches {
     tenants: Cache<Slug, Arc<Tenant>>,
+    /// The same by slug and by origin, and kept when everything is to be loaded again, though not when this tenant is known to have
+    /// changed: verifiers get its keys by it while the database is away.
+    last_known: Cache<String, Arc<Tenant>>,
     /// The slug of each custom domain's origin.
     domains: Cache<String, Slug>,
     /// Slugs that no tenant has, so that strangers can't have each miss cost a query.
@@ -139,6 +142,7 @@ impl Provider {
     ) -> Result<Self, FlowError> {
         let caches = Arc::new(Caches {
             tenants: Cache::new(TENANTS),
+            last_known: Cache::new(TENANTS * 2),
             domains: Cache::new(SLUGS),
             unknown: Cache::new(SLUGS),
             clients: Cache::new(CLIENTS),
@@ -266,7 +270,9 @@ impl Provider {
             .tenants
             .get_or_load(slug, self.load_tenant(slug))
             .await?;
-        if found.is_none() {
+        if let Some(tenant) = &found {
+            self.caches.remember(tenant);
+        } else {
             let key = slug.as_str().to_owned();
             self.caches
                 .unknown
@@ -274,6 +280,12 @@ impl Provider {
                 .await?;
         }
         Ok(found)
+    }
+
+    /// The tenant as it was when the database was last there, by its slug or by the origin of a custom domain. For verifiers only: what
+    /// has changed since then isn't known.
+    pub(super) fn find_last_known_tenant(&self, name: &str) -> Option<Arc<Tenant>> {
+        self.caches.last_known.get(&name.to_owned())
     }
 
     /// Has the tenant loaded again, where it is known to have changed before the change feed says so.
@@ -413,6 +425,19 @@ pub enum FeedUse {
 }
 
 impl Caches {
+    fn remember(&self, tenant: &Arc<Tenant>) {
+        let slug = tenant.slug();
+        let names = std::iter::once(slug.as_str().to_owned())
+            .chain(tenant.issuers[1..].iter().map(ToString::to_string));
+        for name in names {
+            self.last_known.insert(name, Arc::clone(tenant));
+        }
+        // Where a change came in between, whoever heard of it may have looked before this was here.
+        if self.tenants.get(slug).is_none() {
+            self.last_known.retain(|_, kept| kept.id() != tenant.id());
+        }
+    }
+
     fn hear(&self, notice: &Notice<'_>) {
         match notice {
             Notice::Changes(changes) => changes.iter().for_each(|change| self.hear_change(*change)),
@@ -433,6 +458,7 @@ impl Caches {
         match change.entity {
             Entity::Tenant => {
                 let slugs = std::cell::RefCell::new(Vec::new());
+                // In this order: see `remember`.
                 self.tenants.retain(|slug, kept| {
                     let keep = kept.id() != tenant;
                     if !keep {
@@ -441,6 +467,7 @@ impl Caches {
                     keep
                 });
                 let slugs = slugs.into_inner();
+                self.last_known.retain(|_, kept| kept.id() != tenant);
                 // A domain may have come or gone, and a slug or origin that was unknown may be a tenant's now.
                 self.domains.retain(|_, slug| !slugs.contains(slug));
                 self.unknown.clear();

@@ -188,6 +188,29 @@ impl Provider {
         })
     }
 
+    /// The same as [`Self::locate`] while the database can't be asked, by what was known of the tenant when it was last there: good
+    /// enough for verifiers, who need the keys and keep them for a while anyway, and for nobody else.
+    pub fn locate_last_known(&self, host: &str, path: &str) -> Option<TenantAt> {
+        match self.config.public_url.resolve(host, path) {
+            Place::Root { .. } => None,
+            Place::Tenant { slug, rest } => {
+                let tenant = self.find_last_known_tenant(&slug)?;
+                Some(TenantAt {
+                    issuer: Arc::clone(&tenant.issuers[0]),
+                    tenant,
+                    rest: rest.into_owned(),
+                })
+            }
+            Place::Elsewhere => candidate_origins(host)?.into_iter().find_map(|origin| {
+                Some(TenantAt {
+                    tenant: self.find_last_known_tenant(&origin)?,
+                    issuer: origin.into(),
+                    rest: path.to_owned(),
+                })
+            }),
+        }
+    }
+
     async fn locate_domain(&self, host: &str, path: &str) -> Result<Located, FlowError> {
         let Some(origins) = candidate_origins(host) else {
             return Ok(Located::Nowhere);

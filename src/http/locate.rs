@@ -73,10 +73,17 @@ async fn route_of(provider: &Provider, request: &ServiceRequest) -> Result<Strin
             .and_then(|value| value.to_str().ok())
             .unwrap_or_default(),
     };
-    let located = provider.locate(host, path).await.map_err(|error| {
-        tracing::warn!(%error, "the tenant of a request can't be found");
-        OAuthError::from(error)
-    })?;
+    let located = match provider.locate(host, path).await {
+        Ok(located) => located,
+        Err(error) => {
+            tracing::warn!(%error, "the tenant of a request can't be found");
+            let known = provider.locate_last_known(host, path);
+            match known.filter(|at| is_for_verifiers(&at.rest)) {
+                Some(at) => Located::Tenant(at),
+                None => return Err(error.into()),
+            }
+        }
+    };
     match located {
         Located::Tenant(at) => {
             telemetry::note_tenant(request.request(), at.tenant.slug().as_str());

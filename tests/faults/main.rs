@@ -11,6 +11,7 @@ mod disk;
 mod keys;
 mod kill;
 mod migration;
+mod postgres;
 mod power;
 mod races;
 mod support;
@@ -50,6 +51,7 @@ const PROGRAMS: &[(&str, &[Kind], Program)] = &[
     ("disk", &Kind::SQLITE, disk::run),
     ("migration", &Kind::BOTH, migration::run),
     ("power", &Kind::SQLITE, power::run),
+    ("postgres", &Kind::POSTGRES, postgres::run),
     ("clock", &Kind::BOTH, clock::run),
     ("keys", &Kind::BOTH, keys::run),
     ("races", &Kind::BOTH, races::run),

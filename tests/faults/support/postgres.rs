@@ -216,6 +216,11 @@ impl Postgres {
         }
     }
 
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
     pub fn port(&self) -> u16 {
         self.port
     }
