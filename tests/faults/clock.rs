@@ -1,6 +1,7 @@
 //! The server's clock, set forth and back under its feet: nothing crashes, nothing lives longer than it may, verifiers always have the
 //! keys, and with the right time again everything is well.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use crate::Options;
 use crate::support::database::Kind;
+use crate::support::http::Answer;
 use crate::support::jwt::KeySet;
 use crate::support::scene::{Person, Scene, Tokens};
 use crate::support::shim::Shim;
@@ -62,51 +64,13 @@ pub fn run(options: &Options, kind: Kind) -> String {
         now = next;
         let about = format!("run {run}, moved by {moved} s to {now} s");
         assert!(server.is_alive(), "{about}");
-        let keys = KeySet::fetch(&mut person.http).expect("an answer");
-        // A key leaves when all that it signed has ended.
-        let checked = keys.check(&tokens.access);
-        assert!(moved >= 290 || checked.is_ok(), "{about}: {checked:?}");
-        let answer = person.redeem(&code).expect("an answer");
-        // Codes live for a minute, access tokens for five.
-        let good = if moved >= 60 {
-            answer.is_invalid_grant()
-        } else {
-            moved >= 55 || answer.status == 200
+        let made = Made {
+            tokens,
+            code,
+            moved,
+            about: &about,
         };
-        assert!(good, "{about}: a code: {answer:?}");
-        let status = person.userinfo(&tokens.access).expect("an answer").status;
-        assert!(
-            moved < 300 || status == 401,
-            "{about}: an access token outlives its end: {status}"
-        );
-        assert!(
-            moved >= 290 || status == 200,
-            "{about}: an access token is dead: {status}"
-        );
-        let silent = person.authorize().expect("an answer");
-        let refreshed = person.refresh(&tokens.refresh).expect("an answer");
-        if moved >= YEAR {
-            assert_eq!(
-                silent.location_param("error").as_deref(),
-                Some("login_required"),
-                "{about}: a session outlives its end: {silent:?}"
-            );
-            assert!(
-                refreshed.is_invalid_grant(),
-                "{about}: a refresh token outlives its end: {refreshed:?}"
-            );
-        } else if moved.abs() <= HOUR {
-            assert!(
-                silent.location_param("code").is_some(),
-                "{about}: {silent:?}"
-            );
-            assert_eq!(refreshed.status, 200, "{about}: {refreshed:?}");
-            let again = person.refresh(&tokens.refresh).expect("an answer");
-            assert!(
-                again.is_invalid_grant(),
-                "{about}: a refresh token is spent twice: {again:?}"
-            );
-        }
+        made.check(&mut person).expect("the server answers");
         // Whatever the clock says, a sign-in works, and what comes of it.
         let signed_in = person.sign_in().expect("an answer");
         assert!(
@@ -139,8 +103,70 @@ pub fn run(options: &Options, kind: Kind) -> String {
     )
 }
 
+/// What was made before the clock was moved.
+struct Made<'a> {
+    tokens: Tokens,
+    code: String,
+    /// By how many seconds.
+    moved: i64,
+    about: &'a str,
+}
+
+impl Made<'_> {
+    /// Nothing outlives its end, and nothing else is dead.
+    fn check(&self, person: &mut Person) -> io::Result<()> {
+        let about = self.about;
+        let keys = KeySet::fetch(&mut person.http)?;
+        // A key leaves when all that it signed has ended.
+        let checked = keys.check(&self.tokens.access);
+        assert!(self.moved >= 290 || checked.is_ok(), "{about}: {checked:?}");
+        let answer = person.redeem(&self.code)?;
+        // Codes live for a minute, access tokens for five.
+        let good = if self.moved >= 60 {
+            answer.is_invalid_grant()
+        } else {
+            self.moved >= 55 || answer.status == 200
+        };
+        assert!(good, "{about}: a code: {answer:?}");
+        let status = person.userinfo(&self.tokens.access)?.status;
+        assert!(
+            self.moved < 300 || status == 401,
+            "{about}: an access token outlives its end: {status}"
+        );
+        assert!(
+            self.moved >= 290 || status == 200,
+            "{about}: an access token is dead: {status}"
+        );
+        let silent = person.authorize()?;
+        let refreshed = person.refresh(&self.tokens.refresh)?;
+        if self.moved >= YEAR {
+            assert_eq!(
+                silent.location_param("error").as_deref(),
+                Some("login_required"),
+                "{about}: a session outlives its end: {silent:?}"
+            );
+            assert!(
+                refreshed.is_invalid_grant(),
+                "{about}: a refresh token outlives its end: {refreshed:?}"
+            );
+        } else if self.moved.abs() <= HOUR {
+            assert!(
+                silent.location_param("code").is_some(),
+                "{about}: {silent:?}"
+            );
+            assert_eq!(refreshed.status, 200, "{about}: {refreshed:?}");
+            let again = person.refresh(&self.tokens.refresh)?;
+            assert!(
+                again.is_invalid_grant(),
+                "{about}: a refresh token is spent twice: {again:?}"
+            );
+        }
+        Ok(())
+    }
+}
+
 fn work(mut person: Person, stop: &AtomicBool, answers: &AtomicU64) {
-    let mut expect = |answer: std::io::Result<crate::support::http::Answer>| {
+    let expect = |answer: io::Result<Answer>| {
         let answer = answer.expect("an answer");
         assert!(answer.status < 500, "{answer:?}");
         answers.fetch_add(1, Ordering::Relaxed);

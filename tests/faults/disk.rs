@@ -48,9 +48,9 @@ pub fn run(options: &Options, kind: Kind) -> String {
         let fault = |on: bool| {
             let error = if on { EIO } else { 0 };
             if run % 2 == 0 {
-                shim.fail_syncs(error)
+                shim.fail_syncs(error);
             } else {
-                shim.fail_writes(error)
+                shim.fail_writes(error);
             }
         };
         let (kept, refused, healed) = fail(&scene, &server, &fault, run, &mut random);

@@ -52,6 +52,9 @@ pub fn run(options: &Options, kind: Kind) -> String {
         answers += sum(&told).0;
         verify(&scene, server.port(), told, &format!("run {run}"));
         site.database.check();
+        if run % 100 == 99 {
+            println!("# kill {kind}: {} runs", run + 1);
+        }
         if run % 20 == 19 || run + 1 == runs {
             site.expect_sound();
         }

@@ -13,9 +13,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::Options;
 use crate::support::database::{Database, Kind, sqlite};
-use crate::support::disk::{Disk, Record, parse};
+use crate::support::disk::{Disk, Record, records_of};
 use crate::support::http::Body;
-use crate::support::random::Random;
+use crate::support::random::{Random, hex};
 use crate::support::scene::{Admin, Scene, Tokens};
 use crate::support::shim::{Marker, Shim};
 use crate::support::site::Site;
@@ -65,7 +65,7 @@ fn recorded(kind: Kind, span: Duration, random: &mut Random) -> (Site, Vec<Recor
         .map(|number| {
             let (scene, marker, random) = (scene.clone(), shim.marker(), random.fork());
             thread::spawn(move || {
-                grants(&scene, port, number, end, marker, random).expect("the server answers")
+                grants(&scene, port, number, end, marker, random).expect("the server answers");
             })
         })
         .collect();
@@ -75,7 +75,7 @@ fn recorded(kind: Kind, span: Duration, random: &mut Random) -> (Site, Vec<Recor
     }
     // The last connection's end moves the whole log into the database and deletes it.
     server.terminate();
-    let records = parse(&shim.recorded());
+    let records = records_of(&shim.recorded());
     (site, records)
 }
 
@@ -83,10 +83,7 @@ fn recorded(kind: Kind, span: Duration, random: &mut Random) -> (Site, Vec<Recor
 fn row_of(handle: &str) -> String {
     let encoded = handle.split_once('_').map_or(handle, |(_, rest)| rest);
     let bytes = URL_SAFE_NO_PAD.decode(encoded).expect("a handle");
-    bytes[..16]
-        .iter()
-        .map(|byte| format!("{byte:02X}"))
-        .collect()
+    hex(&bytes[..16]).to_uppercase()
 }
 
 fn grants(

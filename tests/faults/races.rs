@@ -6,10 +6,11 @@ use std::thread;
 
 use crate::Options;
 use crate::support::database::Kind;
-use crate::support::scene::{Scene, Tokens};
+use crate::support::http::Answer;
+use crate::support::scene::{Person, Scene, Tokens};
 use crate::support::site::{Server, Site};
 
-const RACERS: usize = 24;
+const CONTENDERS: usize = 24;
 
 /// `--runs` counts attempts.
 pub fn run(options: &Options, kind: Kind) -> String {
@@ -21,15 +22,15 @@ pub fn run(options: &Options, kind: Kind) -> String {
         server.ready();
     }
     let attempts = options.runs(960);
-    let races = attempts.div_ceil(2 * RACERS as u64);
+    let races = attempts.div_ceil(2 * CONTENDERS as u64);
     let mut person = scene.person(servers[0].port(), 0);
     person.sign_in().expect("signed in");
-    let mut racers: Vec<_> = (0..RACERS)
+    let mut contenders: Vec<_> = (0..CONTENDERS)
         .map(|number| person.at(servers[number % nodes].port()))
         .collect();
     for race in 0..races {
         let code = person.code().expect("a code");
-        let winner = one_of(&mut racers, race, move |person| {
+        let winner = one_of(&mut contenders, race, move |person| {
             person.redeem(&code).expect("an answer")
         });
         let dead = person.refresh(&winner.refresh).expect("an answer");
@@ -40,7 +41,7 @@ pub fn run(options: &Options, kind: Kind) -> String {
 
         let code = person.code().expect("a code");
         let tokens = Tokens::of(&person.redeem(&code).expect("an answer"));
-        let winner = one_of(&mut racers, race, move |person| {
+        let winner = one_of(&mut contenders, race, move |person| {
             person.refresh(&tokens.refresh).expect("an answer")
         });
         let dead = person.refresh(&winner.refresh).expect("an answer");
@@ -60,23 +61,20 @@ pub fn run(options: &Options, kind: Kind) -> String {
     assert_eq!(tokens, 3 * races, "too many refresh tokens were made");
     format!(
         "{} attempts in {} races over {nodes} nodes, one success in each",
-        2 * races * RACERS as u64,
+        2 * races * CONTENDERS as u64,
         2 * races
     )
 }
 
-use crate::support::http::Answer;
-use crate::support::scene::Person;
-
 /// Everybody does it at once; what the one got who got anything.
 fn one_of(
-    racers: &mut [Person],
+    contenders: &mut [Person],
     race: u64,
     attempt: impl Fn(&mut Person) -> Answer + Sync,
 ) -> Tokens {
-    let start = Arc::new(Barrier::new(racers.len()));
+    let start = Arc::new(Barrier::new(contenders.len()));
     let answers: Vec<Answer> = thread::scope(|scope| {
-        let running: Vec<_> = racers
+        let running: Vec<_> = contenders
             .iter_mut()
             .map(|person| {
                 let (start, attempt) = (Arc::clone(&start), &attempt);
@@ -88,7 +86,7 @@ fn one_of(
             .collect();
         running
             .into_iter()
-            .map(|racer| racer.join().expect("an answer"))
+            .map(|contender| contender.join().expect("an answer"))
             .collect()
     });
     let (good, bad): (Vec<_>, Vec<_>) =

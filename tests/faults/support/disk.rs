@@ -30,14 +30,14 @@ pub enum Record {
 }
 
 /// Reads all records.
-pub fn parse(log: &[u8]) -> Vec<Record> {
+pub fn records_of(log: &[u8]) -> Vec<Record> {
     let mut records = Vec::new();
     let mut rest = log;
     while rest.len() >= 24 {
         let word = |at: usize| u32::from_ne_bytes(rest[at..at + 4].try_into().expect("four"));
-        let long = |at: usize| u64::from_ne_bytes(rest[at..at + 8].try_into().expect("eight"));
+        let eight = |at: usize| u64::from_ne_bytes(rest[at..at + 8].try_into().expect("eight"));
         let (kind, path_length) = (word(0), word(4) as usize);
-        let (offset, data_length) = (long(8), usize::try_from(long(16)).expect("a length"));
+        let (offset, data_length) = (eight(8), usize::try_from(eight(16)).expect("a length"));
         let path_end = 24 + path_length;
         let text = String::from_utf8_lossy(&rest[24..path_end]).into_owned();
         let data = &rest[path_end..path_end + data_length];

@@ -1,5 +1,6 @@
 //! HTTP/1.1 as a client has it that must know what was answered and what was not: blocking, without a retry of its own.
 
+use std::fmt::Write as _;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -9,10 +10,12 @@ use serde_json::Value;
 /// The host that every server believes to be at, whichever port it has.
 pub const HOST: &str = "localhost:8099";
 
+/// A server that takes longer has hung.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// A connection to one server, made anew when it is gone.
 pub struct Http {
     port: u16,
-    patience: Duration,
     stream: Option<BufReader<TcpStream>>,
 }
 
@@ -34,19 +37,7 @@ pub enum Body<'a> {
 
 impl Http {
     pub fn new(port: u16) -> Self {
-        Self {
-            port,
-            patience: Duration::from_secs(30),
-            stream: None,
-        }
-    }
-
-    /// Waits no longer than this for anything.
-    pub fn with_patience(port: u16, patience: Duration) -> Self {
-        Self {
-            patience,
-            ..Self::new(port)
-        }
+        Self { port, stream: None }
     }
 
     /// Sends a request. An error says that nobody knows what became of it.
@@ -64,13 +55,13 @@ impl Http {
         };
         let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {HOST}\r\n");
         for (name, value) in headers {
-            request.push_str(&format!("{name}: {value}\r\n"));
+            let _ = write!(request, "{name}: {value}\r\n");
         }
         if !content_type.is_empty() {
-            request.push_str(&format!("Content-Type: {content_type}\r\n"));
+            let _ = write!(request, "Content-Type: {content_type}\r\n");
         }
         if method != "GET" {
-            request.push_str(&format!("Content-Length: {}\r\n", content.len()));
+            let _ = write!(request, "Content-Length: {}\r\n", content.len());
         }
         request.push_str("\r\n");
         request.push_str(&content);
@@ -96,8 +87,8 @@ impl Http {
     fn connect(&self) -> io::Result<BufReader<TcpStream>> {
         let stream = TcpStream::connect(("127.0.0.1", self.port))?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(self.patience))?;
-        stream.set_write_timeout(Some(self.patience))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
         Ok(BufReader::new(stream))
     }
 }

@@ -66,7 +66,7 @@ struct Chain {
 struct Made {
     email: String,
     path: String,
-    made: Known,
+    created: Known,
     deleted: Known,
 }
 
@@ -259,7 +259,7 @@ impl Worker {
         self.told.made.push(Made {
             email: email.clone(),
             path: String::new(),
-            made: Known::Perhaps,
+            created: Known::Perhaps,
             deleted: Known::No,
         });
         let last = self.told.made.len() - 1;
@@ -273,7 +273,7 @@ impl Worker {
             .expect("a path of the API")
             .1
             .to_owned();
-        (self.told.made[last].path, self.told.made[last].made) = (path.clone(), Known::Yes);
+        (self.told.made[last].path, self.told.made[last].created) = (path.clone(), Known::Yes);
         self.told.answers += 1;
         if self.random.once_in(3) {
             self.told.made[last].deleted = Known::Perhaps;
@@ -391,11 +391,11 @@ fn verify_made(scene: &Scene, port: u16, all: &[Made], about: &str) -> io::Resul
     for Made {
         email,
         path,
-        made,
+        created,
         deleted,
     } in all
     {
-        if *made == Known::Perhaps {
+        if *created == Known::Perhaps {
             let again = admin.create_user(email)?;
             assert!(
                 [201, 409].contains(&again.status),

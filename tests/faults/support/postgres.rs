@@ -1,11 +1,13 @@
 //! PostgreSQL of the programs' own: durable as in earnest, and theirs to stop, restart and pause.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
+
+use super::random::hex;
 
 /// One server.
 pub struct Postgres {
@@ -91,11 +93,14 @@ impl Postgres {
         ));
         std::fs::create_dir(&folder).expect("a folder");
         let mut random = [0; 16];
-        openssl::rand::rand_bytes(&mut random).expect("random bytes");
+        let source = std::fs::File::open("/dev/urandom");
+        source
+            .and_then(|mut source| source.read_exact(&mut random))
+            .expect("random bytes");
         let mut server = Self {
             folder,
             binaries: binaries(),
-            password: random.iter().map(|byte| format!("{byte:02x}")).collect(),
+            password: hex(&random),
             port: 0,
         };
         let file = server.folder.join("password");
@@ -133,6 +138,7 @@ impl Postgres {
         for _ in 0..5 {
             server.port = free_port();
             if server.try_run().is_ok() {
+                server.clear_up_after_us();
                 return server;
             }
         }
@@ -140,6 +146,18 @@ impl Postgres {
             "PostgreSQL doesn't start: {}",
             std::fs::read_to_string(server.folder.join("log")).unwrap_or_default()
         );
+    }
+
+    /// Should this program be killed, nobody else would stop it: its own parent, `pg_ctl`, has ended.
+    fn clear_up_after_us(&self) {
+        let script = "while kill -0 \"$1\"; do sleep 1; done; kill -QUIT \"$(head -1 \"$2/data/postmaster.pid\")\"; sleep 1; rm -rf \"$2\"";
+        let _ = Command::new("setsid")
+            .args(["sh", "-c", script, "sh", &std::process::id().to_string()])
+            .arg(&self.folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
     }
 
     fn data(&self) -> PathBuf {

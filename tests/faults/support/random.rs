@@ -37,3 +37,10 @@ impl Random {
         self.below(of) == 0
     }
 }
+
+/// Bytes as digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}

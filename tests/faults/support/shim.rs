@@ -26,9 +26,7 @@ enum Number {
     Changes,
 }
 
-/// "No space left on device", as Linux numbers it.
-pub const ENOSPC: i64 = 28;
-/// "Input/output error".
+/// "Input/output error", as Linux numbers it.
 pub const EIO: i64 = 5;
 
 impl Shim {
