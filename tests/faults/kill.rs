@@ -60,5 +60,5 @@ pub fn run(options: &Options, kind: Kind) -> String {
         }
     }
     server.terminate();
-    format!("{runs} runs, {answers} answers kept, ready again in {slowest:.0?} at the most")
+    format!("{runs} runs, {answers} answers kept, ready again in {slowest:.2?} at the most")
 }
