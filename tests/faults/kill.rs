@@ -17,7 +17,7 @@ pub fn run(options: &Options, kind: Kind) -> String {
     let site = Site::new(kind);
     let scene = Scene::new(&site, PEOPLE);
     let mut random = options.random("kill");
-    let (runs, mut slowest, mut answers) = (options.runs(6), Duration::ZERO, 0);
+    let (runs, mut slowest, mut answers) = (options.runs(5), Duration::ZERO, 0);
     let mut server = site.serve();
     server.ready();
     for run in 0..runs {

@@ -66,29 +66,42 @@ fn main() -> ExitCode {
         }
     };
     println!("seed {}", options.seed);
-    let mut failed = 0;
-    for (name, kinds, program) in PROGRAMS {
-        if !names.is_empty() && !names.iter().any(|given| given == name) {
-            continue;
-        }
-        for kind in kinds.iter().filter(|kind| options.databases.contains(kind)) {
-            let begun = Instant::now();
-            let outcome = catch_unwind(AssertUnwindSafe(|| program(&options, *kind)));
-            let seconds = begun.elapsed().as_secs_f32();
-            if let Ok(done) = outcome {
-                println!("ok {name} {kind}: {done} ({seconds:.1} s)");
-            } else {
-                failed += 1;
-                println!(
-                    "not ok {name} {kind} (seed {}, {seconds:.1} s)",
-                    options.seed
-                );
-            }
-        }
-    }
+    // Side by side: most of what either does is waiting.
+    let failed: usize = std::thread::scope(|scope| {
+        let running: Vec<_> = options
+            .databases
+            .iter()
+            .map(|kind| scope.spawn(|| run(*kind, &names, &options)))
+            .collect();
+        running.into_iter().map(|one| one.join().unwrap_or(1)).sum()
+    });
     support::postgres::stop_shared();
     support::shim::clear_up();
     ExitCode::from(u8::from(failed > 0))
+}
+
+/// Runs the programs of these names, or all, on one database; how many failed.
+fn run(kind: Kind, names: &[String], options: &Options) -> usize {
+    let mut failed = 0;
+    for (name, kinds, program) in PROGRAMS {
+        let wanted = names.is_empty() || names.iter().any(|given| given == name);
+        if !wanted || !kinds.contains(&kind) {
+            continue;
+        }
+        let begun = Instant::now();
+        let outcome = catch_unwind(AssertUnwindSafe(|| program(options, kind)));
+        let seconds = begun.elapsed().as_secs_f32();
+        if let Ok(done) = outcome {
+            println!("ok {name} {kind}: {done} ({seconds:.1} s)");
+        } else {
+            failed += 1;
+            println!(
+                "not ok {name} {kind} (seed {}, {seconds:.1} s)",
+                options.seed
+            );
+        }
+    }
+    failed
 }
 
 fn arguments() -> Result<(Vec<String>, Options), String> {

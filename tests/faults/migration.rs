@@ -15,7 +15,7 @@ pub fn run(options: &Options, kind: Kind) -> String {
     let mut random = options.random("migration");
     let reference = schema(&Site::new(kind).database);
     assert!(reference.len() > 20, "{reference:?}");
-    let most = options.runs(10);
+    let most = options.runs(7);
     let killed = match kind {
         Kind::Sqlite => {
             let migrations = killed_at_changes(&["migrate"], &reference, most, &mut random);

@@ -24,7 +24,7 @@ const PEOPLE: usize = 3;
 
 pub fn run(options: &Options, kind: Kind) -> String {
     let mut random = options.random("power");
-    let cuts = options.runs(60);
+    let cuts = options.runs(40);
     let (site, records) = recorded(
         kind,
         Duration::from_millis(1500 + 20 * cuts.min(500)),

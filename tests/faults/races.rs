@@ -21,7 +21,7 @@ pub fn run(options: &Options, kind: Kind) -> String {
     for server in &servers {
         server.ready();
     }
-    let attempts = options.runs(960);
+    let attempts = options.runs(720);
     let races = attempts.div_ceil(2 * CONTENDERS as u64);
     let mut person = scene.person(servers[0].port(), 0);
     person.sign_in().expect("signed in");
