@@ -18,16 +18,14 @@ pub fn run(options: &Options, kind: Kind) -> String {
     let most = options.runs(7);
     let killed = match kind {
         Kind::Sqlite => {
-            let migrations = killed_at_changes(&["migrate"], &reference, most, &mut random);
-            let starts = killed_at_changes(
-                &["user", "list", "--tenant", "system"],
-                &reference,
-                most,
-                &mut random,
-            );
+            let first_start = ["user", "list", "--tenant", "system"];
+            let migrations = killed_at_changes(&["migrate"], "", &reference, most, &mut random);
+            let starts = killed_at_changes(&first_start, "", &reference, most, &mut random);
+            // Few, and without it nothing that is stored can be opened.
+            let keys = killed_at_changes(&first_start, "master.key", &reference, 20, &mut random);
             format!(
-                "killed at {} of {} changes of files, first starts at {} of {}",
-                migrations.0, migrations.1, starts.0, starts.1
+                "killed at {} of {} changes of files, first starts at {} of {}, and of its key at {} of {}",
+                migrations.0, migrations.1, starts.0, starts.1, keys.0, keys.1
             )
         }
         Kind::Postgres => {
@@ -67,9 +65,10 @@ fn sample(total: u64, most: u64, random: &mut Random) -> Vec<u64> {
     chosen
 }
 
-/// A command that begins from nothing, killed before its n-th change of a file and run again.
+/// A command that begins from nothing, killed before its n-th change of a file (whose path has `counted` in it) and run again.
 fn killed_at_changes(
     command: &[&str],
+    counted: &str,
     reference: &[String],
     most: u64,
     random: &mut Random,
@@ -77,6 +76,7 @@ fn killed_at_changes(
     let begin = || {
         let mut site = Site::empty(Kind::Sqlite);
         let shim = Shim::under(&mut site);
+        Shim::count_only(&mut site, counted);
         (site, shim)
     };
     let (site, shim) = begin();

@@ -37,7 +37,7 @@ struct header {
 
 #define FILES 4096
 static char *paths[FILES];
-static const char *root;
+static const char *root, *counted;
 static size_t root_length;
 static int log_fd = -1;
 static struct control nobody, *control = &nobody;
@@ -46,6 +46,7 @@ static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER;
 __attribute__((constructor)) static void start(void) {
     root = getenv("FAULTS_SHIM_ROOT");
     root_length = root ? strlen(root) : 0;
+    counted = getenv("FAULTS_SHIM_COUNTED");
     const char *name = getenv("FAULTS_SHIM_LOG");
     if (name) log_fd = (int)syscall(SYS_openat, AT_FDCWD, name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
     name = getenv("FAULTS_SHIM_CONTROL");
@@ -76,8 +77,9 @@ static void put(enum kind kind, const char *path, uint64_t offset, const void *d
 }
 
 /* Before each change of a watched file; holds the lock from then on. */
-static void enter(void) {
+static void enter(const char *path) {
     pthread_mutex_lock(&one);
+    if (counted && !strstr(path, counted)) return;
     if (++control->changes == control->die_before) kill(getpid(), SIGKILL);
 }
 static void leave(void) {
@@ -90,7 +92,7 @@ static int opened(int (*real)(const char *, int, ...), const char *path, int fla
     if (!is_watched(path)) return real(path, flags, mode);
     int creates = (flags & O_CREAT) && access(path, F_OK) != 0;
     int changes = creates || (flags & O_TRUNC);
-    if (changes) enter(); else pthread_mutex_lock(&one);
+    if (changes) enter(path); else pthread_mutex_lock(&one);
     int fd = real(path, flags, mode);
     if (fd >= 0 && fd < FILES) {
         free(paths[fd]);
@@ -125,7 +127,7 @@ static int fails(volatile int64_t *error) {
 
 static ssize_t written(int fd, const void *data, size_t length, off_t offset, int moves) {
     ssize_t done = -1;
-    enter();
+    enter(path_of(fd));
     if (moves) offset = lseek(fd, 0, SEEK_CUR);
     if (!fails(&control->write_error)) {
         done = moves ? syscall(SYS_write, fd, data, length) : syscall(SYS_pwrite64, fd, data, length, offset);
@@ -146,7 +148,7 @@ ssize_t write(int fd, const void *data, size_t length) {
 int ftruncate(int fd, off_t length) {
     if (!path_of(fd)) return (int)syscall(SYS_ftruncate, fd, length);
     int done = -1;
-    enter();
+    enter(path_of(fd));
     if (!fails(&control->write_error) && (done = (int)syscall(SYS_ftruncate, fd, length)) == 0)
         put(TRUNCATE, path_of(fd), (uint64_t)length, NULL, 0);
     leave();
@@ -159,7 +161,7 @@ static int synced(int fd, long call) {
     const char *path = path_of(fd);
     if (!path) return (int)syscall(call, fd);
     static uint64_t number;
-    enter();
+    enter(path);
     uint64_t own = ++number;
     put(SYNC_BEGIN, path, own, NULL, 0);
     leave();
@@ -177,7 +179,7 @@ int fdatasync(int fd) { return synced(fd, SYS_fdatasync); }
 
 static int named(enum kind kind, const char *path, const char *other, int (*change)(const char *, const char *)) {
     if (!is_watched(path)) return change(path, other);
-    enter();
+    enter(path);
     int done = change(path, other);
     if (done == 0) put(kind, path, 0, other, other ? strlen(other) : 0);
     leave();
@@ -195,7 +197,7 @@ int linkat(int from, const char *path, int to, const char *other, int flags) {
 }
 int mkdir(const char *path, mode_t mode) {
     if (!is_watched(path)) return (int)syscall(SYS_mkdir, path, mode);
-    enter();
+    enter(path);
     int done = (int)syscall(SYS_mkdir, path, mode);
     if (done == 0) put(MKDIR, path, 0, NULL, 0);
     leave();

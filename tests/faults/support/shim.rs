@@ -57,6 +57,11 @@ impl Shim {
         site.set("FAULTS_SHIM_LOG", self.log_path.to_str().expect("UTF-8"));
     }
 
+    /// Of the changes that [`Self::die_before`] counts, those count whose path has this in it.
+    pub fn count_only(site: &mut Site, part: &str) {
+        site.set("FAULTS_SHIM_COUNTED", part);
+    }
+
     /// What was written down.
     pub fn recorded(&self) -> Vec<u8> {
         std::fs::read(&self.log_path).expect("a log")
