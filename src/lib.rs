@@ -1,13 +1,14 @@
 //! Tessera: a multi-tenant OAuth 2 and OpenID Connect provider.
 //!
-//! One direction: `cli → http → flows → {storage, jose, egress} → domain → protocol`; nothing imports upward. `clock`, `config` and
-//! `secret` lie below all of them.
+//! One direction: `cli → http → flows → {storage, jose, egress} → domain → protocol`; nothing imports upward. `clock`, `config`,
+//! `files`, `secret` and `threads` lie below all of them.
 
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod egress;
+pub mod files;
 pub mod flows;
 pub mod http;
 pub mod jobs;

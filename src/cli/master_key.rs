@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::open::{self, LONG_DEADLINE, Opening, make_private_dir};
+use super::open::{self, LONG_DEADLINE, Opening};
 use super::output::{Failure, Report, note};
 use crate::clock::Clock;
 use crate::config::{Config, Flags};
+use crate::files::make_private_dir;
 use crate::flows::admin::By;
 use crate::jose::seal::{MasterKey, MasterKeyError};
 

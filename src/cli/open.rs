@@ -1,9 +1,9 @@
 //! From settings to a working provider: the data directory, the schema, the master key, the tenant of the operators; each is refused
 //! with what to do about it.
 
-use std::fs::{DirBuilder, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::output::note;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigErrors, DatabaseUrl, Flags};
+use crate::files::make_private_dir;
 use crate::flows::Provider;
 use crate::flows::admin::AdminError;
 use crate::flows::provider::{FeedUse, FlowError};
@@ -272,15 +273,6 @@ pub fn make_data_dir(config: &Config) -> Result<(), OpenError> {
         })
     } else {
         Ok(())
-    }
-}
-
-/// Makes a directory that only its owner may enter; one that is there is left as it is.
-pub fn make_private_dir(path: &Path) -> io::Result<()> {
-    if path.is_dir() {
-        Ok(())
-    } else {
-        DirBuilder::new().recursive(true).mode(0o700).create(path)
     }
 }
 

@@ -63,7 +63,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
         self.values.get(key)
     }
 
-    /// Keeps a value that can't be outdated: one that is held against what it leads to.
+    /// Keeps a value whatever was there: one that is held against what it leads to, or is looked after by its caller.
     pub fn put(&self, key: &K, value: V) {
         self.values.insert(key.clone(), value);
     }

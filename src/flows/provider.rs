@@ -116,6 +116,9 @@ struct Caches {
     tenants: Cache<TenantId, Arc<Tenant>>,
     /// Whose a slug is. It may be another's by now: what is found by it is held against it.
     slugs: Cache<Slug, TenantId>,
+    /// Tenants once more, kept when everything is to be loaded again, though not when this tenant is known to have changed: verifiers get
+    /// its keys by it while the database is away.
+    last_known: Cache<TenantId, Arc<Tenant>>,
     /// The slug of each custom domain's origin; to be held against the tenant, too.
     domains: Cache<String, Slug>,
     /// Slugs that no tenant has, so that strangers can't have each miss cost a query.
@@ -162,6 +165,7 @@ impl Provider {
         let caches = Arc::new(Caches {
             tenants: Cache::new(TENANTS),
             slugs: Cache::new(TENANTS),
+            last_known: Cache::new(TENANTS),
             domains: Cache::new(SLUGS),
             unknown: Cache::new(SLUGS),
             clients: Cache::new(CLIENTS),
@@ -292,8 +296,8 @@ impl Provider {
         let found = self.caches.tenants.load(load).await?;
         if let Some(tenant) = &found {
             self.caches.slugs.put(slug, tenant.id());
-        }
-        if found.is_none() {
+            self.caches.remember(tenant);
+        } else {
             let key = slug.as_str().to_owned();
             self.caches
                 .unknown
@@ -317,6 +321,13 @@ impl Provider {
     /// The tenant of a custom domain, if it is in the cache.
     pub(super) fn slug_at_hand(&self, origin: &str) -> Option<Slug> {
         self.caches.domains.get(&origin.to_owned())
+    }
+
+    /// The tenant as it was when the database was last there. For verifiers only: what has changed since then isn't known.
+    pub(super) fn last_known_tenant(&self, slug: &Slug) -> Option<Arc<Tenant>> {
+        let id = self.caches.slugs.get(slug)?;
+        let tenant = self.caches.last_known.get(&id)?;
+        (tenant.slug() == slug).then_some(tenant)
     }
 
     /// Has the tenant loaded again, where it is known to have changed before the change feed says so.
@@ -497,6 +508,15 @@ pub enum FeedUse {
 }
 
 impl Caches {
+    fn remember(&self, tenant: &Arc<Tenant>) {
+        let id = tenant.id();
+        self.last_known.put(&id, Arc::clone(tenant));
+        // Where a change came in between, whoever heard of it may have looked before this was here.
+        if self.tenants.get(&id).is_none() {
+            self.last_known.remove(&id);
+        }
+    }
+
     fn hear(&self, notice: &Notice<'_>) {
         match notice {
             Notice::Changes(changes) => {
@@ -526,9 +546,8 @@ impl Caches {
                 }
             }
             Notice::Everything => {
+                // Whose a slug or a domain is stays: it is held against the tenant anyway.
                 self.tenants.clear();
-                self.slugs.clear();
-                self.domains.clear();
                 self.unknown.clear();
                 self.clients.clear();
                 self.users.clear();
@@ -542,7 +561,11 @@ impl Caches {
     fn hear_change(&self, change: Change) {
         let tenant = change.tenant;
         match change.entity {
-            Entity::Tenant => self.tenants.remove(&tenant),
+            Entity::Tenant => {
+                // In this order: see `remember`.
+                self.tenants.remove(&tenant);
+                self.last_known.remove(&tenant);
+            }
             Entity::Client => self.clients.remove(&(tenant, ClientId::from(change.id))),
             Entity::User => self.users.remove(&(tenant, UserId::from(change.id))),
             Entity::RevokedToken => self.revoked.remove(&tenant),

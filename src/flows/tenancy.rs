@@ -195,10 +195,25 @@ impl Provider {
 
     /// The same from what is at hand: `None` where the database would have to be asked, or where the answer isn't a tenant.
     pub fn locate_at_hand(&self, host: &str, path: &str) -> Option<TenantAt> {
+        self.locate_by(host, path, |slug| self.tenant_at_hand(slug))
+    }
+
+    /// The same while the database can't be asked, by what was known of the tenant when it was last there: good enough for verifiers, who
+    /// need the keys and keep them for a while anyway, and for nobody else.
+    pub fn locate_last_known(&self, host: &str, path: &str) -> Option<TenantAt> {
+        self.locate_by(host, path, |slug| self.last_known_tenant(slug))
+    }
+
+    fn locate_by(
+        &self,
+        host: &str,
+        path: &str,
+        find: impl Fn(&Slug) -> Option<Arc<Tenant>>,
+    ) -> Option<TenantAt> {
         match self.config.public_url.resolve(host, path) {
             Place::Root { .. } => None,
             Place::Tenant { slug, rest } => {
-                let tenant = self.tenant_at_hand(&Slug::parse(&slug).ok()?)?;
+                let tenant = find(&Slug::parse(&slug).ok()?)?;
                 Some(TenantAt {
                     issuer: Arc::clone(&tenant.issuers[0]),
                     tenant,
@@ -206,7 +221,7 @@ impl Provider {
                 })
             }
             Place::Elsewhere => candidate_origins(host)?.iter().find_map(|origin| {
-                let tenant = self.tenant_at_hand(&self.slug_at_hand(origin)?)?;
+                let tenant = find(&self.slug_at_hand(origin)?)?;
                 let issuer = tenant.issuers[1..]
                     .iter()
                     .find(|issuer| ***issuer == **origin)

@@ -59,10 +59,17 @@ async fn route_of(provider: &Provider, request: &ServiceRequest) -> Result<Strin
     };
     let located = match provider.locate_at_hand(host, path) {
         Some(at) => Located::Tenant(at),
-        None => provider.locate(host, path).await.map_err(|error| {
-            tracing::warn!(%error, "the tenant of a request can't be found");
-            OAuthError::from(error)
-        })?,
+        None => match provider.locate(host, path).await {
+            Ok(located) => located,
+            Err(error) => {
+                tracing::warn!(%error, "the tenant of a request can't be found");
+                let known = provider.locate_last_known(host, path);
+                match known.filter(|at| is_for_verifiers(&at.rest)) {
+                    Some(at) => Located::Tenant(at),
+                    None => return Err(error.into()),
+                }
+            }
+        },
     };
     match located {
         Located::Tenant(at) => {

@@ -19,6 +19,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::clock::Clock;
+use crate::files::sync_folder_of;
 use crate::secret::{HashKey, PlainSecret};
 
 const VERSION: u8 = 1;
@@ -96,6 +97,22 @@ impl MasterKey {
     /// Writes the key to a new file that only its owner may read, and has it on the disk before it returns. A file that exists is left
     /// alone and is an error (`AlreadyExists`).
     pub fn write_new_file(&self, path: &Path) -> Result<(), MasterKeyError> {
+        // Half a key is worse than none: the next start would stumble over it. So it gets its name when it is whole.
+        let unfinished =
+            path.with_added_extension(format!("{}.unfinished", &self.fingerprint()[..8]));
+        self.write_file(&unfinished)?;
+        let linked = fs::hard_link(&unfinished, path);
+        fs::remove_file(&unfinished)?;
+        match linked {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(error.into()),
+            // There are file systems without a second name for a file.
+            Err(_) => self.write_file(path)?,
+        }
+        Ok(sync_folder_of(path)?)
+    }
+
+    fn write_file(&self, path: &Path) -> io::Result<()> {
         let mut file = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -104,19 +121,9 @@ impl MasterKey {
         let written = file
             .write_all(self.to_text().as_bytes())
             .and_then(|()| file.sync_all());
-        if let Err(error) = written {
-            // Half a key is worse than none: the next start would stumble over it.
+        written.inspect_err(|_| {
             let _ = fs::remove_file(path);
-            return Err(error.into());
-        }
-        // The name as well as the contents.
-        if let Some(folder) = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-        {
-            File::open(folder)?.sync_all()?;
-        }
-        Ok(())
+        })
     }
 
     /// The text of a key file.

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 /// Which layers a layer may use besides itself.
 fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
-    let ground = ["clock", "secret", "threads"];
+    let ground = ["clock", "files", "secret", "threads"];
     let with = |layers: &[&'static str]| ground.iter().chain(layers).copied().collect::<Vec<_>>();
     BTreeMap::from([
         ("clock", vec![]),
+        ("files", vec![]),
         ("secret", vec!["clock"]),
         ("threads", vec![]),
         ("protocol", vec!["secret", "clock"]),

@@ -322,6 +322,26 @@ fn connections_that_were_cut_cost_nobody_a_request() {
     });
 }
 
+/// PostgreSQL: connections that come back for a moment have the caches loaded again, and then there is nobody to load from.
+#[test]
+fn keys_are_served_though_everything_should_be_loaded_again() {
+    run_impatient(TestDatabase::postgres(), |app| async move {
+        let begun = Begun::new(Scene::public(app).await).await;
+        cut_connections(&mut begun.scene.app.database.raw());
+        // The change feed connects anew and can't know what it missed.
+        actix_web::rt::time::sleep(Duration::from_secs(1)).await;
+        let occupied = Occupied::all(&begun.scene.app.provider.db).await;
+        begun.expect_verifiers_served().await;
+        let login = begun.scene.app.get(&begun.scene.tenant.url("/login"));
+        login
+            .send()
+            .await
+            .expect_error(503, "temporarily_unavailable");
+        occupied.release();
+        begun.expect_healed().await;
+    });
+}
+
 app_test! {
     async fn another_process_that_holds_the_database_is_nobodys_fault(app: TestApp) {
         let scene = Scene::public(app).await;
