@@ -21,4 +21,4 @@ pub mod serve;
 pub mod tenant;
 pub mod user;
 
-pub use args::run;
+pub use args::{grammar, run};

@@ -4,9 +4,10 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
-use actix_web::dev::{Server, ServerHandle};
+use actix_web::body::MessageBody;
+use actix_web::dev::{Server, ServerHandle, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
-use actix_web::{App, HttpServer, web};
+use actix_web::{App, Error, HttpServer, web};
 use openssl::ssl::{SslAcceptor, SslFiletype, SslMethod};
 
 use super::metrics::Metrics;
@@ -41,6 +42,56 @@ pub enum ServeError {
     Metrics(#[from] prometheus::Error),
 }
 
+/// What every worker's application shares.
+#[derive(Clone)]
+pub struct Application {
+    observer: web::Data<Observer>,
+    provider: web::Data<Provider>,
+    metrics: web::Data<Metrics>,
+}
+
+impl Application {
+    /// Around a provider.
+    pub fn new(provider: Arc<Provider>) -> Result<Self, prometheus::Error> {
+        let metrics = Arc::new(Metrics::new()?);
+        watch(&metrics, &provider)?;
+        let observer = Observer::new(
+            &provider.config,
+            provider.clock.clone(),
+            Arc::clone(&metrics),
+        );
+        Ok(Self {
+            observer: web::Data::new(observer),
+            provider: web::Data::from(provider),
+            metrics: web::Data::from(metrics),
+        })
+    }
+
+    /// The routes with everything that a request passes on its way to them.
+    pub fn build(
+        &self,
+    ) -> App<
+        impl ServiceFactory<
+            ServiceRequest,
+            Config = (),
+            Response = ServiceResponse<impl MessageBody + use<>>,
+            Error = Error,
+            InitError = (),
+        > + use<>,
+    > {
+        App::new()
+            .app_data(self.observer.clone())
+            .app_data(self.provider.clone())
+            .app_data(self.metrics.clone())
+            .configure(routes::table)
+            .wrap(from_fn(cors::cors))
+            .wrap(from_fn(locate::locate))
+            .wrap(from_fn(headers::protect))
+            .wrap(from_fn(observe))
+            .wrap(from_fn(connections::mark))
+    }
+}
+
 /// Serves on a listener that is bound already.
 pub fn serve_on(provider: Arc<Provider>, listener: TcpListener) -> Result<Bound, ServeError> {
     let config = Arc::clone(&provider.config);
@@ -49,37 +100,19 @@ pub fn serve_on(provider: Arc<Provider>, listener: TcpListener) -> Result<Bound,
         error,
     };
     let address = listener.local_addr().map_err(failed)?;
-    let metrics = Arc::new(Metrics::new()?);
-    watch(&metrics, &provider)?;
-    let observer = web::Data::new(Observer::new(
-        &config,
-        provider.clock.clone(),
-        Arc::clone(&metrics),
-    ));
-    let provider = web::Data::from(provider);
-    let shared = web::Data::from(Arc::clone(&metrics));
-    let mut server = HttpServer::new(move || {
-        App::new()
-            .app_data(observer.clone())
-            .app_data(provider.clone())
-            .app_data(shared.clone())
-            .configure(routes::table)
-            .wrap(from_fn(cors::cors))
-            .wrap(from_fn(locate::locate))
-            .wrap(from_fn(headers::protect))
-            .wrap(from_fn(observe))
-            .wrap(from_fn(connections::mark))
-    })
-    .on_connect(connections::look_after(
-        config.keep_alive + config.header_timeout,
-    ))
-    .workers(config.workers.get())
-    .client_request_timeout(config.header_timeout)
-    .keep_alive(config.keep_alive)
-    .shutdown_timeout(config.shutdown_timeout.as_secs())
-    .server_hostname(config.public_url.host())
-    .listen(listener)
-    .map_err(failed)?;
+    let application = Application::new(provider)?;
+    let metrics = application.metrics.clone().into_inner();
+    let mut server = HttpServer::new(move || application.build())
+        .on_connect(connections::look_after(
+            config.keep_alive + config.header_timeout,
+        ))
+        .workers(config.workers.get())
+        .client_request_timeout(config.header_timeout)
+        .keep_alive(config.keep_alive)
+        .shutdown_timeout(config.shutdown_timeout.as_secs())
+        .server_hostname(config.public_url.host())
+        .listen(listener)
+        .map_err(failed)?;
     if let (Some(tls), Some(certificate), Some(key)) = (
         config.tls_listen,
         &config.tls_certificate_file,
