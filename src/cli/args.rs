@@ -70,6 +70,11 @@ enum Command {
     Openapi,
 }
 
+/// The grammar, for whoever asks what commands there are.
+pub fn grammar() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// Reads the command line of this process and does what it says.
 pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {

@@ -22,4 +22,4 @@ pub mod serve;
 pub mod tenant;
 pub mod user;
 
-pub use args::run;
+pub use args::{grammar, run};

@@ -4,8 +4,9 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
-use actix_web::dev::{Server, ServerHandle};
-use actix_web::{App, HttpServer, web};
+use actix_web::body::MessageBody;
+use actix_web::dev::{Server, ServerHandle, ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::{App, Error, HttpServer, web};
 use openssl::ssl::{SslAcceptor, SslFiletype, SslMethod};
 
 use super::documents::Documents;
@@ -42,6 +43,56 @@ pub enum ServeError {
     Metrics(#[from] prometheus::Error),
 }
 
+/// What every worker's application shares.
+#[derive(Clone)]
+pub struct Application {
+    front: Front,
+    documents: web::Data<Documents>,
+    provider: web::Data<Provider>,
+    metrics: web::Data<Metrics>,
+}
+
+impl Application {
+    /// Around a provider.
+    pub fn new(provider: Arc<Provider>) -> Result<Self, prometheus::Error> {
+        let metrics = Arc::new(Metrics::new()?);
+        watch(&metrics, &provider)?;
+        let observer = Observer::new(
+            &provider.config,
+            provider.clock.clone(),
+            Arc::clone(&metrics),
+        );
+        let (observer, provider) = (web::Data::new(observer), web::Data::from(provider));
+        let documents = Documents::new(provider.clone(), observer.clone());
+        Ok(Self {
+            front: Front::new(provider.clone(), observer, documents.clone()),
+            documents: web::Data::new(documents),
+            provider,
+            metrics: web::Data::from(metrics),
+        })
+    }
+
+    /// The routes with everything that a request passes on its way to them.
+    pub fn build(
+        &self,
+    ) -> App<
+        impl ServiceFactory<
+            ServiceRequest,
+            Config = (),
+            Response = ServiceResponse<impl MessageBody + use<>>,
+            Error = Error,
+            InitError = (),
+        > + use<>,
+    > {
+        App::new()
+            .app_data(self.provider.clone())
+            .app_data(self.metrics.clone())
+            .app_data(self.documents.clone())
+            .configure(routes::table)
+            .wrap(self.front.clone())
+    }
+}
+
 /// Serves on a listener that is bound already.
 pub fn serve_on(provider: Arc<Provider>, listener: TcpListener) -> Result<Bound, ServeError> {
     let config = Arc::clone(&provider.config);
@@ -50,36 +101,19 @@ pub fn serve_on(provider: Arc<Provider>, listener: TcpListener) -> Result<Bound,
         error,
     };
     let address = listener.local_addr().map_err(failed)?;
-    let metrics = Arc::new(Metrics::new()?);
-    watch(&metrics, &provider)?;
-    let observer = web::Data::new(Observer::new(
-        &config,
-        provider.clock.clone(),
-        Arc::clone(&metrics),
-    ));
-    let provider = web::Data::from(provider);
-    let shared = web::Data::from(Arc::clone(&metrics));
-    let documents = Documents::new(provider.clone(), observer.clone());
-    let front = Front::new(provider.clone(), observer.clone(), documents.clone());
-    let mut server = HttpServer::new(move || {
-        App::new()
-            .app_data(observer.clone())
-            .app_data(provider.clone())
-            .app_data(shared.clone())
-            .app_data(web::Data::new(documents.clone()))
-            .configure(routes::table)
-            .wrap(front.clone())
-    })
-    .on_connect(connections::look_after(
-        config.keep_alive + config.header_timeout,
-    ))
-    .workers(config.workers.get())
-    .client_request_timeout(config.header_timeout)
-    .keep_alive(config.keep_alive)
-    .shutdown_timeout(config.shutdown_timeout.as_secs())
-    .server_hostname(config.public_url.host())
-    .listen(listener)
-    .map_err(failed)?;
+    let application = Application::new(provider)?;
+    let metrics = application.metrics.clone().into_inner();
+    let mut server = HttpServer::new(move || application.build())
+        .on_connect(connections::look_after(
+            config.keep_alive + config.header_timeout,
+        ))
+        .workers(config.workers.get())
+        .client_request_timeout(config.header_timeout)
+        .keep_alive(config.keep_alive)
+        .shutdown_timeout(config.shutdown_timeout.as_secs())
+        .server_hostname(config.public_url.host())
+        .listen(listener)
+        .map_err(failed)?;
     if let (Some(tls), Some(certificate), Some(key)) = (
         config.tls_listen,
         &config.tls_certificate_file,

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::changes::{self, Change, Entity};
 use super::connection::AnyConnection;
 use super::error::Result;
+use super::postgres;
 use super::repo::Repo;
 use super::schema::installation;
 use super::scope::TenantScope;
@@ -29,15 +30,20 @@ impl<'c> Installation<'c> {
         }
     }
 
-    /// One tenant's repository within this transaction: a tenant is made together with its first key, say.
+    /// One tenant's repository within this transaction: a tenant is made together with its first key, say. Meanwhile the database shows
+    /// no other's rows.
     pub fn tenant<T>(
         &mut self,
         scope: TenantScope,
         work: impl FnOnce(&mut Repo<'_>) -> Result<T>,
     ) -> Result<T> {
-        let mut repo = Repo::new(self.connection, scope, self.clock);
-        let value = work(&mut repo)?;
-        self.noted.extend(repo.noted);
+        let clock = self.clock;
+        let (value, noted) = postgres::narrowed(self.connection, scope, |connection| {
+            let mut repo = Repo::new(connection, scope, clock);
+            let value = work(&mut repo)?;
+            Ok((value, repo.noted))
+        })?;
+        self.noted.extend(noted);
         Ok(value)
     }
 

@@ -91,6 +91,18 @@ pub(super) enum Sight {
     Installation,
 }
 
+/// The statement that has row-level security show this for the rest of the transaction.
+fn sight_settings(sight: Sight) -> String {
+    let (tenant, scope) = match sight {
+        Sight::Tenant(scope) => (scope.id().to_string(), "tenant"),
+        Sight::Installation => (String::new(), "installation"),
+    };
+    // Both values are ours: a UUID's text and a constant.
+    format!(
+        "SELECT set_config('tessera.tenant', '{tenant}', true), set_config('tessera.scope', '{scope}', true)"
+    )
+}
+
 /// A connection with a transaction that sees what `sight` allows, begun in one round trip.
 ///
 /// After a failover every connection that lay idle is dead. None of the transaction was sent by then, so the next is tried, until a
@@ -105,14 +117,7 @@ pub(super) fn begin(
         Access::Read => " READ ONLY",
         Access::Write => "",
     };
-    let (tenant, scope) = match sight {
-        Sight::Tenant(scope) => (scope.id().to_string(), "tenant"),
-        Sight::Installation => (String::new(), "installation"),
-    };
-    // Both values are ours: a UUID's text and a constant.
-    let begin = format!(
-        "BEGIN{mode}; SELECT set_config('tessera.tenant', '{tenant}', true), set_config('tessera.scope', '{scope}', true)"
-    );
+    let begin = format!("BEGIN{mode}; {}", sight_settings(sight));
     let mut dead = 0;
     loop {
         let mut connection = pool
@@ -130,6 +135,23 @@ pub(super) fn begin(
             return Err(error);
         }
     }
+}
+
+/// Works with one tenant's rows within a transaction that sees the whole installation: meanwhile row-level security shows no other's, so
+/// that a forgotten filter is as harmless there as in the tenant's own transactions. Nothing on SQLite, which has no such thing.
+pub(super) fn narrowed<T>(
+    connection: &mut AnyConnection,
+    scope: TenantScope,
+    work: impl FnOnce(&mut AnyConnection) -> Result<T>,
+) -> Result<T> {
+    if matches!(connection, AnyConnection::Sqlite(_)) {
+        return work(connection);
+    }
+    connection.batch_execute(&sight_settings(Sight::Tenant(scope)))?;
+    // After a failure the transaction is rolled back, and what it saw with it.
+    let value = work(connection)?;
+    connection.batch_execute(&sight_settings(Sight::Installation))?;
+    Ok(value)
 }
 
 /// Works, and commits where `may_commit` says so; rolls back on failure.

@@ -1,6 +1,12 @@
 //! The tables as diesel knows them. Private to `storage`; `migrations/` makes them and a test holds both equal.
 //!
-//! [`scoped`] is how a repository reads and changes a tenant's table: filtered already, so that the filter can't be forgotten.
+//! [`scoped`] is how a repository reads and changes a tenant's table: filtered already, so that the filter can't be forgotten. The
+//! feature `without-scoping` takes the filter out, for the tests that hold row-level security to keeping tenants apart by itself.
+
+#[cfg(all(feature = "without-scoping", not(debug_assertions)))]
+compile_error!(
+    "`without-scoping` takes the filter by tenant out of every query: it is for tests, which build with debug assertions"
+);
 
 macro_rules! tables {
     ($($(#[$doc:meta])* $name:ident ($($key:ident),+) { $($column:ident -> $type:ty,)* })*) => {
@@ -28,10 +34,18 @@ macro_rules! tenant_tables {
             use diesel::dsl::{Eq, Filter};
             use diesel::prelude::*;
             use crate::domain::ids::TenantId;
+            #[cfg(not(feature = "without-scoping"))]
             use crate::storage::types::DbUuid;
             $(
+                #[cfg(not(feature = "without-scoping"))]
                 pub fn $name(tenant: TenantId) -> Filter<super::$name::table, Eq<super::$name::tenant_id, DbUuid>> {
                     super::$name::table.filter(super::$name::tenant_id.eq(DbUuid::from(tenant)))
+                }
+
+                /// Every tenant's rows: what is left of them is row-level security's doing.
+                #[cfg(feature = "without-scoping")]
+                pub fn $name(_: TenantId) -> Filter<super::$name::table, Eq<super::$name::tenant_id, super::$name::tenant_id>> {
+                    super::$name::table.filter(super::$name::tenant_id.eq(super::$name::tenant_id))
                 }
             )*
         }

@@ -6,6 +6,7 @@ use super::changes::Entity;
 use super::connection::AnyConnection;
 use super::error::{Result, StorageError};
 use super::installation::Installation;
+use super::postgres;
 use super::repo::{Page, PageRequest};
 use super::schema::{domain_owners, tenants};
 use super::scope::TenantScope;
@@ -134,14 +135,17 @@ fn load(connection: &mut AnyConnection, row: Option<TenantRow>) -> Result<Option
     let Some(row) = row else { return Ok(None) };
     let (record, sealed_data_key): (TenantRecord, _) = row.try_into()?;
     let id = record.id;
-    Ok(Some(LoadedTenant {
-        scope: TenantScope::of_stored(id),
-        domains: domains::list(connection, id)?,
-        keys: keys::list(connection, id)?,
-        resources: resources::list(connection, id)?,
-        record,
-        sealed_data_key,
-    }))
+    let scope = TenantScope::of_stored(id);
+    postgres::narrowed(connection, scope, |connection| {
+        Ok(Some(LoadedTenant {
+            scope,
+            domains: domains::list(connection, id)?,
+            keys: keys::list(connection, id)?,
+            resources: resources::list(connection, id)?,
+            record,
+            sealed_data_key,
+        }))
+    })
 }
 
 fn json(value: &impl serde::Serialize) -> Result<String> {

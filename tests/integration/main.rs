@@ -1,6 +1,7 @@
 //! The one integration-test binary.
 
 mod endpoints;
+mod isolation;
 mod regressions;
 mod specs;
 mod storage;

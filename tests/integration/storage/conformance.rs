@@ -296,6 +296,31 @@ db_test! {
         assert_eq!(seen.items.iter().map(|event| event.act.as_str()).collect::<Vec<_>>(), ["user.created"]);
     }
 
+    /// Work on a tenant within the installation's transaction reaches no other's rows either: a tenant is loaded so, keys and all.
+    async fn parts_of_the_installations_work(database: TestDatabase) {
+        let two = Two::new(database).await;
+        let (a, b, rows) = (two.a, two.b, two.rows.clone());
+        let slug = |text: &str| tessera::protocol::slug::Slug::parse(text).expect("a slug");
+        let (acme, globex) = (slug("acme"), slug("globex"));
+        let seen = two.database.db.write_installation(move |all| {
+            let id = rows.user.id;
+            all.tenant(b, |repo| {
+                assert_eq!(repo.find_user(id)?, None);
+                assert!(repo.list_keys()?.is_empty());
+                assert!(!repo.delete_user(id)?);
+                Ok(())
+            })?;
+            let known = all.tenant(a, |repo| repo.find_user(id))?;
+            let others = all.find_tenant(&globex)?.expect("a tenant");
+            let own = all.find_tenant(&acme)?.expect("a tenant");
+            let by_origin = all.find_tenant_by_origin(DOMAIN_ORIGIN)?.expect("a tenant");
+            let all_tenants = all.list_tenants(None, ALL)?.items.len();
+            let counts = |loaded: &tessera::storage::LoadedTenant| [loaded.keys.len(), loaded.domains.len(), loaded.resources.len()];
+            Ok((known.is_some(), counts(&others), counts(&own), counts(&by_origin), all_tenants))
+        });
+        assert_eq!(seen.await.expect("runs"), (true, [0; 3], [1; 3], [1; 3], 2));
+    }
+
     /// What belongs to a person or a client of another tenant can't be written: the keys say so.
     async fn nothing_refers_across_tenants(database: TestDatabase) {
         let two = Two::new(database).await;

@@ -8,3 +8,8 @@ mod group_commit;
 mod repositories;
 mod schema;
 mod single_use;
+
+/// Somebody, for tests of other parts.
+pub fn fixture_user(clock: &tessera::clock::Clock) -> tessera::domain::user::User {
+    fixture::user(clock, "ada@acme.example")
+}

@@ -235,6 +235,26 @@ impl Browser {
         self.cookies.extend(stolen.cloned());
     }
 
+    /// Keeps only these cookies, and takes them to another origin.
+    pub fn forget_all_but(&mut self, kept: &[&str], origin: &str) {
+        let origin = Url::parse(origin).expect("an origin");
+        let prefix = if origin.scheme() == "https" {
+            "__Host-"
+        } else {
+            ""
+        };
+        self.cookies.retain_mut(|cookie| {
+            let bare = cookie.name.trim_start_matches("__Host-").to_owned();
+            cookie.name = format!("{prefix}{bare}");
+            origin
+                .host_str()
+                .unwrap_or_default()
+                .clone_into(&mut cookie.host);
+            "/".clone_into(&mut cookie.path);
+            kept.contains(&bare.as_str())
+        });
+    }
+
     /// Moves all cookies to another path, as an attacker's browser might.
     pub fn transplant_cookies(&mut self, path: &str) {
         for cookie in &mut self.cookies {

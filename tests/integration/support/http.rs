@@ -1,22 +1,39 @@
-//! Plain HTTP for tests: any address goes to the server under test, which sees the address' own host.
+//! Plain HTTP for tests: any address goes to the server under test, which sees the address' own host. Where many requests are to be
+//! sent, they can be handed to the application itself instead, without a connection.
 
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::header::{AUTHORIZATION, HOST};
+use actix_web::HttpResponse;
+use actix_web::body::{MessageBody, to_bytes};
+use actix_web::dev::Service as _;
+use actix_web::http::header::{AUTHORIZATION, HOST, HeaderMap};
 use actix_web::http::{Method, StatusCode};
+use actix_web::test::{TestRequest, init_service};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+use tessera::flows::Provider;
+use tessera::http::server::Application;
+
+/// The application of a server, called directly.
+type InProcess = Rc<dyn Fn(TestRequest) -> Pin<Box<dyn Future<Output = Answer>>>>;
 
 /// Speaks to the server at one port.
 #[derive(Clone)]
 pub struct Http {
     port: u16,
+    headers: Vec<(String, String)>,
+    in_process: Option<InProcess>,
 }
 
 /// A request on its way.
+#[derive(Clone)]
 pub struct Request {
     port: u16,
+    in_process: Option<InProcess>,
     method: Method,
     url: String,
     headers: Vec<(String, String)>,
@@ -36,7 +53,37 @@ pub struct Answer {
 
 impl Http {
     pub fn new(port: u16) -> Self {
-        Self { port }
+        Self {
+            port,
+            headers: Vec::new(),
+            in_process: None,
+        }
+    }
+
+    /// Hands requests to an application of its own around this provider, as a worker of the server has one.
+    pub async fn in_process(provider: Arc<Provider>) -> Self {
+        let application = Application::new(provider).expect("an application");
+        let service = Rc::new(init_service(application.build()).await);
+        let call: InProcess = Rc::new(move |request| {
+            let service = Rc::clone(&service);
+            Box::pin(async move {
+                match service.call(request.to_request()).await {
+                    Ok(response) => Answer::of(response.into_parts().1).await,
+                    Err(error) => Answer::of(error.error_response()).await,
+                }
+            })
+        });
+        Self {
+            port: 0,
+            headers: Vec::new(),
+            in_process: Some(call),
+        }
+    }
+
+    /// The same, with a header on each request.
+    pub fn with_header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
     }
 
     pub fn get(&self, url: &str) -> Request {
@@ -50,9 +97,10 @@ impl Http {
     pub fn request(&self, method: Method, url: &str) -> Request {
         Request {
             port: self.port,
+            in_process: self.in_process.clone(),
             method,
             url: url.to_owned(),
-            headers: Vec::new(),
+            headers: self.headers.clone(),
             body: Vec::new(),
         }
     }
@@ -63,6 +111,12 @@ impl Request {
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// Puts another value in the place of a header's.
+    pub fn replace_header(mut self, name: &str, value: &str) -> Self {
+        self.headers.retain(|(known, _)| known != name);
+        self.header(name, value)
     }
 
     /// Sends a form.
@@ -93,6 +147,21 @@ impl Request {
         self.header(AUTHORIZATION.as_str(), &format!("Bearer {token}"))
     }
 
+    /// All of it in one text: what the sender knows.
+    pub fn text(&self) -> String {
+        let headers = self
+            .headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\n"));
+        let body = String::from_utf8_lossy(&self.body);
+        format!(
+            "{} {}\n{}\n{body}",
+            self.method,
+            self.url,
+            headers.collect::<String>()
+        )
+    }
+
     /// Sends it, without following redirects.
     pub async fn send(self) -> Answer {
         let url =
@@ -101,6 +170,17 @@ impl Request {
             Some(port) => format!("{}:{port}", url.host_str().unwrap_or_default()),
             None => url.host_str().unwrap_or_default().to_owned(),
         };
+        if let Some(call) = self.in_process {
+            let target = &url[url::Position::BeforePath..url::Position::AfterQuery];
+            let mut request = TestRequest::with_uri(target)
+                .method(self.method)
+                .peer_addr(([127, 0, 0, 1], 4711).into())
+                .insert_header((HOST, host));
+            for (name, value) in self.headers {
+                request = request.append_header((name, value));
+            }
+            return call(request.set_payload(self.body)).await;
+        }
         let mut target = url.clone();
         target.set_scheme("http").expect("a scheme");
         target.set_ip_host([127, 0, 0, 1].into()).expect("a host");
@@ -120,27 +200,34 @@ impl Request {
             .send_body(self.body)
             .await
             .unwrap_or_else(|error| panic!("{}: {error}", self.url));
-        let status: StatusCode = response.status();
-        let headers = response
-            .headers()
-            .iter()
-            .map(|(name, value)| {
-                (
-                    name.as_str().to_owned(),
-                    String::from_utf8_lossy(value.as_bytes()).into_owned(),
-                )
-            })
-            .collect();
         let body = response.body().limit(4 << 20).await.expect("a body");
-        Answer {
-            status: status.as_u16(),
-            headers,
-            body: String::from_utf8_lossy(&body).into_owned(),
-        }
+        Answer::new(response.status(), response.headers(), &body)
     }
 }
 
 impl Answer {
+    fn new(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
+        let headers = headers.iter().map(|(name, value)| {
+            (
+                name.as_str().to_owned(),
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            )
+        });
+        Self {
+            status: status.as_u16(),
+            headers: headers.collect(),
+            body: String::from_utf8_lossy(body).into_owned(),
+        }
+    }
+
+    async fn of(response: HttpResponse<impl MessageBody>) -> Self {
+        let (head, body) = response.into_parts();
+        let Ok(body) = to_bytes(body).await else {
+            panic!("the body of an answer breaks off")
+        };
+        Self::new(head.status(), head.headers(), &body)
+    }
+
     /// A header's first value.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers

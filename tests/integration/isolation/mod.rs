@@ -1,0 +1,79 @@
+//! Tenants kept apart, generated: three tenants with marked data in every field, every route and every command with identifiers and
+//! credentials of each of them in every mix. What is answered, logged and stored is searched for marks.
+
+mod cases;
+mod commands;
+mod coverage;
+mod digest;
+mod forms;
+mod harvest;
+mod judge;
+mod marks;
+mod routes;
+mod samples;
+mod without_scoping;
+mod world;
+
+use world::World;
+
+use crate::support::app::TestApp;
+use crate::support::database::TestDatabase;
+
+/// The server believes the proxy that tests play, so that what a proxy says can be marked.
+const SETTINGS: &str = "trusted_proxies = ['127.0.0.1']\n";
+
+/// The cases are the same each time; another number makes other mixes of those that aren't all tried.
+const SEED: u64 = 20_261_125;
+
+/// Tries every so many of the cases on a server with further settings.
+fn keep_apart(database: TestDatabase, settings: &str, thin: usize) {
+    actix_web::rt::System::new().block_on(async {
+        let app = TestApp::start(database, &format!("{SETTINGS}{settings}"));
+        let world = World::new(app).await;
+        coverage::check(&world);
+        let routes = routes::all().await;
+        let samples = samples::Samples::gather(&world, &routes).await;
+        let cases = cases::all(&samples, SEED, thin);
+        let expected = if thin == 1 { 10_000 } else { 1_000 };
+        let log = judge::Log::default();
+        let kept = log.keep();
+        let verdict = judge::judge(&world, &samples, cases, &log).await;
+        drop(kept);
+        println!(
+            "seed {SEED}, {} routes, {} cases: {:?}",
+            routes.len(),
+            verdict.cases,
+            verdict.statuses
+        );
+        for (short, (times, long)) in verdict.wrong.iter().take(20) {
+            println!("{times} times: {short}\n{long}\n");
+        }
+        let short: Vec<_> = verdict.wrong.keys().collect();
+        assert!(short.is_empty(), "{short:#?}");
+        assert!(verdict.cases >= expected, "{}", verdict.cases);
+        assert!(
+            verdict.log_bytes > 100 * verdict.cases,
+            "the log isn't kept: {}",
+            verdict.log_bytes
+        );
+        // Last, as they use up what the cases need: the requests get past every gate, and nothing that was tried has changed that.
+        assert_eq!(judge::twins(&world, &samples).await, samples.of[&'a'].len());
+    });
+}
+
+#[test]
+fn tenants_are_kept_apart_sqlite() {
+    keep_apart(TestDatabase::sqlite(), "", 1);
+}
+
+#[test]
+fn tenants_are_kept_apart_postgres() {
+    keep_apart(TestDatabase::postgres(), "", 1);
+}
+
+/// Addresses have nothing to do with the database.
+#[test]
+fn tenants_by_subdomain_are_kept_apart_sqlite() {
+    let subdomains = "public_url = 'https://{tenant}.id.example.com'\n";
+    keep_apart(TestDatabase::sqlite(), subdomains, 8);
+}
