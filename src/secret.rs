@@ -52,6 +52,9 @@ impl fmt::Debug for PlainSecret {
 pub struct HashedSecret([u8; 32]);
 
 impl HashedSecret {
+    /// What no secret is known to hash to, to compare with where there is none.
+    pub const NONE: Self = Self([0; 32]);
+
     /// Compares in constant time.
     #[must_use]
     pub fn matches(&self, other: &Self) -> bool {

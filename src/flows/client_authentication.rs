@@ -140,8 +140,8 @@ impl Provider {
             return Err(ClientRefusal::Secret);
         };
         let kept = client.and_then(|client| client.secret.as_ref());
-        // A hash that no secret has, for clients without one.
-        let nothing: HashedSecret = tenant.handle_key().mac("no client secret", &[]);
+        // For clients without a secret: what no secret hashes to.
+        let nothing = HashedSecret::NONE;
         let now = self.now();
         let current = kept
             .map_or(nothing, |secrets| secrets.current)
