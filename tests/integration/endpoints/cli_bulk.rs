@@ -92,7 +92,8 @@ fn furnished(here: &Installation) -> &'static str {
 
 /// A tenant's line and lines of its own, as one text.
 fn lines(lines: &[Value]) -> String {
-    lines.iter().map(|line| format!("{line}\n")).collect()
+    let lines = lines.iter().map(|line| format!("{line}\n"));
+    lines.collect::<Vec<_>>().concat()
 }
 
 /// What a command shows, without what counts or follows from changes.
@@ -113,6 +114,12 @@ fn strip(value: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(strip),
         _ => {}
     }
+}
+
+/// Who may do what with a file.
+fn permissions(file: &str) -> u32 {
+    let metadata = std::fs::metadata(file).expect("a file");
+    metadata.permissions().mode() & 0o777
 }
 
 /// The status of the token endpoint's answer to a client with its secret.
@@ -152,8 +159,7 @@ command_test! {
         let file = here.path("acme.jsonl").to_str().expect("UTF-8").to_owned();
         let exported = here.json(&["tenant", "export", slug, "--with-secrets", "--output", &file]);
         assert_eq!((&exported["exported"]["people"], &exported["exported"]["clients"]), (&json!(2), &json!(2)));
-        let mode = std::fs::metadata(&file).expect("a file").permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(permissions(&file), 0o600);
         assert!(!here.path("acme.jsonl.partial").exists());
         assert_eq!(here.events(slug, "tenant.exported"), 1);
         let there = elsewhere(here);
@@ -209,8 +215,7 @@ command_test! {
         let secrets = there.path("secrets").to_str().expect("UTF-8").to_owned();
         let imported = there.json_with(&exported, &["tenant", "import", "--secrets-file", &secrets]);
         assert_eq!(imported["imported"]["new_client_secrets"], 1);
-        let mode = std::fs::metadata(&secrets).expect("a file").permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(permissions(&secrets), 0o600);
         let line: Value = serde_json::from_str(&std::fs::read_to_string(&secrets).expect("a file")).expect("JSON");
         assert_eq!((&line["tenant"], &line["client_id"], &line["client_name"]), (&json!(slug), &made["client_id"], &json!("Service")));
         let client = made["client_id"].as_str().expect("an id");

@@ -100,7 +100,7 @@ app_test! {
             } }),
         ];
         lines.extend(hashes.iter().map(|(name, _, hash)| json!({ "user": { "email": format!("{name}@acme.example"), "password_hash": hash } })));
-        let text = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+        let text = lines.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
         let imported = import(&app, &text).await.expect("imported");
         assert_eq!((imported.tenants, imported.people_with_password), (1, 4));
         let tenant = known(&app, "acme");
@@ -113,8 +113,7 @@ app_test! {
         for (name, password, _) in hashes {
             let email = format!("{name}@acme.example");
             let user = person(&app, &tenant, &email, password).await;
-            let mut wrong = user.clone();
-            wrong.password = "another password".to_owned();
+            let wrong = TestUser { password: "another password".to_owned(), ..user.clone() };
             let page = rp.authorize(&mut app.browser(), &wrong, &[]).await;
             assert_eq!(page.answer.status, 400, "{name}");
             for _ in 0..2 {

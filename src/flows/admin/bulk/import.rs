@@ -30,14 +30,14 @@ const GROUP_BYTES: usize = 4 << 20;
 pub(super) const BREATH: u32 = 4;
 
 /// How a group of tenants was written.
-pub(super) enum Written {
+enum Written {
     /// Those that are there already, by their place in the group; with `Refuse`, the first of them, and nothing from there on was made.
     Done(Vec<(usize, KnownTenant)>),
     OtherMasterKey,
 }
 
-pub(super) type Group = Arc<Vec<Draft>>;
-pub(super) type Writing = JoinHandle<(storage::Result<Written>, Duration)>;
+type Group = Arc<Vec<Draft>>;
+type Writing = JoinHandle<(storage::Result<Written>, Duration)>;
 
 /// What the lines at hand belong to.
 pub(super) enum Current {
@@ -259,7 +259,7 @@ impl Importer<'_, '_> {
         Ok(())
     }
 
-    pub(super) fn submit(&self, group: Group) -> Writing {
+    fn submit(&self, group: Group) -> Writing {
         let (db, mode) = (self.provider.db.clone(), self.mode);
         let fingerprint = self.provider.master.fingerprint();
         tokio::spawn(async move {
@@ -380,28 +380,12 @@ impl Importer<'_, '_> {
             .delete_unfinished(id)
             .await
             .map_err(&problem)?;
-        let (whole, fingerprint) = (draft.whole.clone(), self.provider.master.fingerprint());
-        let written = self.provider.db.write_installation(move |all| {
-            if is_sealed_under(all, &fingerprint)? {
-                all.insert_whole_tenants(&[&whole]).map(Some)
-            } else {
-                Ok(None)
-            }
-        });
-        match written.await {
-            Ok(Some(())) => {
-                self.count(draft);
-                Ok(())
-            }
-            Ok(None) => Err(problem(other_master_key())),
-            Err(error) => Err(problem(error.into())),
-        }
+        self.insert(draft).await?;
+        self.count(draft);
+        Ok(())
     }
 
-    pub(super) async fn find_known(
-        &self,
-        group: &Group,
-    ) -> Result<Vec<(usize, KnownTenant)>, Problem> {
+    async fn find_known(&self, group: &Group) -> Result<Vec<(usize, KnownTenant)>, Problem> {
         let wanted = Arc::clone(group);
         let read = self
             .provider

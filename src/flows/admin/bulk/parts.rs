@@ -2,13 +2,12 @@
 //! it, and where its import doesn't come to an end it is deleted, at once or by a server's job. The last part opens it. Whoever begins to
 //! delete it meanwhile takes its data key, and with that the import can't go on.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use super::super::error::AdminError;
-use super::super::tenants::other_master_key;
+use super::super::tenants::{is_sealed_under, other_master_key};
 use super::draft::Draft;
-use super::import::{BREATH, Current, Importer, Written};
+use super::import::{BREATH, Current, Importer};
 use super::report::Problem;
 use crate::domain::audit::Event;
 use crate::domain::ids::TenantId;
@@ -40,11 +39,13 @@ impl Importer<'_, '_> {
         let provider = self.provider;
         provider.complete_keys(&mut draft).await.map_err(&problem)?;
         draft.whole.record.status = TenantStatus::Deleting;
-        let group = Arc::new(vec![*draft]);
-        let known = self.find_known(&group).await?;
-        for (_, known) in &known {
-            let Some(draft) = group.first() else { continue };
-            if let Some(error) = self.refusal(draft, known) {
+        let (slug, id) = (draft.slug().as_str().to_owned(), draft.id());
+        let known = provider
+            .db
+            .read_installation(move |all| all.find_known_tenants(&[&slug], &[id]));
+        let known = known.await.map_err(|error| problem(error.into()))?;
+        for known in &known {
+            if let Some(error) = self.refusal(&draft, known) {
                 return Err(problem(error));
             }
             if known.stage == KnownStage::Whole {
@@ -56,25 +57,33 @@ impl Importer<'_, '_> {
                 .await
                 .map_err(&problem)?;
         }
-        self.keep_secrets(&group, &[])?;
-        let written = self.submit(Arc::clone(&group)).await;
-        let (written, _) =
-            written.map_err(|_| problem(FlowError::Internal("a write was dropped").into()))?;
-        match written.map_err(|error| problem(error.into()))? {
-            Written::Done(known) if known.is_empty() => {}
-            Written::Done(_) => {
-                return Err(problem(AdminError::refused(
-                    "somebody else made a tenant of this slug at this moment",
-                )));
-            }
-            Written::OtherMasterKey => return Err(problem(other_master_key())),
-        }
-        if let Some(mut draft) = Arc::into_inner(group).and_then(|mut group| group.pop()) {
-            draft.begun = true;
-            draft.clear();
-            self.current = Current::Draft(Box::new(draft));
-        }
+        self.keep_secrets(std::slice::from_ref(&*draft), &[])?;
+        self.insert(&draft).await?;
+        draft.begun = true;
+        draft.clear();
+        self.current = Current::Draft(draft);
         Ok(())
+    }
+
+    /// Makes a tenant of what there is of it.
+    pub(super) async fn insert(&self, draft: &Draft) -> Result<(), Problem> {
+        let problem = Problem::at(Some(draft.line));
+        let (whole, fingerprint) = (draft.whole.clone(), self.provider.master.fingerprint());
+        let written = self.provider.db.write_installation(move |all| {
+            if is_sealed_under(all, &fingerprint)? {
+                all.insert_whole_tenants(&[&whole]).map(Some)
+            } else {
+                Ok(None)
+            }
+        });
+        match written.await {
+            Ok(Some(())) => Ok(()),
+            Ok(None) => Err(problem(other_master_key())),
+            Err(error) if error.is_conflict() => Err(problem(AdminError::refused(format!(
+                "somebody else made a tenant with this slug or id at this moment ({error})"
+            )))),
+            Err(error) => Err(problem(error.into())),
+        }
     }
 
     /// Adds a part, and opens the tenant where it is the last.
