@@ -282,7 +282,7 @@ impl Config {
             || host.starts_with("127.")
             || host == "[::1]";
         if !self.public_url.is_https() && !local {
-            warnings.push("`public_url` is plain http on a host that isn't this machine: passwords and tokens travel in the clear".to_owned());
+            warnings.push("`public_url` is plain http on a host that isn't this machine: passwords and tokens travel in the clear, and nobody can sign in to the console, whose redirects must not".to_owned());
         }
         if !self.egress_allow.is_empty() && !local {
             warnings.push("`egress_allow` opens private addresses to outward requests; it is meant for development".to_owned());
