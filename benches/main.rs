@@ -53,7 +53,7 @@ pub struct Options {
     #[arg(long)]
     pub plot: Option<std::path::PathBuf>,
     /// A PostgreSQL superuser's URL; without it rows are measured on SQLite alone
-    #[arg(long, env = "TESSERA_BENCH_POSTGRES_URL", hide_env_values = true)]
+    #[arg(long)]
     pub postgres: Option<String>,
     /// Serve the ceiling, as a process of its own (used by this program itself)
     #[arg(long, hide = true, value_name = "FILE")]

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::browser::SignIn;
-use crate::load::{Cycle, Outcome, Shape, drive, measure};
+use crate::load::{Cycle, Outcome, Shape, awake, drive, measure};
 use crate::report::{median, spread};
 use crate::scene::{Database, EMAIL, PASSWORD, Scene, run};
 use crate::{Options, Result};
@@ -67,12 +67,8 @@ fn together(
     quiet: Vec<u8>,
     options: &Options,
 ) -> Result<(Option<Outcome>, Outcome)> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let local = tokio::task::LocalSet::new();
     let warm_up = Duration::from_secs(1);
-    local.block_on(&runtime, async {
+    awake(async {
         let connections = 8;
         #[expect(clippy::cast_precision_loss, reason = "a few connections")]
         let paced = Shape {

@@ -158,6 +158,9 @@ settings! {
         blocking_threads: NonZeroUsize = "16";
         /// Tasks that may wait for such a thread. Beyond it requests are answered with 503.
         blocking_queue: NonZeroUsize = "1024";
+        /// Tenants that are kept ready in memory, with their keys and some twice as many clients; loaded when first asked for. Each tenant beyond
+        /// is loaded from the database whenever it is its turn. `docs/PERFORMANCE.md` says what one takes.
+        cached_tenants: NonZeroUsize = "100000";
         /// Threads that hash passwords.
         hashing_threads: NonZeroUsize = "{processors}";
         /// Passwords that may wait to be hashed, all tenants together. Beyond it sign-ins are answered with 503 and `Retry-After`.

@@ -100,14 +100,12 @@ enum RevokedTokens {
     TooMany { until: Timestamp },
 }
 
-/// How many tenants are kept ready; each costs some ten kilobytes.
-const TENANTS: usize = 4_096;
-const CLIENTS: usize = 20_000;
+/// How many clients are kept for each tenant that is.
+const CLIENTS_PER_TENANT: usize = 3;
 const USERS: usize = 50_000;
 const GRANTS: usize = 100_000;
 const ORIGINS: usize = 20_000;
 const SLUGS: usize = 20_000;
-const REVOKED: usize = 20_000;
 
 /// So many tokens that were revoked one by one are kept of a tenant.
 const REVOKED_TOKENS: u32 = 1_000;
@@ -162,16 +160,17 @@ impl Provider {
         master: MasterKey,
         feed: FeedUse,
     ) -> Result<Self, FlowError> {
+        let tenants = config.cached_tenants.get();
         let caches = Arc::new(Caches {
-            tenants: Cache::new(TENANTS),
-            slugs: Cache::new(TENANTS),
-            last_known: Cache::new(TENANTS),
+            tenants: Cache::new(tenants),
+            slugs: Cache::new(tenants),
+            last_known: Cache::new(tenants),
             domains: Cache::new(SLUGS),
             unknown: Cache::new(SLUGS),
-            clients: Cache::new(CLIENTS),
+            clients: Cache::new(tenants.saturating_mul(CLIENTS_PER_TENANT).max(1_000)),
             users: Cache::new(USERS),
             grants: Cache::new(GRANTS),
-            revoked: Cache::new(REVOKED),
+            revoked: Cache::new(tenants),
             origins: Cache::new(ORIGINS),
         });
         let told = Arc::clone(&caches);

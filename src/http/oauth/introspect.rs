@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::answer::{authorization, json, refused};
 use crate::flows::Provider;
 use crate::http::error::ApiError;
-use crate::http::extract::{At, Caller, FormBody};
+use crate::http::extract::{At, FormBody, Sender};
 use crate::http::metrics::{IntrospectionOutcome, Metrics};
 use crate::protocol::introspection::IntrospectionResponse;
 
@@ -15,11 +15,11 @@ pub async fn introspect(
     provider: web::Data<Provider>,
     metrics: web::Data<Metrics>,
     at: At,
-    caller: Caller,
+    sender: Sender,
     body: FormBody,
 ) -> Result<HttpResponse, ApiError> {
     let answered = provider
-        .introspect(&at.0, &authorization(&request)?, &body.0, &caller.origin)
+        .introspect(&at.0, &authorization(&request)?, &body.0, &sender.0)
         .await;
     match &answered {
         Ok(IntrospectionResponse::Active(_)) => metrics.introspection(IntrospectionOutcome::Active),

@@ -7,7 +7,7 @@ use super::answer::{authorization, refused};
 use crate::flows::Provider;
 use crate::flows::revocation::Revocation;
 use crate::http::error::ApiError;
-use crate::http::extract::{At, Caller, FormBody};
+use crate::http::extract::{At, FormBody, Sender};
 use crate::http::metrics::{Metrics, RevocationOutcome};
 
 /// Answers a revocation request; RFC 7009 §2.2 has nothing in the body.
@@ -16,11 +16,11 @@ pub async fn revoke(
     provider: web::Data<Provider>,
     metrics: web::Data<Metrics>,
     at: At,
-    caller: Caller,
+    sender: Sender,
     body: FormBody,
 ) -> Result<HttpResponse, ApiError> {
     let answered = provider
-        .revoke(&at.0, &authorization(&request)?, &body.0, &caller.origin)
+        .revoke(&at.0, &authorization(&request)?, &body.0, &sender.0)
         .await;
     match &answered {
         Ok(Revocation::Done) => metrics.revocation(RevocationOutcome::Revoked),

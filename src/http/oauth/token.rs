@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::answer::{authorization, json, refused};
 use crate::flows::Provider;
 use crate::http::error::ApiError;
-use crate::http::extract::{At, Caller, FormBody};
+use crate::http::extract::{At, FormBody, Sender};
 use crate::http::metrics::Metrics;
 use crate::http::telemetry;
 
@@ -15,11 +15,11 @@ pub async fn token(
     provider: web::Data<Provider>,
     metrics: web::Data<Metrics>,
     at: At,
-    caller: Caller,
+    sender: Sender,
     body: FormBody,
 ) -> Result<HttpResponse, ApiError> {
     let answered = provider
-        .token(&at.0, &authorization(&request)?, &body.0, &caller.origin)
+        .token(&at.0, &authorization(&request)?, &body.0, &sender.0)
         .await;
     let answer = answered.map_err(|refusal| refused(refusal, &at.0, &request))?;
     let grant_type = answer.grant_type.as_str();

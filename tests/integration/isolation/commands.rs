@@ -31,6 +31,15 @@ const WITHOUT: &[(&str, &str)] = &[
     ("tenant suspend", "names a tenant and nothing of it"),
     ("tenant resume", "names a tenant and nothing of it"),
     ("tenant delete", "names a tenant and nothing of it"),
+    (
+        "tenant export",
+        "names a tenant; what it shows is looked at below",
+    ),
+    (
+        "tenant import",
+        "reads a file, whose identifiers of other tenants `endpoints::cli_bulk` tries",
+    ),
+    ("user import", "the same"),
 ];
 
 /// Commands that make or list something of the tenant that they name: they show nothing of another's.
@@ -230,6 +239,12 @@ command_test! {
                     }
                 }
             }
+        }
+        // An export holds its tenant and no other.
+        for tenant in [&a, &b] {
+            let export = here.ok(&["tenant", "export", &tenant.values["tenant"]]);
+            let found = marks.find(&export);
+            assert!(found.len() > 5 && found.iter().all(|mark| mark.tenant == tenant.letter), "{export}");
         }
         // And with a person of its own, the same command does what it says.
         for tenant in [&a, &b] {

@@ -18,6 +18,7 @@ pub mod attack_redirects;
 pub mod attack_signin;
 pub mod attack_tokens;
 pub mod browser_security;
+pub mod budget;
 pub mod bulk;
 pub mod client_authentication;
 pub mod consent_pairs;
