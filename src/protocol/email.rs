@@ -33,7 +33,12 @@ impl EmailAddress {
             return Err(InvalidEmail);
         }
         let domain = domain_to_ascii(domain).ok_or(InvalidEmail)?;
-        let key = format!("{}@{domain}", local.to_lowercase());
+        let local = local.to_lowercase();
+        // `İ` becomes two characters, of which the second is no letter: an address whose key is none couldn't be found by its key.
+        if !is_dot_atom(&local) {
+            return Err(InvalidEmail);
+        }
+        let key = format!("{local}@{domain}");
         Ok(Self {
             text: text.to_owned(),
             key,
@@ -149,6 +154,7 @@ mod tests {
             "a@ex%61mple.com",
             "<a@example.com>",
             "a,b@example.com",
+            "\u{130}@example.com",
             &long,
             &longer,
         ] {

@@ -122,12 +122,7 @@ impl Call {
         let Some(key) = keys.next() else {
             return Ok(None);
         };
-        let sound = (1..=IDEMPOTENCY_KEY_MAX).contains(&key.len())
-            && key
-                .as_bytes()
-                .iter()
-                .all(|byte| (0x20..0x7f).contains(byte));
-        if !sound || keys.next().is_some() {
+        if !is_idempotency_key(key.as_bytes()) || keys.next().is_some() {
             return Err(Refusal::header(
                 "malformed_request",
                 "Idempotency-Key",
@@ -196,12 +191,9 @@ impl Call {
                 "send the `ETag` that came with what you change",
             ));
         }
-        let current = tag(version);
         let matches = wanted
             .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .map(str::trim)
-            .any(|value| value == "*" || value == current);
+            .any(|value| names_version(value, version));
         if matches {
             return Ok(());
         }
@@ -226,12 +218,9 @@ impl Call {
         let after = self
             .parameter("cursor")
             .map(|text| {
-                let bytes = URL_SAFE_NO_PAD.decode(text).ok();
-                bytes
-                    .and_then(|bytes| Uuid::from_slice(&bytes).ok())
-                    .ok_or_else(|| {
-                        Refusal::parameter("cursor", "must be the `next_cursor` of the page before")
-                    })
+                parse_cursor(text).ok_or_else(|| {
+                    Refusal::parameter("cursor", "must be the `next_cursor` of the page before")
+                })
             })
             .transpose()?;
         Ok(PageRequest {
@@ -302,12 +291,38 @@ pub fn whole<T>(items: Vec<T>) -> Page<T> {
     Page { items, next: None }
 }
 
-fn cursor(after: Uuid) -> String {
+/// The text that asks for the rows behind this one.
+pub fn cursor(after: Uuid) -> String {
     URL_SAFE_NO_PAD.encode(after.as_bytes())
 }
 
-fn tag(version: i64) -> String {
+/// Reads what [`cursor`] wrote.
+pub fn parse_cursor(text: &str) -> Option<Uuid> {
+    // 16 bytes have one spelling of 22 characters; anything longer isn't worth decoding.
+    if text.len() != 22 {
+        return None;
+    }
+    Uuid::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
+}
+
+/// Whether this may name a creation: 1 to [`IDEMPOTENCY_KEY_MAX`] characters of ASCII.
+pub fn is_idempotency_key(key: &[u8]) -> bool {
+    (1..=IDEMPOTENCY_KEY_MAX).contains(&key.len())
+        && key.iter().all(|byte| (0x20..0x7f).contains(byte))
+}
+
+/// The entity tag of a version.
+pub fn tag(version: i64) -> String {
     format!("\"v{version}\"")
+}
+
+/// Whether the value of an `If-Match` field names this version.
+pub fn names_version(if_match: &str, version: i64) -> bool {
+    let current = tag(version);
+    if_match
+        .split(',')
+        .map(str::trim)
+        .any(|value| value == "*" || value == current)
 }
 
 fn tagged(response: &mut HttpResponse, version: i64) {

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+/// The longest parameter, in bytes: as it comes, and as it is printed again.
+const MAX_TEXT: usize = 8192;
+
 /// The `claims` request parameter (§5.5).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -63,7 +66,7 @@ pub enum InvalidClaimsRequest {
 impl ClaimsRequest {
     /// Reads the parameter. Members that §5.5 does not name are ignored, as it demands.
     pub fn parse(text: &str) -> Result<Self, InvalidClaimsRequest> {
-        if text.len() > 8192 || depth(text) > 8 {
+        if text.len() > MAX_TEXT || depth(text) > 8 {
             return Err(InvalidClaimsRequest::TooLarge);
         }
         let document: Value =
@@ -85,6 +88,12 @@ impl ClaimsRequest {
                 })
         };
         if crowded(&request.userinfo) || crowded(&request.id_token) {
+            return Err(InvalidClaimsRequest::TooLarge);
+        }
+        // A request that waits for its person travels as we print it, and `1e15` is printed as `1000000000000000.0`.
+        let printed =
+            serde_json::to_string(&request).map_err(|_| InvalidClaimsRequest::Malformed)?;
+        if printed.len() > MAX_TEXT {
             return Err(InvalidClaimsRequest::TooLarge);
         }
         Ok(request)
@@ -186,7 +195,15 @@ mod tests {
             r#"{{"id_token":{{"acr":{{"values":[{}1]}}}}}}"#,
             "1,".repeat(50)
         );
-        for text in [&deep, &long, &many, &values] {
+        let growing = format!(
+            r#"{{"id_token":{{{}}}}}"#,
+            (0..20)
+                .map(|n| format!(r#""c{n}":{{"values":[{}1]}}"#, "1e15,".repeat(49)))
+                .collect::<Vec<_>>()
+                .join(",")
+        );
+        assert!(growing.len() < MAX_TEXT);
+        for text in [&deep, &long, &many, &values, &growing] {
             assert_eq!(
                 ClaimsRequest::parse(text),
                 Err(InvalidClaimsRequest::TooLarge)
@@ -211,6 +228,17 @@ mod tests {
         }
         // Brackets in a text do not nest.
         assert!(ClaimsRequest::parse(r#"{"id_token":{"x":{"value":"[[[[[[[[[[\"[[[["}}}"#).is_ok());
+    }
+
+    /// Otherwise a request that waits for its person would come back as another.
+    #[test]
+    fn numbers_come_back_as_they_went() {
+        for number in ["3.3333333333333335", "122.416294033786585", "1e308", "-0.0"] {
+            let text = format!(r#"{{"userinfo":{{"a":{{"value":{number}}}}}}}"#);
+            let request = ClaimsRequest::parse(&text).unwrap();
+            let printed = serde_json::to_string(&request).unwrap();
+            assert_eq!(ClaimsRequest::parse(&printed).unwrap(), request, "{number}");
+        }
     }
 
     proptest! {

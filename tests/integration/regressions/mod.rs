@@ -1,3 +1,4 @@
 //! Mistakes that were made once, and rules of the tree that a compiler doesn't hold.
 
+mod fuzzing;
 mod layers;
