@@ -4,6 +4,7 @@
 mod commits;
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -106,7 +107,7 @@ impl State {
         self.answer(name, |_| {
             let mut body = format!(r#"{{"access_token":"{}","#, tokens[0]);
             for (member, token) in ["id_token", "refresh_token"].iter().zip(&tokens[1..]) {
-                body += &format!(r#""{member}":"{token}","#);
+                let _ = write!(body, r#""{member}":"{token}","#);
             }
             body += r#""token_type":"Bearer","expires_in":300,"scope":"api:read"}"#;
             body.into()

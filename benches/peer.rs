@@ -11,6 +11,9 @@ const SECRET: &str = "a-secret-that-is-long-enough-for-a-benchmark";
 const VERIFIER: &str = "a-code-verifier-of-a-benchmark-that-is-long-enough-0123456789";
 const REDIRECT: &str = "https://app.example/cb";
 
+/// Makes the request that uses a refresh token.
+pub type Refreshing = Box<dyn Fn(&str) -> Vec<u8>>;
+
 /// A peer that serves.
 pub struct Peer {
     /// Its process.
@@ -123,8 +126,7 @@ impl Peer {
     }
 
     /// Refresh tokens of a public client, and what uses them.
-    #[expect(clippy::type_complexity, reason = "said once")]
-    pub fn refreshes(&self, count: usize) -> Result<(Vec<String>, Box<dyn Fn(&str) -> Vec<u8>>)> {
+    pub fn refreshes(&self, count: usize) -> Result<(Vec<String>, Refreshing)> {
         let host = self.host();
         let request = move |token: &str| {
             post(

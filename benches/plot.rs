@@ -73,7 +73,7 @@ pub fn draw(lines: &[Line]) -> String {
     }
     let _ = write!(
         svg,
-        r##"<text x="{RIGHT}" y="362" text-anchor="end">tenants</text><text x="{LEFT}" y="12">p99 in milliseconds, caches warm</text>"##
+        r#"<text x="{RIGHT}" y="362" text-anchor="end">tenants</text><text x="{LEFT}" y="12">p99 in milliseconds, caches warm</text>"#
     );
     for (number, line) in lines.iter().enumerate() {
         let colour = COLOURS[number % COLOURS.len()];
@@ -84,14 +84,14 @@ pub fn draw(lines: &[Line]) -> String {
             .collect();
         let _ = write!(
             svg,
-            r##"<path d="M{}" fill="none" stroke="{colour}" stroke-width="2"/>"##,
+            r#"<path d="M{}" fill="none" stroke="{colour}" stroke-width="2"/>"#,
             path.join("L")
         );
         #[expect(clippy::cast_precision_loss, reason = "a handful of lines")]
         let at = 40.0 + 24.0 * number as f64;
         let _ = write!(
             svg,
-            r##"<path d="M520 {at}h20" stroke="{colour}" stroke-width="3"/><text x="548" y="{:.1}">{}</text>"##,
+            r#"<path d="M520 {at}h20" stroke="{colour}" stroke-width="3"/><text x="548" y="{:.1}">{}</text>"#,
             at + 4.0,
             line.name
         );

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::ceiling::{self, Plan, Recorded};
 use crate::load::{self, Cycle, Once, Shape, Work, measure};
-use crate::peer::Peer;
+use crate::peer::{Peer, Refreshing};
 use crate::process::{Process, free_port};
 use crate::report::{self, Row};
 use crate::scene::{Client, Database, Scene, tessera};
@@ -31,7 +31,7 @@ impl Work for Box<dyn Work> {
 /// Each connection refreshes with the token that its last refresh gave.
 struct Chain {
     first: Vec<String>,
-    request: Box<dyn Fn(&str) -> Vec<u8>>,
+    request: Refreshing,
 }
 
 impl Work for Chain {
@@ -241,6 +241,10 @@ fn introspection(scene: &Scene, token: &str) -> Vec<u8> {
 }
 
 /// The rows of single requests.
+#[expect(
+    clippy::too_many_lines,
+    reason = "a table of rows, which reads best whole"
+)]
 fn requests(options: &Options, database: Database, wanted: &dyn Fn(&str) -> bool) -> Result<()> {
     let scene = &Scene::start(options, database)?;
     let plan = plan(options, scene, database)?;

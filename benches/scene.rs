@@ -108,6 +108,10 @@ pub fn postgres_database(options: &Options, name: &str) -> Result<String> {
 
 impl Scene {
     /// Makes an installation and starts its server.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "who is in the scene, one after the other"
+    )]
     pub fn start(options: &Options, database: Database) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let port = free_port()?;

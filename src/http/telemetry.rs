@@ -108,14 +108,12 @@ impl Observer {
             .headers()
             .get(REQUEST_ID)
             .and_then(|value| value.to_str().ok());
-        match sent.filter(|id| client.through_proxy && is_sane(id)) {
-            Some(id) => RequestId(id.into()),
-            None => {
-                let mut text = Uuid::encode_buffer();
-                let id = self.clock.uuid_v7();
-                RequestId((&*id.hyphenated().encode_lower(&mut text)).into())
-            }
+        if let Some(id) = sent.filter(|id| client.through_proxy && is_sane(id)) {
+            return RequestId(id.into());
         }
+        let mut text = Uuid::encode_buffer();
+        let id = self.clock.uuid_v7();
+        RequestId((&*id.hyphenated().encode_lower(&mut text)).into())
     }
 }
 

@@ -53,9 +53,7 @@ pub fn pages(data: &[u8]) {
 }
 
 fn check(html: &str) {
-    for wrong in ["<x", &format!("{MARK}'"), &format!("\"{MARK}")] {
-        assert!(!html.contains(wrong), "{wrong} in {html}");
-    }
+    assert!(!html.contains("<x"), "{html}");
     // Quotes only ever open and close the attributes that the template wrote.
     let mut inside = false;
     for tag in html.split('<').skip(1) {

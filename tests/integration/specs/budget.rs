@@ -68,8 +68,8 @@ app_test! {
             answer
         }).await;
         let allowed = match scene.app.database.kind() {
-            DatabaseKind::Sqlite => (0, 0),
-            DatabaseKind::Postgres => (0, 0),
+            DatabaseKind::Sqlite => (9, 10),
+            DatabaseKind::Postgres => (7, 8),
         };
         assert_eq!((redemption, rotation), allowed);
     }
