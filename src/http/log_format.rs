@@ -136,7 +136,8 @@ impl Visit for JsonFields<'_, '_> {
         // JSON has no word for what isn't a number.
         self.put(field, |line| {
             if value.is_finite() {
-                write!(line, "{value}")
+                // With its point, so that a whole number stays of the field's kind.
+                write!(line, "{value:?}")
             } else {
                 line.write_str("null")
             }
