@@ -525,13 +525,14 @@ impl Caches {
                     // A slug or origin that was unknown may be a tenant's now.
                     self.unknown.clear();
                 }
-                // Once for all of them, as each look goes through everything that is kept.
+                // Once for all of them, as each look goes through everything that is kept; and where nothing is kept, what is being loaded
+                // just now has to hear of it all the same.
                 let clients: HashSet<TenantId> = changes
                     .iter()
                     .filter(of(Entity::Client))
                     .map(|change| change.tenant)
                     .collect();
-                if !clients.is_empty() && !self.origins.is_empty() {
+                if !clients.is_empty() {
                     self.origins.retain(|(of, _), _| !clients.contains(of));
                 }
                 let users: HashSet<(TenantId, UserId)> = changes
@@ -539,7 +540,7 @@ impl Caches {
                     .filter(of(Entity::User))
                     .map(|change| (change.tenant, UserId::from(change.id)))
                     .collect();
-                if !users.is_empty() && !self.grants.is_empty() {
+                if !users.is_empty() {
                     self.grants
                         .retain(|(of, _), grant| !users.contains(&(*of, grant.user_id)));
                 }

@@ -145,13 +145,8 @@ app_test! {
         });
         let answers = at_once(guesses).await;
         let with = |status: u16| answers.iter().filter(|answer| answer.status == status).count();
-        // On a machine that is busy with other things some come to the database's deadline: those were refused as well.
-        let late = with(503);
-        assert_eq!(with(400) + with(429) + late, 200);
-        assert!(with(400) <= 10 && with(400) + late >= 10, "{} {late}", with(400));
-        let evaluated = scene.events("signin.failed");
-        assert!(evaluated <= 10 && evaluated >= with(400), "{evaluated}");
-        assert_eq!(scene.events("signin.locked"), 1);
+        assert_eq!((with(400), with(429)), (10, 190));
+        assert_eq!((scene.events("signin.failed"), scene.events("signin.locked")), (10, 1));
     }
 
     async fn a_double_press_does_no_harm(app: TestApp) {
