@@ -48,14 +48,14 @@ pub enum Command {
     },
 }
 
-/// A key's name. It may begin with a hyphen, which only the option can take.
+/// A key's name. It is a thumbprint in base64url, so one of 64 begins with a hyphen: both ways take that.
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 pub struct Kid {
     /// Which, as `key list` names it
-    #[arg(value_name = "KID")]
+    #[arg(value_name = "KID", allow_hyphen_values = true)]
     positional: Option<String>,
-    /// The same, for one that begins with a hyphen
+    /// The same, by a name
     #[arg(long = "kid", value_name = "KID", allow_hyphen_values = true)]
     named: Option<String>,
 }
