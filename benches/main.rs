@@ -4,6 +4,10 @@
 //! (ours, the ceiling, ours, …), so that what disturbs the machine disturbs both; what is reported is the ratio of each pair, its median
 //! and its spread.
 
+/// The same allocator as the server: what it brings isn't the difference that is looked for.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 mod browser;
 mod ceiling;
 mod load;

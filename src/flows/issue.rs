@@ -159,7 +159,7 @@ impl Provider {
                     tenant,
                     client.metadata.access_token_signed_response_alg,
                     access_token::TYP,
-                    claims.clone(),
+                    &claims,
                 )
                 .await?
             }
@@ -206,7 +206,7 @@ impl Provider {
             tenant_id: tenant.id().uuid(),
             released: ReleasedClaims::new(claims_of(user).select(asked)),
         };
-        self.sign(tenant, algorithm, id_token::TYP, claims).await
+        self.sign(tenant, algorithm, id_token::TYP, &claims).await
     }
 
     async fn sign(
@@ -214,12 +214,13 @@ impl Provider {
         tenant: &Arc<Tenant>,
         algorithm: SigningAlgorithm,
         typ: &'static str,
-        claims: impl Serialize + Send + 'static,
+        claims: &(impl Serialize + Clone + Send + 'static),
     ) -> Result<String, FlowError> {
         let key = self.signer(tenant, algorithm).await?;
         Ok(match algorithm {
-            SigningAlgorithm::Es256 | SigningAlgorithm::EdDsa => key.sign_jwt(typ, &claims)?,
+            SigningAlgorithm::Es256 | SigningAlgorithm::EdDsa => key.sign_jwt(typ, claims)?,
             SigningAlgorithm::Rs256 | SigningAlgorithm::Ps256 => {
+                let claims = claims.clone();
                 self.blocking(move || key.sign_jwt(typ, &claims)).await??
             }
         })

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::cache::Cache;
@@ -19,7 +20,6 @@ use crate::egress::{DnsClient, EgressClient, EgressOptions, JwksCache};
 use crate::jose::keys::{GeneratedKey, KeyError, RsaBits, SigningKey};
 use crate::jose::passwords::{HashingPool, NotHashed, PasswordParameters, PoolLimits};
 use crate::jose::seal::{MasterKey, SealError};
-use crate::protocol::claims::StandardClaims;
 use crate::protocol::slug::Slug;
 use crate::protocol::{OAuthError, SigningAlgorithm};
 use crate::storage::{Change, Db, Entity, Feed, GrantSummary, Notice, StorageError};
@@ -88,8 +88,8 @@ pub struct UserState {
     pub active: bool,
     /// What they administer.
     pub roles: Vec<Role>,
-    /// What the standard claims say of them.
-    pub claims: StandardClaims,
+    /// What the standard claims say of them, by name.
+    pub claims: Map<String, Value>,
 }
 
 /// The tokens of a tenant that were revoked one by one.
@@ -415,7 +415,7 @@ impl Provider {
             Ok(user.map(|user| {
                 Arc::new(UserState {
                     active: user.is_active(),
-                    claims: claims_of(&user),
+                    claims: claims_of(&user).to_map(),
                     roles: user.roles,
                 })
             }))

@@ -1,7 +1,5 @@
 //! The userinfo endpoint (`OpenID` Connect Core §5.3): what the scope and the `claims` parameter ask for, of the person as they are now.
 
-use std::collections::BTreeSet;
-
 use super::access::AccessRefusal;
 use super::issue::subject_of;
 use super::provider::Provider;
@@ -55,10 +53,14 @@ impl Provider {
             .iter()
             .flat_map(|token| claims_for_scope(token).iter().map(|name| -> &str { name }));
         let by_request = person.userinfo_claims.iter().map(String::as_str);
-        let names: BTreeSet<&str> = by_scope.chain(by_request).collect();
+        let claims = by_scope
+            .chain(by_request)
+            .filter_map(|name| person.state.claims.get_key_value(name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
         Ok(UserInfo {
             sub: subject_of(&at.tenant, &access.client, person.id),
-            released: ReleasedClaims::new(person.state.claims.clone().select(names)),
+            released: ReleasedClaims::new(claims),
         })
     }
 }

@@ -1,6 +1,8 @@
 //! Cross-origin requests of browser applications (CONTRACT, "Tokens"): discovery and JWKS admit everybody; the other endpoints the
 //! redirect origins of the tenant's public clients and `allowed_origins`. An origin that isn't known isn't reflected.
 
+use std::sync::Arc;
+
 use actix_web::HttpMessage as _;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
@@ -11,7 +13,7 @@ use actix_web::http::header::{
 };
 
 use crate::flows::Provider;
-use crate::flows::tenancy::TenantAt;
+use crate::flows::tenancy::{Tenant, TenantAt};
 use crate::protocol::discovery::paths;
 
 /// What a path admits.
@@ -46,16 +48,19 @@ impl Cors {
         let origin = headers.get(ORIGIN);
         let asks = request.method() == Method::OPTIONS
             && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
-        let at = request.extensions().get::<TenantAt>().cloned();
-        let Some(at) = at else {
+        let found = request
+            .extensions()
+            .get::<TenantAt>()
+            .map(|at| (admits(&at.rest), Arc::clone(&at.tenant)));
+        let Some((admits, tenant)) = found else {
             return Self {
                 admitted: None,
                 preflight: false,
             };
         };
         Self {
-            admitted: admitted(provider, &at, origin).await,
-            preflight: asks && admits(&at.rest) != Admits::Nobody,
+            admitted: admitted(provider, admits, &tenant, origin).await,
+            preflight: asks && admits != Admits::Nobody,
         }
     }
 
@@ -88,16 +93,17 @@ impl Cors {
 
 async fn admitted(
     provider: &Provider,
-    at: &TenantAt,
+    admits: Admits,
+    tenant: &Tenant,
     origin: Option<&HeaderValue>,
 ) -> Option<HeaderValue> {
-    match (admits(&at.rest), origin) {
+    match (admits, origin) {
         (Admits::Everybody, _) => Some(HeaderValue::from_static("*")),
         (Admits::KnownOrigins, Some(origin)) => {
             let text = origin.to_str().ok().filter(|text| text.len() <= 260)?;
             // Where the database is away the browser is told nothing, and the request itself gets its 503.
             let known = provider
-                .is_client_origin(&at.tenant, text)
+                .is_client_origin(tenant, text)
                 .await
                 .unwrap_or(false);
             known.then(|| origin.clone())

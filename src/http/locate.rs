@@ -4,8 +4,8 @@
 //! came with, so neither prefix can be asked for from outside.
 
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::Uri;
 use actix_web::http::header::HOST;
+use actix_web::http::uri::{PathAndQuery, Uri};
 use actix_web::{HttpMessage, ResponseError};
 
 use super::error::ApiError;
@@ -31,7 +31,7 @@ pub(super) async fn locate(
     request: &mut ServiceRequest,
 ) -> Result<(), OAuthError> {
     let path = route_of(provider, request).await?;
-    rewrite(request, &path).ok_or_else(|| OAuthError::invalid_request("the address is malformed"))
+    rewrite(request, path).ok_or_else(|| OAuthError::invalid_request("the address is malformed"))
 }
 
 /// The answer where nothing can be routed.
@@ -102,14 +102,14 @@ async fn route_of(provider: &Provider, request: &ServiceRequest) -> Result<Strin
 }
 
 /// `None` where no address can be made of the path.
-fn rewrite(request: &mut ServiceRequest, path: &str) -> Option<()> {
+fn rewrite(request: &mut ServiceRequest, path: String) -> Option<()> {
     let mut parts = request.uri().clone().into_parts();
-    let query = request
-        .uri()
-        .query()
-        .map(|query| format!("?{query}"))
-        .unwrap_or_default();
-    parts.path_and_query = Some(format!("{path}{query}").parse().ok()?);
+    let mut path = path;
+    if let Some(query) = request.uri().query() {
+        path.push('?');
+        path.push_str(query);
+    }
+    parts.path_and_query = Some(PathAndQuery::try_from(path).ok()?);
     let uri = Uri::from_parts(parts).ok()?;
     request.match_info_mut().get_mut().update(&uri);
     request.head_mut().uri = uri;

@@ -73,7 +73,9 @@ where
             LogFormat::Json => {
                 line.write_str("{\"timestamp\":\"")?;
                 SystemTime.format_time(&mut line)?;
-                write!(line, "\",\"level\":\"{}\"", metadata.level())?;
+                line.write_str("\",\"level\":\"")?;
+                line.write_str(metadata.level().as_str())?;
+                line.write_char('"')?;
                 let mut fields = JsonFields(&mut line, Ok(()));
                 event.record(&mut fields);
                 fields.1?;
@@ -97,10 +99,14 @@ where
                     write!(line, " {level:>5} ")?;
                 }
                 REQUEST.with_borrow(|id| match id {
-                    Some(id) => write!(line, "{id} "),
+                    Some(id) => {
+                        line.write_str(id)?;
+                        line.write_char(' ')
+                    }
                     None => Ok(()),
                 })?;
-                write!(line, "{}:", metadata.target())?;
+                line.write_str(metadata.target())?;
+                line.write_char(':')?;
                 let mut fields = TextFields(&mut line, Ok(()));
                 event.record(&mut fields);
                 fields.1?;
@@ -124,9 +130,16 @@ const fn colour(level: Level) -> u8 {
 struct JsonFields<'a, 'w>(&'a mut Writer<'w>, fmt::Result);
 
 impl JsonFields<'_, '_> {
+    /// Piece by piece: what formats is called for a dozen fields a line.
+    fn name(&mut self, name: &str) -> fmt::Result {
+        self.0.write_str(",\"")?;
+        self.0.write_str(name)?;
+        self.0.write_str("\":")
+    }
+
     fn put(&mut self, field: &Field, value: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
         if self.1.is_ok() {
-            self.1 = write!(self.0, ",\"{}\":", field.name()).and_then(|()| value(self.0));
+            self.1 = self.name(field.name()).and_then(|()| value(self.0));
         }
     }
 }
@@ -173,14 +186,18 @@ impl Visit for JsonFields<'_, '_> {
 struct TextFields<'a, 'w>(&'a mut Writer<'w>, fmt::Result);
 
 impl TextFields<'_, '_> {
+    fn name(&mut self, name: &str) -> fmt::Result {
+        self.0.write_char(' ')?;
+        if name == "message" {
+            return Ok(());
+        }
+        self.0.write_str(name)?;
+        self.0.write_char('=')
+    }
+
     fn put(&mut self, field: &Field, value: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
         if self.1.is_ok() {
-            self.1 = if field.name() == "message" {
-                self.0.write_char(' ')
-            } else {
-                write!(self.0, " {}=", field.name())
-            }
-            .and_then(|()| value(self.0));
+            self.1 = self.name(field.name()).and_then(|()| value(self.0));
         }
     }
 }
@@ -212,8 +229,9 @@ struct JsonEscape<'a, 'w>(&'a mut Writer<'w>);
 impl fmt::Write for JsonEscape<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let mut rest = text;
-        while let Some(at) =
-            rest.find(|character: char| character < ' ' || "\"\\\u{7f}".contains(character))
+        while let Some(at) = rest
+            .bytes()
+            .position(|byte| byte < b' ' || matches!(byte, b'"' | b'\\' | 0x7f))
         {
             self.0.write_str(&rest[..at])?;
             match rest.as_bytes()[at] {
@@ -233,7 +251,9 @@ struct LineEscape<'a, 'w>(&'a mut Writer<'w>);
 
 impl fmt::Write for LineEscape<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        if !text.contains(char::is_control) {
+        // Plain ASCII, nearly always.
+        let plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        if plain || !text.contains(char::is_control) {
             return self.0.write_str(text);
         }
         for character in text.chars() {

@@ -11,10 +11,13 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use openssl::symm::{Cipher, decrypt_aead, encrypt_aead};
+use openssl::cipher::{Cipher, CipherRef};
+use openssl::cipher_ctx::CipherCtx;
+use openssl::error::ErrorStack;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -283,17 +286,8 @@ fn seal(
     clock: &Clock,
 ) -> Result<Vec<u8>, SealError> {
     let nonce = clock.random_bytes::<NONCE>();
-    let mut tag = [0; TAG];
-    let ciphertext = encrypt_aead(
-        Cipher::aes_256_gcm(),
-        key.as_bytes(),
-        Some(&nonce),
-        associated_data,
-        plaintext,
-        &mut tag,
-    )
-    .map_err(|_| SealError::Failed)?;
-    Ok([&[VERSION], nonce.as_slice(), &ciphertext, &tag].concat())
+    let cipher = cipher().ok_or(SealError::Failed)?;
+    encrypt(cipher, key, &nonce, associated_data, plaintext).map_err(|_| SealError::Failed)
 }
 
 fn open(
@@ -306,16 +300,54 @@ fn open(
         .split_first_chunk::<NONCE>()
         .ok_or(SealError::Refused)?;
     let (ciphertext, tag) = sealed.split_last_chunk::<TAG>().ok_or(SealError::Refused)?;
-    decrypt_aead(
-        Cipher::aes_256_gcm(),
-        key.as_bytes(),
-        Some(nonce),
-        associated_data,
-        ciphertext,
-        tag,
-    )
-    .map(Zeroizing::new)
-    .map_err(|_| SealError::Refused)
+    let cipher = cipher().ok_or(SealError::Failed)?;
+    decrypt(cipher, key, nonce, associated_data, ciphertext, tag).map_err(|_| SealError::Refused)
+}
+
+fn encrypt(
+    cipher: &CipherRef,
+    key: &HashKey,
+    nonce: &[u8; NONCE],
+    associated_data: &[u8],
+    plaintext: &[u8],
+) -> Result<Vec<u8>, ErrorStack> {
+    let mut sealed = Vec::with_capacity(1 + NONCE + plaintext.len() + TAG);
+    sealed.push(VERSION);
+    sealed.extend_from_slice(nonce);
+    let mut context = CipherCtx::new()?;
+    context.encrypt_init(Some(cipher), Some(key.as_bytes()), Some(nonce))?;
+    context.cipher_update(associated_data, None)?;
+    context.cipher_update_vec(plaintext, &mut sealed)?;
+    context.cipher_final_vec(&mut sealed)?;
+    let mut tag = [0; TAG];
+    context.tag(&mut tag)?;
+    sealed.extend_from_slice(&tag);
+    Ok(sealed)
+}
+
+fn decrypt(
+    cipher: &CipherRef,
+    key: &HashKey,
+    nonce: &[u8; NONCE],
+    associated_data: &[u8],
+    ciphertext: &[u8],
+    tag: &[u8; TAG],
+) -> Result<Zeroizing<Vec<u8>>, ErrorStack> {
+    let mut plaintext = Zeroizing::new(Vec::with_capacity(ciphertext.len()));
+    let mut context = CipherCtx::new()?;
+    context.decrypt_init(Some(cipher), Some(key.as_bytes()), Some(nonce))?;
+    context.set_tag(tag)?;
+    context.cipher_update(associated_data, None)?;
+    context.cipher_update_vec(ciphertext, &mut plaintext)?;
+    context.cipher_final_vec(&mut plaintext)?;
+    Ok(plaintext)
+}
+
+/// AES-256-GCM, looked up once: by name it takes as long as to open a token.
+fn cipher() -> Option<&'static CipherRef> {
+    static CIPHER: LazyLock<Option<Cipher>> =
+        LazyLock::new(|| Cipher::fetch(None, "AES-256-GCM", None).ok());
+    CIPHER.as_deref()
 }
 
 fn encode_hex(bytes: &[u8]) -> String {

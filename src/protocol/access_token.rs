@@ -1,6 +1,8 @@
 //! The claims of an access token ([RFC 9068](https://www.rfc-editor.org/rfc/rfc9068)), with those that name the tenant and the grant.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, de};
 use uuid::Uuid;
 
 use super::scope::Scope;
@@ -57,13 +59,43 @@ pub struct AccessTokenClaims {
 }
 
 /// The audience of a token: one text, or several in an array (RFC 7519 §4.1.3).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Audience {
     /// One.
     Single(String),
     /// An array, of one even.
     Several(Vec<String>),
+}
+
+/// By hand: what serde derives copies the value before it tries one form after the other, and every presented token has an audience.
+impl<'de> Deserialize<'de> for Audience {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl<'de> de::Visitor<'de> for Either {
+            type Value = Audience;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text or an array of texts")
+            }
+
+            fn visit_str<E: de::Error>(self, value: &str) -> Result<Audience, E> {
+                Ok(Audience::Single(value.to_owned()))
+            }
+
+            fn visit_string<E: de::Error>(self, value: String) -> Result<Audience, E> {
+                Ok(Audience::Single(value))
+            }
+
+            fn visit_seq<A: de::SeqAccess<'de>>(self, values: A) -> Result<Audience, A::Error> {
+                Vec::deserialize(de::value::SeqAccessDeserializer::new(values))
+                    .map(Audience::Several)
+            }
+        }
+
+        deserializer.deserialize_any(Either)
+    }
 }
 
 impl Audience {
@@ -148,6 +180,9 @@ pub(super) mod tests {
     fn an_array_is_no_single_audience() {
         let several: Audience = serde_json::from_str(r#"["a"]"#).unwrap();
         assert!(several.contains("a") && several.as_single().is_none());
+        for other in ["1", "null", "{}", "[1]", r#"["a",null]"#, r#"[["a"]]"#] {
+            assert!(serde_json::from_str::<Audience>(other).is_err(), "{other}");
+        }
         assert_eq!(
             serde_json::to_string(&Audience::new(vec!["a".into(), "b".into()])).unwrap(),
             r#"["a","b"]"#

@@ -52,11 +52,24 @@ fn parse_header(header: &str) -> Result<Option<&str>, OAuthError> {
     Ok(Some(token))
 }
 
-/// RFC 6750 §2.1: b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="
+/// The bytes of a `b64token` (RFC 6750 §2.1): `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`. A table, as tokens are long.
+const ALLOWED: [bool; 256] = {
+    let mut allowed = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        allowed[byte as usize] =
+            byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
+        byte += 1;
+    }
+    allowed
+};
+
 fn check_syntax(token: &str) -> Result<PlainSecret, OAuthError> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
     let body = token.trim_end_matches('=');
-    if body.is_empty() || token.len() > MAX_TOKEN || !body.bytes().all(allowed) {
+    if body.is_empty()
+        || token.len() > MAX_TOKEN
+        || !body.bytes().all(|byte| ALLOWED[usize::from(byte)])
+    {
         return Err(OAuthError::invalid_token("the access token is malformed"));
     }
     Ok(PlainSecret::new(token.to_owned()))

@@ -127,7 +127,7 @@ impl Repo<'_> {
         scoped::audit_events(self.tenant)
             .filter(audit_events::id.eq(DbUuid::from(id)))
             .select(EventRow::as_select())
-            .first(self.connection)
+            .get_result(self.connection)
             .optional()?
             .map(RecordedEvent::try_from)
             .transpose()

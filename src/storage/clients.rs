@@ -162,7 +162,7 @@ impl Repo<'_> {
         scoped::clients(self.tenant)
             .filter(clients::id.eq(DbUuid::from(id)))
             .select(ClientRow::as_select())
-            .first(self.connection)
+            .get_result(self.connection)
             .optional()?
             .map(Client::try_from)
             .transpose()

@@ -75,7 +75,7 @@ impl Repo<'_> {
             .filter(consents::user_id.eq(DbUuid::from(user)))
             .filter(consents::client_id.eq(DbUuid::from(client)))
             .select(ConsentRow::as_select())
-            .first(self.connection)
+            .get_result(self.connection)
             .optional()?
             .map(Consent::try_from)
             .transpose()

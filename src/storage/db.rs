@@ -418,6 +418,10 @@ where
     fn begin_commit(&self) -> bool {
         self.progress.begin_commit()
     }
+
+    fn begin_again(&self) {
+        self.progress.begin_again();
+    }
 }
 
 /// r2d2 logs each failed attempt; the caller's error says the same once.

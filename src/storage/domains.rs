@@ -124,7 +124,7 @@ impl Repo<'_> {
         let row = scoped::domains(self.tenant)
             .filter(domains::id.eq(DbUuid::from(id)))
             .select(DomainRow::as_select())
-            .first(self.connection)
+            .get_result(self.connection)
             .optional()?;
         Ok(row.map(Domain::from))
     }
@@ -134,7 +134,7 @@ impl Repo<'_> {
         let row = scoped::domains(self.tenant)
             .filter(domains::origin.eq(origin.to_owned()))
             .select(DomainRow::as_select())
-            .first(self.connection)
+            .get_result(self.connection)
             .optional()?;
         Ok(row.map(Domain::from))
     }
@@ -146,7 +146,7 @@ impl Repo<'_> {
             .filter(domains::id.eq(DbUuid::from(id)))
             .filter(domains::verified_at.is_null())
             .select(domains::origin)
-            .first::<String>(self.connection)
+            .get_result::<String>(self.connection)
             .optional()?;
         let Some(origin) = origin else {
             return Ok(false);

@@ -20,7 +20,7 @@ use crate::secret::HashedSecret;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = grants)]
-struct GrantRow {
+pub(super) struct GrantRow {
     id: DbUuid,
     user_id: DbUuid,
     client_id: DbUuid,
@@ -42,6 +42,39 @@ struct GrantRow {
     revoked_at: Option<DbInstant>,
     created_at: DbInstant,
     expires_at: DbInstant,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = refresh_tokens)]
+pub(super) struct RefreshTokenRow {
+    id: DbUuid,
+    grant_id: DbUuid,
+    proof_hash: Vec<u8>,
+    created_at: DbInstant,
+    expires_at: DbInstant,
+    rotated_at: Option<DbInstant>,
+    successor_id: Option<DbUuid>,
+}
+
+impl TryFrom<RefreshTokenRow> for RefreshToken {
+    type Error = StorageError;
+
+    fn try_from(row: RefreshTokenRow) -> Result<Self> {
+        Ok(Self {
+            id: RefreshTokenId::from(row.id.0),
+            grant_id: GrantId::from(row.grant_id.0),
+            proof: hashed(&row.proof_hash, "refresh_tokens.proof_hash")?,
+            created_at: row.created_at.0,
+            expires_at: row.expires_at.0,
+            rotated: row
+                .rotated_at
+                .zip(row.successor_id)
+                .map(|(at, successor)| Rotation {
+                    at: at.0,
+                    successor: RefreshTokenId::from(successor.0),
+                }),
+        })
+    }
 }
 
 fn hashed(bytes: &[u8], column: &'static str) -> Result<HashedSecret> {
@@ -165,7 +198,7 @@ impl Repo<'_> {
         scoped::grants(self.tenant)
             .filter(grants::id.eq(DbUuid::from(id)))
             .select(GrantRow::as_select())
-            .first(self.connection)
+            .get_result(self.connection)
             .optional()?
             .map(TryInto::try_into)
             .transpose()
@@ -183,7 +216,7 @@ impl Repo<'_> {
                 grants::expires_at,
                 grants::claims,
             ))
-            .first::<(
+            .get_result::<(
                 DbUuid,
                 DbUuid,
                 Option<DbInstant>,
@@ -307,39 +340,13 @@ impl Repo<'_> {
 
     /// Finds a refresh token, rotated ones too.
     pub fn find_refresh_token(&mut self, id: RefreshTokenId) -> Result<Option<RefreshToken>> {
-        let row = scoped::refresh_tokens(self.tenant)
+        scoped::refresh_tokens(self.tenant)
             .filter(refresh_tokens::id.eq(DbUuid::from(id)))
-            .select((
-                refresh_tokens::grant_id,
-                refresh_tokens::proof_hash,
-                refresh_tokens::created_at,
-                refresh_tokens::expires_at,
-                refresh_tokens::rotated_at,
-                refresh_tokens::successor_id,
-            ))
-            .first::<(
-                DbUuid,
-                Vec<u8>,
-                DbInstant,
-                DbInstant,
-                Option<DbInstant>,
-                Option<DbUuid>,
-            )>(self.connection)
-            .optional()?;
-        row.map(|(grant, proof, created, expires, rotated, successor)| {
-            Ok(RefreshToken {
-                id,
-                grant_id: GrantId::from(grant.0),
-                proof: hashed(&proof, "refresh_tokens.proof_hash")?,
-                created_at: created.0,
-                expires_at: expires.0,
-                rotated: rotated.zip(successor).map(|(at, successor)| Rotation {
-                    at: at.0,
-                    successor: RefreshTokenId::from(successor.0),
-                }),
-            })
-        })
-        .transpose()
+            .select(RefreshTokenRow::as_select())
+            .get_result(self.connection)
+            .optional()?
+            .map(TryInto::try_into)
+            .transpose()
     }
 
     /// Rotates a refresh token: `true` for the one that wins.
@@ -407,7 +414,7 @@ impl Repo<'_> {
         let found = scoped::revoked_tokens(self.tenant)
             .filter(revoked_tokens::jti.eq(DbUuid(jti)))
             .select(revoked_tokens::jti)
-            .first::<DbUuid>(self.connection)
+            .get_result::<DbUuid>(self.connection)
             .optional()?;
         Ok(found.is_some())
     }

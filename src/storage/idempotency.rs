@@ -75,7 +75,7 @@ impl Repo<'_> {
                 idempotency_keys::made_id,
                 idempotency_keys::sealed_secret,
             ))
-            .first::<(Vec<u8>, DbUuid, Option<Vec<u8>>)>(self.connection)
+            .get_result::<(Vec<u8>, DbUuid, Option<Vec<u8>>)>(self.connection)
             .optional()?;
         row.map(|(request_hash, made, sealed_secret)| {
             Ok(UsedKey {

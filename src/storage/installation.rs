@@ -67,7 +67,7 @@ impl<'c> Installation<'c> {
     pub fn master_key_fingerprint(&mut self) -> Result<Option<String>> {
         Ok(installation::table
             .select(installation::master_key_fingerprint)
-            .first(self.connection)
+            .get_result(self.connection)
             .optional()?)
     }
 

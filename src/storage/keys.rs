@@ -162,7 +162,7 @@ impl Repo<'_> {
         scoped::signing_keys(self.tenant)
             .filter(signing_keys::kid.eq(kid.replace('\0', "")))
             .select(KeyRow::as_select())
-            .first(self.connection)
+            .get_result(self.connection)
             .optional()?
             .map(KeyRecord::try_from)
             .transpose()

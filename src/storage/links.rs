@@ -40,7 +40,7 @@ impl Repo<'_> {
                 one_time_links::expires_at,
                 one_time_links::consumed_at,
             ))
-            .first::<(DbUuid, Vec<u8>, DbInstant, Option<DbInstant>)>(self.connection)
+            .get_result::<(DbUuid, Vec<u8>, DbInstant, Option<DbInstant>)>(self.connection)
             .optional()?;
         row.map(|(user, proof, expires, consumed)| {
             Ok(OneTimeLink {

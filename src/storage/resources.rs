@@ -112,7 +112,7 @@ impl Repo<'_> {
         scoped::resources(self.tenant)
             .filter(resources::identifier.eq(identifier.to_owned()))
             .select(ResourceRow::as_select())
-            .first(self.connection)
+            .get_result(self.connection)
             .optional()?
             .map(Resource::try_from)
             .transpose()
@@ -123,7 +123,7 @@ impl Repo<'_> {
         scoped::resources(self.tenant)
             .filter(resources::id.eq(DbUuid::from(id)))
             .select(ResourceRow::as_select())
-            .first(self.connection)
+            .get_result(self.connection)
             .optional()?
             .map(Resource::try_from)
             .transpose()

@@ -230,7 +230,12 @@ tenant_tables! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(tenants, domain_owners);
-diesel::allow_tables_to_appear_in_same_query!(users, role_assignments);
-diesel::allow_tables_to_appear_in_same_query!(grants, refresh_tokens);
+diesel::allow_tables_to_appear_in_same_query!(
+    grants,
+    refresh_tokens,
+    users,
+    role_assignments,
+    sessions
+);
 diesel::allow_tables_to_appear_in_same_query!(consents, clients);
 diesel::allow_tables_to_appear_in_same_query!(grants, clients);

@@ -77,7 +77,7 @@ impl Repo<'_> {
         scoped::sessions(self.tenant)
             .filter(sessions::id.eq(DbUuid::from(id)))
             .select(SessionRow::as_select())
-            .first(self.connection)
+            .get_result(self.connection)
             .optional()?
             .map(Session::try_from)
             .transpose()

@@ -1,8 +1,9 @@
 //! SQLite: connections, and the one thread that writes.
 //!
 //! Two writers contending for SQLite's lock wait up to a second, and each commit costs a flush to disk. So all writes go to one
-//! thread, which takes what is queued, runs each write in a savepoint of one `BEGIN IMMEDIATE`, commits once, and only then answers
-//! them all: nothing is acknowledged before it is on disk.
+//! thread, which takes what is queued, runs it in one `BEGIN IMMEDIATE`, commits once, and only then answers them all: nothing is
+//! acknowledged before it is on disk. Where one of them fails, which is rare, all are run again with a savepoint around each, so that
+//! it fails alone: savepoints cost as much as a row.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -87,6 +88,8 @@ pub(super) trait Write: Send {
     fn is_given_up(&self) -> bool;
     /// Binds the caller to what becomes of the commit; `false` where it has given up.
     fn begin_commit(&self) -> bool;
+    /// Takes that back: it is to be run again.
+    fn begin_again(&self);
 }
 
 /// The one thread that writes.
@@ -196,10 +199,40 @@ fn run_group(
     connection: &mut AnyConnection,
     group: &mut [Box<dyn Write>],
 ) -> Result<Vec<Result<()>>> {
+    if run_together(connection, group)? {
+        return Ok(vec![Ok(()); group.len()]);
+    }
+    run_apart(connection, group)
+}
+
+/// Runs and commits the group as one; `false` where that isn't possible as one of them failed or was given up, with nothing done.
+fn run_together(connection: &mut AnyConnection, group: &mut [Box<dyn Write>]) -> Result<bool> {
+    connection.batch_execute("BEGIN IMMEDIATE")?;
+    // The lock may have been long in coming.
+    let done = group
+        .iter_mut()
+        .all(|job| !job.is_given_up() && guarded(|| job.run(connection)).is_ok());
+    let bound = group.iter().take_while(|job| job.begin_commit());
+    if done && bound.count() == group.len() {
+        connection.batch_execute("COMMIT")?;
+        return Ok(true);
+    }
+    for job in group.iter() {
+        job.begin_again();
+    }
+    // Fails where SQLite has rolled back by itself; what is run next says whether the connection is still of use.
+    let _ = connection.batch_execute("ROLLBACK");
+    Ok(false)
+}
+
+/// Runs and commits a group of which some fail; each fails alone.
+fn run_apart(
+    connection: &mut AnyConnection,
+    group: &mut [Box<dyn Write>],
+) -> Result<Vec<Result<()>>> {
     connection.batch_execute("BEGIN IMMEDIATE")?;
     let mut outcomes = Vec::with_capacity(group.len());
     for job in group.iter_mut() {
-        // The lock may have been long in coming.
         if job.is_given_up() {
             outcomes.push(Err(StorageError::Timeout));
             continue;

@@ -188,7 +188,7 @@ impl Installation<'_> {
         let row = tenants::table
             .filter(tenants::slug.eq(slug.as_str()))
             .select(TenantRow::as_select())
-            .first(self.connection)
+            .get_result(self.connection)
             .optional()?;
         load(self.connection, row)
     }
@@ -199,7 +199,7 @@ impl Installation<'_> {
             .inner_join(domain_owners::table.on(domain_owners::tenant_id.eq(tenants::id)))
             .filter(domain_owners::origin.eq(origin.to_owned()))
             .select(TenantRow::as_select())
-            .first(self.connection)
+            .get_result(self.connection)
             .optional()?;
         load(self.connection, row)
     }
@@ -226,7 +226,7 @@ impl Installation<'_> {
             Some(id) => tenants::table
                 .filter(tenants::id.eq(DbUuid(id)))
                 .select((tenants::slug, tenants::name_key, tenants::id))
-                .first::<(String, String, DbUuid)>(self.connection)
+                .get_result::<(String, String, DbUuid)>(self.connection)
                 .optional()?,
             None => None,
         };

@@ -17,7 +17,7 @@ use crate::protocol::email::EmailAddress;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = users)]
-struct UserRow {
+pub(super) struct UserRow {
     id: DbUuid,
     email: String,
     email_verified: bool,
@@ -31,7 +31,7 @@ struct UserRow {
 }
 
 impl UserRow {
-    fn with_roles(self, roles: Vec<Role>) -> Result<User> {
+    pub(super) fn with_roles(self, roles: Vec<Role>) -> Result<User> {
         Ok(User {
             id: UserId::from(self.id.0),
             email: EmailAddress::parse(&self.email)
@@ -128,6 +128,17 @@ fn claims_text(user: &User) -> Result<String> {
     serde_json::to_string(&user.claims).map_err(|_| StorageError::Corrupt("a person's claims"))
 }
 
+/// Roles as they stand in rows, in their own order.
+pub(super) fn parse_roles(texts: Vec<String>) -> Result<Vec<Role>> {
+    let mut roles = texts
+        .iter()
+        .map(|text| text.parse())
+        .collect::<std::result::Result<Vec<Role>, _>>()
+        .map_err(|_| StorageError::Corrupt("role_assignments.role"))?;
+    roles.sort();
+    Ok(roles)
+}
+
 /// What a person is found by: the address and the names, a line each.
 fn search_key(user: &User) -> String {
     let claims = &user.claims;
@@ -188,7 +199,7 @@ impl Repo<'_> {
         let row = scoped::users(self.tenant)
             .filter(users::id.eq(DbUuid::from(id)))
             .select(UserRow::as_select())
-            .first(self.connection)
+            .get_result(self.connection)
             .optional()?;
         self.complete_user(row)
     }
@@ -199,18 +210,17 @@ impl Repo<'_> {
         let row = scoped::users(self.tenant)
             .filter(users::email_key.eq(email.key().to_owned()))
             .select(UserRow::as_select())
-            .first(self.connection)
+            .get_result(self.connection)
             .optional()?;
         if row.is_none() {
-            self.roles_of(&[DbUuid(Uuid::nil())])?;
+            self.roles_of_one(DbUuid(Uuid::nil()))?;
         }
         self.complete_user(row)
     }
 
     fn complete_user(&mut self, row: Option<UserRow>) -> Result<Option<User>> {
         let Some(row) = row else { return Ok(None) };
-        let mut roles = self.roles_of(&[row.id])?;
-        let roles = roles.remove(&row.id.0).unwrap_or_default();
+        let roles = self.roles_of_one(row.id)?;
         row.with_roles(roles).map(Some)
     }
 
@@ -421,17 +431,22 @@ impl Repo<'_> {
             .filter(role_assignments::user_id.eq_any(ids.to_vec()))
             .select((role_assignments::user_id, role_assignments::role))
             .load::<(DbUuid, String)>(self.connection)?;
-        let mut roles = HashMap::<Uuid, Vec<Role>>::new();
+        let mut roles = HashMap::<Uuid, Vec<String>>::new();
         for (user, role) in rows {
-            let role = role
-                .parse()
-                .map_err(|_| StorageError::Corrupt("role_assignments.role"))?;
             roles.entry(user.0).or_default().push(role);
         }
-        for roles in roles.values_mut() {
-            roles.sort();
-        }
-        Ok(roles)
+        roles
+            .into_iter()
+            .map(|(user, roles)| Ok((user, parse_roles(roles)?)))
+            .collect()
+    }
+
+    fn roles_of_one(&mut self, id: DbUuid) -> Result<Vec<Role>> {
+        let roles = scoped::role_assignments(self.tenant)
+            .filter(role_assignments::user_id.eq(id))
+            .select(role_assignments::role)
+            .load::<String>(self.connection)?;
+        parse_roles(roles)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::flows::scopes::{Rules, Target};
 use crate::protocol::pkce::CodeVerifier;
 use crate::protocol::resource::ResourceIndicator;
 use crate::secret::{Handle, HashedSecret, PlainSecret, Purpose};
-use crate::storage::{self, Repo};
+use crate::storage::{self, HeldGrant, Repo};
 
 /// What the request presents, checked against what is stored.
 struct Presented {
@@ -58,7 +58,12 @@ pub(super) async fn redeem(
         );
         move |repo: &mut Repo<'_>| {
             let rules = Rules::with_admin_api(admin_api.clone(), &tenant, &client);
-            let (grant, code) = match find(repo, &presented, &client)? {
+            let HeldGrant {
+                grant,
+                code,
+                user,
+                session,
+            } = match find(repo, &presented, &client)? {
                 Ok(found) => found,
                 Err(refusal) => return Ok(Err(refusal)),
             };
@@ -72,18 +77,11 @@ pub(super) async fn redeem(
                 Ok(target) => target,
                 Err(refusal) => return Ok(Err(refusal)),
             };
-            let Some(user) = repo
-                .find_user(grant.user_id)?
-                .filter(crate::domain::user::User::is_active)
-            else {
+            if !user.is_active() {
                 return Ok(Err(GrantRefusal::User));
-            };
+            }
             // A sign-out that came while the code was written down saw no grant to end yet.
-            if !grant.offline
-                && repo
-                    .find_session(grant.session_id)?
-                    .is_none_or(|session| session.ended_at.is_some())
-            {
+            if !grant.offline && session.is_none_or(|session| session.ended) {
                 return Ok(Err(GrantRefusal::Dead));
             }
             if !repo.consume_code(grant.id)? {
@@ -127,20 +125,20 @@ fn find(
     repo: &mut Repo<'_>,
     presented: &Presented,
     client: &Client,
-) -> storage::Result<Result<(Grant, PendingCode), GrantRefusal>> {
-    let Some((grant, code)) = repo.find_grant(presented.id)? else {
+) -> storage::Result<Result<HeldGrant, GrantRefusal>> {
+    let Some(held) = repo.find_held_grant(presented.id)? else {
         return Ok(Err(GrantRefusal::Unknown));
     };
-    if !code.proof.matches(&presented.proof) {
+    if !held.code.proof.matches(&presented.proof) {
         return Ok(Err(GrantRefusal::Unknown));
     }
-    if grant.client_id != client.id {
+    if held.grant.client_id != client.id {
         return Ok(Err(GrantRefusal::OtherClient));
     }
-    if matches!(grant.stage, GrantStage::Revoked { .. }) {
+    if matches!(held.grant.stage, GrantStage::Revoked { .. }) {
         return Ok(Err(GrantRefusal::Dead));
     }
-    Ok(Ok((grant, code)))
+    Ok(Ok(held))
 }
 
 fn check(

@@ -22,7 +22,7 @@ use crate::flows::tenancy::Tenant;
 use crate::protocol::Scope;
 use crate::protocol::resource::ResourceIndicator;
 use crate::secret::{Handle, PlainSecret, Purpose};
-use crate::storage::{self, Repo};
+use crate::storage::{self, HeldGrant, HeldSession, Repo};
 
 /// How often at the most a kept token's end is moved.
 const EXTENSION_STEP: Duration = Duration::days(1);
@@ -53,6 +53,8 @@ struct Refreshed {
 struct Found {
     token: RefreshToken,
     grant: Grant,
+    user: User,
+    session: Option<HeldSession>,
 }
 
 /// Refreshes.
@@ -124,8 +126,8 @@ impl Refresh {
             if found.token.rotated.is_some() {
                 return self.answer_again(repo, found);
             }
-            let (target, user) = match self.check(repo, &found)? {
-                Ok(checked) => checked,
+            let target = match self.check(&found, repo.now()) {
+                Ok(target) => target,
                 Err(refusal) => return Ok(Err(refusal)),
             };
             if !repo.rotate_refresh_token(found.token.id, self.successor)? {
@@ -143,7 +145,7 @@ impl Refresh {
                 expires_at: self.expiry(&found.grant, now),
                 rotated: None,
             })?;
-            return Ok(Ok(refreshed(target, found.grant, user, handle)));
+            return Ok(Ok(refreshed(target, found, handle)));
         }
         // The token was deleted between the two looks at it.
         Ok(Err(GrantRefusal::Unknown))
@@ -164,14 +166,14 @@ impl Refresh {
             revoke_replayed(repo, &found.grant, "refresh token", &self.origin)?;
             return Ok(Err(GrantRefusal::Replayed));
         }
-        let (target, user) = match self.check(repo, &found)? {
-            Ok(checked) => checked,
+        let target = match self.check(&found, repo.now()) {
+            Ok(target) => target,
             Err(refusal) => return Ok(Err(refusal)),
         };
         let handle = self
             .handle
             .successor(self.tenant.handle_key(), rotation.successor.uuid());
-        Ok(Ok(refreshed(target, found.grant, user, handle)))
+        Ok(Ok(refreshed(target, found, handle)))
     }
 
     /// A client that authenticates keeps its token: a retry must succeed.
@@ -183,13 +185,8 @@ impl Refresh {
         if found.token.rotated.is_some() || self.extension(&found, repo.now()).is_some() {
             return Ok(Kept::ToBeWritten);
         }
-        Ok(match self.check(repo, &found)? {
-            Ok((target, user)) => Kept::Done(Box::new(refreshed(
-                target,
-                found.grant,
-                user,
-                self.handle.clone(),
-            ))),
+        Ok(match self.check(&found, repo.now()) {
+            Ok(target) => Kept::Done(Box::new(refreshed(target, found, self.handle.clone()))),
             Err(refusal) => Kept::Refused(refusal),
         })
     }
@@ -203,26 +200,28 @@ impl Refresh {
         if found.token.rotated.is_some() {
             return self.answer_again(repo, found);
         }
-        let (target, user) = match self.check(repo, &found)? {
-            Ok(checked) => checked,
+        let target = match self.check(&found, repo.now()) {
+            Ok(target) => target,
             Err(refusal) => return Ok(Err(refusal)),
         };
         if let Some(until) = self.extension(&found, repo.now()) {
             repo.extend_refresh_token(found.token.id, until)?;
         }
-        Ok(Ok(refreshed(
-            target,
-            found.grant,
-            user,
-            self.handle.clone(),
-        )))
+        Ok(Ok(refreshed(target, found, self.handle.clone())))
     }
 
     /// The token and its grant, if whoever presents it holds the token and is its client.
     fn find(&self, repo: &mut Repo<'_>) -> Outcome<Found> {
-        let Some(token) = repo.find_refresh_token(RefreshTokenId::from(self.handle.id()))? else {
+        let id = RefreshTokenId::from(self.handle.id());
+        let Some((token, held)) = repo.find_held_refresh_token(id)? else {
             return Ok(Err(GrantRefusal::Unknown));
         };
+        let HeldGrant {
+            grant,
+            user,
+            session,
+            ..
+        } = held;
         if !token.proof.matches(
             &self
                 .handle
@@ -230,50 +229,47 @@ impl Refresh {
         ) {
             return Ok(Err(GrantRefusal::Unknown));
         }
-        let Some((grant, _)) = repo.find_grant(token.grant_id)? else {
-            return Ok(Err(GrantRefusal::Unknown));
-        };
         if grant.client_id != self.client.id {
             return Ok(Err(GrantRefusal::OtherClient));
         }
         if !matches!(grant.stage, GrantStage::Redeemed { .. }) {
             return Ok(Err(GrantRefusal::Dead));
         }
-        Ok(Ok(Found { token, grant }))
+        Ok(Ok(Found {
+            token,
+            grant,
+            user,
+            session,
+        }))
     }
 
     /// Everything else that must hold; the person is read anew, so that what was taken from them is gone from the next token.
-    fn check(&self, repo: &mut Repo<'_>, found: &Found) -> Outcome<(Target, User)> {
-        let (now, grant) = (repo.now(), &found.grant);
+    fn check(&self, found: &Found, now: Timestamp) -> Result<Target, GrantRefusal> {
+        let grant = &found.grant;
         if now >= found.token.expires_at || !grant.is_alive(now) {
-            return Ok(Err(GrantRefusal::Expired));
+            return Err(GrantRefusal::Expired);
         }
         if !self.tenant.is_issuer(&grant.issuer) {
-            return Ok(Err(GrantRefusal::Issuer));
+            return Err(GrantRefusal::Issuer);
         }
         if !may_refresh(&self.client, grant) {
-            return Ok(Err(GrantRefusal::Dead));
+            return Err(GrantRefusal::Dead);
         }
-        if !grant.offline {
-            let session = repo.find_session(grant.session_id)?;
-            if !session
-                .is_some_and(|session| session.ended_at.is_none() && now < session.expires_at)
-            {
-                return Ok(Err(GrantRefusal::Session));
-            }
+        let session = found.session.filter(|session| !session.ended);
+        if !grant.offline && session.is_none_or(|session| now >= session.expires_at) {
+            return Err(GrantRefusal::Session);
         }
-        let Some(user) = repo.find_user(grant.user_id)?.filter(User::is_active) else {
-            return Ok(Err(GrantRefusal::User));
-        };
+        if !found.user.is_active() {
+            return Err(GrantRefusal::User);
+        }
         let rules = Rules::with_admin_api(self.admin_api.clone(), &self.tenant, &self.client);
         let granted = Target {
             scope: grant.scope.clone(),
             resources: grant.resources.clone(),
         };
-        let target = rules
+        rules
             .narrow(&granted, self.scope.as_ref(), &self.resources)
-            .map_err(GrantRefusal::Target);
-        Ok(target.map(|target| (target, user)))
+            .map_err(GrantRefusal::Target)
     }
 
     fn expiry(&self, grant: &Grant, now: Timestamp) -> Timestamp {
@@ -289,12 +285,12 @@ impl Refresh {
     }
 }
 
-fn refreshed(target: Target, grant: Grant, user: User, handle: Handle) -> Refreshed {
+fn refreshed(target: Target, found: Found, handle: Handle) -> Refreshed {
     Refreshed {
         target,
         person: Box::new(GrantedPerson {
-            grant,
-            user,
+            grant: found.grant,
+            user: found.user,
             nonce: None,
         }),
         handle,

@@ -191,11 +191,17 @@ impl StandardClaims {
         Ok(())
     }
 
+    /// All that have a value, as they stand in a token or an answer.
+    pub fn to_map(&self) -> Map<String, Value> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(all)) => all,
+            _ => Map::new(),
+        }
+    }
+
     /// The claims of these names that have a value, as they stand in a token or an answer.
     pub fn select<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Map<String, Value> {
-        let Ok(Value::Object(mut all)) = serde_json::to_value(self) else {
-            return Map::new();
-        };
+        let mut all = self.to_map();
         names
             .into_iter()
             .filter_map(|name| all.remove_entry(name))

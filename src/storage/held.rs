@@ -1,0 +1,134 @@
+//! What a code or a refresh token that is presented hangs on (its grant, the person, their roles, the session), in one statement: on
+//! PostgreSQL each statement is a way there and back, and on SQLite all of them are made by the one thread that writes.
+
+use diesel::prelude::*;
+
+use super::error::{Result, StorageError};
+use super::grants::{GrantRow, RefreshTokenRow};
+use super::repo::Repo;
+use super::schema::{grants, refresh_tokens, role_assignments, scoped, sessions, users};
+use super::types::{DbInstant, DbUuid};
+use super::users::{UserRow, parse_roles};
+use crate::clock::Timestamp;
+use crate::domain::grant::{Grant, PendingCode, RefreshToken};
+use crate::domain::ids::{GrantId, RefreshTokenId};
+use crate::domain::user::User;
+
+/// A grant, and who and what it hangs on at this moment.
+pub struct HeldGrant {
+    /// The grant.
+    pub grant: Grant,
+    /// Its code, whatever became of it.
+    pub code: PendingCode,
+    /// Whose it is.
+    pub user: User,
+    /// The session in which it was given; none where that was cleared away.
+    pub session: Option<HeldSession>,
+}
+
+/// What a grant must know of its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeldSession {
+    /// Whether it was ended before its time.
+    pub ended: bool,
+    /// When it ends by itself.
+    pub expires_at: Timestamp,
+}
+
+type SessionRow = (Option<DbInstant>, Option<DbInstant>);
+/// One for each role of the person, or one without a role.
+type HeldRow = (GrantRow, UserRow, SessionRow, Option<String>);
+
+/// The tables that are looked at, from the grant's on.
+macro_rules! with_what_it_hangs_on {
+    ($from:expr) => {
+        $from
+            .inner_join(
+                users::table.on(users::tenant_id
+                    .eq(grants::tenant_id)
+                    .and(users::id.eq(grants::user_id))),
+            )
+            .left_join(
+                sessions::table.on(sessions::tenant_id
+                    .eq(grants::tenant_id)
+                    .and(sessions::id.eq(grants::session_id))),
+            )
+            .left_join(
+                role_assignments::table.on(role_assignments::tenant_id
+                    .eq(grants::tenant_id)
+                    .and(role_assignments::user_id.eq(grants::user_id))),
+            )
+    };
+}
+
+/// What is looked up there: a [`HeldRow`].
+macro_rules! held_columns {
+    () => {
+        (
+            GrantRow::as_select(),
+            UserRow::as_select(),
+            (
+                sessions::ended_at.nullable(),
+                sessions::expires_at.nullable(),
+            ),
+            role_assignments::role.nullable(),
+        )
+    };
+}
+
+/// A grant from its rows, which differ in the role alone.
+fn gather(rows: Vec<HeldRow>) -> Result<Option<HeldGrant>> {
+    let mut roles = Vec::new();
+    let mut found = None;
+    for (grant, user, session, role) in rows {
+        roles.extend(role);
+        found = Some((grant, user, session));
+    }
+    let Some((grant, user, (ended_at, expires_at))) = found else {
+        return Ok(None);
+    };
+    let (grant, code) = grant.try_into()?;
+    Ok(Some(HeldGrant {
+        grant,
+        code,
+        user: user.with_roles(parse_roles(roles)?)?,
+        session: expires_at.map(|expires_at| HeldSession {
+            ended: ended_at.is_some(),
+            expires_at: expires_at.0,
+        }),
+    }))
+}
+
+impl Repo<'_> {
+    /// Finds a grant with everything it hangs on, whatever its stage.
+    pub fn find_held_grant(&mut self, id: GrantId) -> Result<Option<HeldGrant>> {
+        let rows = with_what_it_hangs_on!(scoped::grants(self.tenant))
+            .filter(grants::id.eq(DbUuid::from(id)))
+            .select(held_columns!())
+            .load::<HeldRow>(self.connection)?;
+        gather(rows)
+    }
+
+    /// Finds a refresh token, rotated ones too, with everything it hangs on.
+    pub fn find_held_refresh_token(
+        &mut self,
+        id: RefreshTokenId,
+    ) -> Result<Option<(RefreshToken, HeldGrant)>> {
+        let tokens = scoped::refresh_tokens(self.tenant).inner_join(
+            grants::table.on(grants::tenant_id
+                .eq(refresh_tokens::tenant_id)
+                .and(grants::id.eq(refresh_tokens::grant_id))),
+        );
+        let found = with_what_it_hangs_on!(tokens)
+            .filter(refresh_tokens::id.eq(DbUuid::from(id)))
+            .select((RefreshTokenRow::as_select(), held_columns!()))
+            .load::<(RefreshTokenRow, HeldRow)>(self.connection)?;
+        let (mut tokens, rows): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+        let Some(token) = tokens.pop() else {
+            return Ok(None);
+        };
+        // Each row of the token came with one of its grant.
+        let held = gather(rows)?.ok_or(StorageError::Corrupt("refresh_tokens.grant_id"))?;
+        Ok(Some((token.try_into()?, held)))
+    }
+}
