@@ -1,7 +1,7 @@
 //! A bounded cache that is loaded on demand and told by the change feed.
 
 use std::future::Future;
-use std::hash::Hash;
+use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Values by key, bounded in number.
@@ -74,12 +74,6 @@ impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
         self.values.remove(key);
     }
 
-    /// Forgets all values but those that `keep` says yes to.
-    pub fn retain(&self, keep: impl Fn(&K, &V) -> bool) {
-        self.epoch.fetch_add(1, Ordering::SeqCst);
-        self.values.retain(keep);
-    }
-
     /// Forgets everything.
     pub fn clear(&self) {
         self.epoch.fetch_add(1, Ordering::SeqCst);
@@ -94,6 +88,76 @@ impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
     /// Whether nothing is kept.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
+    }
+}
+
+/// Into so many places the things are divided that values of a [`Dependent`] cache hang on. A change of one lets go of what hangs on the
+/// others of its place too, which costs a look-up and nothing else.
+const PLACES: usize = 4096;
+
+/// A cache whose values hang on something that isn't their key, such as a grant on its person. That this changed is noted in no time,
+/// however much is kept: a value is held against it when it is asked for.
+pub struct Dependent<K, V> {
+    /// With the count of changes before the value was looked up.
+    values: Cache<K, (V, u64)>,
+    changes: AtomicU64,
+    /// The last change in each place.
+    last: Box<[AtomicU64]>,
+    places: RandomState,
+}
+
+impl<K: Clone + Eq + Hash, V: Clone> Dependent<K, V> {
+    /// A cache of `capacity` values at most.
+    pub fn new(capacity: usize) -> Self {
+        Self {
+            values: Cache::new(capacity),
+            changes: AtomicU64::new(0),
+            last: (0..PLACES).map(|_| AtomicU64::new(0)).collect(),
+            places: RandomState::new(),
+        }
+    }
+
+    /// The value, loaded where it isn't there or where what it hangs `on` has changed since. What `load` doesn't find isn't kept.
+    pub async fn get_or_load<E, D: Hash>(
+        &self,
+        key: &K,
+        on: impl Fn(&V) -> D,
+        load: impl Future<Output = Result<Option<V>, E>>,
+    ) -> Result<Option<V>, E> {
+        if let Some((value, known)) = self.values.get(key) {
+            if self.last_change(&on(&value)).load(Ordering::SeqCst) <= known {
+                return Ok(Some(value));
+            }
+            self.values.remove(key);
+        }
+        // Before the look-up: a change that comes meanwhile may be in what is found or not.
+        let known = self.changes.load(Ordering::SeqCst);
+        let load = async { Ok(load.await?.map(|value| (value, known))) };
+        let found = self.values.get_or_load(key, load).await?;
+        Ok(found.map(|(value, _)| value))
+    }
+
+    /// Notes that something changed that values may hang on.
+    pub fn changed(&self, on: &impl Hash) {
+        let change = self.changes.fetch_add(1, Ordering::SeqCst) + 1;
+        self.last_change(on).fetch_max(change, Ordering::SeqCst);
+    }
+
+    /// Forgets a value.
+    pub fn remove(&self, key: &K) {
+        self.values.remove(key);
+    }
+
+    /// Forgets everything.
+    pub fn clear(&self) {
+        self.values.clear();
+    }
+
+    fn last_change(&self, on: &impl Hash) -> &AtomicU64 {
+        // The remainder is less than the number of places, whatever the width of a word.
+        #[allow(clippy::cast_possible_truncation)]
+        let place = self.places.hash_one(on) as usize % PLACES;
+        &self.last[place]
     }
 }
 
@@ -135,5 +199,47 @@ mod tests {
             .now_or_never()
             .expect("ready");
         assert_eq!(again, Ok(Some(7)));
+    }
+
+    /// What the cache says of 1, whose value is its owner; `meanwhile` happens while it is looked up.
+    fn owner(cache: &Dependent<u8, u8>, found: u8, meanwhile: impl Fn()) -> u8 {
+        let load = async {
+            meanwhile();
+            Ok::<_, ()>(Some(found))
+        };
+        let value = cache.get_or_load(&1, |owner| *owner, load).now_or_never();
+        value.expect("ready").expect("no failure").expect("a value")
+    }
+
+    #[test]
+    fn a_value_hangs_on_what_changes() {
+        let cache = Dependent::new(10);
+        assert_eq!(owner(&cache, 7, || ()), 7);
+        cache.changed(&8_u8);
+        assert_eq!(owner(&cache, 70, || ()), 7, "another's change");
+        cache.changed(&7_u8);
+        assert_eq!(owner(&cache, 7, || ()), 7);
+        assert_eq!(owner(&cache, 70, || ()), 7, "kept again");
+        cache.changed(&7_u8);
+        assert_eq!(owner(&cache, 70, || ()), 70);
+        cache.remove(&1);
+        assert_eq!(owner(&cache, 71, || ()), 71);
+        cache.clear();
+        assert_eq!(owner(&cache, 72, || ()), 72);
+    }
+
+    #[test]
+    fn a_change_during_the_look_up_is_heard_where_nothing_was_kept() {
+        let cache = Dependent::new(10);
+        assert_eq!(owner(&cache, 7, || cache.changed(&7_u8)), 7);
+        assert_eq!(
+            owner(&cache, 70, || ()),
+            70,
+            "what was found before the change"
+        );
+        // And so is a removal.
+        let cache = Dependent::new(10);
+        assert_eq!(owner(&cache, 7, || cache.remove(&1)), 7);
+        assert_eq!(owner(&cache, 70, || ()), 70);
     }
 }

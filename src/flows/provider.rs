@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::cache::Cache;
+use super::cache::{Cache, Dependent};
 use super::issue::claims_of;
 use super::rsa_pool::RsaPool;
 use super::tenancy::{Tenant, TenantError};
@@ -123,10 +123,11 @@ struct Caches {
     unknown: Cache<String, ()>,
     clients: Cache<(TenantId, ClientId), Arc<Client>>,
     users: Cache<(TenantId, UserId), Arc<UserState>>,
-    grants: Cache<(TenantId, GrantId), GrantSummary>,
+    /// They hang on their people.
+    grants: Dependent<(TenantId, GrantId), GrantSummary>,
     revoked: Cache<TenantId, Arc<RevokedTokens>>,
-    /// Whether an origin may call from a browser.
-    origins: Cache<(TenantId, String), bool>,
+    /// Whether an origin may call from a browser; that hangs on the tenant's clients.
+    origins: Dependent<(TenantId, String), bool>,
 }
 
 /// Everything that flows work with. One per process.
@@ -169,9 +170,9 @@ impl Provider {
             unknown: Cache::new(SLUGS),
             clients: Cache::new(tenants.saturating_mul(CLIENTS_PER_TENANT).max(1_000)),
             users: Cache::new(USERS),
-            grants: Cache::new(GRANTS),
+            grants: Dependent::new(GRANTS),
             revoked: Cache::new(tenants),
-            origins: Cache::new(ORIGINS),
+            origins: Dependent::new(ORIGINS),
         });
         let told = Arc::clone(&caches);
         db.on_commit(move |notice| told.hear(&notice));
@@ -438,9 +439,10 @@ impl Provider {
                 .read(tenant, move |repo| repo.find_grant_summary(id))
                 .await?)
         };
+        let person = |grant: &GrantSummary| (tenant.id(), grant.user_id);
         self.caches
             .grants
-            .get_or_load(&(tenant.id(), id), load)
+            .get_or_load(&(tenant.id(), id), person, load)
             .await
     }
 
@@ -491,7 +493,7 @@ impl Provider {
         Ok(self
             .caches
             .origins
-            .get_or_load(&key, load)
+            .get_or_load(&key, |_| tenant.id(), load)
             .await?
             .unwrap_or(false))
     }
@@ -520,29 +522,9 @@ impl Caches {
         match notice {
             Notice::Changes(changes) => {
                 changes.iter().for_each(|change| self.hear_change(*change));
-                let of = |entity| move |change: &&Change| change.entity == entity;
                 if changes.iter().any(|change| change.entity == Entity::Tenant) {
                     // A slug or origin that was unknown may be a tenant's now.
                     self.unknown.clear();
-                }
-                // Once for all of them, as each look goes through everything that is kept; and where nothing is kept, what is being loaded
-                // just now has to hear of it all the same.
-                let clients: HashSet<TenantId> = changes
-                    .iter()
-                    .filter(of(Entity::Client))
-                    .map(|change| change.tenant)
-                    .collect();
-                if !clients.is_empty() {
-                    self.origins.retain(|(of, _), _| !clients.contains(of));
-                }
-                let users: HashSet<(TenantId, UserId)> = changes
-                    .iter()
-                    .filter(of(Entity::User))
-                    .map(|change| (change.tenant, UserId::from(change.id)))
-                    .collect();
-                if !users.is_empty() {
-                    self.grants
-                        .retain(|(of, _), grant| !users.contains(&(*of, grant.user_id)));
                 }
             }
             Notice::Everything => {
@@ -566,8 +548,15 @@ impl Caches {
                 self.tenants.remove(&tenant);
                 self.last_known.remove(&tenant);
             }
-            Entity::Client => self.clients.remove(&(tenant, ClientId::from(change.id))),
-            Entity::User => self.users.remove(&(tenant, UserId::from(change.id))),
+            Entity::Client => {
+                self.clients.remove(&(tenant, ClientId::from(change.id)));
+                self.origins.changed(&tenant);
+            }
+            Entity::User => {
+                let user = (tenant, UserId::from(change.id));
+                self.users.remove(&user);
+                self.grants.changed(&user);
+            }
             Entity::RevokedToken => self.revoked.remove(&tenant),
             Entity::Grant => self.grants.remove(&(tenant, GrantId::from(change.id))),
         }
