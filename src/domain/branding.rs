@@ -12,6 +12,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
+use crate::protocol::uri::has_plain_host;
+
 /// Contrast that text needs (WCAG 2.2 §1.4.3, level AA).
 pub const TEXT_CONTRAST: f64 = 4.5;
 /// Contrast that the edge of a control needs (WCAG 2.2 §1.4.11).
@@ -195,6 +197,11 @@ pub enum BrandingError {
         "logo_uri must be an https address without user name or fragment (http only for localhost)"
     )]
     LogoScheme,
+    /// A host that could end a directive where the logo's origin stands in a Content-Security-Policy.
+    #[error(
+        "logo_uri has a host with other characters than letters, digits, hyphens, dots and underscores"
+    )]
+    LogoHost,
     /// SVG can carry scripts, and tenants may share an origin.
     #[error("logo_uri must point to a PNG, JPEG, WebP or AVIF picture; SVG is not accepted")]
     LogoSvg,
@@ -320,6 +327,9 @@ fn check_logo(uri: &Url) -> Result<(), BrandingError> {
     {
         return Err(BrandingError::LogoScheme);
     }
+    if !has_plain_host(uri) {
+        return Err(BrandingError::LogoHost);
+    }
     let path = uri.path().to_ascii_lowercase();
     let extension = path
         .rsplit('/')
@@ -378,6 +388,14 @@ mod tests {
             (r#"{"logo_uri":"javascript:alert(1)"}"#, "https"),
             (r#"{"logo_uri":"data:image/png;base64,AA"}"#, "https"),
             (r#"{"logo_uri":"https://u:p@cdn.example/a.png"}"#, "https"),
+            (
+                r#"{"logo_uri":"https://cdn.example;sandbox/a.png"}"#,
+                "host",
+            ),
+            (
+                r#"{"logo_uri":"https://cdn.example,sandbox/a.png"}"#,
+                "host",
+            ),
             (r#"{"logo_uri":"https://cdn.example/a.SVG?x=1"}"#, "SVG"),
             (r#"{"font":"Papyrus"}"#, "unknown field"),
         ] {

@@ -31,6 +31,9 @@ pub enum InvalidUri {
     /// Two parsers could read different things: dot segments, unusual hosts, missing slashes.
     #[error("is ambiguous: write the host in lower-case ASCII and the path without dot segments")]
     Ambiguous,
+    /// A host name of the web with characters that none has.
+    #[error("has a host with other characters than letters, digits, hyphens, dots and underscores")]
+    Host,
     /// A scheme that may not be used here.
     #[error("must use https, or http with the host localhost, 127.0.0.1 or [::1]")]
     Scheme,
@@ -84,11 +87,13 @@ fn check_authority(authority: &str, url: &Url) -> Result<(), InvalidUri> {
         _ => authority,
     };
     // `http://127.1` and `http://0x7f000001` are 127.0.0.1 to some only.
-    if url.host_str().unwrap_or_default() == host {
-        Ok(())
-    } else {
-        Err(InvalidUri::Ambiguous)
+    if url.host_str().unwrap_or_default() != host {
+        return Err(InvalidUri::Ambiguous);
     }
+    if url.is_special() && !has_plain_host(url) {
+        return Err(InvalidUri::Host);
+    }
+    Ok(())
 }
 
 fn percent_encoding_is_sound(text: &str) -> bool {
@@ -98,6 +103,20 @@ fn percent_encoding_is_sound(text: &str) -> bool {
             .iter()
             .all(|digit| digit.is_some_and(|digit| digit.is_ascii_hexdigit()))
     })
+}
+
+/// Whether the host is an address, or a name of letters, digits, hyphens, dots and underscores.
+///
+/// RFC 3986 §3.2.2 and the parser let a name hold `;` and `,`, which end a directive and a policy where an origin stands in a
+/// Content-Security-Policy. No host of the web has them.
+pub fn has_plain_host(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_')),
+        Some(Host::Ipv4(_) | Host::Ipv6(_)) => true,
+        None => false,
+    }
 }
 
 /// Whether the host is a loopback address as RFC 8252 §7.3 writes it: `127.0.0.1` or `[::1]`.
@@ -156,6 +175,7 @@ mod tests {
             "https://example.com",
             "https://example.com/",
             "https://example.com:8443/a/b?c=d&e=%20f",
+            "https://our_host.example.com/a;b,c",
             "https://xn--bcher-kva.example/x",
             "http://[::1]:80/cb",
             "com.example.app:/callback",
@@ -173,7 +193,7 @@ mod tests {
 
     #[test]
     fn refuses_what_parsers_read_differently() {
-        use InvalidUri::{Ambiguous, Character, Fragment, NotAbsolute, UserInfo};
+        use InvalidUri::{Ambiguous, Character, Fragment, Host, NotAbsolute, UserInfo};
         for (text, reason) in [
             ("", NotAbsolute),
             ("/callback", NotAbsolute),
@@ -187,6 +207,10 @@ mod tests {
             ("https://example.com/a/./b", Ambiguous),
             ("https://EXAMPLE.com/", Ambiguous),
             ("https://example%2ecom/", Ambiguous),
+            ("https://example;sandbox/", Host),
+            ("https://a,b.example/", Host),
+            ("https://a.example'/", Host),
+            ("https://*.example.com/", Host),
             ("http://127.1/", Ambiguous),
             ("http://0x7f000001/", Ambiguous),
             ("http://2130706433/", Ambiguous),

@@ -140,10 +140,10 @@ pub(super) fn check_registration(
     {
         return Err(RedirectUriError::DangerousScheme);
     }
-    let url = uri::parse_absolute(text)?;
     if text.contains('*') {
         return Err(RedirectUriError::Wildcard);
     }
+    let url = uri::parse_absolute(text)?;
     match url.scheme() {
         "https" | "http" if uri::is_https_or_local(&url) => Ok(url),
         "https" | "http" => Err(RedirectUriError::InsecureScheme),
@@ -251,6 +251,8 @@ mod tests {
             ("ftp://app.example.com/", PrivateScheme),
             ("https://*.example.com/", Wildcard),
             ("https://app.example.com/*", Wildcard),
+            ("https://app.example.com;sandbox/", Uri(InvalidUri::Host)),
+            ("https://app.example.com,sandbox/", Uri(InvalidUri::Host)),
             ("https://app.example.com/cb?state=1", ReservedParameter),
             ("https://app.example.com/cb?x=1&%63ode=1", ReservedParameter),
             ("https://app.example.com/#", Uri(InvalidUri::Fragment)),
