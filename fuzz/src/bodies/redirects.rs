@@ -88,21 +88,26 @@ fn sound(text: &str, application: ApplicationType) {
     }
 }
 
-/// A literal loopback address up to its host, and what follows the port.
-fn loopback(uri: &str) -> Option<(&'static str, &str)> {
-    ["http://127.0.0.1", "http://[::1]"]
-        .into_iter()
-        .find_map(|start| {
-            let rest = uri.strip_prefix(start)?;
-            let rest = match rest.strip_prefix(':') {
-                Some(port) => port.trim_start_matches(|c: char| c.is_ascii_digit()),
-                None => rest,
-            };
-            (rest.is_empty() || rest.starts_with(['/', '?'])).then_some((start, rest))
-        })
+/// A literal loopback address up to its host, and what follows the port. A scheme is the same in any case (RFC 3986 §3.1).
+fn loopback(uri: &str) -> Option<(&str, &str)> {
+    const SCHEME: &str = "http://";
+    let (scheme, after) = uri.split_at_checked(SCHEME.len())?;
+    if !scheme.eq_ignore_ascii_case(SCHEME) {
+        return None;
+    }
+    ["127.0.0.1", "[::1]"].into_iter().find_map(|host| {
+        let rest = after.strip_prefix(host)?;
+        let start = &uri[..SCHEME.len() + host.len()];
+        let rest = match rest.strip_prefix(':') {
+            Some(port) => port.trim_start_matches(|c: char| c.is_ascii_digit()),
+            None => rest,
+        };
+        (rest.is_empty() || rest.starts_with(['/', '?'])).then_some((start, rest))
+    })
 }
 
-/// The rule, written down a second time: equal, or equal but for the port of a literal loopback address.
+/// The rule, written down a second time: equal, or equal but for the port of a literal loopback address. The scheme, too, is compared as
+/// it was registered: RFC 8252 §7.3 lets the port vary and nothing else.
 fn may_match(registered: &str, presented: &str) -> bool {
     if registered == presented {
         return true;

@@ -38,19 +38,41 @@ fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
         .collect()
 }
 
-/// The words of a target's dictionary: a quoted text in each line.
+/// The words of a target's dictionary: a quoted text in each line, escaped as libFuzzer reads it.
 fn words(name: &str) -> Vec<Vec<u8>> {
     let text = fs::read_to_string(folder("dictionaries").join(format!("{name}.dict")));
     text.unwrap_or_default()
         .lines()
         .filter_map(|line| line.strip_prefix('"')?.strip_suffix('"'))
         .map(|word| {
-            word.replace("\\x0a", "\n")
-                .replace("\\\"", "\"")
-                .replace("\\\\", "\\")
-                .into_bytes()
+            unescape(word).unwrap_or_else(|| panic!("{name}.dict: libFuzzer refuses {word}"))
         })
         .collect()
+}
+
+/// Takes `\\`, `\"` and `\xAB` for the bytes that they stand for; none where another backslash or no plain ASCII stands.
+fn unescape(word: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut rest = word;
+    while let Some(first) = rest.chars().next() {
+        let length = match (first, rest.get(1..2)) {
+            ('\\', Some(escaped @ ("\\" | "\""))) => {
+                bytes.extend_from_slice(escaped.as_bytes());
+                2
+            }
+            ('\\', Some("x")) => {
+                bytes.push(u8::from_str_radix(rest.get(2..4)?, 16).ok()?);
+                4
+            }
+            (' '..='~', _) if first != '\\' => {
+                bytes.extend_from_slice(&rest.as_bytes()[..1]);
+                1
+            }
+            _ => return None,
+        };
+        rest = &rest[length..];
+    }
+    Some(bytes)
 }
 
 fn replay(name: &str) {
