@@ -8,6 +8,8 @@ use std::fmt;
 
 use url::{Host, Url};
 
+use crate::protocol::uri::has_plain_host;
+
 const PLACEHOLDER: &str = "{tenant}";
 /// Stands for `{tenant}` while the URL parser looks at the template; a valid slug and DNS label.
 const STAND_IN: &str = "tenant0placeholder";
@@ -69,6 +71,9 @@ pub enum PublicUrlError {
     /// Not a URL.
     #[error("isn't a valid URL: {0}")]
     Malformed(url::ParseError),
+    /// A host with characters that no host name has; it would stand in every issuer.
+    #[error("has a host with other characters than letters, digits, hyphens, dots and underscores")]
+    Host,
     /// Neither http nor https.
     #[error("must begin with https:// (or http:// for development)")]
     Scheme,
@@ -150,6 +155,9 @@ impl PublicUrl {
         let host = url
             .host()
             .ok_or(PublicUrlError::Malformed(url::ParseError::EmptyHost))?;
+        if !has_plain_host(&url) {
+            return Err(PublicUrlError::Host);
+        }
         let (mode, host, base, separator) = if path.contains(PLACEHOLDER) {
             let (base, separator) = split_path(path)?;
             (Mode::Path, host.to_string(), base, separator)
@@ -650,6 +658,9 @@ mod tests {
             ("https://x.com/../{tenant}", |e| *e == E::Path),
             ("https://x.com/a%20b/{tenant}", |e| *e == E::Path),
             ("https://x.com\\{tenant}", |e| *e == E::Path),
+            ("https://{tenant}.a;b.example", |e| *e == E::Host),
+            ("https://{tenant}.a.{tEnant}.example", |e| *e == E::Host),
+            ("https://a,b.example/t/{tenant}", |e| *e == E::Host),
             ("https://x.com/api/{tenant}", |e| *e == E::Reserved("api")),
             ("https://x.com/.well-known/{tenant}", |e| {
                 *e == E::Reserved(".well-known")
