@@ -257,7 +257,7 @@ fn settings(options: &Options) -> [Setting; 2] {
             pilot: 300,
             unhashed: false,
             costlier: |memory| Cost { memory, passes: 3 },
-            between: (12_970, 13_620),
+            between: (13_400, 14_400),
             cheaper: &[
                 Cost {
                     memory: 9_728,
