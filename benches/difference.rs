@@ -12,7 +12,7 @@ const LEFT_OUT: usize = RESAMPLES / 200;
 /// Pairs that are drawn together, where there are many.
 const BLOCK: usize = 50;
 
-/// Numbers that look like chance and come again with their seed (SplitMix64).
+/// Numbers that look like chance and come again with their seed (`SplitMix64`).
 pub struct Random(u64);
 
 impl Random {

@@ -1,5 +1,5 @@
 //! Mistakes that were made once, and rules of the tree that a compiler doesn't hold.
 
-mod difference;
 mod fuzzing;
 mod layers;
+mod timing;

@@ -13,7 +13,8 @@ fn times(random: &mut Random, shift: f64) -> [Vec<f64>; 2] {
     for pair in 0..PAIRS {
         let slow = if pair % 700 < 150 { 200.0 } else { 0.0 };
         for (values, shift) in series.iter_mut().zip([0.0, shift]) {
-            let share = (random.below(1 << 20) + 1) as f64 / f64::from(1 << 20);
+            let above_zero = u32::try_from(random.below(1 << 20) + 1).expect("a small number");
+            let share = f64::from(above_zero) / f64::from(1 << 20);
             values.push(500.0 + slow + shift - 60.0 * share.ln());
         }
     }
