@@ -10,6 +10,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 mod browser;
 mod ceiling;
+mod difference;
 mod load;
 mod peer;
 mod plot;
@@ -19,6 +20,7 @@ mod rows;
 mod scene;
 mod storm;
 mod tenants;
+mod timing;
 mod wire;
 
 use std::process::ExitCode;
@@ -56,6 +58,18 @@ pub struct Options {
     /// For `tenants`: where the plot is drawn
     #[arg(long)]
     pub plot: Option<std::path::PathBuf>,
+    /// For `timing`: pairs at the least parameters of argon2; 0 leaves them out
+    #[arg(long, default_value_t = 100_000)]
+    pub pairs: usize,
+    /// For `timing`: pairs at the default parameters
+    #[arg(long, default_value_t = 5_000)]
+    pub default_pairs: usize,
+    /// For `timing`: where chance begins; printed by each run
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// For `timing`: the databases
+    #[arg(long, value_delimiter = ',', value_enum, default_value = "sqlite")]
+    pub databases: Vec<scene::Database>,
     /// A PostgreSQL superuser's URL; without it rows are measured on SQLite alone
     #[arg(long)]
     pub postgres: Option<String>,

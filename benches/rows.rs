@@ -9,7 +9,7 @@ use crate::process::{Process, free_port};
 use crate::report::{self, Row};
 use crate::scene::{Client, Database, Scene, tessera};
 use crate::wire::{Answer, bearer, get, post};
-use crate::{Options, Result, storm, tenants};
+use crate::{Options, Result, storm, tenants, timing};
 
 /// As many distinct tokens are made for the rows that present them.
 const TOKENS: usize = 60_000;
@@ -113,7 +113,7 @@ fn turns(options: &Options, servers: &Servers<'_>, case: &Case<'_>) -> Result<Ro
     Ok(row)
 }
 
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     "jwks",
     "discovery",
     "client-credentials",
@@ -126,6 +126,7 @@ const NAMES: [&str; 12] = [
     "interference",
     "start",
     "tenants",
+    "timing",
 ];
 
 /// Measures what was asked for.
@@ -154,6 +155,10 @@ pub fn run(options: &Options) -> Result<()> {
     }
     if wanted("tenants") {
         tenants::run(options)?;
+    }
+    // No row of a table of speeds: only where it is asked for.
+    if options.names.iter().any(|name| name == "timing") {
+        timing::run(options)?;
     }
     Ok(())
 }

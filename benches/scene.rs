@@ -23,7 +23,7 @@ const REDIRECT: &str = "https://app.example/cb";
 const VERIFIER: &str = "a-code-verifier-of-a-benchmark-that-is-long-enough-0123456789";
 
 /// Which database Tessera is on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Database {
     /// A file of its own.
     Sqlite,
@@ -108,11 +108,20 @@ pub fn postgres_database(options: &Options, name: &str) -> Result<String> {
 
 impl Scene {
     /// Makes an installation and starts its server.
+    pub fn start(options: &Options, database: Database) -> Result<Self> {
+        Self::start_with(options, database, &[])
+    }
+
+    /// The same with settings of its own.
     #[expect(
         clippy::too_many_lines,
         reason = "who is in the scene, one after the other"
     )]
-    pub fn start(options: &Options, database: Database) -> Result<Self> {
+    pub fn start_with(
+        options: &Options,
+        database: Database,
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let port = free_port()?;
         let mut environment = vec![
@@ -126,6 +135,9 @@ impl Scene {
                 format!("http://localhost:{port}/t/{{tenant}}"),
             ),
         ];
+        for (name, value) in settings {
+            environment.push(((*name).to_owned(), (*value).to_owned()));
+        }
         if database == Database::Postgres {
             environment.push((
                 "TESSERA_DATABASE_URL".to_owned(),

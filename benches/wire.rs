@@ -128,6 +128,19 @@ pub async fn read_status(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::i
     }
 }
 
+/// The status of an answer, once all of it is there.
+pub fn status(buffer: &[u8]) -> std::io::Result<Option<u16>> {
+    let Some(end) = find(buffer, b"\r\n\r\n") else {
+        return Ok(None);
+    };
+    if buffer.len() < end + 4 + content_length(&buffer[..end + 4])? {
+        return Ok(None);
+    }
+    let digits = &buffer[9..12];
+    let digit = |all, digit: &u8| all * 10 + u16::from(digit - b'0');
+    Ok(Some(digits.iter().fold(0, digit)))
+}
+
 fn content_length(head: &[u8]) -> std::io::Result<usize> {
     if head.starts_with(b"HTTP/1.1 304") || head.starts_with(b"HTTP/1.1 204") {
         return Ok(0);
