@@ -339,14 +339,18 @@ fn decrypt(
     context.set_tag(tag)?;
     context.cipher_update(associated_data, None)?;
     context.cipher_update_vec(ciphertext, &mut plaintext)?;
-    context.cipher_final_vec(&mut plaintext)?;
+    // Into nothing, as GCM has no last block: a vector that grew for one would leave the plaintext behind where it was.
+    context.cipher_final(&mut [])?;
     Ok(plaintext)
 }
 
 /// AES-256-GCM, looked up once: by name it takes as long as to open a token.
 fn cipher() -> Option<&'static CipherRef> {
-    static CIPHER: LazyLock<Option<Cipher>> =
-        LazyLock::new(|| Cipher::fetch(None, "AES-256-GCM", None).ok());
+    static CIPHER: LazyLock<Option<Cipher>> = LazyLock::new(|| {
+        // As `storage::postgres::establish` needs it: so that OpenSSL doesn't take itself down at the exit.
+        openssl::init();
+        Cipher::fetch(None, "AES-256-GCM", None).ok()
+    });
     CIPHER.as_deref()
 }
 

@@ -199,30 +199,44 @@ fn run_group(
     connection: &mut AnyConnection,
     group: &mut [Box<dyn Write>],
 ) -> Result<Vec<Result<()>>> {
-    if run_together(connection, group)? {
-        return Ok(vec![Ok(()); group.len()]);
+    match run_together(connection, group)? {
+        Some(outcomes) => Ok(outcomes),
+        None => run_apart(connection, group),
     }
-    run_apart(connection, group)
 }
 
-/// Runs and commits the group as one; `false` where that isn't possible as one of them failed or was given up, with nothing done.
-fn run_together(connection: &mut AnyConnection, group: &mut [Box<dyn Write>]) -> Result<bool> {
+/// Runs and commits the group as one; `None` where that isn't possible as one of them failed or was given up after it ran, with nothing done.
+fn run_together(
+    connection: &mut AnyConnection,
+    group: &mut [Box<dyn Write>],
+) -> Result<Option<Vec<Result<()>>>> {
     connection.batch_execute("BEGIN IMMEDIATE")?;
-    // The lock may have been long in coming.
-    let done = group
-        .iter_mut()
-        .all(|job| !job.is_given_up() && guarded(|| job.run(connection)).is_ok());
-    let bound = group.iter().take_while(|job| job.begin_commit());
-    if done && bound.count() == group.len() {
+    let mut outcomes = Vec::with_capacity(group.len());
+    for job in group.iter_mut() {
+        // The lock may have been long in coming. What hasn't run needs no way back.
+        outcomes.push(if job.is_given_up() {
+            Err(StorageError::Timeout)
+        } else if guarded(|| job.run(connection)).is_ok() {
+            Ok(())
+        } else {
+            break;
+        });
+    }
+    let done = outcomes.len() == group.len();
+    let mut ran = group
+        .iter()
+        .zip(&outcomes)
+        .filter(|(_, outcome)| outcome.is_ok());
+    if done && ran.all(|(job, _)| job.begin_commit()) {
         connection.batch_execute("COMMIT")?;
-        return Ok(true);
+        return Ok(Some(outcomes));
     }
     for job in group.iter() {
         job.begin_again();
     }
     // Fails where SQLite has rolled back by itself; what is run next says whether the connection is still of use.
     let _ = connection.batch_execute("ROLLBACK");
-    Ok(false)
+    Ok(None)
 }
 
 /// Runs and commits a group of which some fail; each fails alone.
