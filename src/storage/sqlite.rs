@@ -272,3 +272,19 @@ fn run_apart(
     connection.batch_execute("COMMIT")?;
     Ok(outcomes)
 }
+
+#[cfg(test)]
+mod tests {
+    use diesel::connection::Connection as _;
+    use diesel::dsl::sql;
+    use diesel::sql_types::Integer;
+    use diesel::{RunQueryDsl as _, SqliteConnection};
+
+    /// `.cargo/config.toml` asks for it. Without it a list's statement is parsed anew at every call, and nothing but the time would say so.
+    #[test]
+    fn statements_are_planned_once_whatever_their_values() {
+        let mut connection = SqliteConnection::establish(":memory:").unwrap();
+        let stable = sql::<Integer>("SELECT sqlite_compileoption_used('ENABLE_QPSG')");
+        assert_eq!(stable.get_result::<i32>(&mut connection), Ok(1));
+    }
+}
