@@ -133,7 +133,8 @@ pub fn measure(server: &Process, work: impl Work + 'static, shape: Shape) -> Res
 }
 
 /// Runs a future on a processor that never sleeps meanwhile. To wake it would be a part of each of the server's answers, which on a virtual
-/// machine costs as much as the rest of the answer, and the more the less there is to do.
+/// machine costs as much as the rest of the answer, and the more the less there is to do. Whoever shares the processor (PostgreSQL does) goes
+/// first: otherwise each of its answers would wait for the end of the spinning thread's slice, which the kernel looks at 250 times a second.
 pub fn awake<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -144,6 +145,7 @@ pub fn awake<T>(future: impl Future<Output = T>) -> T {
     local.block_on(&runtime, async {
         let spinning = tokio::task::spawn_local(async {
             loop {
+                std::thread::yield_now();
                 tokio::task::yield_now().await;
             }
         });

@@ -4,8 +4,10 @@
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+use diesel::backend::Backend;
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sqlite::SqliteConnection;
 use tokio::sync::oneshot;
 
@@ -59,23 +61,43 @@ fn id(number: usize) -> Vec<u8> {
     id.to_vec()
 }
 
+/// Has an UPDATE stay prepared, as the server does.
+struct Kept<S>(S);
+
+impl<S> QueryId for Kept<S> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<S: QueryFragment<DB>, DB: Backend> QueryFragment<DB> for Kept<S> {
+    fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> diesel::QueryResult<()> {
+        self.0.walk_ast(pass)
+    }
+
+    fn is_safe_to_cache_prepared(&self, _: &DB) -> diesel::QueryResult<bool> {
+        Ok(true)
+    }
+}
+
+impl<S, C> RunQueryDsl<C> for Kept<S> {}
+
 macro_rules! spend {
     ($connection:expr, $write:expr) => {{
         let (connection, write): (&mut _, &Write) = ($connection, $write);
         let (old, new) = (id(write.number), id(PREPARED + write.number));
         let changed = if write.rotation {
-            diesel::update(refresh_tokens::table.find((&TENANT[..], &old)))
+            let rotated = diesel::update(refresh_tokens::table.find((&TENANT[..], &old)))
                 .filter(refresh_tokens::rotated_at.is_null())
                 .set((
                     refresh_tokens::rotated_at.eq(AT),
                     refresh_tokens::successor_id.eq(&new),
-                ))
-                .execute(connection)?
+                ));
+            Kept(rotated).execute(connection)?
         } else {
-            diesel::update(grants::table.find((&TENANT[..], &old)))
+            let spent = diesel::update(grants::table.find((&TENANT[..], &old)))
                 .filter(grants::redeemed_at.is_null())
-                .set(grants::redeemed_at.eq(AT))
-                .execute(connection)?
+                .set(grants::redeemed_at.eq(AT));
+            Kept(spent).execute(connection)?
         };
         diesel::insert_into(refresh_tokens::table)
             .values(token(new, &old))

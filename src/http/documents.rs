@@ -96,7 +96,7 @@ pub struct Documents(Arc<Inner>);
 impl Documents {
     /// None rendered yet.
     pub fn new(provider: web::Data<Provider>, observer: web::Data<Observer>) -> Self {
-        let successes = ROUTES.map(|route| observer.metrics().successes(route));
+        let successes = ROUTES.map(|route| observer.metrics().successes(route, "GET"));
         Self(Arc::new(Inner {
             provider,
             observer,

@@ -3,6 +3,8 @@
 //! The router sees `/tenant…` for a tenant's addresses and `/root…` for the installation's; no request reaches it with the path it
 //! came with, so neither prefix can be asked for from outside.
 
+use std::borrow::Cow;
+
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::HOST;
 use actix_web::http::uri::{PathAndQuery, Uri};
@@ -11,7 +13,7 @@ use actix_web::{HttpMessage, ResponseError};
 use super::error::ApiError;
 use super::telemetry;
 use crate::flows::Provider;
-use crate::flows::tenancy::Located;
+use crate::flows::tenancy::{Located, TenantAt};
 use crate::protocol::OAuthError;
 use crate::protocol::discovery::paths;
 
@@ -41,12 +43,15 @@ pub(super) fn refuse(request: ServiceRequest, error: OAuthError) -> ServiceRespo
     request.into_response(error.error_response())
 }
 
-async fn route_of(provider: &Provider, request: &ServiceRequest) -> Result<String, OAuthError> {
+async fn route_of(
+    provider: &Provider,
+    request: &ServiceRequest,
+) -> Result<Cow<'static, str>, OAuthError> {
     let path = request.path();
     // Health answers on every host, as load balancers ask by address; static files belong to the product and are the same everywhere.
     let file = path.rfind("/static/").map(|at| &path[at..]);
     if path.starts_with("/health/") || path.starts_with("/static/") {
-        return Ok(format!("/root{path}"));
+        return Ok(format!("/root{path}").into());
     }
     // HTTP/2 has no Host header but an authority in its URI.
     let host = match request.uri().authority() {
@@ -73,27 +78,22 @@ async fn route_of(provider: &Provider, request: &ServiceRequest) -> Result<Strin
     };
     match located {
         Located::Tenant(at) => {
-            telemetry::note_tenant(request.request(), at.tenant.slug().as_str());
-            let rest = at.rest.clone();
-            if !is_for_verifiers(&rest) {
-                if !at.tenant.is_active() {
-                    return Err(OAuthError::tenant_suspended(
-                        "this tenant is suspended; its administrators can say why",
-                    ));
-                }
-                if !provider.is_current() {
-                    return Err(OAuthError::temporarily_unavailable(
-                        "this node has lost touch with its database; try again shortly",
-                    ));
-                }
+            if let Err(error) = is_served(provider, &at) {
+                telemetry::note_tenant(request.request(), at.tenant.slug().as_str());
+                return Err(error);
             }
+            let route = telemetry::busy_route(&at.rest);
+            if let Some(route) = route {
+                telemetry::note_route(request.request(), route);
+            }
+            let path = route.map_or_else(|| format!("/tenant{}", at.rest).into(), Cow::Borrowed);
             request.extensions_mut().insert(at);
-            Ok(format!("/tenant{rest}"))
+            Ok(path)
         }
         Located::Root(rest) => Ok(match file {
             // The root may have a path of its own before `/static/`.
-            Some(file) => format!("/root{file}"),
-            None => format!("/root{rest}"),
+            Some(file) => format!("/root{file}").into(),
+            None => format!("/root{rest}").into(),
         }),
         Located::Nowhere => Err(OAuthError::tenant_not_found(
             "no tenant lives at this address; check the host and the path for a typing error",
@@ -101,16 +101,39 @@ async fn route_of(provider: &Provider, request: &ServiceRequest) -> Result<Strin
     }
 }
 
-/// `None` where no address can be made of the path.
-fn rewrite(request: &mut ServiceRequest, path: String) -> Option<()> {
-    let mut parts = request.uri().clone().into_parts();
-    let mut path = path;
-    if let Some(query) = request.uri().query() {
-        path.push('?');
-        path.push_str(query);
+/// Whether a tenant answers this just now.
+fn is_served(provider: &Provider, at: &TenantAt) -> Result<(), OAuthError> {
+    if is_for_verifiers(&at.rest) {
+        return Ok(());
     }
-    parts.path_and_query = Some(PathAndQuery::try_from(path).ok()?);
-    let uri = Uri::from_parts(parts).ok()?;
+    if !at.tenant.is_active() {
+        return Err(OAuthError::tenant_suspended(
+            "this tenant is suspended; its administrators can say why",
+        ));
+    }
+    if !provider.is_current() {
+        return Err(OAuthError::temporarily_unavailable(
+            "this node has lost touch with its database; try again shortly",
+        ));
+    }
+    Ok(())
+}
+
+/// `None` where no address can be made of the path.
+fn rewrite(request: &mut ServiceRequest, path: Cow<'static, str>) -> Option<()> {
+    let uri = match (path, request.uri().query(), request.uri().authority()) {
+        (Cow::Borrowed(path), None, None) => Uri::from_static(path),
+        (path, query, _) => {
+            let mut path = path.into_owned();
+            if let Some(query) = query {
+                path.push('?');
+                path.push_str(query);
+            }
+            let mut parts = request.uri().clone().into_parts();
+            parts.path_and_query = Some(PathAndQuery::try_from(path).ok()?);
+            Uri::from_parts(parts).ok()?
+        }
+    };
     request.match_info_mut().get_mut().update(&uri);
     request.head_mut().uri = uri;
     Some(())

@@ -204,13 +204,13 @@ impl Metrics {
             .observe(duration.as_secs_f64());
     }
 
-    /// What [`Metrics::request`] counts of successful answers to GET at one route, found once for very many of them.
-    pub fn successes(&self, route: &str) -> Successes {
+    /// What [`Metrics::request`] counts of successful answers at one route, found once for very many of them.
+    pub fn successes(&self, route: &str, method: &str) -> Successes {
         let class = status_class(200);
         Successes {
             requests: self
                 .requests
-                .with_label_values(&[route, bounded_method("GET"), class]),
+                .with_label_values(&[route, bounded_method(method), class]),
             durations: self.durations.with_label_values(&[route, class]),
         }
     }

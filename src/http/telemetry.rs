@@ -24,12 +24,31 @@ use uuid::Uuid;
 use super::documents;
 use super::log_buffer::LogBuffer;
 use super::log_format::{self, Lines};
-use super::metrics::Metrics;
+use super::metrics::{Metrics, Successes};
 use crate::clock::Clock;
 use crate::config::{Client, Config, ForwardedHeader, LogFilter, LogFormat, TrustedProxies};
+use crate::flows::tenancy::TenantAt;
+use crate::protocol::discovery::paths;
 
 /// The header that carries the request id both ways.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The endpoints that services call all the time, by their path below the issuer, their route and the method of the calls that are many: the
+/// route is known without a search, and what counts them is found once.
+const BUSY: [(&str, &str, &str); 5] = [
+    (paths::TOKEN, "/tenant/token", "POST"),
+    (paths::USERINFO, "/tenant/userinfo", "GET"),
+    (paths::USERINFO, "/tenant/userinfo", "POST"),
+    (paths::INTROSPECT, "/tenant/introspect", "POST"),
+    (paths::REVOKE, "/tenant/revoke", "POST"),
+];
+
+/// The route of a busy endpoint, from the path below the issuer.
+pub(super) fn busy_route(rest: &str) -> Option<&'static str> {
+    BUSY.iter()
+        .find(|(path, _, _)| *path == rest)
+        .map(|(_, route, _)| *route)
+}
 
 /// Sends log lines to standard error, as standard output belongs to what a command prints. For `main`, once; later calls change nothing.
 pub fn init(format: LogFormat, filter: &LogFilter) -> Log {
@@ -72,6 +91,7 @@ fn is_terminal() -> bool {
 pub struct Observer {
     clock: Clock,
     metrics: Arc<Metrics>,
+    busy: [Successes; BUSY.len()],
     proxies: TrustedProxies,
     forwarded_header: ForwardedHeader,
 }
@@ -81,6 +101,7 @@ impl Observer {
     pub fn new(config: &Config, clock: Clock, metrics: Arc<Metrics>) -> Self {
         Self {
             clock,
+            busy: BUSY.map(|(_, route, method)| metrics.successes(route, method)),
             metrics,
             proxies: config.trusted_proxies.clone(),
             forwarded_header: config.forwarded_header,
@@ -90,6 +111,24 @@ impl Observer {
     /// The metrics.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// Counts an answer.
+    fn count(&self, answered: &Answered<'_>) {
+        let busy = BUSY
+            .iter()
+            .position(|(_, route, method)| *route == answered.route && *method == answered.method);
+        match busy {
+            Some(at) if (200..300).contains(&answered.status) => {
+                self.busy[at].count(answered.duration);
+            }
+            _ => self.metrics.request(
+                answered.route,
+                answered.method,
+                answered.status,
+                answered.duration,
+            ),
+        }
     }
 
     pub(super) fn client(&self, request: &ServiceRequest) -> Client {
@@ -164,13 +203,13 @@ pub fn client_of(request: &HttpRequest) -> Option<Client> {
     request.extensions().get::<Client>().copied()
 }
 
-/// The tenant's slug for the access line.
+/// The slug of a tenant that isn't served, for the access line.
 struct TenantNote(Box<str>);
 
 /// The route for the access line and the metrics, where the pattern of the route table isn't it.
 struct RouteNote(&'static str);
 
-/// Tells the access line which tenant the request was for. To be called by what resolves tenants.
+/// Tells the access line which tenant the request was for, where it is refused before it is the request's ([`TenantAt`]).
 pub fn note_tenant(request: &HttpRequest, slug: &str) {
     request.extensions_mut().insert(TenantNote(slug.into()));
 }
@@ -263,24 +302,21 @@ pub(super) fn observed<B>(
         Ok(response) => {
             let request = response.request();
             let notes = request.extensions();
-            let pattern = request.match_pattern();
+            let known = notes.get::<RouteNote>().map(|note| note.0);
+            // To be searched for once more, so only where nobody has said it.
+            let pattern = known.is_none().then(|| request.match_pattern()).flatten();
             answered.status = response.status().as_u16();
-            answered.route = notes
-                .get::<RouteNote>()
-                .map(|note| note.0)
-                .or(pattern.as_deref())
-                .unwrap_or("unmatched");
-            answered.tenant = notes.get::<TenantNote>().map_or("", |note| &note.0);
-            observer
-                .metrics
-                .request(answered.route, answered.method, answered.status, duration);
+            answered.route = known.or(pattern.as_deref()).unwrap_or("unmatched");
+            answered.tenant = match notes.get::<TenantAt>() {
+                Some(at) => at.tenant.slug().as_str(),
+                None => notes.get::<TenantNote>().map_or("", |note| &note.0),
+            };
+            observer.count(&answered);
             answered.log(id, Some(&notes));
         }
         Err(error) => {
             answered.status = error.as_response_error().status_code().as_u16();
-            observer
-                .metrics
-                .request(answered.route, answered.method, answered.status, duration);
+            observer.count(&answered);
             answered.log(id, None);
         }
     }
@@ -357,6 +393,15 @@ mod tests {
         let result = response.map(|response| request.into_response(response));
         let method = Method::GET;
         observed(observer, &method, (&id, &client), Instant::now(), &result);
+    }
+
+    #[test]
+    fn a_busy_endpoint_s_route_is_what_the_router_would_say() {
+        for (path, route, _) in BUSY {
+            assert_eq!(route, format!("/tenant{path}"));
+            assert_eq!(busy_route(path), Some(route));
+        }
+        assert_eq!(busy_route("/login"), None);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::changes::Entity;
+use super::connection::Kept;
 use super::error::{Result, StorageError};
 use super::repo::Repo;
 use super::schema::{assertion_ids, grants, insert_scoped, refresh_tokens, revoked_tokens, scoped};
@@ -247,14 +248,14 @@ impl Repo<'_> {
 
     /// Redeems a grant's code: `true` for the one that wins.
     pub fn consume_code(&mut self, id: GrantId) -> Result<bool> {
-        let changed = diesel::update(
+        let spent = diesel::update(
             scoped::grants(self.tenant)
                 .filter(grants::id.eq(DbUuid::from(id)))
                 .filter(grants::redeemed_at.is_null())
                 .filter(grants::revoked_at.is_null()),
         )
-        .set(grants::redeemed_at.eq(Some(self.db_now())))
-        .execute(self.connection)?;
+        .set(grants::redeemed_at.eq(Some(self.db_now())));
+        let changed = Kept(spent).execute(self.connection)?;
         Ok(changed == 1)
     }
 
@@ -355,7 +356,7 @@ impl Repo<'_> {
         id: RefreshTokenId,
         successor: RefreshTokenId,
     ) -> Result<bool> {
-        let changed = diesel::update(
+        let rotated = diesel::update(
             scoped::refresh_tokens(self.tenant)
                 .filter(refresh_tokens::id.eq(DbUuid::from(id)))
                 .filter(refresh_tokens::rotated_at.is_null()),
@@ -363,8 +364,8 @@ impl Repo<'_> {
         .set((
             refresh_tokens::rotated_at.eq(Some(self.db_now())),
             refresh_tokens::successor_id.eq(Some(DbUuid::from(successor))),
-        ))
-        .execute(self.connection)?;
+        ));
+        let changed = Kept(rotated).execute(self.connection)?;
         Ok(changed == 1)
     }
 
@@ -374,11 +375,11 @@ impl Repo<'_> {
         id: RefreshTokenId,
         expires_at: Timestamp,
     ) -> Result<()> {
-        diesel::update(
+        let extended = diesel::update(
             scoped::refresh_tokens(self.tenant).filter(refresh_tokens::id.eq(DbUuid::from(id))),
         )
-        .set(refresh_tokens::expires_at.eq(DbInstant(expires_at)))
-        .execute(self.connection)?;
+        .set(refresh_tokens::expires_at.eq(DbInstant(expires_at)));
+        Kept(extended).execute(self.connection)?;
         Ok(())
     }
 

@@ -1,5 +1,7 @@
 //! PostgreSQL: connections that work as a role which can't see past row-level security, and transactions that are run again.
 
+use std::time::{Duration, Instant};
+
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection};
 
@@ -9,6 +11,44 @@ use super::scope::TenantScope;
 
 /// The role that the server works as; made by the first migration.
 pub(super) const APP_ROLE: &str = "tessera_app";
+
+/// When a connection has its statements planned anew. They stay prepared for as long as it lives, with plans that were good for the tables
+/// of their first use: of a table with a handful of rows PostgreSQL reads all of them, and would go on doing so while it grows, until it
+/// counts its rows again. A new installation under load would stand still for a minute.
+pub(super) struct Plans {
+    used: u32,
+    most: u32,
+    made: Instant,
+}
+
+impl Plans {
+    /// After how many transactions: twice as many each time, as fast as a table can grow, up to these.
+    const MOST: u32 = 8_192;
+    /// Or after this time, as others fill the tables too.
+    const AGE: Duration = Duration::from_mins(1);
+
+    pub(super) fn new() -> Self {
+        Self {
+            used: 0,
+            most: 16,
+            made: Instant::now(),
+        }
+    }
+
+    /// Counts a transaction that begins; whether what was planned is too old for it.
+    fn are_old(&mut self) -> bool {
+        self.used += 1;
+        if self.used < self.most && self.made.elapsed() < Self::AGE {
+            return false;
+        }
+        *self = Self {
+            used: 0,
+            most: self.most.saturating_mul(2).min(Self::MOST),
+            made: Instant::now(),
+        };
+        true
+    }
+}
 
 /// Connects. OpenSSL is set up first, and so that it doesn't take itself down at `exit`: libpq would leave that on, and a thread that
 /// just then makes another connection would fall over what is gone.
@@ -40,9 +80,7 @@ impl r2d2::ManageConnection for Manager {
             self.statement_timeout_ms * 4 / 5,
             self.statement_timeout_ms * 2,
         ))?;
-        let mut connection = AnyConnection::Postgres(connection);
-        self.statements.watch(&mut connection);
-        Ok(Pooled::new(connection))
+        Ok(self.statements.watch(AnyConnection::Postgres(connection)))
     }
 
     fn is_valid(&self, connection: &mut Pooled) -> Result<()> {
@@ -91,16 +129,14 @@ pub(super) enum Sight {
     Installation,
 }
 
-/// The statement that has row-level security show this for the rest of the transaction.
+/// The statements that have row-level security show this for the rest of the transaction.
 fn sight_settings(sight: Sight) -> String {
     let (tenant, scope) = match sight {
         Sight::Tenant(scope) => (scope.id().to_string(), "tenant"),
         Sight::Installation => (String::new(), "installation"),
     };
     // Both values are ours: a UUID's text and a constant.
-    format!(
-        "SELECT set_config('tessera.tenant', '{tenant}', true), set_config('tessera.scope', '{scope}', true)"
-    )
+    format!("SET LOCAL tessera.tenant = '{tenant}'; SET LOCAL tessera.scope = '{scope}'")
 }
 
 /// A connection with a transaction that sees what `sight` allows, begun in one round trip.
@@ -123,7 +159,13 @@ pub(super) fn begin(
         let mut connection = pool
             .get()
             .map_err(|error| StorageError::Unavailable(error.to_string()))?;
-        let Err(error) = connection.batch_execute(&begin) else {
+        connection.take_failed();
+        let planned = if connection.plans().are_old() {
+            connection.batch_execute(&format!("DISCARD PLANS; {begin}"))
+        } else {
+            connection.batch_execute(&begin)
+        };
+        let Err(error) = planned else {
             return Ok(connection);
         };
         // Whatever the reason, who knows in what state it is.
@@ -162,11 +204,18 @@ pub(super) fn finish<T>(
 ) -> Result<T> {
     let failure = match guarded(|| work(connection)) {
         Ok(_) if !may_commit() => StorageError::Timeout,
-        // PostgreSQL answers COMMIT of a failed transaction with a silent rollback; any other statement says so.
-        Ok(value) => match connection.batch_execute("SELECT 1; COMMIT") {
-            Ok(()) => return Ok(value),
-            Err(error) => error.into(),
-        },
+        Ok(value) => {
+            // PostgreSQL answers COMMIT of a failed transaction with a silent rollback; any other statement says so.
+            let commit = if connection.take_failed() {
+                "SELECT 1; COMMIT"
+            } else {
+                "COMMIT"
+            };
+            match connection.batch_execute(commit) {
+                Ok(()) => return Ok(value),
+                Err(error) => error.into(),
+            }
+        }
         Err(error) => error,
     };
     if connection.batch_execute("ROLLBACK").is_err() {
@@ -183,7 +232,19 @@ pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::with_timeouts;
+    use super::{Plans, with_timeouts};
+
+    #[test]
+    fn statements_are_planned_anew_as_fast_as_tables_can_grow() {
+        let mut plans = Plans::new();
+        let anew: Vec<u32> = (1..=30_000).filter(|_| plans.are_old()).collect();
+        assert_eq!(anew[..5], [16, 48, 112, 240, 496]);
+        let pauses: Vec<u32> = anew.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!(
+            pauses.is_sorted() && pauses.ends_with(&[Plans::MOST]),
+            "{pauses:?}"
+        );
+    }
 
     #[test]
     fn an_operators_own_timeouts_are_kept() {

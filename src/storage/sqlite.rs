@@ -48,8 +48,7 @@ impl r2d2::ManageConnection for Manager {
     fn connect(&self) -> Result<Pooled> {
         let mut connection = open(&self.path)?;
         connection.batch_execute("PRAGMA query_only = ON")?;
-        self.statements.watch(&mut connection);
-        Ok(Pooled::new(connection))
+        Ok(self.statements.watch(connection))
     }
 
     fn is_valid(&self, connection: &mut Pooled) -> Result<()> {
@@ -101,9 +100,8 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn start(path: PathBuf, bound: usize, statements: StatementCount) -> Result<Self> {
         let open = move || {
-            let mut connection = open(&path)?;
-            statements.watch(&mut connection);
-            Ok::<_, StorageError>(connection)
+            let connection = open(&path)?;
+            Ok::<_, StorageError>(statements.watch(connection).into_inner())
         };
         let mut connection = open()?;
         let (queue, jobs) = sync_channel(bound);

@@ -5,6 +5,7 @@ mod faults;
 mod feed;
 mod fixture;
 mod group_commit;
+mod plans;
 mod repositories;
 mod schema;
 mod single_use;
