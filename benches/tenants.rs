@@ -10,7 +10,7 @@ use crate::browser::Browser;
 use crate::load::{self, Outcome, Shape, Work, measure};
 use crate::plot::{self, Line};
 use crate::process::{Process, free_port};
-use crate::scene::{Database, postgres_database, run as command, tessera};
+use crate::scene::{Database, postgres_database, run as command, settle, tessera};
 use crate::wire::{Answer, basic, bearer, get, post};
 use crate::{Options, Result};
 
@@ -131,7 +131,7 @@ impl Installation {
         })
     }
 
-    /// Imports tenants, and says how long that took.
+    /// Imports tenants, and says how long that took, without what the database does about it later.
     fn import(&self, file: &Path) -> Result<Duration> {
         let begun = Instant::now();
         let done = Command::new(tessera())
@@ -143,7 +143,12 @@ impl Installation {
         if !done.status.success() {
             return Err(String::from_utf8_lossy(&done.stderr).into_owned().into());
         }
-        Ok(begun.elapsed())
+        let took = begun.elapsed();
+        let database = self.environment.iter();
+        for (_, url) in database.filter(|(name, _)| name == "TESSERA_DATABASE_URL") {
+            settle(url)?;
+        }
+        Ok(took)
     }
 
     fn serve(&self, options: &Options) -> Result<(Process, String, Duration)> {
