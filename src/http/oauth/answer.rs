@@ -17,11 +17,15 @@ pub(super) fn authorization(request: &HttpRequest) -> Result<Vec<&str>, OAuthErr
         .headers()
         .get_all(AUTHORIZATION)
         .map(|value| {
-            value.to_str().map_err(|_| {
-                OAuthError::invalid_request(
-                    "the Authorization header holds characters other than visible ASCII",
-                )
-            })
+            // What isn't visible is refused by the parser of headers; of the rest, whole words at a time rather than letters, as tokens are long.
+            std::str::from_utf8(value.as_bytes())
+                .ok()
+                .filter(|text| text.is_ascii())
+                .ok_or_else(|| {
+                    OAuthError::invalid_request(
+                        "the Authorization header holds characters other than visible ASCII",
+                    )
+                })
         })
         .collect()
 }
