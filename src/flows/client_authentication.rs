@@ -168,7 +168,9 @@ impl Provider {
         check_method(client, TokenEndpointAuthMethod::PrivateKeyJwt)?;
         let unverified =
             UnverifiedAssertion::parse(assertion.expose()).map_err(AssertionError::from)?;
-        let keys = self.keys_of(&at.tenant, client, unverified.kid()).await?;
+        let keys = self
+            .keys_of_client(&at.tenant, client, unverified.kid())
+            .await?;
         let registered = client.metadata.token_endpoint_auth_signing_alg.as_slice();
         let endpoint = format!("{}{}", at.issuer, paths::TOKEN);
         let both = [&*at.issuer, endpoint.as_str()];
@@ -194,7 +196,8 @@ impl Provider {
             .await
     }
 
-    async fn keys_of(
+    /// The client's public keys, registered or fetched: those that can be meant by `kid`.
+    pub(super) async fn keys_of_client(
         &self,
         tenant: &Tenant,
         client: &Client,
