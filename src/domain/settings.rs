@@ -39,7 +39,7 @@ pub struct TenantSettings {
     pub sign_out_ends_offline_access: bool,
     /// Whether a confidential client must use PKCE, whatever its own metadata says.
     pub require_pkce: bool,
-    /// Whether client assertions must have the issuer as their audience (and not the token endpoint's URL).
+    /// Whether client assertions must have the issuer as their audience (and not an endpoint's URL).
     pub require_issuer_audience: bool,
     /// Whether every application must push its authorization requests (RFC 9126), whatever its own metadata says.
     pub require_pushed_authorization_requests: bool,

@@ -172,13 +172,15 @@ impl Provider {
             .keys_of_client(&at.tenant, client, unverified.kid())
             .await?;
         let registered = client.metadata.token_endpoint_auth_signing_alg.as_slice();
-        let endpoint = format!("{}{}", at.issuer, paths::TOKEN);
-        let both = [&*at.issuer, endpoint.as_str()];
+        let token = format!("{}{}", at.issuer, paths::TOKEN);
+        // RFC 9126 §2 has each of the three identify the server as the audience, wherever the assertion is presented.
+        let pushed = format!("{}{}", at.issuer, paths::PAR);
+        let all = [&*at.issuer, token.as_str(), pushed.as_str()];
         let rules = AssertionRules {
             audiences: if at.tenant.settings().require_issuer_audience {
-                &both[..1]
+                &all[..1]
             } else {
-                &both
+                &all
             },
             algorithms: if registered.is_empty() {
                 &SigningAlgorithm::ALL

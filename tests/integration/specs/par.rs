@@ -333,7 +333,7 @@ app_test! {
         assert_eq!(public.redeem(&code).await.status, 200);
     }
 
-    /// §2: by a client assertion, too, whose audience is the issuer.
+    /// §2: by a client assertion, too, whose audience is the issuer or either endpoint.
     async fn an_assertion_authenticates_a_push(app: TestApp) {
         let scene = Scene::new(app).await;
         let key = SigningKey::generate(SigningAlgorithm::Es256, RsaBits::default()).expect("a key").key;
@@ -356,10 +356,18 @@ app_test! {
         let good = assertion(&scene.tenant.issuer);
         let name = name_of(&send(&good).await);
         send(&good).await.expect_error(401, "invalid_client");
-        send(&assertion("https://evil.example")).await.expect_error(401, "invalid_client");
+        for audience in [scene.tenant.url("/par"), scene.tenant.url("/token")] {
+            assert_eq!(send(&assertion(&audience)).await.status, 201, "{audience}");
+        }
+        for audience in ["https://evil.example".to_owned(), scene.tenant.url("/authorize"), scene.tenant.url("/par/")] {
+            send(&assertion(&audience)).await.expect_error(401, "invalid_client");
+        }
         let mut browser = scene.app.browser();
         let page = browser.open(&rp.pushed_url(&name, &[])).await;
         expect_code(&browser.pass(page, &scene.user).await);
+        scene.app.change_settings(&scene.tenant, |settings| settings.require_issuer_audience = true).await;
+        send(&assertion(&scene.tenant.url("/par"))).await.expect_error(401, "invalid_client");
+        assert_eq!(send(&assertion(&scene.tenant.issuer)).await.status, 201);
     }
 
     /// §5, §6: a client or a tenant that demands it, and what the metadata says of that.
