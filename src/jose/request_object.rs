@@ -90,7 +90,7 @@ impl<'t> UnverifiedRequestObject<'t> {
         if !audiences(&claims)?.contains(&rules.issuer) {
             return Err(RequestObjectError::Audience);
         }
-        // RFC 9101 §10.8: "never use the client ID as the "sub" value in a Request Object"
+        // RFC 9101 §10.8: an object whose subject is the client could be presented as its assertion.
         if find_string(&claims, "sub")? == Some(rules.client_id) {
             return Err(RequestObjectError::Subject);
         }

@@ -19,7 +19,7 @@ pub fn handle_of(request_uri: &str) -> Option<&str> {
     request_uri.strip_prefix(REQUEST_URI_PREFIX)
 }
 
-/// RFC 9126 §2.1: "The request_uri authorization request parameter […] MUST NOT be provided" in a push.
+/// RFC 9126 §2.1: `request_uri` is the one parameter of an authorization request that must not be in a push.
 pub fn refuse_request_uri(body: &Params) -> Result<(), OAuthError> {
     if body.contains("request_uri") {
         return Err(OAuthError::invalid_request(

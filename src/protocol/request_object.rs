@@ -42,7 +42,7 @@ const PARAMETERS: [&str; 20] = [
 /// Why an object's claims are no authorization request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRequestObject {
-    /// RFC 9101 §4: "request and request_uri parameters MUST NOT be included in Request Objects."
+    /// RFC 9101 §4: neither `request` nor `request_uri` may stand in an object.
     #[error("a request object must not hold {0}")]
     Nested(&'static str),
     /// A claim of another type than the parameter's.
