@@ -130,6 +130,8 @@ pub enum Purpose {
     Session,
     /// An authorization request that waits for its person.
     Interaction,
+    /// An authorization request that its client pushed.
+    PushedRequest,
     /// A browser on which a person has signed in before.
     KnownDevice,
     /// An opaque access token.
@@ -140,12 +142,13 @@ pub enum Purpose {
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::AuthorizationCode,
         Self::RefreshToken,
         Self::OneTimeLink,
         Self::Session,
         Self::Interaction,
+        Self::PushedRequest,
         Self::KnownDevice,
         Self::OpaqueAccessToken,
         Self::ClientSecret,
@@ -159,6 +162,7 @@ impl Purpose {
             Self::OneTimeLink => "tsl",
             Self::Session => "tss",
             Self::Interaction => "tsi",
+            Self::PushedRequest => "tsp",
             Self::KnownDevice => "tsk",
             Self::OpaqueAccessToken => "tsa",
             Self::ClientSecret => "tscs",
@@ -173,6 +177,7 @@ impl Purpose {
             Self::OneTimeLink => "one-time link",
             Self::Session => "session",
             Self::Interaction => "interaction",
+            Self::PushedRequest => "pushed request",
             Self::KnownDevice => "known device",
             Self::OpaqueAccessToken => "opaque access token",
             Self::ClientSecret => "client secret",

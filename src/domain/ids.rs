@@ -98,6 +98,10 @@ id_type!(
     LinkId
 );
 id_type!(
+    /// A pushed authorization request's row.
+    PushedRequestId
+);
+id_type!(
     /// A custom domain of a tenant.
     DomainId
 );

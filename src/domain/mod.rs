@@ -11,6 +11,7 @@ pub mod grant;
 pub mod ids;
 pub mod key;
 pub mod one_time_link;
+pub mod pushed_request;
 pub mod resource;
 pub mod role;
 pub mod session;

@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(transform = |schema: &mut Schema| describe_bounds("", schema))]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own in the document"
+)]
 pub struct TenantSettings {
     /// How long an access token is accepted by a service that verifies offline (60 to 86,400 s).
     pub access_token_lifetime: u32,
@@ -35,8 +39,10 @@ pub struct TenantSettings {
     pub sign_out_ends_offline_access: bool,
     /// Whether a confidential client must use PKCE, whatever its own metadata says.
     pub require_pkce: bool,
-    /// Whether client assertions must have the issuer as their audience (and not the token endpoint's URL).
+    /// Whether client assertions must have the issuer as their audience (and not an endpoint's URL).
     pub require_issuer_audience: bool,
+    /// Whether every application must push its authorization requests (RFC 9126), whatever its own metadata says.
+    pub require_pushed_authorization_requests: bool,
 }
 
 impl Default for TenantSettings {
@@ -56,6 +62,7 @@ impl Default for TenantSettings {
             sign_out_ends_offline_access: false,
             require_pkce: false,
             require_issuer_audience: false,
+            require_pushed_authorization_requests: false,
         }
     }
 }

@@ -168,15 +168,19 @@ impl Provider {
         check_method(client, TokenEndpointAuthMethod::PrivateKeyJwt)?;
         let unverified =
             UnverifiedAssertion::parse(assertion.expose()).map_err(AssertionError::from)?;
-        let keys = self.keys_of(&at.tenant, client, unverified.kid()).await?;
+        let keys = self
+            .keys_of_client(&at.tenant, client, unverified.kid())
+            .await?;
         let registered = client.metadata.token_endpoint_auth_signing_alg.as_slice();
-        let endpoint = format!("{}{}", at.issuer, paths::TOKEN);
-        let both = [&*at.issuer, endpoint.as_str()];
+        let token = format!("{}{}", at.issuer, paths::TOKEN);
+        // RFC 9126 §2 has each of the three identify the server as the audience, wherever the assertion is presented.
+        let pushed = format!("{}{}", at.issuer, paths::PAR);
+        let all = [&*at.issuer, token.as_str(), pushed.as_str()];
         let rules = AssertionRules {
             audiences: if at.tenant.settings().require_issuer_audience {
-                &both[..1]
+                &all[..1]
             } else {
-                &both
+                &all
             },
             algorithms: if registered.is_empty() {
                 &SigningAlgorithm::ALL
@@ -194,7 +198,8 @@ impl Provider {
             .await
     }
 
-    async fn keys_of(
+    /// The client's public keys, registered or fetched: those that can be meant by `kid`.
+    pub(super) async fn keys_of_client(
         &self,
         tenant: &Tenant,
         client: &Client,

@@ -19,6 +19,8 @@ pub enum Decided {
     Refused(OAuthError),
     /// Something else has to be done first.
     NotYet,
+    /// The request was answered before.
+    Spent,
     /// It was neither yes nor no.
     Unclear,
 }
@@ -85,6 +87,7 @@ impl Provider {
             Step::Grant(person) => match self.grant(flow, person, Some(decision), origin).await? {
                 Outcome::Granted(response) => Decided::Granted(response),
                 Outcome::SignedOut => Decided::NotYet,
+                Outcome::Spent => Decided::Spent,
             },
             Step::Refuse(error) => Decided::Refused(error),
             Step::SignIn(_) | Step::SelectAccount | Step::Consent(_) => Decided::NotYet,

@@ -24,7 +24,7 @@ const MAX_PAYLOAD: usize = 32 * 1024;
 /// A request that waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interaction {
-    /// The request's parameters.
+    /// The request's parameters, or the name of one that was pushed.
     pub params: Params,
     /// When it came.
     pub started_at: Timestamp,

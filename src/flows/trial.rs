@@ -170,6 +170,9 @@ fn stand_in(client: &Client, issuer: &str, admin_api: &str) -> ClientMetadata {
         initiate_login_uri: None,
         allowed_origins: Vec::new(),
         require_pkce: true,
+        require_pushed_authorization_requests: false,
+        require_signed_request_object: false,
+        request_object_signing_alg: None,
         refresh_token_lifetime: None,
         refresh_token_leeway: 0,
         software_id: Some(SOFTWARE_ID.to_owned()),
@@ -414,6 +417,8 @@ mod tests {
             "scope": "openid email offline_access tessera:admin", "default_audience": api, "resources": [api],
             "allowed_origins": ["https://shop.example"], "initiate_login_uri": "https://shop.example/login",
             "access_token_format": "opaque", "refresh_token_leeway": 5, "require_pkce": false, "subject_type": "pairwise",
+            "require_pushed_authorization_requests": true, "require_signed_request_object": true,
+            "request_object_signing_alg": "ES256", "jwks_uri": "https://shop.example/jwks",
         }));
         let made = stand_in(&tried, "https://id.example/t/acme", api);
         assert_eq!(

@@ -29,7 +29,9 @@ fn admits(rest: &str) -> Admits {
         paths::JWKS | paths::OPENID_CONFIGURATION | paths::OAUTH_AUTHORIZATION_SERVER => {
             Admits::Everybody
         }
-        paths::TOKEN | paths::USERINFO | paths::REVOKE | paths::INTROSPECT => Admits::KnownOrigins,
+        paths::PAR | paths::TOKEN | paths::USERINFO | paths::REVOKE | paths::INTROSPECT => {
+            Admits::KnownOrigins
+        }
         _ => Admits::Nobody,
     }
 }

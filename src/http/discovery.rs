@@ -60,6 +60,10 @@ pub(super) fn metadata_of(at: &TenantAt) -> Option<Vec<u8>> {
         acr_values: ACR_VALUES.iter().map(ToString::to_string).collect(),
         ui_locales: Messages::tags().map(ToOwned::to_owned).collect(),
         further_subject_types: vec![SubjectType::Pairwise],
+        require_pushed_authorization_requests: at
+            .tenant
+            .settings()
+            .require_pushed_authorization_requests,
         ..Capabilities::default()
     };
     serde_json::to_vec(&ProviderMetadata::new(&at.issuer, capabilities)).ok()

@@ -121,6 +121,20 @@ impl Present {
         if self.unix >= expires_at.saturating_add(seconds(self.expiry_leeway)) {
             return Err(ClaimError::Expired);
         }
+        self.check_start(claims)?;
+        Ok(expires_at)
+    }
+
+    /// Checks `exp`, `nbf` and `iat`, each where it is there.
+    pub fn check_where_present(&self, claims: &Claims) -> Result<(), ClaimError> {
+        if claims.contains_key("exp") {
+            self.check(claims).map(|_| ())
+        } else {
+            self.check_start(claims)
+        }
+    }
+
+    fn check_start(&self, claims: &Claims) -> Result<(), ClaimError> {
         for name in ["nbf", "iat"] {
             let Some(start) = find_date(claims, name)? else {
                 continue;
@@ -129,7 +143,7 @@ impl Present {
                 return Err(ClaimError::NotYet);
             }
         }
-        Ok(expires_at)
+        Ok(())
     }
 }
 

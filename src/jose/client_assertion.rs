@@ -34,7 +34,9 @@ pub enum AssertionError {
     #[error("the claims iss and sub must both be the client_id")]
     IssuerIsNotSubject,
     /// `aud` is another's, or more than one.
-    #[error("the claim aud must be one string, the issuer or the token endpoint's URL")]
+    #[error(
+        "the claim aud must be one string: the issuer, the token endpoint's URL, or that of the endpoint for pushed requests"
+    )]
     Audience,
     /// `exp` lies too far ahead.
     #[error("the claim exp lies too far in the future")]
@@ -47,7 +49,7 @@ pub enum AssertionError {
 /// What an assertion must meet.
 #[derive(Debug, Clone, Copy)]
 pub struct AssertionRules<'a> {
-    /// What `aud` may be: the issuer, the token endpoint's URL; the issuer alone under FAPI 2.0.
+    /// What `aud` may be: the issuer, the URLs of the endpoints that RFC 7523 and RFC 9126 name; the issuer alone under FAPI 2.0.
     pub audiences: &'a [&'a str],
     /// The algorithms the client may use.
     pub algorithms: &'a [SigningAlgorithm],

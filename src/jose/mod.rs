@@ -6,6 +6,7 @@
 //! | [`keys`] | RFC 7517, RFC 7518 §3 and §6, RFC 8037, RFC 7638 |
 //! | [`claims`] | RFC 7519 §4.1 |
 //! | [`client_assertion`] | RFC 7523 §2.2, §3 |
+//! | [`request_object`] | RFC 9101 §4, §6; OpenID Connect Core §6.1 |
 //! | [`half_hash`] | OpenID Connect Core §3.1.3.6, §3.3.2.11 |
 //! | [`strict_json`] | RFC 8259 with distinct names |
 //! | [`seal`] | AES-256-GCM |
@@ -17,5 +18,6 @@ pub mod half_hash;
 pub mod jws;
 pub mod keys;
 pub mod passwords;
+pub mod request_object;
 pub mod seal;
 pub mod strict_json;

@@ -2,8 +2,9 @@
 //! [OpenID Connect Core §3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest)): its parameters and their syntax.
 //!
 //! It is read in two steps. [`RedirectTarget`] is what must be known before a redirect is trusted; a fault there is answered by a page.
-//! [`AuthorizationRequest`] is the whole; a fault there is answered by a redirect. What the client and the tenant allow is decided above. Left out: request
-//! objects (RFC 9101), pushed requests (RFC 9126), rich requests (RFC 9396), and every response type but `code`.
+//! [`AuthorizationRequest`] is the whole; a fault there is answered by a redirect. What the client and the tenant allow is decided above. Request
+//! objects (RFC 9101) and the names of pushed requests (RFC 9126) are resolved before: see `request_object` and `pushed_request`. Left out:
+//! requests by reference to an address, rich requests (RFC 9396), and every response type but `code`.
 
 use super::claims::ClaimsRequest;
 use super::client_metadata::ResponseType;
@@ -189,7 +190,8 @@ impl AuthorizationRequest {
     }
 }
 
-/// OpenID Connect Core §3.1.2.6: each of these has a code of its own, so that a client learns that it was not merely ignored.
+/// OpenID Connect Core §3.1.2.6: each of these has a code of its own, so that a client learns that it was not merely ignored. A request
+/// object is read before this; one that comes here would be ignored, and with it what the client signed.
 fn refuse_unsupported(params: &Params) -> Result<(), OAuthError> {
     for (name, code) in [
         ("request", ErrorCode::RequestNotSupported),

@@ -1,5 +1,6 @@
 //! What the provider says of itself (OpenID Connect Discovery 1.0 [§3](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderMetadata),
-//! [RFC 8414 §2](https://www.rfc-editor.org/rfc/rfc8414#section-2), [RFC 9207 §3](https://www.rfc-editor.org/rfc/rfc9207#section-3)), and the paths at which it
+//! [RFC 8414 §2](https://www.rfc-editor.org/rfc/rfc8414#section-2), [RFC 9126 §5](https://www.rfc-editor.org/rfc/rfc9126#section-5),
+//! [RFC 9207 §3](https://www.rfc-editor.org/rfc/rfc9207#section-3)), and the paths at which it
 //! answers.
 //!
 //! Every field is derived from the type that does the work, so that nothing is announced that isn't there.
@@ -24,6 +25,8 @@ pub mod paths {
     pub const JWKS: &str = "/jwks";
     /// The authorization endpoint.
     pub const AUTHORIZE: &str = "/authorize";
+    /// The pushed authorization request endpoint (RFC 9126).
+    pub const PAR: &str = "/par";
     /// The token endpoint.
     pub const TOKEN: &str = "/token";
     /// The userinfo endpoint.
@@ -47,6 +50,8 @@ pub struct Capabilities {
     pub further_subject_types: Vec<SubjectType>,
     /// Languages of the pages.
     pub ui_locales: Vec<String>,
+    /// Whether every client must push its requests.
+    pub require_pushed_authorization_requests: bool,
     /// The tenant's privacy policy.
     pub policy_uri: Option<String>,
     /// The tenant's terms of service.
@@ -65,6 +70,8 @@ pub struct Capabilities {
 pub struct ProviderMetadata {
     pub issuer: String,
     pub authorization_endpoint: String,
+    pub pushed_authorization_request_endpoint: String,
+    pub require_pushed_authorization_requests: bool,
     pub token_endpoint: String,
     pub userinfo_endpoint: String,
     pub jwks_uri: String,
@@ -93,6 +100,7 @@ pub struct ProviderMetadata {
     pub ui_locales_supported: Vec<String>,
     pub claims_parameter_supported: bool,
     pub request_parameter_supported: bool,
+    pub request_object_signing_alg_values_supported: Vec<SigningAlgorithm>,
     pub request_uri_parameter_supported: bool,
     pub authorization_response_iss_parameter_supported: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -115,6 +123,9 @@ impl ProviderMetadata {
         Self {
             issuer: issuer.to_owned(),
             authorization_endpoint: endpoint(paths::AUTHORIZE),
+            pushed_authorization_request_endpoint: endpoint(paths::PAR),
+            require_pushed_authorization_requests: capabilities
+                .require_pushed_authorization_requests,
             token_endpoint: endpoint(paths::TOKEN),
             userinfo_endpoint: endpoint(paths::USERINFO),
             jwks_uri: endpoint(paths::JWKS),
@@ -153,8 +164,9 @@ impl ProviderMetadata {
             claims_supported: claims(),
             ui_locales_supported: capabilities.ui_locales,
             claims_parameter_supported: true,
-            request_parameter_supported: false,
-            // Discovery §3: it counts as true where it is left out
+            request_parameter_supported: true,
+            request_object_signing_alg_values_supported: SigningAlgorithm::ALL.to_vec(),
+            // Discovery §3: it counts as true where it is left out. It means addresses; names of pushed requests go by RFC 9126.
             request_uri_parameter_supported: false,
             authorization_response_iss_parameter_supported: true,
             op_policy_uri: capabilities.policy_uri,

@@ -28,6 +28,7 @@ mod migrations;
 mod overview;
 mod postgres;
 mod progress;
+mod pushed_requests;
 mod repo;
 mod resources;
 mod schema;

@@ -208,6 +208,15 @@ tenant_tables! {
         expires_at -> InstantType,
         consumed_at -> Nullable<InstantType>,
     }
+    pushed_requests (id) {
+        id -> UuidType,
+        client_id -> UuidType,
+        proof_hash -> Binary,
+        issuer -> Text,
+        parameters -> Text,
+        expires_at -> InstantType,
+        consumed_at -> Nullable<InstantType>,
+    }
     idempotency_keys (caller_id, key_hash) {
         caller_id -> UuidType,
         key_hash -> Binary,

@@ -12,11 +12,13 @@ use tessera::jose::jws::{Compact, JwsError, MAX_TOKEN, Type};
 use tessera::jose::keys::{
     Expect, KeyChoice, SigningKey, VerificationKey, VerificationKeys, thumbprint,
 };
+use tessera::jose::request_object::{RequestObjectRules, UnverifiedRequestObject};
 use tessera::jose::strict_json::parse_object;
-use tessera::protocol::SigningAlgorithm;
 use tessera::protocol::jwks::{MAX_KEYS, check_key, check_public};
+use tessera::protocol::request_object::{Beside, parameters_of};
+use tessera::protocol::{ErrorCode, Params, SigningAlgorithm};
 
-use super::text::{choice, lines, text};
+use super::text::{check_error, choice, lines, text};
 
 /// The key of RFC 7515 Appendix A.3.
 const KEY: &str = r#"{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
@@ -185,6 +187,76 @@ pub fn client_assertion(data: &[u8]) {
     for name in ["nbf", "iat"] {
         let starts = claims.get(name).map(|at| at.as_f64().expect("a number"));
         assert!(starts.is_none_or(|starts| starts < now + 31.0), "{claims}");
+    }
+}
+
+/// Request objects (RFC 9101): what is accepted was signed by the client and for us, and beside it nothing counts that may not.
+pub fn request_object(data: &[u8]) {
+    let (kind, rest) = choice(data);
+    let input = text(rest);
+    let rules = RequestObjectRules {
+        client_id: CLIENT,
+        issuer: AUDIENCES[0],
+        algorithms: &ALGORITHMS,
+        unix: NOW,
+    };
+    if kind & 1 == 0 {
+        if let Ok(unverified) = UnverifiedRequestObject::parse(&input, &ALGORITHMS) {
+            let _ = unverified.kid().is_some();
+            assert!(unverified.verify(&KEYS, rules).is_err(), "forged: {input}");
+        }
+        return;
+    }
+    // A sound object, with what the input says instead, and what stands beside it.
+    let [inside, beside] = lines(&input);
+    let mut claims = json!({"iss": CLIENT, "aud": AUDIENCES[0]});
+    let mut sound = true;
+    if let (Value::Object(own), Ok(others)) = (&mut claims, parse_object(inside.as_bytes())) {
+        for (name, value) in others {
+            sound &= !["iss", "sub", "aud", "exp", "nbf", "iat"].contains(&name.as_str());
+            own.insert(name, value);
+        }
+    }
+    let token = SIGNER.sign_jwt("JWT", &claims).expect("signed");
+    let Ok(unverified) = UnverifiedRequestObject::parse(&token, &ALGORITHMS) else {
+        assert!(token.len() > MAX_TOKEN);
+        return;
+    };
+    let Ok(signed) = unverified.verify(&KEYS, rules) else {
+        assert!(!sound, "refused: {claims}");
+        return;
+    };
+    assert!(signed["iss"] == CLIENT && signed.get("sub").is_none_or(|sub| sub != CLIENT));
+    let own = json!(AUDIENCES[0]);
+    assert!(
+        signed["aud"] == own
+            || signed["aud"]
+                .as_array()
+                .is_some_and(|aud| aud.contains(&own))
+    );
+    let Ok(outer) = Params::parse(beside.as_bytes()) else {
+        return;
+    };
+    for how in [Beside::Ignored, Beside::FillIn] {
+        match parameters_of(&signed, &outer, how) {
+            Ok(params) => counts(&params, &signed, how),
+            Err(error) => check_error(
+                &error,
+                &[ErrorCode::InvalidRequestObject, ErrorCode::InvalidRequest],
+            ),
+        }
+    }
+}
+
+/// What an object's parameters are: its own, and beside them only what may fill in.
+fn counts(params: &Params, signed: &Map<String, Value>, how: Beside) {
+    for (name, value) in params.iter() {
+        assert!(!["request", "request_uri"].contains(&name) && !value.contains('\0'));
+        match signed.get(name) {
+            Some(Value::String(text)) => assert_eq!(text, value, "{name}"),
+            Some(_) => assert!(["max_age", "claims", "registration", "resource"].contains(&name)),
+            None => assert!(how == Beside::FillIn || name == "client_id", "{name}"),
+        }
     }
 }
 

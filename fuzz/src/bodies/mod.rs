@@ -56,6 +56,7 @@ pub const TARGETS: &[Target] = &[
     target("merge_patch", 8192, 1000, clients::merge_patch),
     target("jws", 8192, 400, jose::jws),
     target("client_assertion", 8192, 400, jose::client_assertion),
+    target("request_object", 8192, 400, jose::request_object),
     target("jwks", 8192, 1000, jose::jwks),
     target("strict_json", 8192, 2000, jose::strict_json),
     target("handle", 1024, 1000, browser::handle),

@@ -4,12 +4,14 @@
 use std::sync::Arc;
 
 use super::ACR;
+use super::presented::{ObjectRefusal, Presented, PresentedRefusal, Pushed};
 use crate::domain::client::Client;
 use crate::domain::consent::Permissions;
 use crate::domain::ids::ClientId;
 use crate::flows::Provider;
 use crate::flows::consent::permissions_of;
 use crate::flows::hint::check_id_token_hint;
+use crate::flows::interaction::Interaction;
 use crate::flows::provider::FlowError;
 use crate::flows::scopes::{Rules, admin_api};
 use crate::flows::tenancy::TenantAt;
@@ -36,6 +38,28 @@ pub struct CheckedRequest {
     pub permissions: Permissions,
     /// The `sub` of the hint, which was verified.
     pub expected_sub: Option<String>,
+    /// Under which name it was pushed, if it was.
+    pub pushed: Option<Pushed>,
+}
+
+impl CheckedRequest {
+    /// What travels through the browser while it waits. A hint was verified and may be long: what it said goes on, it itself doesn't.
+    pub fn waiting_params(&self) -> Params {
+        match &self.pushed {
+            Some(pushed) => [
+                ("client_id", self.request.client_id.as_str()),
+                ("request_uri", &pushed.request_uri),
+            ]
+            .into_iter()
+            .collect(),
+            None => self
+                .request
+                .to_params()
+                .iter()
+                .filter(|(name, _)| *name != "id_token_hint")
+                .collect(),
+        }
+    }
 }
 
 /// Why a request gets no further.
@@ -127,12 +151,35 @@ fn rules<'a>(checking: &Checking<'a>) -> Rules<'a> {
 }
 
 impl Provider {
-    /// Checks an authorization request, whether it comes from the client or back from one of our own pages.
+    /// Checks an authorization request that comes from the client.
     pub async fn check_authorization_request(
         &self,
         at: &TenantAt,
         params: &Params,
     ) -> Result<CheckedRequest, AuthorizeRefusal> {
+        let (target, client) = self.load_asking(at, params).await?;
+        let presented = self.find_presented(at, &client, params).await;
+        self.check_presented(at, &client, target, presented)
+    }
+
+    /// Checks one that comes back from one of our own pages.
+    pub async fn check_waiting_request(
+        &self,
+        at: &TenantAt,
+        interaction: &Interaction,
+    ) -> Result<CheckedRequest, AuthorizeRefusal> {
+        let (target, client) = self.load_asking(at, &interaction.params).await?;
+        let presented = self
+            .find_waiting(at, &client, &interaction.params, interaction.started_at)
+            .await;
+        self.check_presented(at, &client, target, presented)
+    }
+
+    async fn load_asking(
+        &self,
+        at: &TenantAt,
+        params: &Params,
+    ) -> Result<(RedirectTarget, Arc<Client>), AuthorizeRefusal> {
         let target = RedirectTarget::from_params(params).map_err(AuthorizeRefusal::Page)?;
         let unknown = || {
             AuthorizeRefusal::Page(OAuthError::invalid_request(
@@ -144,33 +191,66 @@ impl Provider {
             .find_client(&at.tenant, id)
             .await?
             .ok_or_else(unknown)?;
-        let registered = client
-            .metadata
-            .parse_redirect_uris()
-            .map_err(|_| FlowError::Internal("a client's redirect URIs can't be read"))?;
-        let redirect =
-            ValidatedRedirect::check(&registered, target.redirect_uri.as_deref(), &at.issuer)
-                .map_err(|mismatch| {
-                    AuthorizeRefusal::Page(OAuthError::invalid_request(mismatch.to_string()))
-                })?
-                .with_state(target.state)
-                .with_response_mode(target.response_mode);
+        Ok((target, client))
+    }
+
+    /// `target` is what the browser itself names: where a fault is told as long as what counts isn't known.
+    fn check_presented(
+        &self,
+        at: &TenantAt,
+        client: &Arc<Client>,
+        target: RedirectTarget,
+        presented: Result<Presented<'_>, PresentedRefusal>,
+    ) -> Result<CheckedRequest, AuthorizeRefusal> {
+        let error = match presented {
+            Ok(presented) => return self.check_parameters(at, client, presented),
+            Err(
+                PresentedRefusal::Failed(error)
+                | PresentedRefusal::Object(ObjectRefusal::Failed(error)),
+            ) => {
+                return Err(error.into());
+            }
+            Err(PresentedRefusal::Pushed(refusal)) => {
+                tracing::info!(client = %client.id, reason = %refusal, "a request_uri can't be used");
+                return Err(AuthorizeRefusal::Page(refusal.into()));
+            }
+            Err(PresentedRefusal::Form(error)) => error,
+            Err(PresentedRefusal::Object(refusal)) => {
+                tracing::info!(client = %client.id, reason = %refusal, "a request object was refused");
+                refusal.into()
+            }
+        };
+        let redirect = check_redirect(at, client, target)?;
+        Err(AuthorizeRefusal::Redirect(Box::new(redirect), error))
+    }
+
+    /// Checks the parameters that count.
+    pub(super) fn check_parameters(
+        &self,
+        at: &TenantAt,
+        client: &Arc<Client>,
+        presented: Presented<'_>,
+    ) -> Result<CheckedRequest, AuthorizeRefusal> {
+        let target =
+            RedirectTarget::from_params(&presented.params).map_err(AuthorizeRefusal::Page)?;
+        let redirect = check_redirect(at, client, target)?;
         // From here on the client is told.
-        match self.check_whole(at, &client, params) {
+        match self.check_whole(at, client, &presented.params) {
             Ok((request, scope, resources, expected_sub)) => Ok(CheckedRequest {
                 request,
                 redirect,
                 permissions: permissions_of(
                     &at.tenant,
                     &admin_api(self),
-                    &client,
+                    client,
                     &scope,
                     &resources,
                 ),
-                client,
+                client: Arc::clone(client),
                 scope,
                 resources,
                 expected_sub,
+                pushed: presented.pushed,
             }),
             Err(error) => Err(AuthorizeRefusal::Redirect(Box::new(redirect), error)),
         }
@@ -219,6 +299,24 @@ impl Provider {
         };
         Ok((request, scope, resources, expected_sub))
     }
+}
+
+fn check_redirect(
+    at: &TenantAt,
+    client: &Client,
+    target: RedirectTarget,
+) -> Result<ValidatedRedirect, AuthorizeRefusal> {
+    let registered = client
+        .metadata
+        .parse_redirect_uris()
+        .map_err(|_| FlowError::Internal("a client's redirect URIs can't be read"))?;
+    let redirect =
+        ValidatedRedirect::check(&registered, target.redirect_uri.as_deref(), &at.issuer).map_err(
+            |mismatch| AuthorizeRefusal::Page(OAuthError::invalid_request(mismatch.to_string())),
+        )?;
+    Ok(redirect
+        .with_state(target.state)
+        .with_response_mode(target.response_mode))
 }
 
 fn check_hint_of(at: &TenantAt, client: &Client, hint: &str) -> Result<String, OAuthError> {

@@ -21,6 +21,15 @@ pub enum Outcome {
     Granted(RedirectResponse),
     /// The session ended meanwhile: somebody must sign in.
     SignedOut,
+    /// A code was issued for the same pushed request before, in another window say.
+    Spent,
+}
+
+/// What the write found.
+enum Written {
+    Granted,
+    SignedOut,
+    Spent,
 }
 
 impl Provider {
@@ -39,13 +48,18 @@ impl Provider {
         let (grant, code) = self.new_grant(flow, person, &handle);
         let checked = flow.checked;
         let consented = (decision == Some(Decision::Allow)).then(|| checked.permissions.clone());
+        let pushed = checked.pushed.as_ref().map(|pushed| pushed.id);
         let touch = person.session.wants_touch(now);
         let origin = origin.clone();
         let write = self.db.write(&**tenant, move |repo| {
             // It may have been ended since it was read, and its grants with it: this one would have been missed.
             let session = repo.find_session(grant.session_id)?;
             if session.is_none_or(|session| session.ended_at.is_some()) {
-                return Ok(false);
+                return Ok(Written::SignedOut);
+            }
+            // RFC 9126 §4, §7.3: one use, decided in the transaction that makes the code.
+            if let Some(id) = pushed && !repo.consume_pushed_request(id)? {
+                return Ok(Written::Spent);
             }
             let actor = Actor::User(grant.user_id);
             let event = |act| Event::new(act, actor.clone()).user(grant.user_id).client(grant.client_id).from(&origin);
@@ -59,12 +73,14 @@ impl Provider {
             repo.insert_grant(&grant, &code)?;
             let detail = serde_json::json!({ "grant": grant.id, "scope": grant.scope, "session": grant.session_id });
             repo.record(event(Act::GrantCreated).detail(detail))?;
-            Ok(true)
+            Ok(Written::Granted)
         });
-        Ok(if write.await? {
-            Outcome::Granted(checked.redirect.respond(&[("code", code_text.expose())]))
-        } else {
-            Outcome::SignedOut
+        Ok(match write.await? {
+            Written::Granted => {
+                Outcome::Granted(checked.redirect.respond(&[("code", code_text.expose())]))
+            }
+            Written::SignedOut => Outcome::SignedOut,
+            Written::Spent => Outcome::Spent,
         })
     }
 

@@ -1,10 +1,14 @@
-//! The authorization endpoint (RFC 6749 §3.1, OpenID Connect Core §3.1.2): the request's checks, what a person still has to do, and the
-//! grant at the end of it.
+//! The authorization endpoint (RFC 6749 §3.1, OpenID Connect Core §3.1.2) and the one beside it that takes requests ahead (RFC 9126): how a
+//! request comes, its checks, what a person still has to do, and the grant at the end of it.
 
 mod checks;
 mod issue;
+mod presented;
+mod pushed;
 mod steps;
 
 pub use checks::{AuthorizeRefusal, CheckedRequest};
 pub use issue::Outcome;
+pub use presented::Pushed;
+pub use pushed::PushedRefusal;
 pub use steps::{ACR, ACR_VALUES, Decision, Flow, Step};

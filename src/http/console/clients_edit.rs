@@ -99,6 +99,9 @@ static GROUPS: &[GroupOf] = &[
             ("grant_types", Shape::Grants),
             ("application_type", Shape::OneOf(&["web", "native"])),
             ("require_pkce", Shape::Flag),
+            ("require_pushed_authorization_requests", Shape::Flag),
+            ("require_signed_request_object", Shape::Flag),
+            ("request_object_signing_alg", Shape::Algorithm),
             ("default_max_age", Shape::Number),
             ("require_auth_time", Shape::Flag),
             ("default_acr_values", Shape::Lines),
@@ -409,7 +412,7 @@ fn view<'a>(
 }
 
 /// The fields of which there is more to say than their name.
-const HINTS: [&str; 18] = [
+const HINTS: [&str; 20] = [
     "redirect_uris",
     "post_logout_redirect_uris",
     "skip_consent",
@@ -417,6 +420,8 @@ const HINTS: [&str; 18] = [
     "contacts",
     "localized",
     "require_pkce",
+    "require_pushed_authorization_requests",
+    "require_signed_request_object",
     "default_max_age",
     "default_acr_values",
     "initiate_login_uri",
@@ -522,7 +527,8 @@ mod tests {
             "jwks_uri": "https://app.example/jwks", "id_token_signed_response_alg": "RS256", "access_token_format": "opaque",
             "default_audience": "urn:api", "resources": ["urn:api"], "default_max_age": 60, "require_auth_time": true,
             "default_acr_values": ["a", "b"], "initiate_login_uri": "https://app.example/login", "application_type": "native",
-            "subject_type": "pairwise", "allowed_origins": ["https://spa.example"], "require_pkce": false, "access_token_lifetime": 60,
+            "subject_type": "pairwise", "allowed_origins": ["https://spa.example"], "require_pkce": false, "require_pushed_authorization_requests": true,
+            "require_signed_request_object": true, "request_object_signing_alg": "PS256", "access_token_lifetime": 60,
             "refresh_token_lifetime": 3600, "refresh_token_leeway": 5, "skip_consent": true, "software_id": "x", "software_version": "1",
         }))
         .unwrap();

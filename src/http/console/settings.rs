@@ -83,6 +83,7 @@ const GROUPS: [(&str, &[Entry]); 4] = [
             ("consent", Kind::Consent),
             ("require_pkce", Kind::Switch),
             ("require_issuer_audience", Kind::Switch),
+            ("require_pushed_authorization_requests", Kind::Switch),
         ],
     ),
 ];
@@ -137,7 +138,8 @@ fn switch(settings: &TenantSettings, name: &str) -> bool {
         "sign_out_ends_offline_access" => settings.sign_out_ends_offline_access,
         "password.refuse_own_name" => settings.password.refuse_own_name,
         "require_pkce" => settings.require_pkce,
-        _ => settings.require_issuer_audience,
+        "require_issuer_audience" => settings.require_issuer_audience,
+        _ => settings.require_pushed_authorization_requests,
     }
 }
 
@@ -236,6 +238,9 @@ fn read(page: &Shell<'_>, draft: &mut Draft, before: &TenantRecord) -> TenantRec
             ("password.refuse_own_name", _) => settings.password.refuse_own_name = given,
             ("require_pkce", _) => settings.require_pkce = given,
             ("require_issuer_audience", _) => settings.require_issuer_audience = given,
+            ("require_pushed_authorization_requests", _) => {
+                settings.require_pushed_authorization_requests = given;
+            }
             (_, Kind::Consent) => match draft.value(name) {
                 "remembered" => settings.consent = ConsentPolicy::Remembered,
                 "always" => settings.consent = ConsentPolicy::Always,

@@ -1,5 +1,6 @@
 //! What these endpoints' answers have in common.
 
+use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, PRAGMA};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
@@ -32,7 +33,16 @@ pub(super) fn authorization(request: &HttpRequest) -> Result<Vec<&str>, OAuthErr
 
 /// JSON that nobody may keep (RFC 6749 §5.1).
 pub(super) fn json(body: &impl Serialize) -> HttpResponse {
-    HttpResponse::Ok()
+    json_with(StatusCode::OK, body)
+}
+
+/// The same of something that was made (RFC 9126 §2.2).
+pub(super) fn created(body: &impl Serialize) -> HttpResponse {
+    json_with(StatusCode::CREATED, body)
+}
+
+fn json_with(status: StatusCode, body: &impl Serialize) -> HttpResponse {
+    HttpResponse::build(status)
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((PRAGMA, "no-cache"))
         .json(body)

@@ -2,12 +2,14 @@
 //!
 //! | module | endpoint | specification |
 //! | --- | --- | --- |
+//! | [`par`] | `POST /par` | RFC 9126 |
 //! | [`token`] | `POST /token` | RFC 6749 §3.2 |
 //! | [`introspect`] | `POST /introspect` | RFC 7662 |
 //! | [`revoke`] | `POST /revoke` | RFC 7009 |
 //! | [`userinfo`] | `GET`, `POST /userinfo` | `OpenID` Connect Core §5.3, RFC 6750 |
 
 pub mod introspect;
+pub mod par;
 pub mod revoke;
 pub mod token;
 pub mod userinfo;

@@ -3,7 +3,9 @@
 use actix_web::HttpResponse;
 
 use super::visit::Visit;
-use crate::flows::authorize::{AuthorizeRefusal, CheckedRequest, Flow, Outcome, Step};
+use crate::flows::authorize::{
+    AuthorizeRefusal, CheckedRequest, Flow, Outcome, PushedRefusal, Step,
+};
 use crate::flows::interaction::Interaction;
 use crate::flows::sessions::SignedIn;
 use crate::http::error::{PageError, RedirectError, redirect};
@@ -109,22 +111,17 @@ pub async fn resume(visit: Visit, Query(params): Query) -> Result<HttpResponse, 
 }
 
 async fn begin(visit: &Visit, params: &Params) -> Result<Pending, Stop> {
-    let checked = check(visit, params).await?;
+    let checked = visit
+        .provider
+        .check_authorization_request(&visit.at, params)
+        .await
+        .map_err(|refusal| stop(visit, refusal))?;
     let interaction = Interaction {
-        params: checked.request.to_params(),
+        params: checked.waiting_params(),
         started_at: visit.provider.now(),
         selected: None,
         begun: None,
         expected_sub: checked.expected_sub.clone(),
-    };
-    // The hint was verified and may be long: what it said goes on, it itself doesn't.
-    let interaction = Interaction {
-        params: interaction
-            .params
-            .iter()
-            .filter(|(name, _)| *name != "id_token_hint")
-            .collect(),
-        ..interaction
     };
     with_people(visit, checked, interaction).await
 }
@@ -136,7 +133,11 @@ pub async fn take_up(visit: &Visit, text: &str) -> Result<Pending, Stop> {
             tracing::info!(%reason, "a pending request can't be taken up");
             visit.refuse(reason)
         })?;
-    let checked = check(visit, &interaction.params).await?;
+    let checked = visit
+        .provider
+        .check_waiting_request(&visit.at, &interaction)
+        .await
+        .map_err(|refusal| stop(visit, refusal))?;
     with_people(visit, checked, interaction).await
 }
 
@@ -168,28 +169,25 @@ async fn with_people(
     })
 }
 
-async fn check(visit: &Visit, params: &Params) -> Result<CheckedRequest, Stop> {
-    visit
-        .provider
-        .check_authorization_request(&visit.at, params)
-        .await
-        .map_err(|refusal| match refusal {
-            AuthorizeRefusal::Failed(error) => visit.fail(error).into(),
-            AuthorizeRefusal::Page(error) => {
-                tracing::info!(%error, "an authorization request was refused on a page");
-                visit.refuse(error).into()
-            }
-            AuthorizeRefusal::Redirect(redirect, error) => {
-                tracing::info!(%error, "an authorization request was refused");
-                Stop::Answer(
-                    RedirectError {
-                        redirect: *redirect,
-                        error,
-                    }
-                    .response(&visit.at, &visit.caller),
-                )
-            }
-        })
+/// How a request ends that gets no further.
+fn stop(visit: &Visit, refusal: AuthorizeRefusal) -> Stop {
+    match refusal {
+        AuthorizeRefusal::Failed(error) => visit.fail(error).into(),
+        AuthorizeRefusal::Page(error) => {
+            tracing::info!(%error, "an authorization request was refused on a page");
+            visit.refuse(error).into()
+        }
+        AuthorizeRefusal::Redirect(redirect, error) => {
+            tracing::info!(%error, "an authorization request was refused");
+            Stop::Answer(
+                RedirectError {
+                    redirect: *redirect,
+                    error,
+                }
+                .response(&visit.at, &visit.caller),
+            )
+        }
+    }
 }
 
 /// Does what comes next, or sends the browser to where it is done.
@@ -203,6 +201,7 @@ pub async fn proceed(visit: &Visit, pending: &Pending) -> Result<HttpResponse, P
         {
             Ok(Outcome::Granted(response)) => redirect(response, &visit.at, &visit.caller),
             Ok(Outcome::SignedOut) => pending.send_to(visit, "/login", &pending.interaction),
+            Ok(Outcome::Spent) => return Err(visit.refuse(PushedRefusal::Spent)),
             Err(error) => return Err(visit.fail(error)),
         },
         Step::SignIn(_) => pending.send_to(visit, "/login", &pending.interaction),

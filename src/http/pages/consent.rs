@@ -9,7 +9,7 @@ use super::render::{Person, allow_form_action};
 use super::views::{Consent as ConsentPage, Form, ResourceItem, ScopeItem};
 use super::visit::Visit;
 use crate::domain::resource::Resource;
-use crate::flows::authorize::Step;
+use crate::flows::authorize::{PushedRefusal, Step};
 use crate::flows::browser::FormPurpose;
 use crate::flows::consent::Decided;
 use crate::flows::scopes::{OF_PERSONS, admin_api};
@@ -161,6 +161,7 @@ pub async fn post(visit: Visit, FormBody(params): FormBody) -> Result<HttpRespon
         Decided::Granted(response) => Ok(redirect(response, &visit.at, &visit.caller)),
         Decided::Refused(error) => Ok(pending.refuse(&visit, error)),
         Decided::NotYet => proceed(&visit, &pending).await,
+        Decided::Spent => Err(visit.refuse(PushedRefusal::Spent)),
         Decided::Unclear => Err(visit.refuse(OAuthError::invalid_request(
             "decision must be allow or deny",
         ))),

@@ -19,6 +19,7 @@ use crate::protocol::scope::Scope;
 /// A client's metadata. After [`ClientMetadata::validate`] every rule between the fields holds and the defaults are filled in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "the specifications' shape")]
 pub struct ClientMetadata {
     /// Where the authorization endpoint may send the browser back to.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -95,6 +96,13 @@ pub struct ClientMetadata {
     pub allowed_origins: Vec<String>,
     /// Whether an authorization request must carry a code challenge. Public clients must anyway.
     pub require_pkce: bool,
+    /// Whether it must push its authorization requests (RFC 9126 §6).
+    pub require_pushed_authorization_requests: bool,
+    /// Whether its authorization requests must come as signed request objects (RFC 9101 §10.5).
+    pub require_signed_request_object: bool,
+    /// The only algorithm of its request objects; any supported one unless told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_object_signing_alg: Option<SigningAlgorithm>,
     /// Life of its access tokens in seconds; the tenant's setting unless told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access_token_lifetime: Option<u32>,
@@ -149,6 +157,9 @@ impl Default for ClientMetadata {
             subject_type: SubjectType::default(),
             allowed_origins: Vec::new(),
             require_pkce: true,
+            require_pushed_authorization_requests: false,
+            require_signed_request_object: false,
+            request_object_signing_alg: None,
             access_token_lifetime: None,
             refresh_token_lifetime: None,
             refresh_token_leeway: 0,

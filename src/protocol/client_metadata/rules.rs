@@ -42,6 +42,7 @@ impl ClientMetadata {
     pub fn validate(mut self) -> Result<Self, MetadataError> {
         self.check_grants()?;
         self.check_authentication()?;
+        self.check_request_objects()?;
         self.check_redirects()?;
         self.check_texts()?;
         self.check_urls()?;
@@ -117,6 +118,26 @@ impl ClientMetadata {
                 .map_err(|error| MetadataError::new("jwks", error.to_string())),
             None => Ok(()),
         }
+    }
+
+    /// What is to be verified needs keys: without them no request of the client could ever be accepted.
+    fn check_request_objects(&self) -> Result<(), MetadataError> {
+        let has_keys = self.jwks.is_some() || self.jwks_uri.is_some();
+        for (field, given) in [
+            (
+                "require_signed_request_object",
+                self.require_signed_request_object,
+            ),
+            (
+                "request_object_signing_alg",
+                self.request_object_signing_alg.is_some(),
+            ),
+        ] {
+            if given && !has_keys {
+                return Err(MetadataError::new(field, "needs jwks or jwks_uri"));
+            }
+        }
+        Ok(())
     }
 
     fn check_redirects(&self) -> Result<(), MetadataError> {
@@ -496,6 +517,22 @@ mod tests {
                 "subject_type",
             ),
             (json!({"require_pkce": "yes"}), "require_pkce"),
+            (
+                json!({"require_signed_request_object": true}),
+                "require_signed_request_object",
+            ),
+            (
+                json!({"request_object_signing_alg": "ES256"}),
+                "request_object_signing_alg",
+            ),
+            (
+                json!({"request_object_signing_alg": "none", "jwks": keys()}),
+                "request_object_signing_alg",
+            ),
+            (
+                json!({"require_pushed_authorization_requests": 1}),
+                "require_pushed_authorization_requests",
+            ),
             (
                 json!({"backchannel_logout_uri": "https://app.example.com/out"}),
                 "backchannel_logout_uri",

@@ -107,6 +107,7 @@ impl Key {
             };
         };
         let protocol = [
+            "/par",
             "/token",
             "/introspect",
             "/revoke",

@@ -241,6 +241,15 @@ impl Gathering<'_> {
         let query = url.query().expect("a query").to_owned();
         let fields: Vec<_> = url.query_pairs().into_owned().collect();
         self.get("", &format!("/authorize?{query}"), Kind::Session);
+        let pushed = side.web.pushed_url(side.held("pushed"), &[]);
+        self.get("pushed", &self.below_issuer(&pushed), Kind::Session);
+        self.add(
+            &Method::POST,
+            "",
+            "/par",
+            Body::Form(fields.clone()),
+            Kind::Basic,
+        );
         self.add(
             &Method::POST,
             "",

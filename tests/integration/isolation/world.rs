@@ -380,6 +380,8 @@ async fn side(app: &TestApp, system: &Side, letter: Letter) -> Side {
     }
     let page = web.authorize(&mut browser, &admin, &more).await;
     held.insert("code", page.answer.location_param("code").expect("a code"));
+    let pushed = made(&web.push(&more).await);
+    held.insert("pushed", text(&pushed, "/request_uri").to_owned());
     let (theirs, own) = (&redeemed[0], &redeemed[1]);
     for (name, member) in [
         ("jwt", "access_token"),

@@ -64,7 +64,7 @@ app_test! {
             ("multipart/form-data; boundary=x", "--x--"), ("text/xml", "<!DOCTYPE x SYSTEM 'file:///etc/passwd'>"),
             ("application/x-www-form-urlencoded; charset=utf-16", "a=b"),
         ];
-        for path in ["/token", "/introspect", "/revoke"] {
+        for path in ["/par", "/token", "/introspect", "/revoke"] {
             for (kind, body) in bodies {
                 let answer = scene.app.http.post(&scene.tenant.url(path)).body(kind, body).send().await;
                 assert!((400..500).contains(&answer.status), "{path} {kind}: {} {}", answer.status, answer.body);

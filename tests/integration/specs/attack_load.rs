@@ -211,7 +211,7 @@ app_test! {
     async fn packed_bodies_are_not_unpacked(app: TestApp) {
         let scene = Scene::new(app).await;
         let form = "application/x-www-form-urlencoded";
-        for path in ["/token", "/introspect", "/revoke", "/userinfo", "/login", "/consent", "/logout", "/authorize"] {
+        for path in ["/par", "/token", "/introspect", "/revoke", "/userinfo", "/login", "/consent", "/logout", "/authorize"] {
             for coding in ["gzip", "deflate", "br", "zstd", "identity, gzip", "x"] {
                 let packed = scene.app.http.post(&scene.tenant.url(path)).header("content-encoding", coding).body(form, "grant_type=client_credentials");
                 let answer = packed.send().await;

@@ -110,7 +110,7 @@ app_test! {
             (vec![("code_challenge_method", "")], "invalid_request"),
             (vec![("resource", "https://unknown.example/")], "invalid_target"),
             (vec![("resource", "not a uri")], "invalid_target"),
-            (vec![("request", "a.b.c")], "request_not_supported"),
+            (vec![("request", "a.b.c")], "invalid_request_object"),
             (vec![("request_uri", "https://orders.example/r")], "request_uri_not_supported"),
             (vec![("registration", "{}")], "registration_not_supported"),
             (vec![("prompt", "none login")], "invalid_request"),

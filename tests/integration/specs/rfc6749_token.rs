@@ -361,7 +361,7 @@ app_test! {
 
     async fn only_posted_forms_are_read(app: TestApp) {
         let scene = Scene::new(app).await;
-        for path in ["/token", "/introspect", "/revoke"] {
+        for path in ["/par", "/token", "/introspect", "/revoke"] {
             let url = scene.tenant.url(path);
             let answer = scene.app.get(&format!("{url}?grant_type=client_credentials")).send().await;
             answer.expect_error(405, "method_not_allowed");

@@ -83,7 +83,7 @@ app_test! {
 
     async fn a_client_of_another_tenant_is_unknown(app: TestApp) {
         let two = two(&app).await;
-        for path in ["/token", "/introspect", "/revoke"] {
+        for path in ["/par", "/token", "/introspect", "/revoke"] {
             let form = [("grant_type", "client_credentials"), ("token", "x")];
             let url = two.globex.tenant.url(path);
             app.post(&url, &form).basic(&two.acme.web.client_id(), two.acme.web.secret()).send().await.expect_error(401, "invalid_client");
@@ -178,7 +178,7 @@ app_test! {
         for path in ["/authorize", "/userinfo", "/login", "/account", "/logout", "/nothing-here"] {
             app.get(&two.acme.tenant.url(path)).send().await.expect_error(403, "tenant_suspended");
         }
-        for path in ["/token", "/introspect", "/revoke"] {
+        for path in ["/par", "/token", "/introspect", "/revoke"] {
             acme.authenticated(path, &[("token", &tokens.access_token)]).send().await.expect_error(403, "tenant_suspended");
         }
         let page = app.browser().fetch(&two.acme.tenant.url("/login"), None).await;

@@ -261,6 +261,21 @@ db_test! {
         assert_eq!((kept.len(), kept[0].stage), (1, two.rows.key.stage));
     }
 
+    async fn pushed_requests(database: TestDatabase) {
+        let two = Two::new(database).await;
+        two.as_b(|repo, rows| {
+            assert!(repo.find_pushed_request(rows.pushed_request.id)?.is_none());
+            assert!(!repo.consume_pushed_request(rows.pushed_request.id)?);
+            Ok(())
+        }).await.expect("runs");
+        let foreign = two.as_b(|repo, rows| repo.insert_pushed_request(&rows.pushed_request)).await;
+        assert!(matches!(foreign, Err(StorageError::Conflict(_))), "the client is A's: {foreign:?}");
+        let kept = two.as_a(|repo, rows| repo.find_pushed_request(rows.pushed_request.id)).await.expect("runs").expect("still there");
+        let rows = &two.rows.pushed_request;
+        assert_eq!((kept.client_id, kept.issuer, kept.parameters), (rows.client_id, rows.issuer.clone(), rows.parameters.clone()));
+        assert!(kept.proof.matches(&rows.proof) && kept.consumed_at.is_none() && kept.expires_at == rows.expires_at);
+    }
+
     async fn idempotency_keys(database: TestDatabase) {
         let two = Two::new(database).await;
         assert_eq!(two.as_b(|repo, rows| repo.find_idempotency_key(&rows.once)).await.expect("runs"), None);

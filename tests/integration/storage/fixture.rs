@@ -9,10 +9,12 @@ use tessera::domain::client::{Client, ClientSecrets};
 use tessera::domain::consent::Permissions;
 use tessera::domain::grant::{Grant, GrantStage, PendingCode, RefreshToken};
 use tessera::domain::ids::{
-    ClientId, DomainId, GrantId, KeyId, LinkId, RefreshTokenId, ResourceId, SessionId, UserId,
+    ClientId, DomainId, GrantId, KeyId, LinkId, PushedRequestId, RefreshTokenId, ResourceId,
+    SessionId, UserId,
 };
 use tessera::domain::key::{KeyRecord, KeyStage};
 use tessera::domain::one_time_link::OneTimeLink;
+use tessera::domain::pushed_request::PushedRequest;
 use tessera::domain::resource::{Resource, ResourceScope};
 use tessera::domain::role::Role;
 use tessera::domain::session::Session;
@@ -155,6 +157,18 @@ pub fn link(clock: &Clock, user: UserId) -> OneTimeLink {
     }
 }
 
+pub fn pushed_request(clock: &Clock, client: ClientId) -> PushedRequest {
+    PushedRequest {
+        id: PushedRequestId::from(clock.uuid_v7()),
+        client_id: client,
+        proof: hash(10),
+        issuer: "https://acme.example".into(),
+        parameters: "response_type=code".into(),
+        expires_at: clock.now() + Duration::seconds(60),
+        consumed_at: None,
+    }
+}
+
 pub fn once(clock: &Clock) -> Once {
     Once {
         caller: clock.uuid_v7(),
@@ -213,6 +227,7 @@ pub struct Populated {
     pub grant: Grant,
     pub refresh_token: RefreshToken,
     pub link: OneTimeLink,
+    pub pushed_request: PushedRequest,
     pub domain: Domain,
     pub resource: Resource,
     pub key: KeyRecord,
@@ -232,6 +247,7 @@ impl Populated {
         let all = Self {
             refresh_token: refresh_token(clock, grant.id),
             link: link(clock, user.id),
+            pushed_request: pushed_request(clock, client.id),
             domain: domain(clock, DOMAIN_ORIGIN),
             resource: resource(clock),
             key: key(clock),
@@ -259,6 +275,7 @@ impl Populated {
         repo.insert_grant(&self.grant, code)?;
         repo.insert_refresh_token(&self.refresh_token)?;
         repo.insert_link(&self.link)?;
+        repo.insert_pushed_request(&self.pushed_request)?;
         repo.insert_domain(&self.domain)?;
         repo.verify_domain(self.domain.id)?;
         repo.insert_resource(&self.resource)?;

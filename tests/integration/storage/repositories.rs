@@ -211,8 +211,9 @@ db_test! {
         database.time.advance(DAY);
         let swept = sweep(100).await;
         assert_eq!((swept.revoked_tokens, swept.assertion_ids, swept.login_failures, swept.idempotency_keys), (1, 1, 1, 1));
+        assert_eq!(swept.pushed_requests, 1);
         assert!(swept.changes > 0 && !swept.more);
-        assert_eq!(swept.total(), 4 + swept.changes);
+        assert_eq!(swept.total(), 5 + swept.changes);
 
         database.time.advance(30 * DAY);
         assert_eq!(sweep(100).await, Expired { refresh_tokens: 1, sessions: 1, ..Expired::default() });
@@ -224,6 +225,17 @@ db_test! {
         database.time.advance(31 * DAY);
         let swept = sweep(100).await;
         assert_eq!((swept.grants, swept.signing_keys), (1, 1));
+    }
+
+    async fn a_pushed_request_stays_while_somebody_may_be_at_it(database: TestDatabase) {
+        let tenant = database.tenant("acme").await;
+        Populated::fill(&database, &tenant).await;
+        let sweep = async || database.db.write_installation(|all| all.delete_expired(100)).await.expect("runs").pushed_requests;
+        // Its own minute, and the hour of whoever began in the last second of it.
+        database.time.advance(Duration::from_mins(61));
+        assert_eq!(sweep().await, 0);
+        database.time.advance(Duration::from_secs(1));
+        assert_eq!(sweep().await, 1);
     }
 
     async fn a_sweep_is_bounded(database: TestDatabase) {

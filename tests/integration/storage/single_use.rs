@@ -64,6 +64,14 @@ db_test! {
         assert_eq!(race(&database, tenant, move |repo| repo.consume_link(id, now)).await, 1);
     }
 
+    async fn a_pushed_request_gets_one_code(database: TestDatabase) {
+        let tenant = database.tenant("acme").await;
+        let id = Populated::fill(&database, &tenant).await.pushed_request.id;
+        assert_eq!(race(&database, tenant, move |repo| repo.consume_pushed_request(id)).await, 1);
+        let used = database.db.read(&tenant, move |repo| repo.find_pushed_request(id)).await.expect("runs");
+        assert!(used.is_some_and(|request| request.consumed_at.is_some()), "it is told from one that never was");
+    }
+
     async fn an_assertion_is_taken_once(database: TestDatabase) {
         let tenant = database.tenant("acme").await;
         let rows = Populated::fill(&database, &tenant).await;

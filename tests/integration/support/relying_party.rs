@@ -112,8 +112,8 @@ impl RelyingParty {
         self.http = http.clone();
     }
 
-    /// The authorization request; `more` replaces or adds parameters, an empty value takes one out.
-    pub fn authorization_url(&self, more: &[(&str, &str)]) -> String {
+    /// The authorization request's parameters; `more` replaces or adds some, an empty value takes one out.
+    pub fn parameters(&self, more: &[(&str, &str)]) -> Vec<(String, String)> {
         let (id, challenge) = (self.client.client_id(), challenge(VERIFIER));
         let usual = [
             ("client_id", id.as_str()),
@@ -129,9 +129,47 @@ impl RelyingParty {
             .into_iter()
             .filter(|(name, _)| !more.iter().any(|(other, _)| other == name));
         let added = more.iter().copied().filter(|(_, value)| !value.is_empty());
+        kept.chain(added)
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect()
+    }
+
+    /// The authorization request as an address.
+    pub fn authorization_url(&self, more: &[(&str, &str)]) -> String {
         let mut url = Url::parse(&format!("{}/authorize", self.issuer)).expect("a URL");
-        url.query_pairs_mut().extend_pairs(kept.chain(added));
+        url.query_pairs_mut().extend_pairs(self.parameters(more));
         url.into()
+    }
+
+    /// Pushes the authorization request (RFC 9126), authenticated as the client is registered.
+    pub async fn push(&self, more: &[(&str, &str)]) -> Answer {
+        let parameters = self.parameters(more);
+        let form: Vec<_> = parameters
+            .iter()
+            // A public client is named by its authentication.
+            .filter(|(name, _)| name != "client_id" || self.client.secret.is_some())
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        self.authenticated("/par", &form).send().await
+    }
+
+    /// The address of a pushed request; `more` stands beside it.
+    pub fn pushed_url(&self, request_uri: &str, more: &[(&str, &str)]) -> String {
+        let mut url = Url::parse(&format!("{}/authorize", self.issuer)).expect("a URL");
+        url.query_pairs_mut()
+            .append_pair("client_id", &self.client.client_id())
+            .append_pair("request_uri", request_uri)
+            .extend_pairs(more);
+        url.into()
+    }
+
+    /// Pushes it and gives the address to go on with.
+    pub async fn pushed(&self, more: &[(&str, &str)]) -> String {
+        let answer = self.push(more).await;
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        let body = answer.json();
+        let name = body["request_uri"].as_str().expect("a request_uri");
+        self.pushed_url(name, &[])
     }
 
     /// Sends the browser to sign in and gives the redirect that it ends with.

@@ -31,9 +31,14 @@ impl ErrorPage<'_> {
             ("tenant_not_found", _) => "tenant-not-found",
             ("tenant_suspended", _) => "tenant-suspended",
             ("forbidden" | "form_lapsed" | "csrf" | "csrf_mismatch", _) => "form-lapsed",
-            ("expired_link" | "login_expired" | "interaction_expired" | "flow_expired", _) => {
-                "flow-expired"
-            }
+            (
+                "expired_link"
+                | "login_expired"
+                | "interaction_expired"
+                | "flow_expired"
+                | "invalid_request_uri",
+                _,
+            ) => "flow-expired",
             ("access_denied", _) | (_, 403) => "forbidden",
             ("temporarily_unavailable" | "slow_down", _) | (_, 503) => "unavailable",
             (_, 429) => "too-many",
