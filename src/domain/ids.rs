@@ -98,6 +98,10 @@ id_type!(
     LinkId
 );
 id_type!(
+    /// An initial access token's row.
+    InitialAccessTokenId
+);
+id_type!(
     /// A custom domain of a tenant.
     DomainId
 );

@@ -32,6 +32,7 @@ const GROWING: &[(&str, &str)] = &[
     ("revoked_tokens", "jti"),
     ("assertion_ids", "client_id, jti_hash"),
     ("one_time_links", "id"),
+    ("initial_access_tokens", "id"),
     ("login_failures", "counter"),
     ("idempotency_keys", "caller_id, key_hash"),
     ("consents", "user_id, client_id"),

@@ -27,6 +27,8 @@ pub struct Expired {
     pub login_failures: usize,
     /// One-time links.
     pub one_time_links: usize,
+    /// Initial access tokens.
+    pub initial_access_tokens: usize,
     /// Idempotency keys.
     pub idempotency_keys: usize,
     /// Grants.
@@ -59,6 +61,7 @@ impl Expired {
             + self.sessions
             + self.login_failures
             + self.one_time_links
+            + self.initial_access_tokens
             + self.idempotency_keys
             + self.grants
             + self.signing_keys
@@ -123,6 +126,15 @@ impl Installation<'_> {
         sweep(
             &row("one_time_links", "tenant_id, id", "expires_at < $1", MONTH),
             &mut expired.one_time_links,
+        )?;
+        sweep(
+            &row(
+                "initial_access_tokens",
+                "tenant_id, id",
+                "expires_at < $1",
+                MONTH,
+            ),
+            &mut expired.initial_access_tokens,
         )?;
         sweep(
             &row(
