@@ -138,11 +138,15 @@ pub enum Purpose {
     OpaqueAccessToken,
     /// A client's secret.
     ClientSecret,
+    /// An initial access token, by which a client may be registered (RFC 7591 §1.2).
+    InitialAccessToken,
+    /// A registration access token, by which a client manages its own registration (RFC 7592 §1.2).
+    RegistrationAccessToken,
 }
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::AuthorizationCode,
         Self::RefreshToken,
         Self::OneTimeLink,
@@ -152,6 +156,8 @@ impl Purpose {
         Self::KnownDevice,
         Self::OpaqueAccessToken,
         Self::ClientSecret,
+        Self::InitialAccessToken,
+        Self::RegistrationAccessToken,
     ];
 
     /// What the text begins with, before `_`; secret scanners go by it.
@@ -166,6 +172,8 @@ impl Purpose {
             Self::KnownDevice => "tsk",
             Self::OpaqueAccessToken => "tsa",
             Self::ClientSecret => "tscs",
+            Self::InitialAccessToken => "tsit",
+            Self::RegistrationAccessToken => "tsrt",
         }
     }
 
@@ -181,6 +189,8 @@ impl Purpose {
             Self::KnownDevice => "known device",
             Self::OpaqueAccessToken => "opaque access token",
             Self::ClientSecret => "client secret",
+            Self::InitialAccessToken => "initial access token",
+            Self::RegistrationAccessToken => "registration access token",
         }
     }
 
@@ -257,6 +267,17 @@ impl Handle {
             &[self.id.as_bytes(), self.proof.as_slice(), new_id.as_bytes()],
         );
         Self::from_parts(new_id, proof.0)
+    }
+
+    /// The secret of the client whose registration access token this is. Only who holds the token (and the key) can make it, and always
+    /// makes the same: a client may read its secret again (RFC 7592 §2.1) without anything being kept in the clear.
+    #[must_use]
+    pub fn client_secret(&self, key: &HashKey) -> PlainSecret {
+        let secret = key.mac(
+            "client secret of a registration",
+            &[self.id.as_bytes(), self.proof.as_slice()],
+        );
+        text_of(Purpose::ClientSecret, &secret.0)
     }
 }
 
@@ -440,6 +461,21 @@ mod tests {
                 .successor(&HashKey::derive(b"another", "handles"), new_id)
                 .proof
         );
+    }
+
+    #[test]
+    fn a_registrations_client_secret_is_the_same_each_time_and_nobody_elses() {
+        let token = Handle::from_parts(Uuid::from_u128(1), [1; 32]);
+        let secret = token.client_secret(&key());
+        assert_eq!(secret.expose().len(), "tscs_".len() + 43);
+        assert_eq!(secret.expose(), token.client_secret(&key()).expose());
+        for (other, key) in [
+            (Handle::from_parts(Uuid::from_u128(2), [1; 32]), key()),
+            (Handle::from_parts(Uuid::from_u128(1), [2; 32]), key()),
+            (token.clone(), HashKey::derive(b"another", "handles")),
+        ] {
+            assert_ne!(secret.expose(), other.client_secret(&key).expose());
+        }
     }
 
     #[test]

@@ -10,11 +10,15 @@ use super::output::{Failure, Listing, Report, fields, json_from_file, list, mome
 use crate::config::Flags;
 use crate::domain::client::Client;
 use crate::domain::ids::ClientId;
+use crate::domain::settings::RegistrationPolicy;
+use crate::flows::Tenant;
 use crate::flows::admin::{
-    AdminError, By, DEFAULT_SECRET_OVERLAP, RegisteredClient, client_information,
+    AdminError, By, DEFAULT_SECRET_OVERLAP, IssuedInitialAccessToken, NewInitialAccessToken,
+    RegisteredClient, client_information,
 };
 use crate::protocol::Scope;
 use crate::protocol::client_metadata::{ClientMetadata, GrantType};
+use crate::protocol::discovery::paths;
 
 /// What to do with clients.
 #[derive(Debug, clap::Subcommand)]
@@ -58,6 +62,23 @@ pub enum Command {
     },
     /// Delete a client with its grants and consents
     Delete(Target),
+    /// Make a token by which somebody may register clients themselves (RFC 7591)
+    ///
+    /// The tenant's setting `registration` has to be `token` or `open`. The token is shown once.
+    InitialAccessToken {
+        /// Whose
+        #[arg(long, value_name = "SLUG")]
+        tenant: String,
+        /// What it is for
+        #[arg(long)]
+        name: String,
+        /// How many clients may be registered with it; 1 unless told
+        #[arg(long, value_name = "NUMBER")]
+        max_uses: Option<u32>,
+        /// For how many seconds it is good; a week unless told
+        #[arg(long, value_name = "SECONDS")]
+        expires_in: Option<u32>,
+    },
 }
 
 /// A client of a tenant.
@@ -297,26 +318,7 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
             let registered = provider
                 .rotate_client_secret(&tenant, target.client_id, overlap, &by)
                 .await?;
-            let previous = registered
-                .client
-                .secret
-                .as_ref()
-                .and_then(|secrets| secrets.previous.as_ref())
-                .map(|(_, until)| *until);
-            let fate = match previous {
-                Some(until) => format!(
-                    "stays good until {}; give the application the new one by then",
-                    moment(until)
-                ),
-                None => "is good no more".to_owned(),
-            };
-            let text = format!(
-                "{}The secret before {fate}.",
-                credentials(&registered, &tenant.canonical)
-            );
-            let mut document = registered.response();
-            document["previous_secret_accepted_until"] = json!(previous);
-            Ok(Report::new(document, text))
+            Ok(rotated_secret(registered, &tenant))
         }
         Command::Delete(target) => {
             let provider = open::command(flags).await?;
@@ -333,7 +335,69 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
                 text,
             ))
         }
+        Command::InitialAccessToken {
+            tenant,
+            name,
+            max_uses,
+            expires_in,
+        } => {
+            let mut new = NewInitialAccessToken::for_one(name);
+            new.max_uses = max_uses.unwrap_or(new.max_uses);
+            new.lifetime = expires_in.unwrap_or(new.lifetime);
+            let provider = open::command(flags).await?;
+            let tenant = provider.load_tenant_named(&tenant).await?;
+            let made = provider
+                .create_initial_access_token(&tenant, new, &by)
+                .await?;
+            Ok(initial_access_token(&made, &tenant))
+        }
     }
+}
+
+/// A new secret, and what becomes of the one before.
+fn rotated_secret(registered: RegisteredClient, tenant: &Tenant) -> Report {
+    let previous = registered
+        .client
+        .secret
+        .as_ref()
+        .and_then(|secrets| secrets.previous.as_ref())
+        .map(|(_, until)| *until);
+    let fate = match previous {
+        Some(until) => format!(
+            "stays good until {}; give the application the new one by then",
+            moment(until)
+        ),
+        None => "is good no more".to_owned(),
+    };
+    let text = format!(
+        "{}The secret before {fate}.",
+        credentials(&registered, &tenant.canonical)
+    );
+    let mut document = registered.response();
+    document["previous_secret_accepted_until"] = json!(previous);
+    Report::new(document, text)
+}
+
+/// A token that was made, and what to do with it.
+fn initial_access_token(made: &IssuedInitialAccessToken, tenant: &Tenant) -> Report {
+    let IssuedInitialAccessToken { record, token } = made;
+    let endpoint = format!("{}{}", tenant.canonical, paths::REGISTER);
+    let closed = tenant.settings().registration == RegistrationPolicy::Closed;
+    let document = json!({
+        "id": record.id, "name": record.name, "token": token.expose(), "registration_endpoint": endpoint,
+        "max_uses": record.max_uses, "expires_at": record.expires_at,
+    });
+    let mut text = fields(&[
+        ("registration endpoint", endpoint),
+        ("initial access token", token.expose().to_owned()),
+        ("clients", record.max_uses.to_string()),
+        ("good until", moment(record.expires_at)),
+    ]);
+    text.push_str("\nThe token is shown this once.\n");
+    if closed {
+        text.push_str("The tenant's setting `registration` is `closed`: nothing can be registered before it is `token` or `open`.\n");
+    }
+    Report::new(document, text)
 }
 
 /// What an application is set up with, for people.

@@ -119,6 +119,9 @@ pub enum Act {
     /// A client was registered.
     #[serde(rename = "client.created")]
     ClientCreated,
+    /// A client registered itself.
+    #[serde(rename = "client.registered")]
+    ClientRegistered,
     /// A client's metadata was changed.
     #[serde(rename = "client.updated")]
     ClientUpdated,
@@ -128,6 +131,12 @@ pub enum Act {
     /// A client was deleted.
     #[serde(rename = "client.deleted")]
     ClientDeleted,
+    /// An initial access token was made.
+    #[serde(rename = "initial_access_token.created")]
+    InitialAccessTokenCreated,
+    /// An initial access token was revoked.
+    #[serde(rename = "initial_access_token.revoked")]
+    InitialAccessTokenRevoked,
     /// Client authentication failed.
     #[serde(rename = "client.authentication_failed")]
     ClientAuthenticationFailed,
@@ -147,7 +156,7 @@ pub enum Act {
 
 impl Act {
     /// All of them.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 48] = [
         Self::TenantCreated,
         Self::TenantImported,
         Self::TenantExported,
@@ -185,9 +194,12 @@ impl Act {
         Self::ReplayDetected,
         Self::TokenRevoked,
         Self::ClientCreated,
+        Self::ClientRegistered,
         Self::ClientUpdated,
         Self::ClientSecretRotated,
         Self::ClientDeleted,
+        Self::InitialAccessTokenCreated,
+        Self::InitialAccessTokenRevoked,
         Self::ClientAuthenticationFailed,
         Self::KeyCreated,
         Self::KeyRotated,

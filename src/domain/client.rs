@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::ids::ClientId;
+use super::ids::{ClientId, InitialAccessTokenId};
 use crate::clock::Timestamp;
 use crate::protocol::client_metadata::{ClientMetadata, GrantType, TokenEndpointAuthMethod};
 use crate::secret::HashedSecret;
@@ -17,6 +17,9 @@ pub struct Client {
     /// How its secret is known, if it has one.
     #[serde(skip)]
     pub secret: Option<ClientSecrets>,
+    /// What a client has that registered itself; none where an administrator registered it.
+    #[serde(skip)]
+    pub registration: Option<SelfRegistration>,
     /// Counts up with every change.
     pub version: i64,
     /// When it was registered: `client_id_issued_at`.
@@ -34,6 +37,15 @@ pub struct ClientSecrets {
     pub made_at: Timestamp,
     /// The one before and until when it is accepted.
     pub previous: Option<(HashedSecret, Timestamp)>,
+}
+
+/// What marks a client that registered itself (RFC 7591), and by what it manages its registration (RFC 7592).
+#[derive(Clone, Debug)]
+pub struct SelfRegistration {
+    /// What its registration access token hashes to; the token's id is the client's.
+    pub proof: HashedSecret,
+    /// What it was registered with; none where the tenant lets everybody register.
+    pub initial_access_token: Option<InitialAccessTokenId>,
 }
 
 impl Client {

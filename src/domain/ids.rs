@@ -102,6 +102,10 @@ id_type!(
     PushedRequestId
 );
 id_type!(
+    /// An initial access token's row.
+    InitialAccessTokenId
+);
+id_type!(
     /// A custom domain of a tenant.
     DomainId
 );

@@ -9,6 +9,7 @@ pub mod client;
 pub mod consent;
 pub mod grant;
 pub mod ids;
+pub mod initial_access_token;
 pub mod key;
 pub mod one_time_link;
 pub mod pushed_request;

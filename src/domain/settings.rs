@@ -43,6 +43,12 @@ pub struct TenantSettings {
     pub require_issuer_audience: bool,
     /// Whether every application must push its authorization requests (RFC 9126), whatever its own metadata says.
     pub require_pushed_authorization_requests: bool,
+    /// Who may register clients without being an administrator.
+    pub registration: RegistrationPolicy,
+    /// How many clients that registered themselves there may be (1 to 100,000).
+    pub registration_limit: u32,
+    /// How many registrations without an initial access token are taken from one address in an hour (1 to 10,000).
+    pub registration_rate: u32,
 }
 
 impl Default for TenantSettings {
@@ -63,6 +69,9 @@ impl Default for TenantSettings {
             require_pkce: false,
             require_issuer_audience: false,
             require_pushed_authorization_requests: false,
+            registration: RegistrationPolicy::default(),
+            registration_limit: 1000,
+            registration_rate: 100,
         }
     }
 }
@@ -121,6 +130,33 @@ pub enum ConsentPolicy {
     Always,
 }
 
+/// Who may register clients without being an administrator (RFC 7591 §3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RegistrationPolicy {
+    /// Nobody: the endpoints answer nothing but that.
+    #[default]
+    Closed,
+    /// Whoever holds an initial access token.
+    Token,
+    /// Everybody.
+    Open,
+}
+
+impl RegistrationPolicy {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Closed, Self::Token, Self::Open];
+
+    /// The name in documents.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Token => "token",
+            Self::Open => "open",
+        }
+    }
+}
+
 /// Writes the bounds of the numbers whose paths begin so into the schema of what holds them: the widest, where one depends on another.
 fn describe_bounds(prefix: &str, schema: &mut Schema) {
     let widest = TenantSettings {
@@ -168,7 +204,7 @@ pub struct OutOfBounds {
 
 impl TenantSettings {
     /// Every number with the least and the most that it may be, as the other settings are.
-    pub fn bounds(&self) -> [Bound; 11] {
+    pub fn bounds(&self) -> [Bound; 13] {
         [
             ("access_token_lifetime", self.access_token_lifetime, 60, DAY),
             ("id_token_lifetime", self.id_token_lifetime, 60, DAY),
@@ -206,6 +242,8 @@ impl TenantSettings {
             ),
             ("lockout.attempts", self.lockout.attempts, 3, 100),
             ("lockout.window", self.lockout.window, 60, DAY),
+            ("registration_limit", self.registration_limit, 1, 100_000),
+            ("registration_rate", self.registration_rate, 1, 10_000),
         ]
         .map(|(name, value, least, most)| Bound {
             name,

@@ -24,6 +24,7 @@ pub mod links;
 pub mod logout;
 pub mod password_policy;
 pub mod provider;
+pub mod registration;
 pub mod revocation;
 mod rsa_pool;
 pub mod scopes;

@@ -6,6 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::documents::{Document, Documents};
 use super::extract::At;
 use super::pages::messages::Messages;
+use crate::domain::settings::RegistrationPolicy;
 use crate::flows::authorize::ACR_VALUES;
 use crate::flows::tenancy::TenantAt;
 use crate::protocol::client_metadata::SubjectType;
@@ -59,6 +60,7 @@ pub(super) fn metadata_of(at: &TenantAt) -> Option<Vec<u8>> {
         scopes,
         acr_values: ACR_VALUES.iter().map(ToString::to_string).collect(),
         ui_locales: Messages::tags().map(ToOwned::to_owned).collect(),
+        dynamic_registration: at.tenant.settings().registration != RegistrationPolicy::Closed,
         further_subject_types: vec![SubjectType::Pairwise],
         require_pushed_authorization_requests: at
             .tenant

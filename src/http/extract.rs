@@ -149,53 +149,83 @@ impl FromRequest for FormBody {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let request = request.clone();
-        let mut payload = payload.take();
+        let payload = payload.take();
         Box::pin(async move {
-            let refuse = |error| ApiError::new(error, &request);
-            if is_packed(&request) {
-                return Err(refuse(OAuthError::new(
-                    ErrorCode::UnsupportedMediaType,
-                    "the body must be sent as it is, without Content-Encoding",
-                )));
+            if !is_form(&request) && !is_packed(&request) {
+                return Err(ApiError::new(
+                    OAuthError::invalid_request(
+                        "the body must be application/x-www-form-urlencoded, encoded as UTF-8",
+                    ),
+                    &request,
+                ));
             }
-            if !is_form(&request) {
-                return Err(refuse(OAuthError::invalid_request(
-                    "the body must be application/x-www-form-urlencoded, encoded as UTF-8",
-                )));
-            }
-            let Some(provider) = request.app_data::<web::Data<Provider>>() else {
-                return Err(refuse(OAuthError::server_error("the server isn't ready")));
-            };
-            let most = provider.config.request_body_limit.as_usize();
-            let deadline = provider.config.body_timeout;
-            let read = async {
-                let mut body = Vec::new();
-                while let Some(chunk) = payload.next().await {
-                    let chunk =
-                        chunk.map_err(|_| OAuthError::invalid_request("the body ended early"))?;
-                    if body.len() + chunk.len() > most {
-                        return Err(OAuthError::new(
-                            ErrorCode::RequestTooLarge,
-                            "the body is too large",
-                        ));
-                    }
-                    body.extend_from_slice(&chunk);
-                }
-                Ok(body)
-            };
-            let body = match tokio::time::timeout(deadline, read).await {
-                Ok(body) => body.map_err(refuse)?,
-                Err(_) => {
-                    return Err(refuse(OAuthError::new(
-                        ErrorCode::RequestTooLarge,
-                        "the body took too long to arrive",
-                    )));
-                }
-            };
-            Params::parse(&body)
-                .map(Self)
-                .map_err(|error| refuse(OAuthError::invalid_request(error.to_string())))
+            let body = read_body(&request, payload).await?;
+            Params::parse(&body).map(Self).map_err(|error| {
+                ApiError::new(OAuthError::invalid_request(error.to_string()), &request)
+            })
         })
+    }
+}
+
+/// The bytes of a JSON document that was sent (`application/json`); not read yet.
+pub struct JsonBody(pub Vec<u8>);
+
+impl FromRequest for JsonBody {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        let payload = payload.take();
+        Box::pin(async move {
+            if !is_of_type(&request, "application/json") {
+                return Err(ApiError::new(
+                    OAuthError::new(
+                        ErrorCode::UnsupportedMediaType,
+                        "the body must be application/json",
+                    ),
+                    &request,
+                ));
+            }
+            read_body(&request, payload).await.map(Self)
+        })
+    }
+}
+
+/// Reads a body as it is, within the limits of size and time.
+async fn read_body(request: &HttpRequest, mut payload: Payload) -> Result<Vec<u8>, ApiError> {
+    let refuse = |error| ApiError::new(error, request);
+    if is_packed(request) {
+        return Err(refuse(OAuthError::new(
+            ErrorCode::UnsupportedMediaType,
+            "the body must be sent as it is, without Content-Encoding",
+        )));
+    }
+    let Some(provider) = request.app_data::<web::Data<Provider>>() else {
+        return Err(refuse(OAuthError::server_error("the server isn't ready")));
+    };
+    let most = provider.config.request_body_limit.as_usize();
+    let deadline = provider.config.body_timeout;
+    let read = async {
+        let mut body = Vec::new();
+        while let Some(chunk) = payload.next().await {
+            let chunk = chunk.map_err(|_| OAuthError::invalid_request("the body ended early"))?;
+            if body.len() + chunk.len() > most {
+                return Err(OAuthError::new(
+                    ErrorCode::RequestTooLarge,
+                    "the body is too large",
+                ));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    };
+    match tokio::time::timeout(deadline, read).await {
+        Ok(body) => body.map_err(refuse),
+        Err(_) => Err(refuse(OAuthError::new(
+            ErrorCode::RequestTooLarge,
+            "the body took too long to arrive",
+        ))),
     }
 }
 
@@ -208,6 +238,11 @@ fn is_packed(request: &HttpRequest) -> bool {
 }
 
 fn is_form(request: &HttpRequest) -> bool {
+    is_of_type(request, "application/x-www-form-urlencoded")
+}
+
+/// Whether the body is said to be of this type, and of no other encoding than UTF-8.
+fn is_of_type(request: &HttpRequest, wanted: &str) -> bool {
     let content_type = request
         .headers()
         .get(CONTENT_TYPE)
@@ -216,7 +251,7 @@ fn is_form(request: &HttpRequest) -> bool {
     let mut parts = content_type.split(';').map(str::trim);
     let essence = parts
         .next()
-        .is_some_and(|part| part.eq_ignore_ascii_case("application/x-www-form-urlencoded"));
+        .is_some_and(|part| part.eq_ignore_ascii_case(wanted));
     essence
         && parts.all(|part| {
             !part.to_ascii_lowercase().starts_with("charset=")

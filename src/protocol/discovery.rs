@@ -37,6 +37,8 @@ pub mod paths {
     pub const INTROSPECT: &str = "/introspect";
     /// The end-session endpoint.
     pub const LOGOUT: &str = "/logout";
+    /// The client registration endpoint; a client's configuration endpoint lies below it (RFC 7591 §3, RFC 7592 §2).
+    pub const REGISTER: &str = "/register";
 }
 
 /// What varies between tenants.
@@ -52,6 +54,8 @@ pub struct Capabilities {
     pub ui_locales: Vec<String>,
     /// Whether every client must push its requests.
     pub require_pushed_authorization_requests: bool,
+    /// Whether clients may register themselves.
+    pub dynamic_registration: bool,
     /// The tenant's privacy policy.
     pub policy_uri: Option<String>,
     /// The tenant's terms of service.
@@ -78,6 +82,8 @@ pub struct ProviderMetadata {
     pub revocation_endpoint: String,
     pub introspection_endpoint: String,
     pub end_session_endpoint: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registration_endpoint: Option<String>,
     pub scopes_supported: Vec<String>,
     pub response_types_supported: Vec<&'static str>,
     pub response_modes_supported: Vec<&'static str>,
@@ -132,6 +138,9 @@ impl ProviderMetadata {
             revocation_endpoint: endpoint(paths::REVOKE),
             introspection_endpoint: endpoint(paths::INTROSPECT),
             end_session_endpoint: endpoint(paths::LOGOUT),
+            registration_endpoint: capabilities
+                .dynamic_registration
+                .then(|| endpoint(paths::REGISTER)),
             scopes_supported: scopes(capabilities.scopes),
             response_types_supported: ResponseType::ALL
                 .into_iter()
@@ -231,6 +240,7 @@ mod tests {
         let capabilities = Capabilities {
             scopes: vec!["orders:read".into(), "openid".into()],
             ui_locales: vec!["en".into()],
+            dynamic_registration: true,
             ..Capabilities::default()
         };
         insta::assert_json_snapshot!(ProviderMetadata::new(

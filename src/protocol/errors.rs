@@ -133,6 +133,12 @@ error_codes! {
     /// "The value of one of the client metadata fields is invalid and the server has rejected this request."
     /// [RFC 7591 §3.2.2](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.2)
     InvalidClientMetadata = "invalid_client_metadata", 400;
+    /// "The software statement presented is invalid."
+    /// [RFC 7591 §3.2.2](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.2)
+    InvalidSoftwareStatement = "invalid_software_statement", 400;
+    /// "The software statement presented is not approved for use by this authorization server."
+    /// [RFC 7591 §3.2.2](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.2)
+    UnapprovedSoftwareStatement = "unapproved_software_statement", 400;
 
     /// No tenant lives at this address.
     TenantNotFound = "tenant_not_found", 404;

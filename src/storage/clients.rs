@@ -9,7 +9,7 @@ use super::schema::{client_origins, clients, scoped};
 use super::types::{DbInstant, DbUuid};
 use super::users::containing;
 use crate::clock::Timestamp;
-use crate::domain::client::{Client, ClientSecrets};
+use crate::domain::client::{Client, ClientSecrets, SelfRegistration};
 use crate::domain::ids::{ClientId, TenantId};
 use crate::protocol::redirect_uri::RedirectUri;
 use crate::secret::HashedSecret;
@@ -26,6 +26,8 @@ struct ClientRow {
     version: i64,
     created_at: DbInstant,
     updated_at: DbInstant,
+    registration_hash: Option<Vec<u8>>,
+    initial_access_token_id: Option<DbUuid>,
 }
 
 impl TryFrom<ClientRow> for Client {
@@ -47,11 +49,20 @@ impl TryFrom<ClientRow> for Client {
             }),
             None => None,
         };
+        let registration = match row.registration_hash {
+            Some(bytes) => Some(SelfRegistration {
+                proof: HashedSecret::from_slice(&bytes)
+                    .ok_or(StorageError::Corrupt("clients.registration_hash"))?,
+                initial_access_token: row.initial_access_token_id.map(|id| id.0.into()),
+            }),
+            None => None,
+        };
         Ok(Self {
             id: ClientId::from(row.id.0),
             metadata: serde_json::from_str(&row.metadata)
                 .map_err(|_| StorageError::Corrupt("clients.metadata"))?,
             secret,
+            registration,
             version: row.version,
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
@@ -75,12 +86,15 @@ pub(super) struct NewClientRow<'a> {
     version: i64,
     created_at: DbInstant,
     updated_at: DbInstant,
+    registration_hash: Option<Vec<u8>>,
+    initial_access_token_id: Option<DbUuid>,
 }
 
 impl<'a> NewClientRow<'a> {
     pub(super) fn new(tenant: TenantId, client: &'a Client) -> Result<Self> {
         let secret = client.secret.as_ref();
         let previous = secret.and_then(|secret| secret.previous.as_ref());
+        let registration = client.registration.as_ref();
         Ok(Self {
             tenant_id: DbUuid::from(tenant),
             id: DbUuid::from(client.id),
@@ -94,6 +108,10 @@ impl<'a> NewClientRow<'a> {
             version: client.version,
             created_at: DbInstant(client.created_at),
             updated_at: DbInstant(client.updated_at),
+            registration_hash: registration.map(|own| own.proof.as_bytes().to_vec()),
+            initial_access_token_id: registration
+                .and_then(|own| own.initial_access_token)
+                .map(DbUuid::from),
         })
     }
 }
@@ -272,6 +290,14 @@ impl Repo<'_> {
             self.note(Entity::Client, id)?;
         }
         Ok(deleted == 1)
+    }
+
+    /// How many clients have registered themselves.
+    pub fn count_registered_clients(&mut self) -> Result<i64> {
+        Ok(scoped::clients(self.tenant)
+            .filter(clients::registration_hash.is_not_null())
+            .count()
+            .get_result(self.connection)?)
     }
 
     /// Whether a browser application of the tenant lives at the origin.

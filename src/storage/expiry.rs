@@ -29,6 +29,8 @@ pub struct Expired {
     pub one_time_links: usize,
     /// Pushed authorization requests.
     pub pushed_requests: usize,
+    /// Initial access tokens.
+    pub initial_access_tokens: usize,
     /// Idempotency keys.
     pub idempotency_keys: usize,
     /// Grants.
@@ -62,6 +64,7 @@ impl Expired {
             + self.login_failures
             + self.one_time_links
             + self.pushed_requests
+            + self.initial_access_tokens
             + self.idempotency_keys
             + self.grants
             + self.signing_keys
@@ -71,6 +74,10 @@ impl Expired {
 
 impl Installation<'_> {
     /// Deletes up to `batch` rows of each kind whose life has ended.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one sweep for each table, one after the other"
+    )]
     pub fn delete_expired(&mut self, batch: i64) -> Result<Expired> {
         let batch = batch.clamp(1, 10_000);
         let mut expired = Expired::default();
@@ -136,6 +143,15 @@ impl Installation<'_> {
                 Duration::hours(1),
             ),
             &mut expired.pushed_requests,
+        )?;
+        sweep(
+            &row(
+                "initial_access_tokens",
+                "tenant_id, id",
+                "expires_at < $1",
+                MONTH,
+            ),
+            &mut expired.initial_access_tokens,
         )?;
         sweep(
             &row(

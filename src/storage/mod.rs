@@ -21,6 +21,7 @@ mod grants;
 mod health;
 mod held;
 mod idempotency;
+mod initial_access_tokens;
 mod installation;
 mod keys;
 mod links;

@@ -124,6 +124,17 @@ tenant_tables! {
         version -> BigInt,
         created_at -> InstantType,
         updated_at -> InstantType,
+        registration_hash -> Nullable<Binary>,
+        initial_access_token_id -> Nullable<UuidType>,
+    }
+    initial_access_tokens (id) {
+        id -> UuidType,
+        name -> Text,
+        proof_hash -> Binary,
+        uses -> Integer,
+        max_uses -> Integer,
+        created_at -> InstantType,
+        expires_at -> InstantType,
     }
     /// From which origins a tenant's browser applications call (CORS).
     client_origins (origin, client_id) { origin -> Text, client_id -> UuidType, }

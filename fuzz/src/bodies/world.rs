@@ -257,6 +257,7 @@ async fn client(provider: &Provider, tenant: &Tenant, metadata: Value) -> (Strin
             previous: None,
         }),
         metadata,
+        registration: None,
         version: 1,
         created_at: now,
         updated_at: now,

@@ -26,6 +26,9 @@ pub const DEFAULT_SECRET_OVERLAP: Duration = Duration::from_hours(24);
 /// The longest such time.
 const MAX_SECRET_OVERLAP: Duration = Duration::from_hours(90 * 24);
 
+/// The largest array of redirect URIs that is read, in bytes.
+const SECTOR_MAX: usize = 256 * 1024;
+
 /// A client as it was registered or changed, with a secret that was made and is shown this once.
 #[derive(Clone, Debug)]
 pub struct RegisteredClient {
@@ -92,13 +95,12 @@ impl Provider {
             id,
             metadata: self.check_metadata(metadata)?,
             secret: None,
+            registration: None,
             version: 1,
             created_at: now,
             updated_at: now,
         };
-        check_client(by, &client)?;
-        self.check_surroundings(tenant.slug(), &tenant.resources, &client)?;
-        self.ensure_client_key(tenant, &client).await?;
+        self.prepare_client(tenant, &client, by).await?;
         let secret = if client.metadata.token_endpoint_auth_method.uses_secret() {
             let (secret, hash) = self.new_secret(tenant, id)?;
             client.secret = Some(ClientSecrets {
@@ -134,19 +136,28 @@ impl Provider {
         changed: Client,
         by: &By,
     ) -> Result<RegisteredClient, AdminError> {
-        let mut changed = changed;
-        changed.metadata = self.check_metadata(changed.metadata)?;
-        check_client(by, &changed)?;
-        self.check_surroundings(tenant.slug(), &tenant.resources, &changed)?;
-        self.ensure_client_key(tenant, &changed).await?;
         let wants_secret =
             changed.metadata.token_endpoint_auth_method.uses_secret() && changed.secret.is_none();
-        let (secret, hash) = if wants_secret {
+        let secret = if wants_secret {
             Some(self.new_secret(tenant, changed.id)?)
         } else {
             None
-        }
-        .unzip();
+        };
+        self.replace_client(tenant, changed, secret, by).await
+    }
+
+    /// [`Provider::update_client`] with the secret that the client is to have from now on, if it is to have another.
+    pub(in crate::flows) async fn replace_client(
+        &self,
+        tenant: &Arc<Tenant>,
+        changed: Client,
+        secret: Option<(PlainSecret, HashedSecret)>,
+        by: &By,
+    ) -> Result<RegisteredClient, AdminError> {
+        let mut changed = changed;
+        changed.metadata = self.check_metadata(changed.metadata)?;
+        self.prepare_client(tenant, &changed, by).await?;
+        let (secret, hash) = secret.unzip();
         let (id, by) = (changed.id, by.clone());
         let stored = self.db.write(&**tenant, move |repo| {
             if let Some(refusal) = beyond(repo, id, &by)? {
@@ -309,7 +320,7 @@ impl Provider {
         ))
     }
 
-    pub(super) fn check_metadata(
+    pub(in crate::flows) fn check_metadata(
         &self,
         metadata: ClientMetadata,
     ) -> Result<ClientMetadata, AdminError> {
@@ -317,12 +328,62 @@ impl Provider {
             field: error.field,
             reason: error.reason,
         })?;
-        if let Some(url) = &metadata.jwks_uri {
-            self.egress
-                .check(url)
-                .map_err(|error| AdminError::invalid("jwks_uri", error))?;
+        for (field, url) in [
+            ("jwks_uri", &metadata.jwks_uri),
+            ("sector_identifier_uri", &metadata.sector_identifier_uri),
+        ] {
+            if let Some(url) = url {
+                self.egress
+                    .check(url)
+                    .map_err(|error| AdminError::invalid(field, error))?;
+            }
         }
         Ok(metadata)
+    }
+
+    /// Everything that must hold of a client before it is written down, whoever registers it; makes the keys that it needs.
+    pub(in crate::flows) async fn prepare_client(
+        &self,
+        tenant: &Arc<Tenant>,
+        client: &Client,
+        by: &By,
+    ) -> Result<(), AdminError> {
+        check_client(by, client)?;
+        self.check_surroundings(tenant.slug(), &tenant.resources, client)?;
+        self.check_sector(tenant, &client.metadata).await?;
+        self.ensure_client_key(tenant, client).await
+    }
+
+    /// `OpenID` Connect Dynamic Client Registration §5: "The values of the registered `redirect_uris` MUST be included in the elements of the
+    /// array, or registration MUST fail."
+    async fn check_sector(
+        &self,
+        tenant: &Tenant,
+        metadata: &ClientMetadata,
+    ) -> Result<(), AdminError> {
+        const FIELD: &str = "sector_identifier_uri";
+        let Some(url) = &metadata.sector_identifier_uri else {
+            return Ok(());
+        };
+        let fetched = self
+            .egress
+            .fetch_json(tenant.id().uuid(), url, SECTOR_MAX)
+            .await
+            .map_err(|error| AdminError::invalid(FIELD, error))?;
+        let uris: Vec<String> = serde_json::from_value(fetched).map_err(|_| {
+            AdminError::invalid(FIELD, "must lead to a JSON array of redirect URIs")
+        })?;
+        match metadata
+            .redirect_uris
+            .iter()
+            .find(|uri| !uris.contains(uri))
+        {
+            Some(missing) => Err(AdminError::invalid(
+                FIELD,
+                format!("leads to an array that lacks the redirect URI {missing}"),
+            )),
+            None => Ok(()),
+        }
     }
 
     /// What depends on the tenant: scopes and resources have to be there, or no request could ever name them.

@@ -42,7 +42,7 @@ impl By {
         }
     }
 
-    pub(super) fn event(&self, act: Act) -> Event {
+    pub(in crate::flows) fn event(&self, act: Act) -> Event {
         Event::new(act, self.actor.clone()).from(&self.origin)
     }
 }
@@ -139,6 +139,14 @@ impl AdminError {
             kind: "client",
             name: name.to_string(),
             list: "tessera client list",
+        }
+    }
+
+    pub(super) fn no_initial_access_token(name: impl ToString) -> Self {
+        Self::NotFound {
+            kind: "initial access token",
+            name: name.to_string(),
+            list: "GET /api/v1/tenants/{tenant}/initial-access-tokens",
         }
     }
 

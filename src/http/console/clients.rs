@@ -145,6 +145,16 @@ pub fn name_of(client: &Client) -> String {
     name.unwrap_or_else(|| client.id.to_string())
 }
 
+/// Its kind, and whether it registered itself.
+fn kind_in_words(page: &Shell<'_>, client: &Client) -> String {
+    let kind = Kind::of(&client.metadata).name(page);
+    if client.registration.is_some() {
+        page.f("client-registered-itself", "kind", &kind)
+    } else {
+        kind
+    }
+}
+
 /// The client that the address names.
 pub async fn client_of(visitor: &Visitor, request: &HttpRequest) -> Result<Client, Fault> {
     let id: ClientId = request
@@ -173,7 +183,7 @@ async fn list(visitor: Visitor, Query(params): Query) -> Answer {
         let kind = if is_built_in(client) {
             Cell::Badge(Tone::Quiet, page.t("client-built-in").into_owned())
         } else {
-            Cell::Text(Kind::of(&client.metadata).name(&page))
+            Cell::Text(kind_in_words(&page, client))
         };
         vec![
             Cell::Link {
@@ -342,7 +352,7 @@ async fn show(visitor: Visitor, request: HttpRequest) -> Answer {
         kind: if built_in {
             page.t("client-built-in").into_owned()
         } else {
-            Kind::of(&client.metadata).name(&page)
+            kind_in_words(&page, &client)
         },
         path: format!("/clients/{}", client.id),
         built_in,

@@ -132,6 +132,7 @@ static GROUPS: &[GroupOf] = &[
             ("refresh_token_leeway", Shape::Number),
             ("id_token_signed_response_alg", Shape::Algorithm),
             ("subject_type", Shape::OneOf(&["public", "pairwise"])),
+            ("sector_identifier_uri", Shape::Address),
         ],
     },
     GroupOf {
@@ -412,7 +413,7 @@ fn view<'a>(
 }
 
 /// The fields of which there is more to say than their name.
-const HINTS: [&str; 20] = [
+const HINTS: [&str; 21] = [
     "redirect_uris",
     "post_logout_redirect_uris",
     "skip_consent",
@@ -433,6 +434,7 @@ const HINTS: [&str; 20] = [
     "access_token_format",
     "refresh_token_leeway",
     "subject_type",
+    "sector_identifier_uri",
 ];
 
 /// `GET /console/clients/{id}/edit`.
@@ -527,7 +529,7 @@ mod tests {
             "jwks_uri": "https://app.example/jwks", "id_token_signed_response_alg": "RS256", "access_token_format": "opaque",
             "default_audience": "urn:api", "resources": ["urn:api"], "default_max_age": 60, "require_auth_time": true,
             "default_acr_values": ["a", "b"], "initiate_login_uri": "https://app.example/login", "application_type": "native",
-            "subject_type": "pairwise", "allowed_origins": ["https://spa.example"], "require_pkce": false, "require_pushed_authorization_requests": true,
+            "subject_type": "pairwise", "sector_identifier_uri": "https://app.example/uris.json", "allowed_origins": ["https://spa.example"], "require_pkce": false, "require_pushed_authorization_requests": true,
             "require_signed_request_object": true, "request_object_signing_alg": "PS256", "access_token_lifetime": 60,
             "refresh_token_lifetime": 3600, "refresh_token_leeway": 5, "skip_consent": true, "software_id": "x", "software_version": "1",
         }))

@@ -11,7 +11,7 @@ use super::routes::at;
 use super::sections::{Reach, Section};
 use super::sheets::{DetailSheet, Fact, FactGroup, FormSheet, Group, Row};
 use super::visitor::Visitor;
-use crate::domain::settings::{Bound, ConsentPolicy, TenantSettings};
+use crate::domain::settings::{Bound, ConsentPolicy, RegistrationPolicy, TenantSettings};
 use crate::domain::tenant::TenantRecord;
 use crate::flows::admin::{AdminError, Area, Permission};
 use crate::flows::browser::CheckedForm;
@@ -43,12 +43,14 @@ enum Kind {
     Switch,
     /// Whether people are asked.
     Consent,
+    /// Who may register applications.
+    Registration,
 }
 
 type Entry = (&'static str, Kind);
 
 /// Every setting, under its heading.
-const GROUPS: [(&str, &[Entry]); 4] = [
+const GROUPS: [(&str, &[Entry]); 5] = [
     (
         "settings-tokens",
         &[
@@ -84,6 +86,14 @@ const GROUPS: [(&str, &[Entry]); 4] = [
             ("require_pkce", Kind::Switch),
             ("require_issuer_audience", Kind::Switch),
             ("require_pushed_authorization_requests", Kind::Switch),
+        ],
+    ),
+    (
+        "settings-registration",
+        &[
+            ("registration", Kind::Registration),
+            ("registration_limit", Kind::Number),
+            ("registration_rate", Kind::Number),
         ],
     ),
 ];
@@ -161,7 +171,13 @@ fn value_in_words(page: &Shell<'_>, settings: &TenantSettings, (name, kind): Ent
                 ConsentPolicy::Always => "settings-consent-always",
             })
             .into_owned(),
+        Kind::Registration => registration_in_words(page, settings.registration),
     }
+}
+
+fn registration_in_words(page: &Shell<'_>, policy: RegistrationPolicy) -> String {
+    page.t(&format!("settings-registration-{}", policy.as_str()))
+        .into_owned()
 }
 
 fn unit_name(name: &str) -> String {
@@ -193,6 +209,10 @@ fn draft_of(record: &TenantRecord) -> Draft {
                     ConsentPolicy::Remembered => "remembered",
                     ConsentPolicy::Always => "always",
                 };
+                values.push(((*name).to_owned(), value.to_owned()));
+            }
+            Kind::Registration => {
+                let value = settings.registration.as_str();
                 values.push(((*name).to_owned(), value.to_owned()));
             }
         }
@@ -246,6 +266,16 @@ fn read(page: &Shell<'_>, draft: &mut Draft, before: &TenantRecord) -> TenantRec
                 "always" => settings.consent = ConsentPolicy::Always,
                 _ => draft.blame(name, page.t("choose-one")),
             },
+            (_, Kind::Registration) => {
+                let chosen = draft.value(name);
+                match RegistrationPolicy::ALL
+                    .into_iter()
+                    .find(|policy| policy.as_str() == chosen)
+                {
+                    Some(policy) => settings.registration = policy,
+                    None => draft.blame(name, page.t("choose-one")),
+                }
+            }
             _ => match number(draft, (name, kind)) {
                 None => draft.blame(name, page.t("settings-no-number")),
                 Some(number) => {
@@ -260,6 +290,8 @@ fn read(page: &Shell<'_>, draft: &mut Draft, before: &TenantRecord) -> TenantRec
                         "password.minimum_length" => &mut settings.password.minimum_length,
                         "lockout.attempts" => &mut settings.lockout.attempts,
                         "lockout.window" => &mut settings.lockout.window,
+                        "registration_limit" => &mut settings.registration_limit,
+                        "registration_rate" => &mut settings.registration_rate,
                         _ => &mut settings.one_time_link_lifetime,
                     };
                     *slot = number;
@@ -323,6 +355,11 @@ fn row(page: &Shell<'_>, draft: &Draft, stored: &TenantSettings, entry: Entry, s
             Choice::new("remembered", page.t("settings-consent-remembered")),
             Choice::new("always", page.t("settings-consent-always")),
         ]))),
+        Kind::Registration => Row::Field(field(FieldKind::Radio(
+            RegistrationPolicy::ALL
+                .map(|policy| Choice::new(policy.as_str(), registration_in_words(page, policy)))
+                .into(),
+        ))),
     }
 }
 

@@ -405,6 +405,7 @@ mod tests {
             id: uuid::Uuid::from_u128(7).into(),
             metadata,
             secret: None,
+            registration: None,
             version: 1,
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,

@@ -4,7 +4,7 @@ use std::future::ready;
 
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 
-use super::{introspect, par, revoke, token, userinfo};
+use super::{introspect, par, register, revoke, token, userinfo};
 use crate::http::error::ApiError;
 use crate::protocol::discovery::paths;
 use crate::protocol::{ErrorCode, OAuthError};
@@ -15,6 +15,16 @@ pub fn routes(scope: &mut web::ServiceConfig) {
     scope.service(posts(paths::TOKEN).route(web::post().to(token::token)));
     scope.service(posts(paths::INTROSPECT).route(web::post().to(introspect::introspect)));
     scope.service(posts(paths::REVOKE).route(web::post().to(revoke::revoke)));
+    scope.service(posts(paths::REGISTER).route(web::post().to(register::register)));
+    scope.service(
+        web::resource(format!("{}/{{client_id}}", paths::REGISTER))
+            .route(web::get().to(register::read))
+            .route(web::put().to(register::replace))
+            .route(web::delete().to(register::delete))
+            .default_service(web::to(|request: HttpRequest| {
+                ready(not_allowed(&request, "GET, PUT, DELETE"))
+            })),
+    );
     scope.service(
         web::resource(paths::USERINFO)
             .route(web::get().to(userinfo::get))

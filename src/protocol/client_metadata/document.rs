@@ -15,6 +15,7 @@ use super::rules::MetadataError;
 use crate::protocol::algorithm::SigningAlgorithm;
 use crate::protocol::redirect_uri::{PostLogoutRedirectUri, RedirectUri, RedirectUriError};
 use crate::protocol::scope::Scope;
+use crate::protocol::uri;
 
 /// A client's metadata. After [`ClientMetadata::validate`] every rule between the fields holds and the defaults are filled in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -91,6 +92,9 @@ pub struct ClientMetadata {
     pub application_type: ApplicationType,
     /// Whether its subjects are recognisable to other clients.
     pub subject_type: SubjectType,
+    /// A JSON array of redirect URIs; clients that name the same one, or one at the same host, see a person under the same pairwise subject.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sector_identifier_uri: Option<String>,
     /// Origins that may call the endpoints from a browser, besides those of the redirect URIs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub allowed_origins: Vec<String>,
@@ -155,6 +159,7 @@ impl Default for ClientMetadata {
             initiate_login_uri: None,
             application_type: ApplicationType::default(),
             subject_type: SubjectType::default(),
+            sector_identifier_uri: None,
             allowed_origins: Vec::new(),
             require_pkce: true,
             require_pushed_authorization_requests: false,
@@ -219,8 +224,12 @@ impl ClientMetadata {
             .collect()
     }
 
-    /// The host that pairwise subjects are made for (OpenID Connect Core §8.1): the one that all redirect URIs share.
+    /// The host that pairwise subjects are made for (OpenID Connect Core §8.1): that of the `sector_identifier_uri`, else the one that all
+    /// redirect URIs share.
     pub fn sector(&self) -> Option<String> {
+        if let Some(uri) = &self.sector_identifier_uri {
+            return Some(uri::parse_web(uri).ok()?.host_str()?.to_owned());
+        }
         let hosts: Option<HashSet<String>> = self
             .parse_redirect_uris()
             .ok()?

@@ -55,7 +55,7 @@ impl Localized {
     }
 }
 
-fn is_localized_name(name: &str) -> bool {
+pub(super) fn is_localized_name(name: &str) -> bool {
     name.split_once('#').is_some_and(|(field, tag)| {
         LOCALIZABLE.contains(&field)
             && tag.len() <= 35

@@ -1,12 +1,13 @@
 //! Client metadata ([RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2), OpenID Connect Dynamic Client Registration §2, and this provider's
-//! own fields) as an administrator writes it.
+//! own fields), as an administrator writes it and as a client that registers itself sends it: the same rules for both.
 //!
-//! Every field that this provider does not act upon is refused rather than ignored: an administrator who sets it would rely on it. Left out: dynamic
-//! registration by strangers.
+//! Where an administrator writes it, every field that this provider does not act upon is refused rather than ignored: whoever sets it would rely
+//! on it. A client that registers itself is promised the opposite by RFC 7591 §2, and reads in the answer what became of its fields.
 
 mod document;
 mod kinds;
 mod localized;
+mod registration;
 mod rules;
 
 pub use document::ClientMetadata;

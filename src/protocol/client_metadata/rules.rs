@@ -16,7 +16,8 @@ pub struct MetadataError {
 }
 
 impl MetadataError {
-    pub(super) fn new(field: &str, reason: impl Into<String>) -> Self {
+    /// Of this field.
+    pub fn new(field: &str, reason: impl Into<String>) -> Self {
         // The field may be the sender's own text.
         Self {
             field: field.chars().take(64).collect(),
@@ -169,7 +170,7 @@ impl ClientMetadata {
         if self.subject_type == SubjectType::Pairwise && self.sector().is_none() {
             return Err(MetadataError::new(
                 "subject_type",
-                "pairwise needs redirect URIs that all have the same host",
+                "pairwise needs redirect URIs that all have the same host, or a sector_identifier_uri",
             ));
         }
         Ok(())
@@ -198,6 +199,7 @@ impl ClientMetadata {
             ("policy_uri", &self.policy_uri),
             ("tos_uri", &self.tos_uri),
             ("jwks_uri", &self.jwks_uri),
+            ("sector_identifier_uri", &self.sector_identifier_uri),
         ] {
             web_url(field, value.as_deref())?;
         }
@@ -516,6 +518,10 @@ mod tests {
                 json!({"subject_type": "pairwise", "redirect_uris": ["https://a.example/", "https://b.example/"]}),
                 "subject_type",
             ),
+            (
+                json!({"sector_identifier_uri": "http://app.example.com/uris.json"}),
+                "sector_identifier_uri",
+            ),
             (json!({"require_pkce": "yes"}), "require_pkce"),
             (
                 json!({"require_signed_request_object": true}),
@@ -569,5 +575,7 @@ mod tests {
         );
         let pairwise = read(json!({"subject_type": "pairwise", "redirect_uris": ["https://a.example/1", "https://a.example/2"]})).unwrap();
         assert_eq!(pairwise.sector().as_deref(), Some("a.example"));
+        let sector = read(json!({"subject_type": "pairwise", "redirect_uris": ["https://a.example/1", "https://b.example/"], "sector_identifier_uri": "https://c.example/uris.json"})).unwrap();
+        assert_eq!(sector.sector().as_deref(), Some("c.example"));
     }
 }

@@ -48,6 +48,7 @@ const OWN: &[&str] = &[
     "user list",
     "client create",
     "client list",
+    "client initial-access-token",
     "resource create",
     "resource list",
     "domain add",

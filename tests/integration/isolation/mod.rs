@@ -29,7 +29,7 @@ const SEED: u64 = 20_261_125;
 fn keep_apart(database: TestDatabase, settings: &str, thin: usize) {
     actix_web::rt::System::new().block_on(async {
         let app = TestApp::start(database, &format!("{SETTINGS}{settings}"));
-        let world = World::new(app).await;
+        let world = Box::pin(World::new(app)).await;
         coverage::check(&world);
         let routes = routes::all().await;
         let samples = samples::Samples::gather(&world, &routes).await;

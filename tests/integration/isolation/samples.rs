@@ -237,6 +237,23 @@ impl Gathering<'_> {
         }
         self.get("", "/userinfo", Kind::Jwt);
         self.add(&Method::POST, "", "/userinfo", form(&[]), Kind::Jwt);
+        let mut registration = json!({
+            "client_name": mark(side.letter, "registering"),
+            "redirect_uris": [format!("https://{}.example/callback", mark(side.letter, "registering"))],
+        });
+        self.add(
+            &Method::POST,
+            "",
+            "/register",
+            Body::Json(registration.to_string()),
+            Kind::InitialAccess,
+        );
+        registration["client_id"] = side.id("client_id").into();
+        let own = format!("/register/{}", side.id("client_id"));
+        self.get("", &own, Kind::Registration);
+        let body = Body::Json(registration.to_string());
+        self.add(&Method::PUT, "", &own, body, Kind::Registration);
+        self.add(&Method::DELETE, "", &own, Body::Nothing, Kind::Registration);
         let url = url::Url::parse(&side.web.authorization_url(&[])).expect("a URL");
         let query = url.query().expect("a query").to_owned();
         let fields: Vec<_> = url.query_pairs().into_owned().collect();
@@ -523,6 +540,7 @@ impl Gathering<'_> {
                 json!({ "identifier": format!("https://{}.example", m("newapi")), "scopes": [{ "name": m("newscope") }] })
             }
             "updateResource" => json!({ "name": m("newresource") }),
+            "createInitialAccessToken" => json!({ "name": m("newtoken") }),
             "createDomain" => json!({ "origin": format!("https://{}.example", m("newdomain")) }),
             "rotateClientSecret" | "rotateKeys" => json!({}),
             other => panic!("no case is made for the body of {other}"),

@@ -256,7 +256,7 @@ async fn side(app: &TestApp, system: &Side, letter: Letter) -> Side {
     };
     let api = format!("{}/api/v1", app.root());
     // Many wrong guesses are part of the test, and none of them is to be stopped for being one too many.
-    let settings = json!({ "lockout": { "attempts": 100 }, "access_token_lifetime": 86_400 });
+    let settings = json!({ "lockout": { "attempts": 100 }, "access_token_lifetime": 86_400, "registration": "token" });
     made(&operator.patch(&format!("{at}/settings"), &settings).await);
     let look = json!({ "logo_uri": format!("https://{}.example/logo.png", m("logo")), "accent": "#175c6b" });
     made(&operator.patch(&format!("{at}/branding"), &look).await);
@@ -329,6 +329,26 @@ async fn side(app: &TestApp, system: &Side, letter: Letter) -> Side {
     let tool = register(&operator, &slug, tool).await;
 
     let mut held = BTreeMap::new();
+    let wanted = json!({ "name": m("initial"), "max_uses": 10_000 });
+    let initial = made(
+        &operator
+            .post(&format!("{at}/initial-access-tokens"), &wanted)
+            .await,
+    );
+    held.insert("initial", text(&initial, "/token").to_owned());
+    let registering = json!({
+        "client_name": m("registered"), "redirect_uris": [format!("https://{}.example/callback", m("registered"))],
+    });
+    let registered = app
+        .http
+        .post(&tenant.url("/register"))
+        .bearer(&held["initial"])
+        .body("application/json", registering.to_string());
+    let registered = made(&registered.send().await);
+    held.insert(
+        "registration",
+        text(&registered, "/registration_access_token").to_owned(),
+    );
     let program = RelyingParty::new(app, &tenant, &ruling);
     let wanted = [("scope", "tessera:admin"), ("resource", api.as_str())];
     let program = program.client_credentials(&wanted).await;
@@ -426,6 +446,8 @@ async fn side(app: &TestApp, system: &Side, letter: Letter) -> Side {
         ("user", somebody.id.to_string()),
         ("session", text(&claims, "/sid").to_owned()),
         ("client", spare.client_id()),
+        ("client_id", text(&registered, "/client_id").to_owned()),
+        ("initial_access_token", text(&initial, "/id").to_owned()),
         ("consented", web.client.client_id()),
         ("resource", text(&spare_resource, "/id").to_owned()),
         ("api", text(&resource, "/id").to_owned()),

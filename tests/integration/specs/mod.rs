@@ -34,6 +34,8 @@ pub mod oidc_core_authorization;
 pub mod oidc_userinfo;
 pub mod one_time_links;
 pub mod par;
+pub mod registration;
+pub mod registration_management;
 pub mod rfc6749_token;
 pub mod rfc7009;
 pub mod rfc7636;

@@ -249,6 +249,23 @@ db_test! {
         assert_eq!(kept.expect("still there").consumed_at, None);
     }
 
+    async fn initial_access_tokens(database: TestDatabase) {
+        let two = Two::new(database).await;
+        two.as_b(|repo, rows| {
+            let id = rows.initial_access_token.id;
+            assert!(repo.find_initial_access_token(id)?.is_none());
+            assert!(is_empty(repo.list_initial_access_tokens(ALL)?));
+            assert!(!repo.consume_initial_access_token(id, rows.begun)?);
+            assert!(!repo.delete_initial_access_token(id)?);
+            assert_eq!(repo.count_registered_clients()?, 0);
+            Ok(())
+        }).await.expect("runs");
+        // A row's key holds its tenant: the same identifier is another token's elsewhere.
+        let kept = two.as_a(|repo, rows| Ok((repo.find_initial_access_token(rows.initial_access_token.id)?, repo.count_registered_clients()?))).await;
+        let (kept, registered) = kept.expect("runs");
+        assert_eq!((kept.expect("still there").uses, registered), (0, 1));
+    }
+
     async fn keys(database: TestDatabase) {
         let two = Two::new(database).await;
         two.as_b(|repo, rows| {

@@ -5,13 +5,14 @@ use serde_json::json;
 use tessera::clock::{Clock, Timestamp};
 use tessera::domain::address::{Domain, DomainStage};
 use tessera::domain::audit::{Act, Actor, Event};
-use tessera::domain::client::{Client, ClientSecrets};
+use tessera::domain::client::{Client, ClientSecrets, SelfRegistration};
 use tessera::domain::consent::Permissions;
 use tessera::domain::grant::{Grant, GrantStage, PendingCode, RefreshToken};
 use tessera::domain::ids::{
-    ClientId, DomainId, GrantId, KeyId, LinkId, PushedRequestId, RefreshTokenId, ResourceId,
-    SessionId, UserId,
+    ClientId, DomainId, GrantId, InitialAccessTokenId, KeyId, LinkId, PushedRequestId,
+    RefreshTokenId, ResourceId, SessionId, UserId,
 };
+use tessera::domain::initial_access_token::InitialAccessToken;
 use tessera::domain::key::{KeyRecord, KeyStage};
 use tessera::domain::one_time_link::OneTimeLink;
 use tessera::domain::pushed_request::PushedRequest;
@@ -79,6 +80,10 @@ pub fn client(clock: &Clock) -> Client {
             current: hash(1),
             made_at: clock.now(),
             previous: None,
+        }),
+        registration: Some(SelfRegistration {
+            proof: hash(8),
+            initial_access_token: None,
         }),
         version: 1,
         created_at: clock.now(),
@@ -169,6 +174,18 @@ pub fn pushed_request(clock: &Clock, client: ClientId) -> PushedRequest {
     }
 }
 
+pub fn initial_access_token(clock: &Clock) -> InitialAccessToken {
+    InitialAccessToken {
+        id: InitialAccessTokenId::from(clock.uuid_v7()),
+        name: "For partners".into(),
+        proof: hash(7),
+        uses: 0,
+        max_uses: 2,
+        created_at: clock.now(),
+        expires_at: clock.now() + Duration::days(3),
+    }
+}
+
 pub fn once(clock: &Clock) -> Once {
     Once {
         caller: clock.uuid_v7(),
@@ -228,6 +245,7 @@ pub struct Populated {
     pub refresh_token: RefreshToken,
     pub link: OneTimeLink,
     pub pushed_request: PushedRequest,
+    pub initial_access_token: InitialAccessToken,
     pub domain: Domain,
     pub resource: Resource,
     pub key: KeyRecord,
@@ -248,6 +266,7 @@ impl Populated {
             refresh_token: refresh_token(clock, grant.id),
             link: link(clock, user.id),
             pushed_request: pushed_request(clock, client.id),
+            initial_access_token: initial_access_token(clock),
             domain: domain(clock, DOMAIN_ORIGIN),
             resource: resource(clock),
             key: key(clock),
@@ -276,6 +295,7 @@ impl Populated {
         repo.insert_refresh_token(&self.refresh_token)?;
         repo.insert_link(&self.link)?;
         repo.insert_pushed_request(&self.pushed_request)?;
+        repo.insert_initial_access_token(&self.initial_access_token)?;
         repo.insert_domain(&self.domain)?;
         repo.verify_domain(self.domain.id)?;
         repo.insert_resource(&self.resource)?;

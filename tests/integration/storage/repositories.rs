@@ -218,7 +218,7 @@ db_test! {
         database.time.advance(30 * DAY);
         assert_eq!(sweep(100).await, Expired { refresh_tokens: 1, sessions: 1, ..Expired::default() });
         database.time.advance(4 * DAY);
-        assert_eq!(sweep(100).await, Expired { one_time_links: 1, ..Expired::default() });
+        assert_eq!(sweep(100).await, Expired { one_time_links: 1, initial_access_tokens: 1, ..Expired::default() });
         let key = rows.key.id;
         let now = database.clock.now();
         database.db.write(&tenant, move |repo| { repo.retire_key(key, now, now)?; repo.revoke_grant(kept) }).await.expect("runs");

@@ -57,6 +57,13 @@ db_test! {
         assert_eq!(won, 1);
     }
 
+    async fn an_initial_access_token_is_used_as_often_as_it_may_be(database: TestDatabase) {
+        let tenant = database.tenant("acme").await;
+        let id = Populated::fill(&database, &tenant).await.initial_access_token.id;
+        let won = race(&database, tenant, move |repo| { let now = repo.now(); repo.consume_initial_access_token(id, now) }).await;
+        assert_eq!(won, 2);
+    }
+
     async fn a_link_is_used_once(database: TestDatabase) {
         let tenant = database.tenant("acme").await;
         let rows = Populated::fill(&database, &tenant).await;

@@ -303,6 +303,7 @@ impl TestApp {
                 made_at: now,
                 previous: None,
             }),
+            registration: None,
             version: 1,
             created_at: now,
             updated_at: now,

@@ -8,3 +8,4 @@ pub mod database;
 pub mod http;
 pub mod impatient;
 pub mod relying_party;
+pub mod sector;

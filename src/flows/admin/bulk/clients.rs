@@ -6,8 +6,8 @@ use super::draft::{Draft, decoded, no_duplicate, of_line};
 use super::format::ClientLine;
 use super::people::moment;
 use crate::clock::Timestamp;
-use crate::domain::client::{Client, ClientSecrets};
-use crate::domain::ids::ClientId;
+use crate::domain::client::{Client, ClientSecrets, SelfRegistration};
+use crate::domain::ids::{ClientId, InitialAccessTokenId};
 use crate::flows::console;
 use crate::flows::provider::{FlowError, Provider};
 use crate::protocol::client_metadata::ClientMetadata;
@@ -30,6 +30,42 @@ pub struct NewClientSecret {
     pub client_name: Option<String>,
     /// It.
     pub secret: PlainSecret,
+}
+
+/// The hash of something that was handed out.
+fn hash_of(draft: &Draft, field: &str, text: &str) -> Result<HashedSecret, AdminError> {
+    let field = format!("client.{field}");
+    if !draft.moved {
+        return Err(AdminError::invalid(
+            &field,
+            "means nothing without the tenant's data_key",
+        ));
+    }
+    let bytes = decoded(&field, text)?;
+    HashedSecret::from_slice(&bytes)
+        .ok_or_else(|| AdminError::invalid(&field, "must have 32 bytes"))
+}
+
+/// How a client that registered itself goes on managing its registration.
+fn registration_of(
+    draft: &Draft,
+    own: &ClientLine,
+) -> Result<Option<SelfRegistration>, AdminError> {
+    let field = "registration_access_token_hash";
+    match (
+        &own.registration_access_token_hash,
+        own.initial_access_token_id,
+    ) {
+        (Some(hash), token) => Ok(Some(SelfRegistration {
+            proof: hash_of(draft, field, hash)?,
+            initial_access_token: token.map(InitialAccessTokenId::from),
+        })),
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(AdminError::invalid(
+            "client.initial_access_token_id",
+            "goes together with registration_access_token_hash",
+        )),
+    }
 }
 
 impl Provider {
@@ -60,6 +96,7 @@ impl Provider {
             id,
             metadata: self.check_metadata(metadata).map_err(of_line("client"))?,
             secret: None,
+            registration: None,
             version: 1,
             created_at,
             updated_at: moment("client.updated_at", own.updated_at, now)?.unwrap_or(created_at),
@@ -68,6 +105,7 @@ impl Provider {
         self.check_surroundings(draft.slug(), &draft.whole.resources, &client)
             .map_err(of_line("client"))?;
         no_duplicate(draft.clients.insert(id), "client.client_id")?;
+        client.registration = registration_of(draft, &own)?;
         client.secret = self.client_secrets(draft, own, &client)?;
         draft.counts.clients += 1;
         draft.whole.clients.push(client);
@@ -100,16 +138,6 @@ impl Provider {
                 "must be 0: secrets don't expire here",
             ));
         }
-        let hash_of = |draft: &Draft, field: &str, text: &str| {
-            if !draft.moved {
-                return Err(invalid(
-                    field,
-                    "means nothing without the tenant's data_key",
-                ));
-            }
-            let bytes = decoded(&format!("client.{field}"), text)?;
-            HashedSecret::from_slice(&bytes).ok_or_else(|| invalid(field, "must have 32 bytes"))
-        };
         let now = self.now();
         let made_at = moment(
             "client.client_secret_made_at",

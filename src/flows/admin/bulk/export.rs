@@ -17,7 +17,7 @@ use super::format::{
 use crate::domain::address::DomainStage;
 use crate::domain::audit::Act;
 use crate::domain::client::Client;
-use crate::domain::ids::ClientId;
+use crate::domain::ids::{ClientId, InitialAccessTokenId};
 use crate::domain::key::{KeyRecord, KeyStage};
 use crate::domain::tenant::TenantStatus;
 use crate::domain::user::{User, UserStatus};
@@ -277,11 +277,16 @@ fn client_line(client: &Client, with_secrets: bool) -> Value {
     let secret = client.secret.as_ref().filter(|_| with_secrets);
     let encoded = |hash: &crate::secret::HashedSecret| URL_SAFE_NO_PAD.encode(hash.as_bytes());
     let previous = secret.and_then(|secret| secret.previous.as_ref());
+    let registration = client.registration.as_ref().filter(|_| with_secrets);
     let own = ClientLine {
         client_secret_hash: secret.map(|secret| encoded(&secret.current)),
         client_secret_made_at: secret.map(|secret| secret.made_at),
         previous_client_secret_hash: previous.map(|(hash, _)| encoded(hash)),
         previous_client_secret_until: previous.map(|(_, until)| *until),
+        registration_access_token_hash: registration.map(|own| encoded(&own.proof)),
+        initial_access_token_id: registration
+            .and_then(|own| own.initial_access_token)
+            .map(InitialAccessTokenId::uuid),
         created_at: Some(client.created_at),
         updated_at: Some(client.updated_at),
         ..ClientLine::default()

@@ -204,6 +204,12 @@ pub struct ClientLine {
     /// Until when that one is accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous_client_secret_until: Option<Timestamp>,
+    /// The hash of its registration access token under the tenant's data key, where it registered itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registration_access_token_hash: Option<String>,
+    /// The initial access token that it was registered with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub initial_access_token_id: Option<Uuid>,
     /// When it was registered, in seconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id_issued_at: Option<i64>,
@@ -217,7 +223,7 @@ pub struct ClientLine {
 
 impl ClientLine {
     /// The members that aren't RFC 7591's metadata.
-    const OWN: [&'static str; 10] = [
+    const OWN: [&'static str; 12] = [
         "client_id",
         "client_secret",
         "client_secret_expires_at",
@@ -225,6 +231,8 @@ impl ClientLine {
         "client_secret_made_at",
         "previous_client_secret_hash",
         "previous_client_secret_until",
+        "registration_access_token_hash",
+        "initial_access_token_id",
         "client_id_issued_at",
         "created_at",
         "updated_at",

@@ -125,6 +125,8 @@ impl JsonSchema for Client {
             "client_secret": { "type": "string", "description": "Its secret, shown once." },
             "client_secret_expires_at": { "type": "integer", "description": "0: it doesn't expire." },
             "previous_secret_expires_at": { "type": "string", "format": "date-time", "description": "Until when the secret before is good." },
+            "registered_by": { "enum": ["administrator", "itself"], "description": "Who registered it: `itself` at the registration endpoint (RFC 7591), where it may change and delete itself too." },
+            "initial_access_token": { "type": "string", "format": "uuid", "description": "By which initial access token it registered itself." },
         });
         if let (Some(Value::Object(properties)), Value::Object(more)) =
             (schema.get_mut("properties"), more.to_value())
@@ -158,11 +160,31 @@ fn view(client: &Record, now: Timestamp) -> Client {
             serde_json::json!(until),
         );
     }
+    marked(document, client)
+}
+
+/// Says who registered the client.
+fn marked(mut document: Value, client: &Record) -> Client {
+    if let Value::Object(members) = &mut document {
+        let by = if client.registration.is_some() {
+            "itself"
+        } else {
+            "administrator"
+        };
+        members.insert("registered_by".to_owned(), by.into());
+        let token = client
+            .registration
+            .as_ref()
+            .and_then(|registration| registration.initial_access_token);
+        if let Some(token) = token {
+            members.insert("initial_access_token".to_owned(), token.to_string().into());
+        }
+    }
     Client(document)
 }
 
 fn registered(made: &RegisteredClient) -> Client {
-    Client(made.response())
+    marked(made.response(), &made.client)
 }
 
 fn metadata(document: Value) -> Result<ClientMetadata, Refusal> {

@@ -7,6 +7,7 @@ pub mod clients;
 pub mod consents;
 pub mod domains;
 pub mod events;
+pub mod initial_access_tokens;
 pub mod keys;
 pub mod me;
 pub mod resources;
@@ -34,6 +35,7 @@ pub static SECTIONS: &[Section] = &[
     sessions::SECTION,
     consents::SECTION,
     clients::SECTION,
+    initial_access_tokens::SECTION,
     resources::SECTION,
     domains::SECTION,
     keys::SECTION,

@@ -1,0 +1,187 @@
+//! A client reads, replaces and ends its registration (RFC 7592 §2).
+
+use serde_json::{Map, Value};
+
+use super::register::{check_ambition, read_document};
+use super::{Registration, RegistrationRefusal, by_itself, own_secret};
+use crate::domain::audit::Origin;
+use crate::domain::client::{Client, SelfRegistration};
+use crate::domain::ids::ClientId;
+use crate::domain::settings::RegistrationPolicy;
+use crate::flows::provider::{FlowError, Provider};
+use crate::flows::tenancy::TenantAt;
+use crate::protocol::client_metadata::ClientMetadata;
+use crate::secret::{Handle, HashedSecret, Purpose, hash_client_secret};
+
+/// A client that proved by its registration access token that it asks about itself.
+struct Proven {
+    client: Client,
+    registration: SelfRegistration,
+    handle: Handle,
+}
+
+/// A client at its configuration endpoint: the `client_id` in the address and the token that was sent, neither of them believed yet.
+#[derive(Clone, Copy, Debug)]
+pub struct Claimed<'a> {
+    /// As the address has it.
+    pub client_id: &'a str,
+    /// As it was sent.
+    pub token: Option<&'a str>,
+}
+
+impl Provider {
+    /// The client's registration (RFC 7592 §2.1).
+    pub async fn read_registration(
+        &self,
+        at: &TenantAt,
+        claimed: Claimed<'_>,
+    ) -> Result<Registration, RegistrationRefusal> {
+        let proven = self.prove(at, claimed).await?;
+        Ok(Registration::new(at, proven.client, &proven.handle))
+    }
+
+    /// Replaces all of a client's metadata (RFC 7592 §2.2).
+    pub async fn replace_registration(
+        &self,
+        at: &TenantAt,
+        claimed: Claimed<'_>,
+        body: &[u8],
+        origin: &Origin,
+    ) -> Result<Registration, RegistrationRefusal> {
+        let proven = self.prove(at, claimed).await?;
+        let present = &proven.client;
+        let mut document = read_document(body)?;
+        check_identity(at, &mut document, present)?;
+        let metadata = ClientMetadata::from_registration(document, Some(&present.metadata))?;
+        let vouched_by = proven.registration.initial_access_token;
+        check_ambition(&metadata, Some(&present.metadata), vouched_by)?;
+        let wants_secret =
+            metadata.token_endpoint_auth_method.uses_secret() && present.secret.is_none();
+        let secret = if wants_secret {
+            let own = own_secret(at, &proven.handle)
+                .ok_or(FlowError::Internal("a client secret is too long"))?;
+            Some(own)
+        } else {
+            None
+        };
+        let by = by_itself(present.id, origin);
+        let changed = Client {
+            metadata,
+            ..present.clone()
+        };
+        let replaced = self
+            .replace_client(&at.tenant, changed, secret, &by)
+            .await?;
+        Ok(Registration::new(at, replaced.client, &proven.handle))
+    }
+
+    /// Ends the registration, and with it the client's grants (RFC 7592 §2.3).
+    pub async fn end_registration(
+        &self,
+        at: &TenantAt,
+        claimed: Claimed<'_>,
+        origin: &Origin,
+    ) -> Result<(), RegistrationRefusal> {
+        let id = self.prove(at, claimed).await?.client.id;
+        Ok(self
+            .delete_client(&at.tenant, id, &by_itself(id, origin))
+            .await?)
+    }
+
+    /// RFC 7592 §2: one answer for a token that is another client's or tenant's, a client that is gone, and one that administrators
+    /// registered. As stored at this moment, since a change is made of what is read here.
+    async fn prove(
+        &self,
+        at: &TenantAt,
+        claimed: Claimed<'_>,
+    ) -> Result<Proven, RegistrationRefusal> {
+        let tenant = &at.tenant;
+        if tenant.settings().registration == RegistrationPolicy::Closed {
+            return Err(RegistrationRefusal::Closed);
+        }
+        let refused = RegistrationRefusal::RegistrationAccessToken;
+        let token = claimed.token.ok_or(RegistrationRefusal::NoToken)?;
+        let Some(handle) = Handle::parse(Purpose::RegistrationAccessToken, token) else {
+            return Err(refused);
+        };
+        let id = ClientId::from(handle.id());
+        if claimed.client_id != id.to_string() {
+            return Err(refused);
+        }
+        let client = self
+            .db
+            .read(&**tenant, move |repo| repo.find_client(id))
+            .await?;
+        let registration = client
+            .as_ref()
+            .and_then(|client| client.registration.clone());
+        let proof = handle.hash(tenant.handle_key(), Purpose::RegistrationAccessToken);
+        match (client, registration) {
+            (Some(client), Some(registration)) if registration.proof.matches(&proof) => {
+                Ok(Proven {
+                    client,
+                    registration,
+                    handle,
+                })
+            }
+            _ => Err(refused),
+        }
+    }
+}
+
+/// Takes out of a change what isn't metadata, and refuses what may not be there or isn't so.
+fn check_identity(
+    at: &TenantAt,
+    document: &mut Map<String, Value>,
+    client: &Client,
+) -> Result<(), RegistrationRefusal> {
+    use RegistrationRefusal::Change;
+    // RFC 7592 §2.2: "This request MUST include all client metadata fields as returned to the client […] The updated client metadata fields
+    // request MUST NOT include" these.
+    for (name, refusal) in [
+        (
+            "registration_access_token",
+            "registration_access_token: must not be there in a change; leave it out",
+        ),
+        (
+            "registration_client_uri",
+            "registration_client_uri: must not be there in a change; leave it out",
+        ),
+        (
+            "client_secret_expires_at",
+            "client_secret_expires_at: must not be there in a change; leave it out",
+        ),
+        (
+            "client_id_issued_at",
+            "client_id_issued_at: must not be there in a change; leave it out",
+        ),
+    ] {
+        if document.contains_key(name) {
+            return Err(Change(refusal));
+        }
+    }
+    match document.remove("client_id") {
+        Some(Value::String(id)) if id == client.id.to_string() => {}
+        Some(_) => return Err(Change("client_id: is not this client's")),
+        None => return Err(Change("client_id: must be there, as it was issued")),
+    }
+    // "If the client includes the "client_secret" field in the request, the value of this field MUST match the currently issued client
+    // secret for that client. The client MUST NOT be allowed to overwrite its existing client secret with its own chosen value."
+    let given = match document.remove("client_secret") {
+        None | Some(Value::Null) => return Ok(()),
+        Some(Value::String(given)) => given,
+        Some(_) => return Err(Change("client_secret: must be a text")),
+    };
+    let given = hash_client_secret(at.tenant.handle_key(), client.id.uuid(), &given);
+    let current = client
+        .secret
+        .as_ref()
+        .map_or(HashedSecret::NONE, |secrets| secrets.current);
+    if given.is_some_and(|given| given.matches(&current)) {
+        Ok(())
+    } else {
+        Err(Change(
+            "client_secret: is not the present one; leave it out, as a client can't choose it",
+        ))
+    }
+}

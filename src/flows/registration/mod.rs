@@ -1,0 +1,93 @@
+//! Clients that register themselves ([RFC 7591](https://www.rfc-editor.org/rfc/rfc7591), OpenID Connect Dynamic Client Registration 1.0) and
+//! manage their registration ([RFC 7592](https://www.rfc-editor.org/rfc/rfc7592)).
+//!
+//! What a client must be is asked of the same functions as an administrator's registration; nothing here is a rule of its own but for what
+//! strangers may not say at all. The registration access token is a handle whose id is the client's: there is no row for it but the
+//! client's own, and deleting the client ends it. It comes back in every answer as it was presented, and is never replaced.
+//!
+//! Left out: software statements (RFC 7591 §2.3), as no tenant says whose it would trust; one that is sent is refused rather than ignored,
+//! since its sender relies on it.
+
+mod manage;
+mod refusal;
+mod register;
+
+use serde_json::Value;
+
+use crate::domain::audit::{Actor, Origin};
+use crate::domain::client::Client;
+use crate::domain::ids::ClientId;
+use crate::flows::admin::{Authority, By, RegisteredClient};
+use crate::flows::tenancy::TenantAt;
+use crate::protocol::discovery::paths;
+use crate::secret::{Handle, HashedSecret, PlainSecret, Purpose, hash_client_secret};
+
+pub use manage::Claimed;
+pub use refusal::RegistrationRefusal;
+
+/// A client as its registration stands, for the client itself.
+pub struct Registration {
+    client: Client,
+    secret: Option<PlainSecret>,
+    token: PlainSecret,
+    uri: String,
+}
+
+impl Registration {
+    fn new(at: &TenantAt, client: Client, handle: &Handle) -> Self {
+        let own = own_secret(at, handle);
+        // An administrator may have given it another one, which nobody can read.
+        let is_current = |hash: &HashedSecret| {
+            client.secret.as_ref().is_some_and(|secrets| {
+                client.metadata.token_endpoint_auth_method.uses_secret()
+                    && secrets.current.matches(hash)
+            })
+        };
+        Self {
+            secret: own.filter(|(_, hash)| is_current(hash)).map(|own| own.0),
+            token: handle.to_text(Purpose::RegistrationAccessToken),
+            uri: format!("{}{}/{}", at.issuer, paths::REGISTER, client.id),
+            client,
+        }
+    }
+
+    /// The client.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The client information response (RFC 7591 §3.2.1, RFC 7592 §3).
+    pub fn response(self) -> Value {
+        let mut document = RegisteredClient {
+            client: self.client,
+            secret: self.secret,
+        }
+        .response();
+        if let Value::Object(members) = &mut document {
+            members.insert(
+                "registration_access_token".to_owned(),
+                self.token.expose().into(),
+            );
+            members.insert("registration_client_uri".to_owned(), self.uri.into());
+        }
+        document
+    }
+}
+
+/// The secret that follows from a registration access token, and what is kept of it.
+fn own_secret(at: &TenantAt, handle: &Handle) -> Option<(PlainSecret, HashedSecret)> {
+    let key = at.tenant.handle_key();
+    let secret = handle.client_secret(key);
+    let hash = hash_client_secret(key, handle.id(), secret.expose())?;
+    Some((secret, hash))
+}
+
+/// A client that acts on its own registration: it administers nothing.
+fn by_itself(id: ClientId, origin: &Origin) -> By {
+    By {
+        actor: Actor::Client(id),
+        origin: origin.clone(),
+        authority: Authority::Roles(Vec::new()),
+        once: None,
+    }
+}

@@ -1,0 +1,233 @@
+//! A client registers itself (RFC 7591 §3).
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::{Registration, RegistrationRefusal, by_itself, own_secret};
+use crate::domain::audit::{Act, Origin};
+use crate::domain::client::{Client, ClientSecrets, SelfRegistration};
+use crate::domain::ids::{ClientId, InitialAccessTokenId};
+use crate::domain::initial_access_token::InitialAccessToken;
+use crate::domain::settings::{LockoutPolicy, RegistrationPolicy};
+use crate::domain::throttle::Admission;
+use crate::flows::provider::{FlowError, Provider};
+use crate::flows::scopes::ADMIN;
+use crate::flows::tenancy::{Tenant, TenantAt};
+use crate::flows::{console, trial};
+use crate::jose::strict_json;
+use crate::protocol::client_metadata::{ClientMetadata, GrantType, MetadataError};
+use crate::secret::{Handle, Purpose};
+
+/// The window in which registrations from one address are counted, in seconds.
+const RATE_WINDOW: u32 = 3600;
+
+/// The longest document that is read, in bytes: what a stranger has kept here is bounded in size as it is in number.
+const DOCUMENT_MAX: usize = 64 * 1024;
+
+/// Reads a request's body: a member that is there twice could be one thing to us and another to whoever let the request through.
+pub(super) fn read_document(body: &[u8]) -> Result<Map<String, Value>, RegistrationRefusal> {
+    if body.len() > DOCUMENT_MAX {
+        return Err(RegistrationRefusal::TooLarge);
+    }
+    let document = strict_json::parse_object(body).map_err(|_| RegistrationRefusal::Malformed)?;
+    if document
+        .get("software_statement")
+        .is_some_and(|statement| !statement.is_null())
+    {
+        return Err(RegistrationRefusal::SoftwareStatement);
+    }
+    Ok(document)
+}
+
+/// Refuses what a client can't become by its own word: an administrator, a built-in client, or one that gets tokens without a person
+/// although nobody vouched for it. `present` is what it is already.
+pub(super) fn check_ambition(
+    metadata: &ClientMetadata,
+    present: Option<&ClientMetadata>,
+    vouched: Option<InitialAccessTokenId>,
+) -> Result<(), MetadataError> {
+    let administers = metadata
+        .scope
+        .as_ref()
+        .is_some_and(|scope| scope.iter().any(|token| token == ADMIN));
+    if administers {
+        return Err(MetadataError::new(
+            "scope",
+            format!("{ADMIN} is for clients that administrators register"),
+        ));
+    }
+    let software = metadata.software_id.as_deref();
+    if software.is_some_and(|id| [console::SOFTWARE_ID, trial::SOFTWARE_ID].contains(&id)) {
+        return Err(MetadataError::new(
+            "software_id",
+            "is that of a client that is built in",
+        ));
+    }
+    let grant = GrantType::ClientCredentials;
+    if metadata.allows_grant(grant)
+        && vouched.is_none()
+        && !present.is_some_and(|present| present.allows_grant(grant))
+    {
+        return Err(MetadataError::new(
+            "grant_types",
+            "client_credentials is for clients that are registered with an initial access token",
+        ));
+    }
+    Ok(())
+}
+
+/// What registrations without a token are counted by. Whoever has an IPv6 address has all of its /64.
+fn counter_of(tenant: &Tenant, origin: &Origin) -> [u8; 32] {
+    let address = origin.address.as_deref().unwrap_or_default();
+    let network = match address.parse() {
+        Ok(IpAddr::V6(address)) if address.to_ipv4_mapped().is_none() => {
+            let bits = address.to_bits() >> 64 << 64;
+            Ipv6Addr::from_bits(bits).to_string()
+        }
+        _ => address.to_owned(),
+    };
+    *tenant
+        .browser_key()
+        .mac("registrations", &[network.as_bytes()])
+        .as_bytes()
+}
+
+impl Provider {
+    /// Registers a client as `body` describes it; `token` is an initial access token, where one was sent.
+    pub async fn register_client(
+        &self,
+        at: &TenantAt,
+        token: Option<&str>,
+        body: &[u8],
+        origin: &Origin,
+    ) -> Result<Registration, RegistrationRefusal> {
+        let tenant = &at.tenant;
+        let vouched = match (tenant.settings().registration, token) {
+            (RegistrationPolicy::Closed, _) => return Err(RegistrationRefusal::Closed),
+            (RegistrationPolicy::Token, None) => return Err(RegistrationRefusal::NoToken),
+            (RegistrationPolicy::Open, None) => None,
+            (_, Some(token)) => Some(self.check_initial_access_token(tenant, token).await?),
+        };
+        let vouched_by = vouched.as_ref().map(|token| token.id);
+        let metadata = ClientMetadata::from_registration(read_document(body)?, None)?;
+        check_ambition(&metadata, None, vouched_by)?;
+        let metadata = self.check_metadata(metadata)?;
+        if vouched.is_none() {
+            // Before anything is fetched, made or written for a stranger.
+            self.admit_registration(tenant, origin).await?;
+        }
+        let id = ClientId::from(self.clock.uuid_v7());
+        let handle = Handle::from_parts(id.uuid(), self.clock.random_bytes());
+        let client = self.registered_client(at, metadata, (&handle, vouched_by))?;
+        self.prepare_client(tenant, &client, &by_itself(id, origin))
+            .await?;
+        self.store_registration(tenant, client.clone(), vouched, origin)
+            .await?;
+        Ok(Registration::new(at, client, &handle))
+    }
+
+    fn registered_client(
+        &self,
+        at: &TenantAt,
+        metadata: ClientMetadata,
+        (handle, vouched_by): (&Handle, Option<InitialAccessTokenId>),
+    ) -> Result<Client, RegistrationRefusal> {
+        let now = self.now();
+        let secret = if metadata.token_endpoint_auth_method.uses_secret() {
+            let (_, current) =
+                own_secret(at, handle).ok_or(FlowError::Internal("a client secret is too long"))?;
+            Some(ClientSecrets {
+                current,
+                made_at: now,
+                previous: None,
+            })
+        } else {
+            None
+        };
+        Ok(Client {
+            id: ClientId::from(handle.id()),
+            metadata,
+            secret,
+            registration: Some(SelfRegistration {
+                proof: handle.hash(at.tenant.handle_key(), Purpose::RegistrationAccessToken),
+                initial_access_token: vouched_by,
+            }),
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        })
+    }
+
+    /// Writes the client down and uses the token that let it in: of several at once, no more get through than it may be used.
+    async fn store_registration(
+        &self,
+        tenant: &Arc<Tenant>,
+        client: Client,
+        vouched: Option<InitialAccessToken>,
+        origin: &Origin,
+    ) -> Result<(), RegistrationRefusal> {
+        let limit = i64::from(tenant.settings().registration_limit);
+        let by = by_itself(client.id, origin);
+        let stored = self.db.write(&**tenant, move |repo| {
+            // Counted, not reserved: on PostgreSQL, those of one moment may exceed it by as many as they are.
+            if repo.count_registered_clients()? >= limit {
+                return Ok(Err(RegistrationRefusal::Full));
+            }
+            if let Some(token) = &vouched {
+                let now = repo.now();
+                if !repo.consume_initial_access_token(token.id, now)? {
+                    return Ok(Err(RegistrationRefusal::InitialAccessToken));
+                }
+            }
+            repo.insert_client(&client)?;
+            let token = vouched
+                .as_ref()
+                .map(|token| json!({ "id": token.id, "name": token.name }));
+            repo.record(by.event(Act::ClientRegistered).client(client.id).detail(
+                json!({ "client_name": client.metadata.client_name, "initial_access_token": token }),
+            ))?;
+            Ok(Ok(()))
+        });
+        stored.await?
+    }
+
+    async fn check_initial_access_token(
+        &self,
+        tenant: &Tenant,
+        text: &str,
+    ) -> Result<InitialAccessToken, RegistrationRefusal> {
+        let refused = RegistrationRefusal::InitialAccessToken;
+        let Some(handle) = Handle::parse(Purpose::InitialAccessToken, text) else {
+            return Err(refused);
+        };
+        let proof = handle.hash(tenant.handle_key(), Purpose::InitialAccessToken);
+        let id = InitialAccessTokenId::from(handle.id());
+        let now = self.now();
+        self.db
+            .read(tenant, move |repo| repo.find_initial_access_token(id))
+            .await?
+            .filter(|token| token.proof.matches(&proof) && token.is_good(now))
+            .ok_or(refused)
+    }
+
+    async fn admit_registration(
+        &self,
+        tenant: &Tenant,
+        origin: &Origin,
+    ) -> Result<(), RegistrationRefusal> {
+        let counter = counter_of(tenant, origin);
+        let policy = LockoutPolicy {
+            attempts: tenant.settings().registration_rate,
+            window: RATE_WINDOW,
+        };
+        let admitted = self
+            .db
+            .write(tenant, move |repo| repo.admit_attempt(&counter, &policy));
+        match admitted.await? {
+            Admission::Admitted => Ok(()),
+            Admission::Refused => Err(RegistrationRefusal::TooFast),
+        }
+    }
+}
