@@ -13,6 +13,7 @@ pub fn client_metadata(data: &[u8]) {
     let Ok(document) = serde_json::from_slice::<Value>(data) else {
         return;
     };
+    registration(&document);
     let metadata = match ClientMetadata::from_json(document) {
         Ok(metadata) => metadata,
         Err(error) => {
@@ -33,6 +34,24 @@ pub fn client_metadata(data: &[u8]) {
         .unwrap_or_else(|error| panic!("{error}, read again: {written}"));
     assert_eq!(again, metadata);
     assert_eq!(metadata.clone().validate().as_ref(), Ok(&metadata));
+}
+
+/// The same as a client says it of itself: it gets nothing that is administrators' to give, and may say again what it was told.
+fn registration(document: &Value) {
+    let Value::Object(members) = document else {
+        return;
+    };
+    let Ok(metadata) = ClientMetadata::from_registration(members.clone(), None) else {
+        return;
+    };
+    sound(&metadata);
+    assert!(!metadata.skip_consent && metadata.default_audience.is_none());
+    assert!(metadata.access_token_lifetime.is_none() && metadata.refresh_token_leeway == 0);
+    let Ok(Value::Object(told)) = serde_json::to_value(&metadata) else {
+        panic!("no object")
+    };
+    let again = ClientMetadata::from_registration(told, Some(&metadata));
+    assert_eq!(again.as_ref(), Ok(&metadata));
 }
 
 /// The rules between the fields.
@@ -56,6 +75,7 @@ fn sound(metadata: &ClientMetadata) {
         &metadata.policy_uri,
         &metadata.tos_uri,
         &metadata.jwks_uri,
+        &metadata.sector_identifier_uri,
     ]
     .into_iter()
     .flatten()

@@ -24,6 +24,9 @@ pub enum RegistrationRefusal {
     /// The body isn't one JSON object.
     #[error("the body is no JSON object with distinct member names")]
     Malformed,
+    /// The body is larger than any client's metadata need be.
+    #[error("the body is larger than 64 KiB")]
+    TooLarge,
     /// A member of a change that may not be there, or not with this value.
     #[error("{0}")]
     Change(&'static str),
@@ -104,6 +107,10 @@ impl From<RegistrationRefusal> for OAuthError {
             ),
             R::Malformed => OAuthError::invalid_request(
                 "the body must be one JSON object that names each member once",
+            ),
+            R::TooLarge => OAuthError::new(
+                ErrorCode::RequestTooLarge,
+                "a client's metadata may have 64 KiB; publish keys at a jwks_uri instead of naming them all",
             ),
             R::Change(what) => OAuthError::invalid_request(what),
             R::Metadata(error) => error.into(),

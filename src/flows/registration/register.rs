@@ -23,8 +23,14 @@ use crate::secret::{Handle, Purpose};
 /// The window in which registrations from one address are counted, in seconds.
 const RATE_WINDOW: u32 = 3600;
 
+/// The longest document that is read, in bytes: what a stranger has kept here is bounded in size as it is in number.
+const DOCUMENT_MAX: usize = 64 * 1024;
+
 /// Reads a request's body: a member that is there twice could be one thing to us and another to whoever let the request through.
 pub(super) fn read_document(body: &[u8]) -> Result<Map<String, Value>, RegistrationRefusal> {
+    if body.len() > DOCUMENT_MAX {
+        return Err(RegistrationRefusal::TooLarge);
+    }
     let document = strict_json::parse_object(body).map_err(|_| RegistrationRefusal::Malformed)?;
     if document
         .get("software_statement")
@@ -165,6 +171,7 @@ impl Provider {
         let limit = i64::from(tenant.settings().registration_limit);
         let by = by_itself(client.id, origin);
         let stored = self.db.write(&**tenant, move |repo| {
+            // Counted, not reserved: on PostgreSQL, those of one moment may exceed it by as many as they are.
             if repo.count_registered_clients()? >= limit {
                 return Ok(Err(RegistrationRefusal::Full));
             }
