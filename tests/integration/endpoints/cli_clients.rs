@@ -49,6 +49,24 @@ command_test! {
         assert_eq!(bare["scope"], "");
     }
 
+    fn an_initial_access_token_is_shown_once(here: Installation) {
+        here.tenant("acme");
+        let made = here.json(&["client", "initial-access-token", "--tenant", "acme", "--name", "Partners", "--max-uses", "3", "--expires-in", "3600"]);
+        assert!(text(&made["token"]).starts_with("tsit_") && text(&made["registration_endpoint"]).ends_with("/t/acme/register"), "{made}");
+        assert_eq!((&made["name"], &made["max_uses"]), (&json!("Partners"), &json!(3)));
+        let everything = here.raw().texts("SELECT name || ' ' || CAST(max_uses AS text) AS value FROM initial_access_tokens").concat()
+            + &here.raw().texts("SELECT detail AS value FROM audit_events").concat();
+        assert!(everything.contains("Partners 3") && !everything.contains(text(&made["token"])), "{everything}");
+        assert_eq!(here.events("acme", "initial_access_token.created"), 1);
+        // Whoever makes one is told that it is of no use yet.
+        let told = here.ok(&["client", "initial-access-token", "--tenant", "acme", "--name", "Partners"]);
+        assert!(told.contains("tsit_") && told.contains("`closed`"), "{told}");
+        here.ok(&["tenant", "update", "acme", "--set", "registration=token"]);
+        assert!(!here.ok(&["client", "initial-access-token", "--tenant", "acme", "--name", "Partners"]).contains("`closed`"));
+        here.refused(&["client", "initial-access-token", "--tenant", "acme", "--name", "Partners", "--max-uses", "0"], "invalid_value");
+        here.refused(&["tenant", "update", "acme", "--set", "registration=ajar"], "invalid_value");
+    }
+
     fn metadata_is_taken_strictly(here: Installation) {
         here.tenant("acme");
         let create = |document: &Value| {

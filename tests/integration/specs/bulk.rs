@@ -167,6 +167,24 @@ app_test! {
         assert!(app.provider.load_tenant_named("copy").await.is_err());
     }
 
+    async fn a_client_that_registered_itself_goes_on_managing_itself(app: TestApp) {
+        let tenant = crate::specs::registration::open(&app, "acme").await;
+        let metadata = json!({ "redirect_uris": [REDIRECT], "id_token_signed_response_alg": "ES256" });
+        let document = crate::specs::registration::registered(&app, &tenant, metadata).await;
+        let text = export(&app, &tenant).await;
+        let by = By::command_line();
+        app.provider.delete_tenant("acme", &by).await.expect("deleted");
+        import(&app, &text).await.expect("imported");
+        let (uri, token) = (document["registration_client_uri"].as_str().expect("a URI"), document["registration_access_token"].as_str().expect("a token"));
+        let read = app.get(uri).bearer(token).send().await.expect_ok().json();
+        assert_eq!(read, document);
+        // Without the data key the hash means nothing.
+        let alone = json!({ "tenant": { "slug": "other", "name": "Other" } }).to_string() + "\n"
+            + &json!({ "client": { "redirect_uris": [REDIRECT], "token_endpoint_auth_method": "none", "registration_access_token_hash": "A".repeat(43) } }).to_string();
+        let refused = import(&app, &alone).await.expect_err("no data key");
+        assert!(refused.problems[0].to_string().contains("registration_access_token_hash: means nothing"), "{}", refused.problems[0]);
+    }
+
     async fn a_full_disk_loses_no_secret_and_is_told(app: TestApp) {
         let tenant = app.tenant("acme").await;
         app.web_client(&tenant).await;

@@ -293,6 +293,20 @@ app_test! {
         assert!(page.answer.body.contains("Nothing found"), "{}", page.answer.body);
     }
 
+    async fn who_registered_itself_is_marked(app: TestApp) {
+        let scene = Scene::new(app).await;
+        scene.app.change_settings(&scene.tenant, |settings| settings.registration = tessera::domain::settings::RegistrationPolicy::Open).await;
+        let metadata = serde_json::json!({ "client_name": "Stranger", "redirect_uris": ["https://a.example/"] });
+        let document = crate::specs::registration::registered(&scene.app, &scene.tenant, metadata).await;
+        let (mut browser, _) = administrator(&scene).await;
+        let url = scene.tenant.url("/console/clients");
+        for (page, marked) in [(format!("{url}?q=stranger"), true), (format!("{url}?q=orders"), false), (format!("{url}/{}", document["client_id"].as_str().expect("an id")), true)] {
+            let page = browser.open(&page).await;
+            assert_eq!(page.answer.status, 200, "{}", page.url);
+            assert_eq!(page.answer.body.contains("registered itself"), marked, "{}", page.answer.body);
+        }
+    }
+
     async fn settings_are_changed_as_they_were_read(app: TestApp) {
         let scene = Scene::new(app).await;
         let (mut browser, _) = administrator(&scene).await;

@@ -47,7 +47,7 @@ fn with<'a>(
     kept.chain(changed).copied().collect()
 }
 
-const SETTINGS: [(&str, &str); 22] = [
+const SETTINGS: [(&str, &str); 25] = [
     ("name", "Acme"),
     ("access_token_lifetime", "10"),
     ("access_token_lifetime-unit", "m"),
@@ -70,6 +70,9 @@ const SETTINGS: [(&str, &str); 22] = [
     ("one_time_link_lifetime", "3"),
     ("one_time_link_lifetime-unit", "d"),
     ("consent", "always"),
+    ("registration", "token"),
+    ("registration_limit", "50"),
+    ("registration_rate", "100"),
 ];
 
 /// A site that answers everything with what it was told last.
@@ -109,11 +112,13 @@ app_test! {
         let settings = tenant.settings();
         assert_eq!((settings.access_token_lifetime, settings.session_idle_lifetime, settings.password.minimum_length), (600, 86_400, 12));
         assert!(settings.require_pkce && !settings.password.refuse_own_name);
+        assert_eq!((settings.registration.as_str(), settings.registration_limit), ("token", 50));
         assert_eq!(tenant.record.name, "Acme");
         // Each fault beside its field, and what was typed stays.
         for (field, value, problem) in [
             ("access_token_lifetime", "2000", "Must be between"), ("code_lifetime", "61", "Must be between"), ("session_lifetime", "1e3", "whole number"),
             ("session_lifetime", "99999999999", "whole number"), ("session_idle_lifetime", "9999", "Must be between"), ("name", "", "name"), ("lockout.attempts", "-1", "whole number"),
+            ("registration_limit", "0", "Must be between"), ("registration_limit", "100001", "Must be between"),
         ] {
             let wrong = browser.submit(&saved, &with(&SETTINGS, &[(field, value)])).await;
             assert_eq!(wrong.answer.status, 422, "{field}");

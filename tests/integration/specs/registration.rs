@@ -217,8 +217,12 @@ app_test! {
         let sound = json!({ "redirect_uris": [CALLBACK] }).to_string();
         send("application/x-www-form-urlencoded", sound.clone()).await.expect_error(415, "unsupported_media_type");
         send("text/plain", sound.clone()).await.expect_error(415, "unsupported_media_type");
-        let huge = json!({ "redirect_uris": [CALLBACK], "x": "a".repeat(1 << 20) }).to_string();
-        send("application/json", huge).await.expect_error(413, "request_too_large");
+        for size in [64 << 10, 1 << 20] {
+            let huge = json!({ "redirect_uris": [CALLBACK], "x": "a".repeat(size) }).to_string();
+            send("application/json", huge).await.expect_error(413, "request_too_large");
+        }
+        let large = json!({ "redirect_uris": [CALLBACK], "x": "a".repeat(63 << 10), "id_token_signed_response_alg": "ES256" }).to_string();
+        assert_eq!(send("application/json", large).await.status, 201);
         let packed = app.http.post(&tenant.url("/register")).header("content-encoding", "gzip").body("application/json", sound.clone());
         packed.send().await.expect_error(415, "unsupported_media_type");
         let answer = app.get(&tenant.url("/register")).send().await;

@@ -149,6 +149,7 @@ app_test! {
         let repeated = format!(r#"{{"client_id":{0},"client_id":{0},"redirect_uris":["{CALLBACK}"]}}"#, held.document["client_id"]);
         let answer = app.http.request(Method::PUT, &held.uri).bearer(&held.token).body("application/json", repeated).send().await;
         answer.expect_error(400, "invalid_request");
+        held.put(&app, &held.change(&json!({ "x": "a".repeat(64 << 10) }))).await.expect_error(413, "request_too_large");
         // Nothing came of it, and the same without a fault goes.
         assert_eq!(held.send(&app, Method::GET).await.expect_ok().json(), held.document);
         held.put(&app, &held.change(&json!({}))).await.expect_ok();
