@@ -48,6 +48,23 @@ db_test! {
         assert_eq!(database.db.read(&tenant, |repo| repo.count_users()).await.expect("runs"), 0);
     }
 
+    async fn what_is_told_as_written_is_there_even_where_a_failure_was_passed_over(database: TestDatabase) {
+        let tenant = database.tenant("acme").await;
+        let user = fixture::user(&database.clock, "ada@acme.example");
+        let outcome = database.db.write(&tenant, move |repo| {
+            repo.insert_user(&user)?;
+            assert!(repo.insert_user(&user).is_err());
+            Ok(())
+        }).await;
+        // PostgreSQL gives the whole transaction up, and would say nothing of it at the commit; SQLite gives up the statement.
+        assert_eq!(outcome.is_ok(), database.kind() == DatabaseKind::Sqlite, "{outcome:?}");
+        let there = database.db.read(&tenant, |repo| repo.count_users()).await.expect("runs");
+        assert_eq!(there == 1, outcome.is_ok(), "{there}, {outcome:?}");
+        // The connection is good for the next.
+        let other = fixture::user(&database.clock, "bob@acme.example");
+        database.db.write(&tenant, move |repo| repo.insert_user(&other)).await.expect("runs");
+    }
+
     async fn what_is_over_is_deleted_in_batches_and_nothing_else(database: TestDatabase) {
         let tenant = database.tenant("acme").await;
         let kept = Populated::fill(&database, &tenant).await;
