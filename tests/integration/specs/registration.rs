@@ -96,6 +96,13 @@ pub async fn initial_access_token(admin: &Admin, tenant: &TestTenant, body: &Val
     made.json()
 }
 
+/// A token with the same id and another proof: as good as what somebody can guess who has seen the id.
+pub fn forged(token: &str) -> String {
+    let (kept, proof) = token.split_at(token.len() - 20);
+    let other = if proof.starts_with('A') { 'B' } else { 'A' };
+    format!("{kept}{other}{}", &proof[1..])
+}
+
 app_test! {
     async fn a_client_registers_itself_and_signs_somebody_in(app: TestApp) {
         let tenant = open(&app, "acme").await;
@@ -265,6 +272,7 @@ app_test! {
 
         let made = initial_access_token(&admin, &tenant, &json!({ "name": "For partners", "max_uses": 2 })).await;
         let token = made["token"].as_str().expect("a token").to_owned();
+        with(&tenant, &forged(&token)).await.expect_error(401, "invalid_token");
         let theirs = with(&other, &token).await;
         theirs.expect_error(401, "invalid_token");
         assert!(theirs.header("www-authenticate").is_some_and(|challenge| challenge.contains("error=\"invalid_token\"")));

@@ -4,7 +4,7 @@ use actix_web::http::Method;
 use serde_json::{Value, json};
 use tessera::domain::settings::RegistrationPolicy;
 
-use super::registration::{client_of, initial_access_token, open, registered, request};
+use super::registration::{client_of, forged, initial_access_token, open, registered, request};
 use crate::support::admin::Admin;
 use crate::support::app::{TestApp, app_test};
 use crate::support::http::Answer;
@@ -246,7 +246,7 @@ app_test! {
                 request.send().await
             };
             for (uri, token) in [
-                (held.uri.as_str(), other.token.as_str()), (&held.uri, &theirs.token), (&at(&held.uri), &held.token), (&theirs.uri, &held.token),
+                (held.uri.as_str(), other.token.as_str()), (&held.uri, &forged(&held.token)), (&held.uri, &theirs.token), (&at(&held.uri), &held.token), (&theirs.uri, &held.token),
                 (&held.uri, initial), (&held.uri, &admin.token), (&held.uri, "tsrt_x"), (&of_administrator, &held.token), (&nobody, &held.token),
                 (&held.uri.to_uppercase().replace("HTTP://LOCALHOST", "http://localhost").replace("/T/ACME/REGISTER", "/t/acme/register"), &held.token),
             ] {
