@@ -48,6 +48,7 @@ command_test! {
             // The form's token is the browser's: it is good for as many attempts as anybody likes.
             let mut browser = Browser::new(Http::new(port));
             let page = actix_web::rt::System::new().block_on(browser.open(&format!("{ISSUER}/login")));
+            assert_eq!(page.answer.status, 200, "{}", page.answer.body);
             let (cookie, csrf) = (browser.cookie("tessera_csrf").expect("a cookie").to_owned(), page.hidden("csrf").expect("a token"));
             rounds += 1;
             let guessers: Vec<_> = (0..6).map(|guesser| {
