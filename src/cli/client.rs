@@ -9,7 +9,7 @@ use super::open;
 use super::output::{Failure, Listing, Report, fields, json_from_file, list, moment};
 use crate::config::Flags;
 use crate::domain::client::Client;
-use crate::domain::ids::ClientId;
+use crate::domain::ids::{ClientId, InitialAccessTokenId};
 use crate::domain::settings::RegistrationPolicy;
 use crate::flows::Tenant;
 use crate::flows::admin::{
@@ -78,6 +78,23 @@ pub enum Command {
         /// For how many seconds it is good; a week unless told
         #[arg(long, value_name = "SECONDS")]
         expires_in: Option<u32>,
+    },
+    /// List the tokens by which clients may be registered, spent and expired ones too
+    InitialAccessTokens {
+        /// Whose
+        #[arg(long, value_name = "SLUG")]
+        tenant: String,
+        #[command(flatten)]
+        listing: Listing,
+    },
+    /// Revoke a token by which clients may be registered; those that were stay
+    RevokeInitialAccessToken {
+        /// Whose
+        #[arg(long, value_name = "SLUG")]
+        tenant: String,
+        /// Which: the id that the list shows, not the token
+        #[arg(value_name = "ID")]
+        token_id: InitialAccessTokenId,
     },
 }
 
@@ -350,6 +367,49 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
                 .create_initial_access_token(&tenant, new, &by)
                 .await?;
             Ok(initial_access_token(&made, &tenant))
+        }
+        Command::InitialAccessTokens { tenant, listing } => {
+            let provider = open::command(flags).await?;
+            let tenant = provider.load_tenant_named(&tenant).await?;
+            let page = listing
+                .collect(async |page| provider.list_initial_access_tokens(&tenant, page).await)
+                .await?;
+            let rows = page
+                .items
+                .iter()
+                .map(|token| {
+                    vec![
+                        token.id.to_string(),
+                        token.name.clone(),
+                        format!("{}/{}", token.uses, token.max_uses),
+                        moment(token.expires_at),
+                    ]
+                })
+                .collect::<Vec<_>>();
+            let page = page.map(|token| {
+                json!({
+                    "id": token.id, "name": token.name, "uses": token.uses, "max_uses": token.max_uses,
+                    "created_at": token.created_at, "expires_at": token.expires_at,
+                })
+            });
+            Ok(list(
+                "initial_access_tokens",
+                &page,
+                &["ID", "NAME", "USED", "GOOD UNTIL"],
+                &rows,
+                "This tenant has no initial access tokens.",
+            ))
+        }
+        Command::RevokeInitialAccessToken { tenant, token_id } => {
+            let provider = open::command(flags).await?;
+            let tenant = provider.load_tenant_named(&tenant).await?;
+            provider
+                .revoke_initial_access_token(&tenant, token_id, &by)
+                .await?;
+            let text = format!(
+                "The token {token_id} is revoked: no client can be registered with it any more. Those that were stay."
+            );
+            Ok(Report::new(json!({ "revoked": { "id": token_id } }), text))
         }
     }
 }

@@ -1,5 +1,8 @@
 //! Cross-origin requests of browser applications (CONTRACT, "Tokens"): discovery and JWKS admit everybody; the other endpoints the
 //! redirect origins of the tenant's public clients and `allowed_origins`. An origin that isn't known isn't reflected.
+//!
+//! Registration admits everybody too, where the tenant lets clients register themselves: whoever isn't registered yet has no known origin,
+//! and what is presented there is a token in a header, which no browser sends by itself.
 
 use std::sync::Arc;
 
@@ -12,6 +15,7 @@ use actix_web::http::header::{
     HeaderMap, HeaderValue, ORIGIN, VARY,
 };
 
+use crate::domain::settings::RegistrationPolicy;
 use crate::flows::Provider;
 use crate::flows::tenancy::{Tenant, TenantAt};
 use crate::protocol::discovery::paths;
@@ -24,7 +28,7 @@ enum Admits {
     Nobody,
 }
 
-fn admits(rest: &str) -> Admits {
+fn admits(rest: &str, tenant: &Tenant) -> Admits {
     match rest {
         paths::JWKS | paths::OPENID_CONFIGURATION | paths::OAUTH_AUTHORIZATION_SERVER => {
             Admits::Everybody
@@ -32,8 +36,19 @@ fn admits(rest: &str) -> Admits {
         paths::PAR | paths::TOKEN | paths::USERINFO | paths::REVOKE | paths::INTROSPECT => {
             Admits::KnownOrigins
         }
+        _ if is_registration(rest)
+            && tenant.settings().registration != RegistrationPolicy::Closed =>
+        {
+            Admits::Everybody
+        }
         _ => Admits::Nobody,
     }
+}
+
+/// The registration endpoint, and the clients' own below it.
+fn is_registration(rest: &str) -> bool {
+    rest.strip_prefix(paths::REGISTER)
+        .is_some_and(|below| below.is_empty() || below.starts_with('/'))
 }
 
 /// What is to be said to the browser application that a request came from; to be made when the tenant is found.
@@ -41,6 +56,7 @@ pub(super) struct Cors {
     admitted: Option<HeaderValue>,
     /// The browser asks before it sends the request itself.
     pub(super) preflight: bool,
+    methods: &'static str,
 }
 
 impl Cors {
@@ -50,19 +66,29 @@ impl Cors {
         let origin = headers.get(ORIGIN);
         let asks = request.method() == Method::OPTIONS
             && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
-        let found = request
-            .extensions()
-            .get::<TenantAt>()
-            .map(|at| (admits(&at.rest), Arc::clone(&at.tenant)));
-        let Some((admits, tenant)) = found else {
+        let found = request.extensions().get::<TenantAt>().map(|at| {
+            let methods = if is_registration(&at.rest) {
+                "GET, POST, PUT, DELETE"
+            } else {
+                "GET, POST"
+            };
+            (
+                admits(&at.rest, &at.tenant),
+                Arc::clone(&at.tenant),
+                methods,
+            )
+        });
+        let Some((admits, tenant, methods)) = found else {
             return Self {
                 admitted: None,
                 preflight: false,
+                methods: "",
             };
         };
         Self {
             admitted: admitted(provider, admits, &tenant, origin).await,
             preflight: asks && admits != Admits::Nobody,
+            methods,
         }
     }
 
@@ -82,7 +108,7 @@ impl Cors {
         if self.preflight {
             headers.insert(
                 ACCESS_CONTROL_ALLOW_METHODS,
-                HeaderValue::from_static("GET, POST"),
+                HeaderValue::from_static(self.methods),
             );
             headers.insert(
                 ACCESS_CONTROL_ALLOW_HEADERS,

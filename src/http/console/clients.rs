@@ -8,6 +8,7 @@ use super::clients_kind::Kind;
 use super::clients_secret as secret;
 use super::clients_wizard as wizard;
 use super::fault::{Answer, Fault};
+use super::initial_access_tokens as tokens;
 use super::layout::Shell;
 use super::notice::Notice;
 use super::parts::{Cell, Confirm, Empty, ListQuery, Pager, Table, Tone};
@@ -62,6 +63,7 @@ pub static SECTION: Section = Section {
                 .route(web::post().to(try_it::begin)),
         );
         pages.service(at(trial::CALLBACK).route(web::get().to(try_it::finish)));
+        tokens::routes(pages);
     },
 };
 

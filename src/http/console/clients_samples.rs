@@ -5,6 +5,7 @@ use super::clients_edit::{EditClient, FieldGroup};
 use super::clients_kind::Kind;
 use super::clients_secret::RotateSecret;
 use super::clients_wizard::{Connect, Kinds, NewClient};
+use super::initial_access_tokens::TokenPage;
 use super::parts::{Cell, Choice, Empty, Field, FieldKind, Pager, Table, Tone};
 use super::samples::{Stage, sample};
 use super::snippets::Snippet;
@@ -85,6 +86,24 @@ pub fn render_all(
         pager: Pager::default(),
     };
     pages.push(sample(messages, "console_clients", name, &list)?);
+    let token = TokenPage {
+        page,
+        name: text.to_owned(),
+        path: "/registration-tokens/1".to_owned(),
+        token: many.then(|| text.to_owned()),
+        state: (Tone::Good, text.to_owned()),
+        endpoint: text.to_owned(),
+        uses: text.to_owned(),
+        until: text.to_owned(),
+        may_write: many,
+        closed: many,
+    };
+    pages.push(sample(
+        messages,
+        "console_registration_token",
+        name,
+        &token,
+    )?);
     let shown = ClientPage {
         page,
         name: text.to_owned(),

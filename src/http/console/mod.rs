@@ -18,6 +18,7 @@ pub mod domains;
 pub mod entry;
 pub mod fault;
 pub mod home;
+pub mod initial_access_tokens;
 pub mod keys;
 pub mod layout;
 pub mod notice;

@@ -64,6 +64,14 @@ command_test! {
         here.ok(&["tenant", "update", "acme", "--set", "registration=token"]);
         assert!(!here.ok(&["client", "initial-access-token", "--tenant", "acme", "--name", "Partners"]).contains("`closed`"));
         here.refused(&["client", "initial-access-token", "--tenant", "acme", "--name", "Partners", "--max-uses", "0"], "invalid_value");
+        let listed = here.json(&["client", "initial-access-tokens", "--tenant", "acme"]);
+        let items = listed["initial_access_tokens"].as_array().expect("a list");
+        assert_eq!((items.len(), &items[0]["name"], &items[0]["uses"], &items[0]["id"]), (3, &json!("Partners"), &json!(0), &made["id"]));
+        assert!(!listed.to_string().contains("tsit_"), "{listed}");
+        here.ok(&["client", "revoke-initial-access-token", "--tenant", "acme", text(&made["id"])]);
+        here.refused(&["client", "revoke-initial-access-token", "--tenant", "acme", text(&made["id"])], "not_found");
+        assert_eq!(here.events("acme", "initial_access_token.revoked"), 1);
+        assert_eq!(here.json(&["client", "initial-access-tokens", "--tenant", "acme"])["initial_access_tokens"].as_array().map(Vec::len), Some(2));
         here.refused(&["tenant", "update", "acme", "--set", "registration=ajar"], "invalid_value");
     }
 

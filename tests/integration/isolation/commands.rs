@@ -49,6 +49,7 @@ const OWN: &[&str] = &[
     "client create",
     "client list",
     "client initial-access-token",
+    "client initial-access-tokens",
     "resource create",
     "resource list",
     "domain add",
@@ -108,12 +109,14 @@ fn fill(here: &Installation, letter: Letter) -> Filled {
         &m("read"),
     ]);
     of(&["domain", "add", &domain]);
+    let token = of(&["client", "initial-access-token", "--name", &m("token")]);
     let keys = of(&["key", "list"]);
     let values = BTreeMap::from([
         ("tenant", slug.clone()),
         ("email", email),
         ("id", text(&user, "/id")),
         ("client_id", text(&client, "/client_id")),
+        ("token_id", text(&token, "/id")),
         ("identifier", identifier),
         ("url", domain),
         ("kid", text(&keys, "/keys/0/kid")),
@@ -144,7 +147,15 @@ fn leaves(command: &clap::Command, path: &str, all: &mut Vec<(String, clap::Comm
 
 /// The ways to say which person, key or client it is: one at a time.
 fn choices(command: &clap::Command) -> Vec<&'static str> {
-    let known = ["email", "id", "client_id", "identifier", "url", "named"];
+    let known = [
+        "email",
+        "id",
+        "client_id",
+        "token_id",
+        "identifier",
+        "url",
+        "named",
+    ];
     let has = |name: &str| {
         command
             .get_arguments()
@@ -166,6 +177,7 @@ fn arguments(
         "email",
         "id",
         "client_id",
+        "token_id",
         "identifier",
         "url",
         "named",

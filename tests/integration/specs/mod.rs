@@ -25,6 +25,7 @@ pub mod consent_pairs;
 pub mod console;
 pub mod console_clients;
 pub mod console_people;
+pub mod console_registration_tokens;
 pub mod console_settings;
 pub mod console_tenants;
 pub mod console_try_it;

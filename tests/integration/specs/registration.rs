@@ -418,4 +418,26 @@ app_test! {
         app.provider.suspend_tenant(slug.as_str(), &by).await.expect("suspended");
         register(&app, &tenant, &json!({ "redirect_uris": [CALLBACK] })).await.expect_error(403, "tenant_suspended");
     }
+
+    async fn a_browser_application_registers_itself_where_the_tenant_lets_it(app: TestApp) {
+        let tenant = open(&app, "acme").await;
+        let (url, origin) = (tenant.url("/register"), "https://anywhere.example");
+        let preflight = async |url: &str, method: &str| {
+            let ask = app.http.request(actix_web::http::Method::OPTIONS, url).header("origin", origin).header("access-control-request-method", method);
+            ask.send().await
+        };
+        let asked = preflight(&url, "POST").await;
+        assert_eq!((asked.header("access-control-allow-origin"), asked.header("access-control-allow-methods")), (Some("*"), Some("GET, POST, PUT, DELETE")));
+        assert!(asked.header("access-control-allow-headers").is_some_and(|names| names.contains("Authorization") && names.contains("Content-Type")));
+        let answer = request(&app, &tenant, &json!({ "redirect_uris": [CALLBACK] })).header("origin", origin).send().await;
+        assert_eq!((answer.status, answer.header("access-control-allow-origin"), answer.header("access-control-allow-credentials")), (201, Some("*"), None));
+        let own = answer.json()["registration_client_uri"].as_str().expect("an address").to_owned();
+        let asked = preflight(&own, "DELETE").await;
+        assert_eq!(asked.header("access-control-allow-origin"), Some("*"));
+        // Other endpoints admit it no more than before, and a closed tenant nobody.
+        assert_eq!(preflight(&tenant.url("/token"), "POST").await.header("access-control-allow-origin"), None);
+        assert_eq!(preflight(&tenant.url("/registered"), "POST").await.header("access-control-allow-origin"), None);
+        let closed = app.tenant("globex").await;
+        assert_eq!(preflight(&closed.url("/register"), "POST").await.header("access-control-allow-origin"), None);
+    }
 }
