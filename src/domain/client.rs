@@ -46,6 +46,8 @@ pub struct SelfRegistration {
     pub proof: HashedSecret,
     /// What it was registered with; none where the tenant lets everybody register.
     pub initial_access_token: Option<InitialAccessTokenId>,
+    /// The software statement that it came with, verified then; what it says can't be changed by the client.
+    pub software_statement: Option<String>,
 }
 
 impl Client {

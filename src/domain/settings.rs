@@ -4,6 +4,8 @@
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
+use crate::protocol::uri::parse_web;
+
 /// Lifetimes and policies of a tenant. All times are in seconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -49,6 +51,10 @@ pub struct TenantSettings {
     pub registration_limit: u32,
     /// How many registrations without an initial access token are taken from one address in an hour (1 to 10,000).
     pub registration_rate: u32,
+    /// Whose software statements are believed when a client registers itself (at most 20).
+    pub software_statement_issuers: Vec<SoftwareStatementIssuer>,
+    /// Whether a client that registers itself must bring a software statement of one of them.
+    pub require_software_statement: bool,
 }
 
 impl Default for TenantSettings {
@@ -72,6 +78,8 @@ impl Default for TenantSettings {
             registration: RegistrationPolicy::default(),
             registration_limit: 1000,
             registration_rate: 100,
+            software_statement_issuers: Vec::new(),
+            require_software_statement: false,
         }
     }
 }
@@ -141,6 +149,48 @@ pub enum RegistrationPolicy {
     Token,
     /// Everybody.
     Open,
+}
+
+/// Somebody whose software statements are believed (RFC 7591 §2.3).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SoftwareStatementIssuer {
+    /// The `iss` of their statements.
+    pub issuer: String,
+    /// Where they publish the keys that sign them.
+    pub jwks_uri: String,
+}
+
+/// The most issuers of software statements that a tenant may trust.
+pub const MAX_STATEMENT_ISSUERS: usize = 20;
+
+/// The longest name of an issuer, in bytes.
+const MAX_ISSUER: usize = 2048;
+
+impl SoftwareStatementIssuer {
+    /// What a list of them must be; an error says what is wrong, and with which.
+    pub fn check_all(issuers: &[Self]) -> Result<(), String> {
+        if issuers.len() > MAX_STATEMENT_ISSUERS {
+            return Err(format!("must be {MAX_STATEMENT_ISSUERS} at most"));
+        }
+        for (place, one) in issuers.iter().enumerate() {
+            let name = &one.issuer;
+            if name.is_empty() || name.len() > MAX_ISSUER || name.contains(char::is_whitespace) {
+                return Err(format!(
+                    "an issuer must have 1 to {MAX_ISSUER} bytes and no spaces"
+                ));
+            }
+            if issuers
+                .iter()
+                .take(place)
+                .any(|other| other.issuer == *name)
+            {
+                return Err(format!("names `{name}` twice"));
+            }
+            parse_web(&one.jwks_uri).map_err(|error| format!("jwks_uri of `{name}`: {error}"))?;
+        }
+        Ok(())
+    }
 }
 
 impl RegistrationPolicy {

@@ -216,19 +216,31 @@ impl Provider {
         let Some(url) = &client.metadata.jwks_uri else {
             return Err(ClientRefusal::MalformedKeys);
         };
+        self.published_keys(tenant, client.id.uuid(), url, kid)
+            .await
+            .map(Arc::new)
+            .map_err(|error| error.map_or(ClientRefusal::MalformedKeys, ClientRefusal::Keys))
+    }
+
+    /// Keys that their owner publishes: those that can be meant by `kid`. Without an error they came, and can't be used.
+    pub(super) async fn published_keys(
+        &self,
+        tenant: &Tenant,
+        owner: Uuid,
+        url: &str,
+        kid: Option<&str>,
+    ) -> Result<VerificationKeys, Option<EgressError>> {
         let set = self
             .client_keys
-            .load(tenant.id().uuid(), client.id.uuid(), url, kid)
+            .load(tenant.id().uuid(), owner, url, kid)
             .await
-            .map_err(ClientRefusal::Keys)?;
+            .map_err(Some)?;
         // Of a large set only those that can be meant are made ready.
         let meant = |key: &&serde_json::Map<String, Value>| {
             kid.is_none() || key.get("kid").and_then(Value::as_str) == kid
         };
         let keys: Vec<_> = set.keys.iter().filter(meant).collect();
-        VerificationKeys::from_jwks(&json!({ "keys": keys }))
-            .map(Arc::new)
-            .map_err(|_| ClientRefusal::MalformedKeys)
+        VerificationKeys::from_jwks(&json!({ "keys": keys })).map_err(|_| None)
     }
 
     /// RFC 7523 §3, point 7: an assertion is good for one use, on all nodes.

@@ -7,6 +7,7 @@
 //! | [`claims`] | RFC 7519 §4.1 |
 //! | [`client_assertion`] | RFC 7523 §2.2, §3 |
 //! | [`request_object`] | RFC 9101 §4, §6; OpenID Connect Core §6.1 |
+//! | [`software_statement`] | RFC 7591 §2.3 |
 //! | [`half_hash`] | OpenID Connect Core §3.1.3.6, §3.3.2.11 |
 //! | [`strict_json`] | RFC 8259 with distinct names |
 //! | [`seal`] | AES-256-GCM |
@@ -20,4 +21,5 @@ pub mod keys;
 pub mod passwords;
 pub mod request_object;
 pub mod seal;
+pub mod software_statement;
 pub mod strict_json;

@@ -28,6 +28,7 @@ struct ClientRow {
     updated_at: DbInstant,
     registration_hash: Option<Vec<u8>>,
     initial_access_token_id: Option<DbUuid>,
+    software_statement: Option<String>,
 }
 
 impl TryFrom<ClientRow> for Client {
@@ -54,6 +55,7 @@ impl TryFrom<ClientRow> for Client {
                 proof: HashedSecret::from_slice(&bytes)
                     .ok_or(StorageError::Corrupt("clients.registration_hash"))?,
                 initial_access_token: row.initial_access_token_id.map(|id| id.0.into()),
+                software_statement: row.software_statement,
             }),
             None => None,
         };
@@ -88,6 +90,7 @@ pub(super) struct NewClientRow<'a> {
     updated_at: DbInstant,
     registration_hash: Option<Vec<u8>>,
     initial_access_token_id: Option<DbUuid>,
+    software_statement: Option<&'a str>,
 }
 
 impl<'a> NewClientRow<'a> {
@@ -112,6 +115,7 @@ impl<'a> NewClientRow<'a> {
             initial_access_token_id: registration
                 .and_then(|own| own.initial_access_token)
                 .map(DbUuid::from),
+            software_statement: registration.and_then(|own| own.software_statement.as_deref()),
         })
     }
 }

@@ -126,6 +126,7 @@ tenant_tables! {
         updated_at -> InstantType,
         registration_hash -> Nullable<Binary>,
         initial_access_token_id -> Nullable<UuidType>,
+        software_statement -> Nullable<Text>,
     }
     initial_access_tokens (id) {
         id -> UuidType,

@@ -10,7 +10,7 @@ use super::once::Claim;
 use crate::config::nearest;
 use crate::domain::audit::Act;
 use crate::domain::ids::TenantId;
-use crate::domain::settings::TenantSettings;
+use crate::domain::settings::{SoftwareStatementIssuer, TenantSettings};
 use crate::domain::tenant::{SYSTEM_SLUG, TenantRecord, TenantStatus, check_display_name};
 use crate::flows::issue::ACCESS_TOKEN_ALGORITHM;
 use crate::flows::keys::key_event;
@@ -43,6 +43,8 @@ pub(super) fn is_sealed_under(
     )
 }
 
+const STATEMENT_ISSUERS: &str = "software_statement_issuers";
+
 /// What a tenant's name and settings have to be.
 pub(super) fn check_tenant(name: &str, settings: &TenantSettings) -> Result<(), AdminError> {
     check_display_name(name).map_err(|error| AdminError::invalid("name", error))?;
@@ -54,7 +56,9 @@ pub(super) fn check_tenant(name: &str, settings: &TenantSettings) -> Result<(), 
                 error.least, error.most, error.value
             ),
         )
-    })
+    })?;
+    SoftwareStatementIssuer::check_all(&settings.software_statement_issuers)
+        .map_err(|error| AdminError::invalid(STATEMENT_ISSUERS, error))
 }
 
 pub(super) fn other_master_key() -> AdminError {
@@ -198,6 +202,11 @@ impl Provider {
     ) -> Result<Arc<Tenant>, AdminError> {
         by.check(Permission::Write(Area::Settings))?;
         check_tenant(&changed.name, &changed.settings)?;
+        for one in &changed.settings.software_statement_issuers {
+            self.egress
+                .check(&one.jwks_uri)
+                .map_err(|error| AdminError::invalid(STATEMENT_ISSUERS, error))?;
+        }
         let (slug, by) = (changed.slug.clone(), by.clone());
         let done = self.db.write_installation(move |all| {
             let Some(before) = all.find_tenant(&changed.slug)? else {
@@ -387,6 +396,8 @@ pub fn change_setting(
                     ));
                 }
             },
+            (Value::Array(_), text) => serde_json::from_str(text)
+                .map_err(|_| AdminError::invalid(key, "must be a JSON array"))?,
             (_, text) => text.into(),
         };
     }

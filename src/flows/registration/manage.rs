@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::register::{check_ambition, read_document};
+use super::statement;
 use super::{Registration, RegistrationRefusal, by_itself, own_secret};
 use crate::domain::audit::Origin;
 use crate::domain::client::{Client, SelfRegistration};
@@ -52,6 +53,7 @@ impl Provider {
         let present = &proven.client;
         let mut document = read_document(body)?;
         check_identity(at, &mut document, present)?;
+        check_statement(&mut document, &proven.registration)?;
         let metadata = ClientMetadata::from_registration(document, Some(&present.metadata))?;
         let vouched_by = proven.registration.initial_access_token;
         check_ambition(&metadata, Some(&present.metadata), vouched_by)?;
@@ -126,6 +128,25 @@ impl Provider {
             }
             _ => Err(refused),
         }
+    }
+}
+
+/// The statement that a client came with goes on deciding what it says, whether or not a change repeats it.
+fn check_statement(
+    document: &mut Map<String, Value>,
+    registration: &SelfRegistration,
+) -> Result<(), RegistrationRefusal> {
+    use RegistrationRefusal::Change;
+    let sent = statement::take(document)?;
+    match (&registration.software_statement, sent) {
+        (Some(kept), Some(sent)) if *kept != sent => Err(Change(
+            "software_statement: is not the one that the client was registered with; register another client with the new one",
+        )),
+        (None, Some(_)) => Err(Change(
+            "software_statement: the client was registered without one; register another client with it",
+        )),
+        (Some(kept), _) => statement::hold(document, kept),
+        (None, None) => Ok(()),
     }
 }
 

@@ -5,12 +5,13 @@
 //! strangers may not say at all. The registration access token is a handle whose id is the client's: there is no row for it but the
 //! client's own, and deleting the client ends it. It comes back in every answer as it was presented, and is never replaced.
 //!
-//! Left out: software statements (RFC 7591 §2.3), as no tenant says whose it would trust; one that is sent is refused rather than ignored,
-//! since its sender relies on it.
+//! A software statement (RFC 7591 §2.3) of an issuer whom the tenant trusts goes before what the client says, then and at each change; one of
+//! anybody else is refused rather than ignored, since its sender relies on it.
 
 mod manage;
 mod refusal;
 mod register;
+mod statement;
 
 use serde_json::Value;
 
@@ -31,6 +32,7 @@ pub struct Registration {
     secret: Option<PlainSecret>,
     token: PlainSecret,
     uri: String,
+    statement: Option<String>,
 }
 
 impl Registration {
@@ -47,6 +49,10 @@ impl Registration {
             secret: own.filter(|(_, hash)| is_current(hash)).map(|own| own.0),
             token: handle.to_text(Purpose::RegistrationAccessToken),
             uri: format!("{}{}/{}", at.issuer, paths::REGISTER, client.id),
+            statement: client
+                .registration
+                .as_ref()
+                .and_then(|registration| registration.software_statement.clone()),
             client,
         }
     }
@@ -69,6 +75,10 @@ impl Registration {
                 self.token.expose().into(),
             );
             members.insert("registration_client_uri".to_owned(), self.uri.into());
+            // RFC 7591 §3.2.1: "its value MUST be returned unmodified in the response"
+            if let Some(statement) = self.statement {
+                members.insert("software_statement".to_owned(), statement.into());
+            }
         }
         document
     }

@@ -33,9 +33,15 @@ pub enum RegistrationRefusal {
     /// A member that can't be accepted.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
-    /// A software statement.
+    /// A software statement that can't be read or believed.
+    #[error("the software statement: {0}")]
+    Statement(&'static str),
+    /// A software statement of an issuer whom the tenant doesn't trust.
     #[error("a software statement, whose issuer nobody here trusts")]
-    SoftwareStatement,
+    StatementIssuer,
+    /// Too much is being fetched to fetch the keys of a statement's issuer.
+    #[error("the keys of a software statement's issuer aren't fetched now")]
+    StatementKeysLater,
     /// Too many registrations from one address.
     #[error("too many registrations from one address")]
     TooFast,
@@ -114,9 +120,16 @@ impl From<RegistrationRefusal> for OAuthError {
             ),
             R::Change(what) => OAuthError::invalid_request(what),
             R::Metadata(error) => error.into(),
-            R::SoftwareStatement => OAuthError::new(
+            R::Statement(what) => OAuthError::new(
                 ErrorCode::InvalidSoftwareStatement,
-                "software_statement: this tenant trusts no issuer of software statements; say what it says as members of the request",
+                format!("software_statement: {what}"),
+            ),
+            R::StatementIssuer => OAuthError::new(
+                ErrorCode::UnapprovedSoftwareStatement,
+                "software_statement: its issuer is none that this tenant trusts; say what it says as members of the request, or ask the tenant's administrators",
+            ),
+            R::StatementKeysLater => OAuthError::temporarily_unavailable(
+                "too many keys are being fetched; try again shortly",
             ),
             R::TooFast => OAuthError::new(
                 ErrorCode::TooManyRequests,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use super::statement;
 use super::{Registration, RegistrationRefusal, by_itself, own_secret};
 use crate::domain::audit::{Act, Origin};
 use crate::domain::client::{Client, ClientSecrets, SelfRegistration};
@@ -31,14 +32,7 @@ pub(super) fn read_document(body: &[u8]) -> Result<Map<String, Value>, Registrat
     if body.len() > DOCUMENT_MAX {
         return Err(RegistrationRefusal::TooLarge);
     }
-    let document = strict_json::parse_object(body).map_err(|_| RegistrationRefusal::Malformed)?;
-    if document
-        .get("software_statement")
-        .is_some_and(|statement| !statement.is_null())
-    {
-        return Err(RegistrationRefusal::SoftwareStatement);
-    }
-    Ok(document)
+    strict_json::parse_object(body).map_err(|_| RegistrationRefusal::Malformed)
 }
 
 /// Refuses what a client can't become by its own word: an administrator, a built-in client, or one that gets tokens without a person
@@ -111,16 +105,33 @@ impl Provider {
             (_, Some(token)) => Some(self.check_initial_access_token(tenant, token).await?),
         };
         let vouched_by = vouched.as_ref().map(|token| token.id);
-        let metadata = ClientMetadata::from_registration(read_document(body)?, None)?;
+        let mut document = read_document(body)?;
+        let statement = statement::take(&mut document)?;
+        statement::check_presence(tenant, statement.as_deref())?;
+        // Before anything is fetched, made or written for a stranger.
+        let mut is_admitted = vouched.is_some();
+        if let Some(statement) = &statement {
+            if !is_admitted {
+                self.admit_registration(tenant, origin).await?;
+                is_admitted = true;
+            }
+            self.apply_statement(tenant, &mut document, statement)
+                .await?;
+        }
+        let metadata = ClientMetadata::from_registration(document, None)?;
         check_ambition(&metadata, None, vouched_by)?;
         let metadata = self.check_metadata(metadata)?;
-        if vouched.is_none() {
-            // Before anything is fetched, made or written for a stranger.
+        if !is_admitted {
             self.admit_registration(tenant, origin).await?;
         }
         let id = ClientId::from(self.clock.uuid_v7());
         let handle = Handle::from_parts(id.uuid(), self.clock.random_bytes());
-        let client = self.registered_client(at, metadata, (&handle, vouched_by))?;
+        let registration = SelfRegistration {
+            proof: handle.hash(tenant.handle_key(), Purpose::RegistrationAccessToken),
+            initial_access_token: vouched_by,
+            software_statement: statement,
+        };
+        let client = self.registered_client(at, metadata, &handle, registration)?;
         self.prepare_client(tenant, &client, &by_itself(id, origin))
             .await?;
         self.store_registration(tenant, client.clone(), vouched, origin)
@@ -132,7 +143,8 @@ impl Provider {
         &self,
         at: &TenantAt,
         metadata: ClientMetadata,
-        (handle, vouched_by): (&Handle, Option<InitialAccessTokenId>),
+        handle: &Handle,
+        registration: SelfRegistration,
     ) -> Result<Client, RegistrationRefusal> {
         let now = self.now();
         let secret = if metadata.token_endpoint_auth_method.uses_secret() {
@@ -150,10 +162,7 @@ impl Provider {
             id: ClientId::from(handle.id()),
             metadata,
             secret,
-            registration: Some(SelfRegistration {
-                proof: handle.hash(at.tenant.handle_key(), Purpose::RegistrationAccessToken),
-                initial_access_token: vouched_by,
-            }),
+            registration: Some(registration),
             version: 1,
             created_at: now,
             updated_at: now,

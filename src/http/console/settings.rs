@@ -11,7 +11,9 @@ use super::routes::at;
 use super::sections::{Reach, Section};
 use super::sheets::{DetailSheet, Fact, FactGroup, FormSheet, Group, Row};
 use super::visitor::Visitor;
-use crate::domain::settings::{Bound, ConsentPolicy, RegistrationPolicy, TenantSettings};
+use crate::domain::settings::{
+    Bound, ConsentPolicy, RegistrationPolicy, SoftwareStatementIssuer, TenantSettings,
+};
 use crate::domain::tenant::TenantRecord;
 use crate::flows::admin::{AdminError, Area, Permission};
 use crate::flows::browser::CheckedForm;
@@ -45,6 +47,8 @@ enum Kind {
     Consent,
     /// Who may register applications.
     Registration,
+    /// Whose software statements are believed: a line each, the issuer and the address of its keys.
+    Issuers,
 }
 
 type Entry = (&'static str, Kind);
@@ -94,6 +98,8 @@ const GROUPS: [(&str, &[Entry]); 5] = [
             ("registration", Kind::Registration),
             ("registration_limit", Kind::Number),
             ("registration_rate", Kind::Number),
+            ("software_statement_issuers", Kind::Issuers),
+            ("require_software_statement", Kind::Switch),
         ],
     ),
 ];
@@ -149,6 +155,7 @@ fn switch(settings: &TenantSettings, name: &str) -> bool {
         "password.refuse_own_name" => settings.password.refuse_own_name,
         "require_pkce" => settings.require_pkce,
         "require_issuer_audience" => settings.require_issuer_audience,
+        "require_software_statement" => settings.require_software_statement,
         _ => settings.require_pushed_authorization_requests,
     }
 }
@@ -172,6 +179,24 @@ fn value_in_words(page: &Shell<'_>, settings: &TenantSettings, (name, kind): Ent
             })
             .into_owned(),
         Kind::Registration => registration_in_words(page, settings.registration),
+        Kind::Issuers if settings.software_statement_issuers.is_empty() => {
+            page.t("settings-nobody").into_owned()
+        }
+        Kind::Issuers => issuers_in_lines(settings).replace('\n', ", "),
+    }
+}
+
+fn issuers_in_lines(settings: &TenantSettings) -> String {
+    let issuers = settings.software_statement_issuers.iter();
+    let lines = issuers.map(|one| format!("{} {}", one.issuer, one.jwks_uri));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn issuer_in(line: &str) -> SoftwareStatementIssuer {
+    let (issuer, jwks_uri) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    SoftwareStatementIssuer {
+        issuer: issuer.to_owned(),
+        jwks_uri: jwks_uri.trim().to_owned(),
     }
 }
 
@@ -215,6 +240,7 @@ fn draft_of(record: &TenantRecord) -> Draft {
                 let value = settings.registration.as_str();
                 values.push(((*name).to_owned(), value.to_owned()));
             }
+            Kind::Issuers => values.push(((*name).to_owned(), issuers_in_lines(settings))),
         }
     }
     let values = values.iter();
@@ -258,6 +284,12 @@ fn read(page: &Shell<'_>, draft: &mut Draft, before: &TenantRecord) -> TenantRec
             ("password.refuse_own_name", _) => settings.password.refuse_own_name = given,
             ("require_pkce", _) => settings.require_pkce = given,
             ("require_issuer_audience", _) => settings.require_issuer_audience = given,
+            ("require_software_statement", _) => settings.require_software_statement = given,
+            (_, Kind::Issuers) => {
+                let lines = draft.lines(name);
+                settings.software_statement_issuers =
+                    lines.iter().map(|line| issuer_in(line)).collect();
+            }
             ("require_pushed_authorization_requests", _) => {
                 settings.require_pushed_authorization_requests = given;
             }
@@ -360,6 +392,7 @@ fn row(page: &Shell<'_>, draft: &Draft, stored: &TenantSettings, entry: Entry, s
                 .map(|policy| Choice::new(policy.as_str(), registration_in_words(page, policy)))
                 .into(),
         ))),
+        Kind::Issuers => Row::Field(field(FieldKind::Lines(3))),
     }
 }
 

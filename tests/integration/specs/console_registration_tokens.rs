@@ -26,7 +26,7 @@ app_test! {
         let clients = browser.open(&scene.tenant.url("/console/clients")).await;
         assert!(clients.answer.body.contains(LIST), "{}", clients.answer.body);
         let empty = browser.open(&scene.tenant.url(LIST)).await;
-        assert!(empty.answer.body.contains("No tokens for registration") && empty.answer.body.contains("let nobody register"), "{}", empty.answer.body);
+        assert!(empty.answer.body.contains("No initial access tokens") && empty.answer.body.contains("let nobody register"), "{}", empty.answer.body);
         let form = browser.open(&scene.tenant.url(&format!("{LIST}/new"))).await;
         let made = browser.submit(&form, &[("name", "For <partners>"), ("max_uses", "2"), ("days", "3")]).await;
         assert_eq!(made.answer.status, 200, "{}", made.answer.body);
@@ -65,7 +65,7 @@ app_test! {
             assert!(value.is_empty() || wrong.answer.body.contains(&format!("value=\"{value}\"")), "{field}={value}");
         }
         let list = browser.open(&scene.tenant.url(LIST)).await;
-        assert!(list.answer.body.contains("No tokens for registration"), "{}", list.answer.body);
+        assert!(list.answer.body.contains("No initial access tokens"), "{}", list.answer.body);
         // The longest life that the form takes is one that the rules take.
         let made = browser.submit(&form, &[("name", "Longest"), ("max_uses", "10000"), ("days", "365")]).await;
         assert!(content(&made.answer.body, "token").is_some(), "{}", made.answer.body);

@@ -47,4 +47,5 @@ pub mod rfc9207;
 pub mod rp_initiated_logout;
 pub mod seed;
 pub mod sign_in;
+pub mod software_statements;
 pub mod tenancy;

@@ -76,7 +76,7 @@ pub fn client_of(document: &Value) -> TestClient {
 
 /// Says which member is refused, and with which code.
 #[track_caller]
-fn expect_refused(answer: &Answer, code: &str, member: &str) {
+pub fn expect_refused(answer: &Answer, code: &str, member: &str) {
     answer.expect_error(400, code);
     let description = answer.json()["error_description"].to_string();
     assert!(description.contains(member), "{member}: {description}");

@@ -13,14 +13,14 @@ use crate::support::relying_party::RelyingParty;
 const CALLBACK: &str = "https://relying.example/callback";
 
 /// What a client holds after its registration.
-struct Held {
-    document: Value,
+pub struct Held {
+    pub document: Value,
     uri: String,
     token: String,
 }
 
 impl Held {
-    fn of(document: Value) -> Self {
+    pub fn of(document: Value) -> Self {
         let text = |name: &str| document[name].as_str().expect("a text").to_owned();
         Self {
             uri: text("registration_client_uri"),
@@ -29,7 +29,7 @@ impl Held {
         }
     }
 
-    async fn send(&self, app: &TestApp, method: Method) -> Answer {
+    pub async fn send(&self, app: &TestApp, method: Method) -> Answer {
         app.http
             .request(method, &self.uri)
             .bearer(&self.token)
@@ -37,7 +37,7 @@ impl Held {
             .await
     }
 
-    async fn put(&self, app: &TestApp, body: &Value) -> Answer {
+    pub async fn put(&self, app: &TestApp, body: &Value) -> Answer {
         app.http
             .request(Method::PUT, &self.uri)
             .bearer(&self.token)
@@ -47,7 +47,7 @@ impl Held {
     }
 
     /// What it was told, as RFC 7592 §2.2 wants it back; some members replaced, `null` takes one out.
-    fn change(&self, members: &Value) -> Value {
+    pub fn change(&self, members: &Value) -> Value {
         let mut document = self.document.clone();
         let all = document.as_object_mut().expect("an object");
         for name in [

@@ -10,6 +10,7 @@ use crate::domain::client::{Client, ClientSecrets, SelfRegistration};
 use crate::domain::ids::{ClientId, InitialAccessTokenId};
 use crate::flows::console;
 use crate::flows::provider::{FlowError, Provider};
+use crate::jose::software_statement;
 use crate::protocol::client_metadata::ClientMetadata;
 use crate::protocol::slug::Slug;
 use crate::secret::{
@@ -46,6 +47,18 @@ fn hash_of(draft: &Draft, field: &str, text: &str) -> Result<HashedSecret, Admin
         .ok_or_else(|| AdminError::invalid(&field, "must have 32 bytes"))
 }
 
+/// The software statement of a client that registered itself: verified where it was registered, and so not again.
+fn statement_of(own: &ClientLine) -> Result<Option<String>, AdminError> {
+    let statement = own.software_statement.as_deref();
+    if statement.is_some_and(|statement| software_statement::of_verified(statement).is_err()) {
+        return Err(AdminError::invalid(
+            "client.software_statement",
+            "must be a JWT",
+        ));
+    }
+    Ok(own.software_statement.clone())
+}
+
 /// How a client that registered itself goes on managing its registration.
 fn registration_of(
     draft: &Draft,
@@ -59,10 +72,15 @@ fn registration_of(
         (Some(hash), token) => Ok(Some(SelfRegistration {
             proof: hash_of(draft, field, hash)?,
             initial_access_token: token.map(InitialAccessTokenId::from),
+            software_statement: statement_of(own)?,
         })),
-        (None, None) => Ok(None),
-        (None, Some(_)) => Err(AdminError::invalid(
-            "client.initial_access_token_id",
+        (None, None) if own.software_statement.is_none() => Ok(None),
+        (None, token) => Err(AdminError::invalid(
+            if token.is_some() {
+                "client.initial_access_token_id"
+            } else {
+                "client.software_statement"
+            },
             "goes together with registration_access_token_hash",
         )),
     }

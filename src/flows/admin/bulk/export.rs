@@ -287,6 +287,7 @@ fn client_line(client: &Client, with_secrets: bool) -> Value {
         initial_access_token_id: registration
             .and_then(|own| own.initial_access_token)
             .map(InitialAccessTokenId::uuid),
+        software_statement: registration.and_then(|own| own.software_statement.clone()),
         created_at: Some(client.created_at),
         updated_at: Some(client.updated_at),
         ..ClientLine::default()

@@ -210,6 +210,9 @@ pub struct ClientLine {
     /// The initial access token that it was registered with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub initial_access_token_id: Option<Uuid>,
+    /// The software statement that it was registered with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub software_statement: Option<String>,
     /// When it was registered, in seconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id_issued_at: Option<i64>,
@@ -223,7 +226,7 @@ pub struct ClientLine {
 
 impl ClientLine {
     /// The members that aren't RFC 7591's metadata.
-    const OWN: [&'static str; 12] = [
+    const OWN: [&'static str; 13] = [
         "client_id",
         "client_secret",
         "client_secret_expires_at",
@@ -233,6 +236,7 @@ impl ClientLine {
         "previous_client_secret_until",
         "registration_access_token_hash",
         "initial_access_token_id",
+        "software_statement",
         "client_id_issued_at",
         "created_at",
         "updated_at",

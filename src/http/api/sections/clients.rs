@@ -127,6 +127,7 @@ impl JsonSchema for Client {
             "previous_secret_expires_at": { "type": "string", "format": "date-time", "description": "Until when the secret before is good." },
             "registered_by": { "enum": ["administrator", "itself"], "description": "Who registered it: `itself` at the registration endpoint (RFC 7591), where it may change and delete itself too." },
             "initial_access_token": { "type": "string", "format": "uuid", "description": "By which initial access token it registered itself." },
+            "software_statement": { "type": "string", "description": "The software statement that it registered itself with (RFC 7591 §2.3)." },
         });
         if let (Some(Value::Object(properties)), Value::Object(more)) =
             (schema.get_mut("properties"), more.to_value())
@@ -178,6 +179,13 @@ fn marked(mut document: Value, client: &Record) -> Client {
             .and_then(|registration| registration.initial_access_token);
         if let Some(token) = token {
             members.insert("initial_access_token".to_owned(), token.to_string().into());
+        }
+        let statement = client
+            .registration
+            .as_ref()
+            .and_then(|registration| registration.software_statement.clone());
+        if let Some(statement) = statement {
+            members.insert("software_statement".to_owned(), statement.into());
         }
     }
     Client(document)
