@@ -84,6 +84,7 @@ pub fn client(clock: &Clock) -> Client {
         registration: Some(SelfRegistration {
             proof: hash(8),
             initial_access_token: None,
+            software_statement: None,
         }),
         version: 1,
         created_at: clock.now(),
