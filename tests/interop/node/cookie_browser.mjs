@@ -80,14 +80,14 @@ export class CookieBrowser {
 
   /**
    * Goes on from `start`, signing in and consenting where asked, to the first address that starts with `until`;
-   * returns that address without opening it.
+   * returns that address without opening it. Where `until` is a function of a page's text, to the page that it accepts.
    */
   async open(start, until, person) {
     let url = new URL(start)
     let body
     let signedIn = false
     for (let step = 0; step < MOST_STEPS; step += 1) {
-      if (url.href.startsWith(until)) return url
+      if (typeof until === 'string' && url.href.startsWith(until)) return url
       const response = await this.#request(url, body)
       if (response.status >= 300 && response.status < 400) {
         // RFC 9700 §4.12: credentials must not be sent on.
@@ -96,7 +96,9 @@ export class CookieBrowser {
         body = undefined
         continue
       }
-      const page = parsePage(await response.text())
+      const text = await response.text()
+      if (typeof until === 'function' && until(text)) return url
+      const page = parsePage(text)
       if (!response.ok || 'data-error' in page.body) {
         throw new Error(`${url} answered ${response.status} (${page.body['data-error'] ?? 'no data-error'})`)
       }
@@ -105,6 +107,7 @@ export class CookieBrowser {
       const answers = [
         [login, 'submit', { username: person?.email, password: person?.password }],
         [page.formWith('allow'), 'allow', {}],
+        [page.formWith('user_code'), 'submit', {}],
         [page.formWith('logout'), 'logout', {}],
       ]
       const [form, pressed, values] = answers.find(([candidate]) => candidate) ?? []

@@ -86,6 +86,72 @@ const FEATURES = {
     )
     assert.equal(tokens.claims().aud, config.clientMetadata().client_id)
   },
+  'a signed answer (JARM)': async (tenant) => {
+    const config = await configure(tenant, 'signed answers', { authorization_signed_response_alg: 'ES256' }, undefined, [
+      oidc.useJwtResponseMode,
+    ])
+    const { parameters, checks } = await request()
+    const answer = await open(tenant, oidc.buildAuthorizationUrl(config, parameters))
+    assert.deepEqual([...answer.searchParams.keys()], ['response'])
+    const tokens = await oidc.authorizationCodeGrant(config, answer, checks)
+    assert.equal(tokens.claims().tenant, tenant.slug)
+  },
+  'an ID token beside the code (OpenID Connect Core §3.3)': async (tenant) => {
+    const metadata = { response_types: ['code id_token'], grant_types: ['authorization_code', 'implicit', 'refresh_token'] }
+    const config = await configure(tenant, 'hybrid', metadata, undefined, [oidc.useCodeIdTokenResponseType])
+    const { parameters, checks } = await request()
+    const answer = await open(tenant, oidc.buildAuthorizationUrl(config, parameters), '#')
+    const tokens = await oidc.authorizationCodeGrant(config, answer, checks)
+    assert.equal(tokens.claims().tenant, tenant.slug)
+  },
+  'an ID token through the browser (OpenID Connect Core §3.2)': async (tenant) => {
+    const metadata = { response_types: ['id_token'], grant_types: ['implicit'], scope: 'openid profile email', redirect_uris: [REDIRECT], application_type: 'native' }
+    const config = await configure(tenant, 'implicit', metadata, undefined, [oidc.useIdTokenResponseType])
+    const nonce = oidc.randomNonce()
+    const state = oidc.randomState()
+    const url = oidc.buildAuthorizationUrl(config, { redirect_uri: REDIRECT, scope: 'openid email', nonce, state })
+    const claims = await oidc.implicitAuthentication(config, await open(tenant, url, '#'), nonce, { expectedState: state })
+    assert.equal(claims.email, tenant.email)
+  },
+  'tokens bound to a key (RFC 9449), with and without a nonce of the server': async (tenant) => {
+    for (const bound of [false, true]) {
+      const config = await configure(tenant, `proofs ${bound}`, { dpop_bound_access_tokens: bound })
+      const DPoP = oidc.getDPoPHandle(config, await oidc.randomDPoPKeyPair('ES256'))
+      const { parameters, checks } = await request()
+      const url = await oidc.buildAuthorizationUrlWithPAR(config, parameters, { DPoP })
+      const tokens = await oidc.authorizationCodeGrant(config, await open(tenant, url), checks, undefined, { DPoP })
+      assert.equal(tokens.token_type, 'dpop')
+      const { sub } = tokens.claims()
+      assert.equal((await oidc.fetchUserInfo(config, tokens.access_token, sub, { DPoP })).sub, sub)
+      await assert.rejects(oidc.fetchUserInfo(config, tokens.access_token, sub))
+      const again = await oidc.refreshTokenGrant(config, tokens.refresh_token, undefined, { DPoP })
+      assert.equal(again.token_type, 'dpop')
+    }
+  },
+  'a secret that signs (client_secret_jwt)': async (tenant) => {
+    const method = { token_endpoint_auth_method: 'client_secret_jwt' }
+    const registration = await createClient(tenant, { client_name: 'signs by its secret', redirect_uris: [REDIRECT], ...method })
+    const config = await oidc.discovery(
+      new URL(tenant.issuer), registration.client_id, registration, oidc.ClientSecretJwt(registration.client_secret), { execute: EXECUTE },
+    )
+    const { parameters, checks } = await request()
+    const tokens = await oidc.authorizationCodeGrant(
+      config, await open(tenant, oidc.buildAuthorizationUrl(config, parameters)), checks,
+    )
+    assert.equal(tokens.claims().tenant, tenant.slug)
+  },
+  'a device without a keyboard (RFC 8628)': async (tenant) => {
+    const grant_types = ['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token']
+    const metadata = { grant_types, response_types: [], redirect_uris: undefined, token_endpoint_auth_method: 'none' }
+    const config = await configure(tenant, 'television', metadata, oidc.None())
+    const asked = await oidc.initiateDeviceAuthorization(config, { scope: SCOPE })
+    assert.match(asked.user_code, /^[B-Z]{4}-[B-Z]{4}$/)
+    const polling = oidc.pollDeviceAuthorizationGrant(config, asked)
+    await new CookieBrowser().open(asked.verification_uri_complete, (page) => page.includes('role="status"'), tenant)
+    const tokens = await polling
+    assert.equal(tokens.claims().tenant, tenant.slug)
+    assert.ok(tokens.refresh_token)
+  },
 }
 
 const report = new Report()
