@@ -106,6 +106,12 @@ pub struct Metadata {
     /// Where the browser may be sent to after signing out
     #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
     post_logout_redirect_uris: Vec<String>,
+    /// Where its server is told that a session has ended (OpenID Connect Back-Channel Logout)
+    #[arg(long, value_name = "URI")]
+    backchannel_logout_uri: Option<String>,
+    /// The page of it that is loaded in a frame when somebody signs out (OpenID Connect Front-Channel Logout)
+    #[arg(long, value_name = "URI")]
+    frontchannel_logout_uri: Option<String>,
     /// `authorization_code`, `refresh_token` or `client_credentials`
     #[arg(long = "grant-type", value_name = "TYPE")]
     grant_types: Vec<String>,
@@ -133,7 +139,12 @@ impl Metadata {
             &self.grant_types,
             &self.scopes,
         ];
-        self.name.is_none()
+        let texts = [
+            &self.name,
+            &self.backchannel_logout_uri,
+            &self.frontchannel_logout_uri,
+        ];
+        texts.iter().all(|text| text.is_none())
             && !self.public
             && self.file.is_none()
             && lists.iter().all(|list| list.is_empty())
@@ -236,8 +247,14 @@ impl Metadata {
         if !scopes.is_empty() {
             members.insert("scope".to_owned(), scopes.to_string().into());
         }
-        if let Some(name) = self.name {
-            members.insert("client_name".to_owned(), name.into());
+        for (name, value) in [
+            ("client_name", self.name),
+            ("backchannel_logout_uri", self.backchannel_logout_uri),
+            ("frontchannel_logout_uri", self.frontchannel_logout_uri),
+        ] {
+            if let Some(value) = value {
+                members.insert(name.to_owned(), value.into());
+            }
         }
         if self.public {
             members.insert("token_endpoint_auth_method".to_owned(), "none".into());

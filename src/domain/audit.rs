@@ -137,6 +137,12 @@ pub enum Act {
     /// An initial access token was revoked.
     #[serde(rename = "initial_access_token.revoked")]
     InitialAccessTokenRevoked,
+    /// A client couldn't be told that a session had ended, and it isn't tried any more.
+    #[serde(rename = "logout_delivery.failed")]
+    LogoutDeliveryFailed,
+    /// An administrator had a logout token sent once more.
+    #[serde(rename = "logout_delivery.retried")]
+    LogoutDeliveryRetried,
     /// Client authentication failed.
     #[serde(rename = "client.authentication_failed")]
     ClientAuthenticationFailed,
@@ -156,7 +162,7 @@ pub enum Act {
 
 impl Act {
     /// All of them.
-    pub const ALL: [Self; 48] = [
+    pub const ALL: [Self; 50] = [
         Self::TenantCreated,
         Self::TenantImported,
         Self::TenantExported,
@@ -200,6 +206,8 @@ impl Act {
         Self::ClientDeleted,
         Self::InitialAccessTokenCreated,
         Self::InitialAccessTokenRevoked,
+        Self::LogoutDeliveryFailed,
+        Self::LogoutDeliveryRetried,
         Self::ClientAuthenticationFailed,
         Self::KeyCreated,
         Self::KeyRotated,

@@ -106,6 +106,10 @@ id_type!(
     InitialAccessTokenId
 );
 id_type!(
+    /// A logout token's delivery to a client.
+    LogoutDeliveryId
+);
+id_type!(
     /// A custom domain of a tenant.
     DomainId
 );

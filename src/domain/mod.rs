@@ -11,6 +11,7 @@ pub mod grant;
 pub mod ids;
 pub mod initial_access_token;
 pub mod key;
+pub mod logout_delivery;
 pub mod one_time_link;
 pub mod pushed_request;
 pub mod resource;

@@ -37,6 +37,8 @@ pub struct TenantSettings {
     pub consent: ConsentPolicy,
     /// Whether signing out ends offline grants (those with `offline_access`) too.
     pub sign_out_ends_offline_access: bool,
+    /// Whether applications' pages may ask in a frame whether somebody is still signed in (OpenID Connect Session Management).
+    pub session_management: bool,
     /// Whether a confidential client must use PKCE, whatever its own metadata says.
     pub require_pkce: bool,
     /// Whether client assertions must have the issuer as their audience (and not an endpoint's URL).
@@ -66,6 +68,7 @@ impl Default for TenantSettings {
             lockout: LockoutPolicy::default(),
             consent: ConsentPolicy::default(),
             sign_out_ends_offline_access: false,
+            session_management: false,
             require_pkce: false,
             require_issuer_audience: false,
             require_pushed_authorization_requests: false,

@@ -1,4 +1,5 @@
-//! The only place where a token is minted: access tokens (RFC 9068, or sealed and opaque) and ID tokens (`OpenID` Connect Core §2).
+//! The only place where a token is minted: access tokens (RFC 9068, or sealed and opaque), ID tokens (`OpenID` Connect Core §2) and
+//! logout tokens (Back-Channel Logout §2.4).
 //!
 //! To be called after the commit that allows it. RSA signatures go through the blocking pool; the others take microseconds and are made
 //! here.
@@ -16,6 +17,7 @@ use super::tenancy::Tenant;
 use crate::domain::client::Client;
 use crate::domain::grant::Grant;
 use crate::domain::ids::UserId;
+use crate::domain::logout_delivery::LogoutDelivery;
 use crate::domain::role::Role;
 use crate::domain::user::User;
 use crate::jose::half_hash::half_hash;
@@ -25,6 +27,7 @@ use crate::protocol::access_token::{self, AccessTokenClaims, Audience};
 use crate::protocol::claims::StandardClaims;
 use crate::protocol::client_metadata::{AccessTokenFormat, SubjectType};
 use crate::protocol::id_token::{self, IdTokenClaims, ReleasedClaims};
+use crate::protocol::logout_token::{self, LogoutTokenClaims};
 use crate::secret::Purpose;
 
 /// What access tokens are signed by unless their client says otherwise: every tenant has such a key from its first token on, and it costs the
@@ -207,6 +210,29 @@ impl Provider {
             released: ReleasedClaims::new(claims_of(user).select(asked)),
         };
         self.sign(tenant, algorithm, id_token::TYP, &claims).await
+    }
+
+    /// Mints a logout token, by the algorithm of the client's ID tokens (OpenID Connect Back-Channel Logout §2.4).
+    pub(super) async fn mint_logout_token(
+        &self,
+        tenant: &Arc<Tenant>,
+        client: &Client,
+        delivery: &LogoutDelivery,
+    ) -> Result<String, FlowError> {
+        let now = self.clock.unix();
+        let claims = LogoutTokenClaims {
+            iss: delivery.issuer.clone(),
+            sub: subject_of(tenant, client, delivery.user_id),
+            aud: Audience::Single(client.id.to_string()),
+            iat: now,
+            exp: now + logout_token::LIFETIME,
+            jti: self.clock.uuid_v7(),
+            events: LogoutTokenClaims::events(),
+            sid: delivery.session_id.to_string(),
+        };
+        let algorithm = client.metadata.id_token_signed_response_alg;
+        self.sign(tenant, algorithm, logout_token::TYP, &claims)
+            .await
     }
 
     async fn sign(

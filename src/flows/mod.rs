@@ -22,6 +22,7 @@ pub mod key_ring;
 pub mod keys;
 pub mod links;
 pub mod logout;
+pub mod logout_delivery;
 pub mod password_policy;
 pub mod provider;
 pub mod registration;

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::cache::{Cache, Dependent};
 use super::issue::claims_of;
+use super::logout_delivery::Deliveries;
 use super::rsa_pool::RsaPool;
 use super::tenancy::{Tenant, TenantError};
 use crate::clock::{Clock, Timestamp};
@@ -146,6 +147,8 @@ pub struct Provider {
     pub dns: DnsClient,
     /// Clients' published keys.
     pub client_keys: JwksCache,
+    /// Logout tokens on their way.
+    pub deliveries: Arc<Deliveries>,
     pub(super) master: MasterKey,
     blocking: Arc<ThreadPool>,
     rsa_keys: Arc<RsaPool>,
@@ -174,8 +177,18 @@ impl Provider {
             revoked: Cache::new(tenants),
             origins: Dependent::new(ORIGINS),
         });
-        let told = Arc::clone(&caches);
-        db.on_commit(move |notice| told.hear(&notice));
+        let deliveries = Arc::<Deliveries>::default();
+        let (told, woken) = (Arc::clone(&caches), Arc::clone(&deliveries));
+        db.on_commit(move |notice| {
+            told.hear(&notice);
+            if let Notice::Changes(changes) = notice
+                && changes
+                    .iter()
+                    .any(|change| change.entity == Entity::LogoutDelivery)
+            {
+                woken.wake();
+            }
+        });
         let feed = match feed {
             FeedUse::None => None,
             FeedUse::Every(interval) => Some(Feed::start(db.clone(), interval)),
@@ -201,6 +214,7 @@ impl Provider {
         Ok(Self {
             hashing,
             client_keys: JwksCache::new(egress.clone(), clock.clone()),
+            deliveries,
             egress,
             dns: DnsClient::new(&config),
             clock,
@@ -558,6 +572,7 @@ impl Caches {
                 self.grants.changed(&user);
             }
             Entity::RevokedToken => self.revoked.remove(&tenant),
+            Entity::LogoutDelivery => {}
             Entity::Grant => self.grants.remove(&(tenant, GrantId::from(change.id))),
         }
     }

@@ -66,6 +66,7 @@ pub(super) fn metadata_of(at: &TenantAt) -> Option<Vec<u8>> {
             .tenant
             .settings()
             .require_pushed_authorization_requests,
+        session_management: at.tenant.settings().session_management,
         ..Capabilities::default()
     };
     serde_json::to_vec(&ProviderMetadata::new(&at.issuer, capabilities)).ok()

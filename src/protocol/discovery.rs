@@ -1,6 +1,6 @@
 //! What the provider says of itself (OpenID Connect Discovery 1.0 [§3](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderMetadata),
 //! [RFC 8414 §2](https://www.rfc-editor.org/rfc/rfc8414#section-2), [RFC 9126 §5](https://www.rfc-editor.org/rfc/rfc9126#section-5),
-//! [RFC 9207 §3](https://www.rfc-editor.org/rfc/rfc9207#section-3)), and the paths at which it
+//! [RFC 9207 §3](https://www.rfc-editor.org/rfc/rfc9207#section-3), and the three specifications of signing out), and the paths at which it
 //! answers.
 //!
 //! Every field is derived from the type that does the work, so that nothing is announced that isn't there.
@@ -37,6 +37,8 @@ pub mod paths {
     pub const INTROSPECT: &str = "/introspect";
     /// The end-session endpoint.
     pub const LOGOUT: &str = "/logout";
+    /// The page that clients frame to ask whether somebody is still signed in (OpenID Connect Session Management).
+    pub const CHECK_SESSION: &str = "/session/check";
     /// The client registration endpoint; a client's configuration endpoint lies below it (RFC 7591 §3, RFC 7592 §2).
     pub const REGISTER: &str = "/register";
 }
@@ -56,6 +58,8 @@ pub struct Capabilities {
     pub require_pushed_authorization_requests: bool,
     /// Whether clients may register themselves.
     pub dynamic_registration: bool,
+    /// Whether clients' pages may ask whether somebody is still signed in.
+    pub session_management: bool,
     /// The tenant's privacy policy.
     pub policy_uri: Option<String>,
     /// The tenant's terms of service.
@@ -82,6 +86,12 @@ pub struct ProviderMetadata {
     pub revocation_endpoint: String,
     pub introspection_endpoint: String,
     pub end_session_endpoint: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub check_session_iframe: Option<String>,
+    pub backchannel_logout_supported: bool,
+    pub backchannel_logout_session_supported: bool,
+    pub frontchannel_logout_supported: bool,
+    pub frontchannel_logout_session_supported: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub registration_endpoint: Option<String>,
     pub scopes_supported: Vec<String>,
@@ -138,6 +148,13 @@ impl ProviderMetadata {
             revocation_endpoint: endpoint(paths::REVOKE),
             introspection_endpoint: endpoint(paths::INTROSPECT),
             end_session_endpoint: endpoint(paths::LOGOUT),
+            check_session_iframe: capabilities
+                .session_management
+                .then(|| endpoint(paths::CHECK_SESSION)),
+            backchannel_logout_supported: true,
+            backchannel_logout_session_supported: true,
+            frontchannel_logout_supported: true,
+            frontchannel_logout_session_supported: true,
             registration_endpoint: capabilities
                 .dynamic_registration
                 .then(|| endpoint(paths::REGISTER)),
@@ -241,6 +258,7 @@ mod tests {
             scopes: vec!["orders:read".into(), "openid".into()],
             ui_locales: vec!["en".into()],
             dynamic_registration: true,
+            session_management: true,
             ..Capabilities::default()
         };
         insta::assert_json_snapshot!(ProviderMetadata::new(

@@ -88,6 +88,8 @@ pub(super) struct NewClientRow<'a> {
     updated_at: DbInstant,
     registration_hash: Option<Vec<u8>>,
     initial_access_token_id: Option<DbUuid>,
+    backchannel_logout: bool,
+    frontchannel_logout: bool,
 }
 
 impl<'a> NewClientRow<'a> {
@@ -112,6 +114,8 @@ impl<'a> NewClientRow<'a> {
             initial_access_token_id: registration
                 .and_then(|own| own.initial_access_token)
                 .map(DbUuid::from),
+            backchannel_logout: client.metadata.backchannel_logout_uri.is_some(),
+            frontchannel_logout: client.metadata.frontchannel_logout_uri.is_some(),
         })
     }
 }
@@ -234,6 +238,8 @@ impl Repo<'_> {
             clients::name.eq(client.metadata.client_name.clone().unwrap_or_default()),
             clients::name_key.eq(name_key(client)),
             clients::metadata.eq(metadata_text(client)?),
+            clients::backchannel_logout.eq(client.metadata.backchannel_logout_uri.is_some()),
+            clients::frontchannel_logout.eq(client.metadata.frontchannel_logout_uri.is_some()),
             clients::version.eq(client.version + 1),
             clients::updated_at.eq(self.db_now()),
         ))

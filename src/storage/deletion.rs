@@ -34,6 +34,7 @@ const GROWING: &[(&str, &str)] = &[
     ("one_time_links", "id"),
     ("pushed_requests", "id"),
     ("initial_access_tokens", "id"),
+    ("logout_deliveries", "id"),
     ("login_failures", "counter"),
     ("idempotency_keys", "caller_id, key_hash"),
     ("consents", "user_id, client_id"),

@@ -29,6 +29,8 @@ pub struct Expired {
     pub one_time_links: usize,
     /// Pushed authorization requests.
     pub pushed_requests: usize,
+    /// Deliveries of logout tokens.
+    pub logout_deliveries: usize,
     /// Initial access tokens.
     pub initial_access_tokens: usize,
     /// Idempotency keys.
@@ -64,6 +66,7 @@ impl Expired {
             + self.login_failures
             + self.one_time_links
             + self.pushed_requests
+            + self.logout_deliveries
             + self.initial_access_tokens
             + self.idempotency_keys
             + self.grants
@@ -152,6 +155,17 @@ impl Installation<'_> {
                 MONTH,
             ),
             &mut expired.initial_access_tokens,
+        )?;
+        // Long enough for somebody who asks why an application didn't notice.
+        let delivered = "state = 'delivered' AND ended_at < $1";
+        sweep(
+            &row("logout_deliveries", "tenant_id, id", delivered, Duration::days(1)),
+            &mut expired.logout_deliveries,
+        )?;
+        let failed = "state = 'failed' AND ended_at < $1";
+        sweep(
+            &row("logout_deliveries", "tenant_id, id", failed, MONTH),
+            &mut expired.logout_deliveries,
         )?;
         sweep(
             &row(

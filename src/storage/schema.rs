@@ -126,6 +126,8 @@ tenant_tables! {
         updated_at -> InstantType,
         registration_hash -> Nullable<Binary>,
         initial_access_token_id -> Nullable<UuidType>,
+        backchannel_logout -> Bool,
+        frontchannel_logout -> Bool,
     }
     initial_access_tokens (id) {
         id -> UuidType,
@@ -169,6 +171,7 @@ tenant_tables! {
         last_used_at -> InstantType,
         expires_at -> InstantType,
         ended_at -> Nullable<InstantType>,
+        lineage_id -> Nullable<UuidType>,
     }
     login_failures (counter) { counter -> Binary, count -> Integer, window_start -> InstantType, }
     consents (user_id, client_id) {
@@ -228,6 +231,20 @@ tenant_tables! {
         expires_at -> InstantType,
         consumed_at -> Nullable<InstantType>,
     }
+    logout_deliveries (id) {
+        id -> UuidType,
+        client_id -> UuidType,
+        user_id -> UuidType,
+        session_id -> UuidType,
+        issuer -> Text,
+        state -> Text,
+        attempts -> Integer,
+        claimed -> Bool,
+        due_at -> Nullable<InstantType>,
+        last_error -> Nullable<Text>,
+        created_at -> InstantType,
+        ended_at -> Nullable<InstantType>,
+    }
     idempotency_keys (caller_id, key_hash) {
         caller_id -> UuidType,
         key_hash -> Binary,
@@ -259,3 +276,5 @@ diesel::allow_tables_to_appear_in_same_query!(
 );
 diesel::allow_tables_to_appear_in_same_query!(consents, clients);
 diesel::allow_tables_to_appear_in_same_query!(grants, clients);
+diesel::allow_tables_to_appear_in_same_query!(clients, sessions);
+diesel::allow_tables_to_appear_in_same_query!(tenants, logout_deliveries);

@@ -76,6 +76,8 @@ fn sound(metadata: &ClientMetadata) {
         &metadata.tos_uri,
         &metadata.jwks_uri,
         &metadata.sector_identifier_uri,
+        &metadata.backchannel_logout_uri,
+        &metadata.frontchannel_logout_uri,
     ]
     .into_iter()
     .flatten()
@@ -85,6 +87,16 @@ fn sound(metadata: &ClientMetadata) {
         // It may stand in a Content-Security-Policy.
         let host = url.host_str().expect("a host");
         assert!(!host.contains([' ', ';', ',', '\'', '"']), "{address}");
+    }
+    // What is framed when somebody signs out lies where the client's people are sent back to.
+    if let Some(front) = &metadata.frontchannel_logout_uri {
+        let origin = Url::parse(front).map(|url| url.origin().ascii_serialization());
+        let origin = origin.expect("an address");
+        assert!(
+            uris.iter()
+                .any(|uri| uri.origin().as_deref() == Some(&origin)),
+            "{front}"
+        );
     }
     let name = metadata.client_name.as_deref().unwrap_or("a name");
     assert!(!name.trim().is_empty() && !name.chars().any(char::is_control));

@@ -227,6 +227,8 @@ fn outside<'a>(
             client: Some(client),
             sign_in: Some(text),
             back: link,
+            frames: vec![text],
+            onward: Some(text),
         }
         .render(),
         TenantHome {

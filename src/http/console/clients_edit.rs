@@ -110,6 +110,16 @@ static GROUPS: &[GroupOf] = &[
         ],
     },
     GroupOf {
+        name: "sign-out",
+        folded: true,
+        fields: &[
+            ("backchannel_logout_uri", Shape::Address),
+            ("backchannel_logout_session_required", Shape::Flag),
+            ("frontchannel_logout_uri", Shape::Address),
+            ("frontchannel_logout_session_required", Shape::Flag),
+        ],
+    },
+    GroupOf {
         name: "proof",
         folded: true,
         fields: &[
@@ -413,7 +423,7 @@ fn view<'a>(
 }
 
 /// The fields of which there is more to say than their name.
-const HINTS: [&str; 21] = [
+const HINTS: [&str; 23] = [
     "redirect_uris",
     "post_logout_redirect_uris",
     "skip_consent",
@@ -427,6 +437,8 @@ const HINTS: [&str; 21] = [
     "default_acr_values",
     "initiate_login_uri",
     "allowed_origins",
+    "backchannel_logout_uri",
+    "frontchannel_logout_uri",
     "token_endpoint_auth_method",
     "jwks",
     "resources",

@@ -20,6 +20,7 @@ pub mod fault;
 pub mod home;
 pub mod keys;
 pub mod layout;
+pub mod logout_deliveries;
 pub mod notice;
 pub mod parts;
 pub mod resources;

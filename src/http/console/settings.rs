@@ -67,6 +67,7 @@ const GROUPS: [(&str, &[Entry]); 5] = [
             ("session_idle_lifetime", Kind::Span),
             ("session_lifetime", Kind::Span),
             ("sign_out_ends_offline_access", Kind::Switch),
+            ("session_management", Kind::Switch),
         ],
     ),
     (
@@ -146,6 +147,7 @@ fn bound(settings: &TenantSettings, name: &str) -> Option<Bound> {
 fn switch(settings: &TenantSettings, name: &str) -> bool {
     match name {
         "sign_out_ends_offline_access" => settings.sign_out_ends_offline_access,
+        "session_management" => settings.session_management,
         "password.refuse_own_name" => settings.password.refuse_own_name,
         "require_pkce" => settings.require_pkce,
         "require_issuer_audience" => settings.require_issuer_audience,
@@ -255,6 +257,7 @@ fn read(page: &Shell<'_>, draft: &mut Draft, before: &TenantRecord) -> TenantRec
         let given = draft.value(name) == "1";
         match (name, kind) {
             ("sign_out_ends_offline_access", _) => settings.sign_out_ends_offline_access = given,
+            ("session_management", _) => settings.session_management = given,
             ("password.refuse_own_name", _) => settings.password.refuse_own_name = given,
             ("require_pkce", _) => settings.require_pkce = given,
             ("require_issuer_audience", _) => settings.require_issuer_audience = given,

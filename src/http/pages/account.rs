@@ -16,6 +16,7 @@ use super::views::{
     Notice, Problem, ProfileEntry, SessionItem,
 };
 use super::visit::Visit;
+use crate::domain::ids::SessionId;
 use crate::domain::user::User;
 use crate::flows::account::PasswordChange;
 use crate::flows::browser::FormPurpose;
@@ -361,7 +362,15 @@ pub async fn end_sessions(
         .await
         .map_err(|error| visit.fail(error))?
     {
-        return Ok(visit.see_other(SESSIONS, &[("notice", "ended")]));
+        let mut response = visit.see_other(SESSIONS, &[("notice", "ended")]);
+        // Where it was this browser's own.
+        if let Ok(ended) = form.input("end").parse::<SessionId>()
+            && visit.jar.sessions.holds(ended)
+        {
+            let left = visit.jar.sessions.without(|id| id == ended);
+            visit.set_sessions(&mut response, &left);
+        }
+        return Ok(response);
     }
     sessions_page(
         &visit,

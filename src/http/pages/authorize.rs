@@ -1,6 +1,8 @@
 //! The authorization endpoint: takes a request, and sends the browser to whatever comes next.
 
 use actix_web::HttpResponse;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::visit::Visit;
 use crate::flows::authorize::{
@@ -11,6 +13,8 @@ use crate::flows::sessions::SignedIn;
 use crate::http::error::{PageError, RedirectError, redirect};
 use crate::http::extract::{FormBody, Query};
 use crate::protocol::prompt::Prompt;
+use crate::protocol::scope::OPENID;
+use crate::protocol::session_state::session_state;
 use crate::protocol::{OAuthError, Params};
 
 /// A request that waits for its person, checked anew, and who is there.
@@ -21,6 +25,8 @@ pub struct Pending {
     pub interaction: Interaction,
     /// Who is signed in, with what they allowed the client.
     pub signed_in: Vec<SignedIn>,
+    /// What their sessions come to, where the tenant offers session management.
+    browser_state: Option<String>,
 }
 
 /// Why a handler stops before its end.
@@ -61,6 +67,12 @@ impl Pending {
     /// Whether a page may be shown at all: with `prompt=none` never, by whichever address the browser comes.
     pub fn allows_page(&self) -> bool {
         !self.checked.request.prompt.contains(Prompt::None)
+    }
+
+    /// An answer with the cookie that its `session_state` is checked against.
+    pub fn answer(&self, visit: &Visit, mut response: HttpResponse) -> HttpResponse {
+        visit.keep_browser_state(&mut response, self.browser_state.as_deref());
+        response
     }
 
     /// Tells the client.
@@ -155,17 +167,29 @@ pub async fn take_up_answered(visit: &Visit, text: &str) -> Result<Pending, Stop
 
 async fn with_people(
     visit: &Visit,
-    checked: CheckedRequest,
+    mut checked: CheckedRequest,
     interaction: Interaction,
 ) -> Result<Pending, Stop> {
     let signed_in = visit
         .signed_in(Some(checked.client.id))
         .await
         .map_err(|error| visit.fail(error))?;
+    let browser_state = visit.browser_state(&signed_in);
+    // OpenID Connect Session Management §2: for whoever asks who the person is, and whose pages have an origin.
+    if let Some(state) = &browser_state
+        && checked.scope.contains(OPENID)
+        && let Some(origin) = checked.redirect.origin()
+    {
+        let salt = URL_SAFE_NO_PAD.encode(visit.provider.clock.random_bytes::<16>());
+        let client = checked.client.id.to_string();
+        let value = session_state(&client, &origin, state, &salt);
+        checked.redirect = checked.redirect.with_session_state(Some(value));
+    }
     Ok(Pending {
         checked,
         interaction,
         signed_in,
+        browser_state,
     })
 }
 
@@ -193,7 +217,7 @@ fn stop(visit: &Visit, refusal: AuthorizeRefusal) -> Stop {
 /// Does what comes next, or sends the browser to where it is done.
 pub async fn proceed(visit: &Visit, pending: &Pending) -> Result<HttpResponse, PageError> {
     let flow = pending.flow(visit);
-    Ok(match flow.next(None, visit.provider.now()) {
+    let response = match flow.next(None, visit.provider.now()) {
         Step::Grant(person) => match visit
             .provider
             .grant(&flow, person, None, &visit.caller.origin)
@@ -213,5 +237,6 @@ pub async fn proceed(visit: &Visit, pending: &Pending) -> Result<HttpResponse, P
             &pending.interaction.select(person.session.id),
         ),
         Step::Refuse(error) => pending.refuse(visit, error),
-    })
+    };
+    Ok(pending.answer(visit, response))
 }

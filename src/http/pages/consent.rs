@@ -158,8 +158,11 @@ pub async fn post(visit: Visit, FormBody(params): FormBody) -> Result<HttpRespon
         .decide(&pending.flow(&visit), &form, &visit.caller.origin)
         .await;
     match decided.map_err(|error| visit.fail(error))? {
-        Decided::Granted(response) => Ok(redirect(response, &visit.at, &visit.caller)),
-        Decided::Refused(error) => Ok(pending.refuse(&visit, error)),
+        Decided::Granted(response) => {
+            let response = redirect(response, &visit.at, &visit.caller);
+            Ok(pending.answer(&visit, response))
+        }
+        Decided::Refused(error) => Ok(pending.answer(&visit, pending.refuse(&visit, error))),
         Decided::NotYet => proceed(&visit, &pending).await,
         Decided::Spent => Err(visit.refuse(PushedRefusal::Spent)),
         Decided::Unclear => Err(visit.refuse(OAuthError::invalid_request(

@@ -285,11 +285,7 @@ fn signed_in(visit: &Visit, onward: &Onward, session: &NewSession) -> HttpRespon
         ),
         Onward::Path(path) => visit.see_other(path, &[]),
     };
-    visit.jar.set_sessions(
-        &mut response,
-        &session.sessions,
-        visit.tenant().settings().session_lifetime,
-    );
+    visit.set_sessions(&mut response, &session.sessions);
     visit.jar.set_devices(&mut response, &session.devices);
     response
 }

@@ -2,7 +2,7 @@
 
 use actix_web::{Resource, web};
 
-use super::{account, authorize, consent, home, link, login, logout, select_account};
+use super::{account, authorize, check_session, consent, home, link, login, logout, select_account};
 use crate::http::routes::method_not_allowed;
 use crate::protocol::discovery::paths;
 
@@ -34,6 +34,7 @@ pub fn routes(scope: &mut web::ServiceConfig) {
             .route(web::get().to(logout::get))
             .route(web::post().to(logout::post)),
     );
+    scope.service(at(paths::CHECK_SESSION).route(web::get().to(check_session::get)));
     scope.service(
         at("/link/{token}")
             .route(web::get().to(link::get))

@@ -96,10 +96,6 @@ pub async fn post(visit: Visit, FormBody(params): FormBody) -> Result<HttpRespon
         "/authorize/continue",
         &pending.interaction.select(chosen),
     );
-    visit.jar.set_sessions(
-        &mut response,
-        &visit.jar.sessions.select(chosen),
-        visit.tenant().settings().session_lifetime,
-    );
+    visit.set_sessions(&mut response, &visit.jar.sessions.select(chosen));
     Ok(response)
 }

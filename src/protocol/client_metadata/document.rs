@@ -98,6 +98,16 @@ pub struct ClientMetadata {
     /// Origins that may call the endpoints from a browser, besides those of the redirect URIs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub allowed_origins: Vec<String>,
+    /// Where it is told by the server itself that a session has ended (OpenID Connect Back-Channel Logout §2.2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backchannel_logout_uri: Option<String>,
+    /// Whether it needs `sid` in that; it is there in any case.
+    pub backchannel_logout_session_required: bool,
+    /// The page of it that is loaded in a frame when a person signs out (OpenID Connect Front-Channel Logout §2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frontchannel_logout_uri: Option<String>,
+    /// Whether it needs `iss` and `sid` in that.
+    pub frontchannel_logout_session_required: bool,
     /// Whether an authorization request must carry a code challenge. Public clients must anyway.
     pub require_pkce: bool,
     /// Whether it must push its authorization requests (RFC 9126 §6).
@@ -161,6 +171,10 @@ impl Default for ClientMetadata {
             subject_type: SubjectType::default(),
             sector_identifier_uri: None,
             allowed_origins: Vec::new(),
+            backchannel_logout_uri: None,
+            backchannel_logout_session_required: false,
+            frontchannel_logout_uri: None,
+            frontchannel_logout_session_required: false,
             require_pkce: true,
             require_pushed_authorization_requests: false,
             require_signed_request_object: false,

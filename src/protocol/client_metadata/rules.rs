@@ -47,6 +47,7 @@ impl ClientMetadata {
         self.check_redirects()?;
         self.check_texts()?;
         self.check_urls()?;
+        self.check_logout()?;
         self.check_tokens()?;
         Ok(self)
     }
@@ -208,6 +209,43 @@ impl ClientMetadata {
         // OpenID Connect Dynamic Client Registration §2: "URI using the https scheme"
         if login.is_some_and(|login| !login.starts_with("https://")) {
             return Err(MetadataError::new("initiate_login_uri", "must use https"));
+        }
+        Ok(())
+    }
+
+    /// Where it is told that a session has ended.
+    fn check_logout(&self) -> Result<(), MetadataError> {
+        let (back, front) = (&self.backchannel_logout_uri, &self.frontchannel_logout_uri);
+        for (field, value, required, given) in [
+            (
+                "backchannel_logout_uri",
+                back,
+                "backchannel_logout_session_required",
+                self.backchannel_logout_session_required,
+            ),
+            (
+                "frontchannel_logout_uri",
+                front,
+                "frontchannel_logout_session_required",
+                self.frontchannel_logout_session_required,
+            ),
+        ] {
+            web_url(field, value.as_deref())?;
+            if given && value.is_none() {
+                return Err(MetadataError::new(required, format!("needs {field}")));
+            }
+        }
+        // OpenID Connect Front-Channel Logout §2: "The domain, port, and scheme of this URL MUST be the same as that of a registered
+        // Redirection URI value."
+        if let Some(front) = front {
+            let own = uri::parse_web(front).map(|url| url.origin().ascii_serialization());
+            let redirects = self.parse_redirect_uris().unwrap_or_default();
+            if own.is_ok_and(|own| redirects.iter().all(|uri| uri.origin().as_ref() != Some(&own))) {
+                return Err(MetadataError::new(
+                    "frontchannel_logout_uri",
+                    "must have the scheme, host and port of one of redirect_uris",
+                ));
+            }
         }
         Ok(())
     }
@@ -540,8 +578,40 @@ mod tests {
                 "require_pushed_authorization_requests",
             ),
             (
-                json!({"backchannel_logout_uri": "https://app.example.com/out"}),
+                json!({"backchannel_logout_uri": "http://app.example.com/out"}),
                 "backchannel_logout_uri",
+            ),
+            (
+                json!({"backchannel_logout_uri": "https://app.example.com/out#x"}),
+                "backchannel_logout_uri",
+            ),
+            (
+                json!({"backchannel_logout_session_required": true}),
+                "backchannel_logout_session_required",
+            ),
+            (
+                json!({"frontchannel_logout_uri": "https://other.example.com/out"}),
+                "frontchannel_logout_uri",
+            ),
+            (
+                json!({"frontchannel_logout_uri": "https://app.example.com:8443/out"}),
+                "frontchannel_logout_uri",
+            ),
+            (
+                json!({"frontchannel_logout_uri": "https://app.example.com;script-src/out"}),
+                "frontchannel_logout_uri",
+            ),
+            (
+                json!({"frontchannel_logout_uri": "javascript:x"}),
+                "frontchannel_logout_uri",
+            ),
+            (
+                json!({"frontchannel_logout_session_required": true}),
+                "frontchannel_logout_session_required",
+            ),
+            (
+                json!({"userinfo_signed_response_alg": "RS256"}),
+                "userinfo_signed_response_alg",
             ),
             (json!({"Redirect_uris": []}), "Redirect_uris"),
         ] {

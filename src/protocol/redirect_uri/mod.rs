@@ -10,4 +10,5 @@ mod validated;
 
 pub use post_logout::PostLogoutRedirectUri;
 pub use registered::{RedirectUri, RedirectUriError};
+pub(super) use validated::append_query;
 pub use validated::{RedirectMismatch, RedirectResponse, ValidatedRedirect};

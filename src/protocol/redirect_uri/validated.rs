@@ -31,6 +31,7 @@ pub struct ValidatedRedirect {
     uri: String,
     issuer: String,
     state: Option<String>,
+    session_state: Option<String>,
     mode: ResponseMode,
 }
 
@@ -67,6 +68,7 @@ impl ValidatedRedirect {
             uri: uri.to_owned(),
             issuer: issuer.to_owned(),
             state: None,
+            session_state: None,
             mode: ResponseMode::default(),
         })
     }
@@ -75,6 +77,13 @@ impl ValidatedRedirect {
     #[must_use]
     pub fn with_state(mut self, state: Option<String>) -> Self {
         self.state = state;
+        self
+    }
+
+    /// The `session_state` to return (OpenID Connect Session Management §2).
+    #[must_use]
+    pub fn with_session_state(mut self, session_state: Option<String>) -> Self {
+        self.session_state = session_state;
         self
     }
 
@@ -118,13 +127,15 @@ impl ValidatedRedirect {
         })
     }
 
-    /// The answer with these parameters, to which `state` and `iss` are added.
+    /// The answer with these parameters, to which `state`, `session_state` and `iss` are added.
     pub fn respond(&self, parameters: &[(&str, &str)]) -> RedirectResponse {
         let state = self.state.as_deref().map(|state| ("state", state));
+        let session_state = self.session_state.as_deref();
         let all = parameters
             .iter()
             .copied()
             .chain(state)
+            .chain(session_state.map(|value| ("session_state", value)))
             .chain([("iss", self.issuer.as_str())]);
         if self.mode == ResponseMode::FormPost {
             let fields = all
@@ -154,7 +165,7 @@ impl ValidatedRedirect {
 }
 
 /// RFC 6749 §3.1.2: the query component "MUST be retained when adding additional query parameters"
-pub(super) fn append_query(uri: &str, encoded: &str) -> String {
+pub(in crate::protocol) fn append_query(uri: &str, encoded: &str) -> String {
     let separator = match uri.split_once('?') {
         None => "?",
         Some((_, query)) if query.is_empty() || query.ends_with('&') => "",

@@ -122,6 +122,7 @@ fn filled(side: &Side, pattern: &str) -> String {
             ("{id}", "clients") => side.id("client").to_owned(),
             ("{id}", "resources") => side.id("resource").to_owned(),
             ("{id}", "domains") => side.id("domain").to_owned(),
+            ("{id}", "logout-deliveries") => side.id("logout_delivery").to_owned(),
             ("{id}", "audit") => side.id("event").to_owned(),
             (name, _) if name.starts_with('{') => side.id(name.trim_matches(['{', '}'])).to_owned(),
             (plain, _) => plain.to_owned(),
@@ -192,6 +193,7 @@ impl Gathering<'_> {
             "/.well-known/openid-configuration",
             "/.well-known/oauth-authorization-server",
             "/jwks",
+            "/session/check",
             "/branding.css",
             "/favicon.ico",
         ] {

@@ -256,7 +256,7 @@ async fn side(app: &TestApp, system: &Side, letter: Letter) -> Side {
     };
     let api = format!("{}/api/v1", app.root());
     // Many wrong guesses are part of the test, and none of them is to be stopped for being one too many.
-    let settings = json!({ "lockout": { "attempts": 100 }, "access_token_lifetime": 86_400, "registration": "token" });
+    let settings = json!({ "lockout": { "attempts": 100 }, "access_token_lifetime": 86_400, "registration": "token", "session_management": true });
     made(&operator.patch(&format!("{at}/settings"), &settings).await);
     let look = json!({ "logo_uri": format!("https://{}.example/logo.png", m("logo")), "accent": "#175c6b" });
     made(&operator.patch(&format!("{at}/branding"), &look).await);
@@ -292,6 +292,7 @@ async fn side(app: &TestApp, system: &Side, letter: Letter) -> Side {
     let web = json!({
         "client_name": m("web"), "redirect_uris": [format!("https://{}.example/callback", m("web"))],
         "post_logout_redirect_uris": [format!("https://{}.example/bye", m("web"))],
+        "backchannel_logout_uri": format!("https://{}.example/out", m("backchannel")),
         "logo_uri": format!("https://{}.example/logo.png", m("web")), "tos_uri": format!("https://{}.example/", m("tos")),
         "contacts": [format!("help@{}.example", m("contact"))], "software_version": m("version"),
         "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
@@ -415,6 +416,12 @@ async fn side(app: &TestApp, system: &Side, letter: Letter) -> Side {
     held.insert("opaque", tokens.access_token);
 
     let claims = crate::support::relying_party::claims(text(theirs, "/id_token"));
+    // A session that has ended, of which a client is to be told; nobody does.
+    let gone = web.sign_in(&mut app.browser(), &somebody).await.id_claims();
+    let gone = format!("{at}/sessions/{}", text(&gone, "/sid"));
+    assert_eq!(operator.delete(&gone).await.status, 204);
+    let told = operator.get(&format!("{at}/logout-deliveries")).await;
+    let told = text(&made(&told), "/items/0/id").to_owned();
     let reset = format!("{at}/users/{}/reset-password", somebody.id);
     let link = text(&made(&operator.act(&reset).await), "/url").to_owned();
     held.insert("link", link.rsplit('/').next().expect("a token").to_owned());
@@ -455,6 +462,7 @@ async fn side(app: &TestApp, system: &Side, letter: Letter) -> Side {
         ("verified", domains[0].clone()),
         ("kid", text(&keys, "/items/0/kid").to_owned()),
         ("event", text(&events, "/items/0/id").to_owned()),
+        ("logout_delivery", told),
         ("role", "user-manager".to_owned()),
     ]);
     Side {

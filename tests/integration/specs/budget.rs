@@ -47,6 +47,23 @@ app_test! {
         assert_eq!(scene.app.provider.hashing.tally().hashes(), hashes, "a client's secret needs no slow hash");
     }
 
+    /// Whoever signs out has one question asked for them, whom to tell; where nobody asks to be told, nothing more is written.
+    async fn signing_out_asks_once_whom_to_tell(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let mut least = u64::MAX;
+        for _ in 0..TIMES {
+            let mut browser = scene.app.browser();
+            let tokens = scene.rp.sign_in(&mut browser, &scene.user).await;
+            let hint = tokens.id_token.as_deref().expect("an ID token");
+            let url = format!("{}?id_token_hint={hint}", scene.tenant.url("/logout"));
+            let before = scene.app.provider.db.gauges().statements;
+            browser.fetch(&url, None).await.expect_ok();
+            least = least.min(scene.app.provider.db.gauges().statements - before);
+        }
+        // Session and person; the session's end, its grants' end, whom to tell, the event.
+        assert_eq!(least, 6);
+    }
+
     /// What writes does so in one transaction, by as few statements as its promises allow. PostgreSQL's begin with the tenant's name, for
     /// row-level security.
     async fn what_writes_writes_little(app: TestApp) {

@@ -92,9 +92,9 @@ pub fn client(clock: &Clock) -> Client {
 }
 
 pub fn session(clock: &Clock, user: UserId) -> Session {
-    let now = clock.now();
+    let (now, id) = (clock.now(), SessionId::from(clock.uuid_v7()));
     Session {
-        id: SessionId::from(clock.uuid_v7()),
+        id,
         user_id: user,
         proof: hash(2),
         auth_time: now,
@@ -104,6 +104,7 @@ pub fn session(clock: &Clock, user: UserId) -> Session {
         last_used_at: now,
         expires_at: now + Duration::days(1),
         ended_at: None,
+        lineage: id,
     }
 }
 

@@ -21,6 +21,8 @@ const LED_BY_TIME: &[&str] = &[
     "idempotency_keys_expires_at",
     "pushed_requests_expires_at",
     "initial_access_tokens_expires_at",
+    "logout_deliveries_due_at",
+    "logout_deliveries_ended_at",
     "refresh_tokens_expires_at",
     "revoked_tokens_expires_at",
     "sessions_ended_at",

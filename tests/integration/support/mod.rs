@@ -7,5 +7,6 @@ pub mod command;
 pub mod database;
 pub mod http;
 pub mod impatient;
+pub mod receiver;
 pub mod relying_party;
 pub mod sector;

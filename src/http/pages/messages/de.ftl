@@ -79,6 +79,7 @@ sign-out-lede = Damit endet Ihre Sitzung bei { $tenant } in diesem Browser.
 stay-signed-in = Angemeldet bleiben
 signed-out-heading = Sie sind abgemeldet
 signed-out-lede = Ihre Sitzung bei { $tenant } in diesem Browser ist beendet.
+signed-out-onward = Die Anwendungen erfahren es; es geht gleich weiter.
 sign-in-again = Wieder anmelden
 
 choose-password-heading = Passwort festlegen

@@ -79,6 +79,7 @@ sign-out-lede = This ends your session at { $tenant } in this browser.
 stay-signed-in = Stay signed in
 signed-out-heading = You’re signed out
 signed-out-lede = Your session at { $tenant } in this browser has ended.
+signed-out-onward = The applications are told; you go on in a moment.
 sign-in-again = Sign in again
 
 choose-password-heading = Choose your password
