@@ -93,9 +93,9 @@ impl Provider {
     ) -> Result<Vec<ClaimedDelivery>, FlowError> {
         let taken = i64::try_from(self.config.egress_timeout.as_secs()).unwrap_or(LEASE_MARGIN);
         let lease = self.now() + chrono::Duration::seconds(taken + LEASE_MARGIN);
-        let claimed = self.db.write_installation(move |all| {
-            all.claim_logout_deliveries(most, usual, &room, lease)
-        });
+        let claimed = self
+            .db
+            .write_installation(move |all| all.claim_logout_deliveries(most, usual, &room, lease));
         Ok(claimed.await?)
     }
 

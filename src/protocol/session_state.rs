@@ -30,7 +30,10 @@ mod tests {
         let (hash, salt) = state.split_once('.').unwrap();
         assert_eq!(salt, "salt");
         // printf 'client https://app.example.com state salt' | sha256sum
-        assert_eq!(hash, "3c9eaff344e932f013b69f771fa7df527ca73e9ecc2cd6be9772a577da3bf5f5");
+        assert_eq!(
+            hash,
+            "3c9eaff344e932f013b69f771fa7df527ca73e9ecc2cd6be9772a577da3bf5f5"
+        );
         assert!(!state.contains(' '));
     }
 

@@ -159,7 +159,12 @@ impl Installation<'_> {
         // Long enough for somebody who asks why an application didn't notice.
         let delivered = "state = 'delivered' AND ended_at < $1";
         sweep(
-            &row("logout_deliveries", "tenant_id, id", delivered, Duration::days(1)),
+            &row(
+                "logout_deliveries",
+                "tenant_id, id",
+                delivered,
+                Duration::days(1),
+            ),
             &mut expired.logout_deliveries,
         )?;
         let failed = "state = 'failed' AND ended_at < $1";

@@ -3,8 +3,8 @@
 use actix_web::web;
 
 use super::{
-    administrators, audit, branding, clients, domains, home, keys, logout_deliveries, resources, settings, tenants,
-    users,
+    administrators, audit, branding, clients, domains, home, keys, logout_deliveries, resources,
+    settings, tenants, users,
 };
 use crate::flows::admin::Permission;
 

@@ -16,7 +16,6 @@ use super::views::{
     Notice, Problem, ProfileEntry, SessionItem,
 };
 use super::visit::Visit;
-use crate::domain::ids::SessionId;
 use crate::domain::user::User;
 use crate::flows::account::PasswordChange;
 use crate::flows::browser::FormPurpose;
@@ -362,15 +361,7 @@ pub async fn end_sessions(
         .await
         .map_err(|error| visit.fail(error))?
     {
-        let mut response = visit.see_other(SESSIONS, &[("notice", "ended")]);
-        // Where it was this browser's own.
-        if let Ok(ended) = form.input("end").parse::<SessionId>()
-            && visit.jar.sessions.holds(ended)
-        {
-            let left = visit.jar.sessions.without(|id| id == ended);
-            visit.set_sessions(&mut response, &left);
-        }
-        return Ok(response);
+        return Ok(visit.see_other(SESSIONS, &[("notice", "ended")]));
     }
     sessions_page(
         &visit,

@@ -132,9 +132,7 @@ fn said(
         let mut origins: Vec<_> = frames.iter().map(|frame| frame.origin.clone()).collect();
         origins.sort_unstable();
         origins.dedup();
-        response
-            .extensions_mut()
-            .insert(Exception::Frames(origins));
+        response.extensions_mut().insert(Exception::Frames(origins));
     }
     response
 }

@@ -2,7 +2,9 @@
 
 use actix_web::{Resource, web};
 
-use super::{account, authorize, check_session, consent, home, link, login, logout, select_account};
+use super::{
+    account, authorize, check_session, consent, home, link, login, logout, select_account,
+};
 use crate::http::routes::method_not_allowed;
 use crate::protocol::discovery::paths;
 

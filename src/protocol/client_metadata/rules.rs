@@ -240,7 +240,11 @@ impl ClientMetadata {
         if let Some(front) = front {
             let own = uri::parse_web(front).map(|url| url.origin().ascii_serialization());
             let redirects = self.parse_redirect_uris().unwrap_or_default();
-            if own.is_ok_and(|own| redirects.iter().all(|uri| uri.origin().as_ref() != Some(&own))) {
+            if own.is_ok_and(|own| {
+                redirects
+                    .iter()
+                    .all(|uri| uri.origin().as_ref() != Some(&own))
+            }) {
                 return Err(MetadataError::new(
                     "frontchannel_logout_uri",
                     "must have the scheme, host and port of one of redirect_uris",

@@ -19,6 +19,12 @@ const WITHOUT: &[(&str, &str, &str)] = &[
     ("role_assignments", "role", "one of four words"),
     ("signing_keys", "algorithm", "one of four words"),
     ("sessions", "amr", "words of RFC 8176"),
+    ("logout_deliveries", "state", "one of three words"),
+    (
+        "logout_deliveries",
+        "last_error",
+        "words of the product's own, and none before the first attempt",
+    ),
     ("grants", "amr", "words of RFC 8176"),
     ("grants", "acr", "a word of the product's own"),
     ("audit_events", "act", "a word of the product's own"),

@@ -47,7 +47,11 @@ impl Told {
         let scene = Scene::new(app).await;
         let receiver = Receiver::start();
         let rp = listening(&scene.app, &scene.tenant, &receiver.url("/out"), json!({})).await;
-        Self { scene, receiver, rp }
+        Self {
+            scene,
+            receiver,
+            rp,
+        }
     }
 
     async fn signed_in(&self) -> (Browser, Tokens) {
@@ -70,7 +74,9 @@ impl Told {
     }
 
     async fn deliver(&self) {
-        jobs::logout::deliver_due(&self.scene.app.provider).await.expect("storage works");
+        jobs::logout::deliver_due(&self.scene.app.provider)
+            .await
+            .expect("storage works");
     }
 
     async fn deliveries(&self, state: Option<DeliveryState>) -> Vec<LogoutDelivery> {
@@ -82,21 +88,45 @@ impl Told {
     }
 }
 
-async fn deliveries(app: &TestApp, tenant: &TestTenant, state: Option<DeliveryState>) -> Vec<LogoutDelivery> {
+async fn deliveries(
+    app: &TestApp,
+    tenant: &TestTenant,
+    state: Option<DeliveryState>,
+) -> Vec<LogoutDelivery> {
     let tenant = app.load(tenant).await;
     let page = PageRequest::first(200);
-    app.provider.list_logout_deliveries(&tenant, state, page).await.expect("storage works").items
+    app.provider
+        .list_logout_deliveries(&tenant, state, page)
+        .await
+        .expect("storage works")
+        .items
+}
+
+/// Until the first delivery of this process is written down.
+async fn until_delivered(app: &TestApp) {
+    let begun = Instant::now();
+    while app.provider.deliveries.delivered() == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 /// The `sid`s that were told, in order.
 fn told(receiver: &Receiver) -> Vec<String> {
-    let mut told: Vec<_> = receiver.tokens().iter().map(|token| claims(token)["sid"].as_str().expect("a sid").to_owned()).collect();
+    let mut told: Vec<_> = receiver
+        .tokens()
+        .iter()
+        .map(|token| claims(token)["sid"].as_str().expect("a sid").to_owned())
+        .collect();
     told.sort();
     told
 }
 
 fn sid(tokens: &Tokens) -> String {
-    tokens.id_claims()["sid"].as_str().expect("a sid").to_owned()
+    tokens.id_claims()["sid"]
+        .as_str()
+        .expect("a sid")
+        .to_owned()
 }
 
 app_test! {
@@ -177,19 +207,22 @@ app_test! {
                     let page = browser.open(&scene.tenant.url("/logout")).await;
                     browser.submit(&page, &[("logout", "1")]).await.answer.expect_ok();
                 }
-                "account" => {
-                    let page = browser.open(&scene.tenant.url("/account/sessions")).await;
-                    browser.submit(&page, &[("end", &sid(&tokens))]).await;
-                }
-                "others" | "password" => {
+                // By the same person in another browser.
+                "account" | "others" | "password" => {
                     let mut second = scene.app.browser();
-                    let path = if way == "others" { "/account/sessions" } else { "/account/password" };
+                    let path = if way == "password" { "/account/password" } else { "/account/sessions" };
                     let login = second.open(&scene.tenant.url("/login")).await;
                     second.sign_in(&login, &scene.user).await;
                     let page = second.open(&scene.tenant.url(path)).await;
                     let passphrase = "another long enough passphrase";
+                    let own = sid(&tokens);
+                    let one = [("end", own.as_str())];
                     let fields = [("end_others", "1"), ("current_password", scene.user.password.as_str()), ("new_password", passphrase), ("confirm_password", passphrase)];
-                    let fields = if way == "others" { &fields[..1] } else { &fields[..] };
+                    let fields = match way {
+                        "account" => &one[..],
+                        "others" => &fields[..1],
+                        _ => &fields[..],
+                    };
                     second.submit(&page, fields).await.answer.expect_ok();
                     if way == "password" {
                         // back, for those that come after
@@ -232,7 +265,7 @@ app_test! {
             let tokens = asking.sign_in(&mut browser, &scene.user).await;
             let client = asking.client.client_id();
             if by_admin {
-                let path = format!("/tenants/{}/consents/{client}?user={}", scene.tenant.slug, scene.user.id);
+                let path = format!("/tenants/{}/consents/{}/{client}", scene.tenant.slug, scene.user.id);
                 assert_eq!(admin.delete(&path).await.status, 204);
             } else {
                 let page = browser.open(&scene.tenant.url("/account/applications")).await;
@@ -291,7 +324,6 @@ app_test! {
             here.advance(5 * 3600);
             here.deliver().await;
         }
-        let admin = Admin::program(&scene.app, &scene.tenant).await;
         let failed = here.deliveries(Some(DeliveryState::Failed)).await;
         assert_eq!((failed.len(), failed[0].due_at, failed[0].ended_at.is_some()), (1, None, true));
         assert_eq!(scene.events("logout_delivery.failed"), 1);
@@ -299,6 +331,7 @@ app_test! {
         here.advance(3600);
         here.deliver().await;
         assert_eq!(here.receiver.received().len(), tried, "given up is given up");
+        let admin = Admin::program(&scene.app, &scene.tenant).await;
 
         let listed = admin.get(&format!("{at}?state=failed")).await.expect_ok().json();
         let id = listed["items"][0]["id"].as_str().expect("an id").to_owned();
@@ -384,9 +417,6 @@ app_test! {
         here.deliver().await;
         assert!(here.receiver.received().is_empty());
         assert!(provider.claim_logout_deliveries(10, 2, HashMap::new()).await.expect("storage works").is_empty());
-        let admin = Admin::program(&here.scene.app, &here.scene.tenant).await;
-        let path = format!("/tenants/{}/logout-deliveries/{}/retry", here.scene.tenant.slug, claimed[0].delivery.id);
-        assert_eq!(admin.act(&path).await.status, 409);
         here.advance(34);
         here.deliver().await;
         assert!(here.receiver.received().is_empty());
@@ -399,6 +429,18 @@ app_test! {
         provider.attempt_logout_delivery(claimed[0].clone()).await.expect("storage works");
         let one = here.deliveries(None).await.remove(0);
         assert_eq!((one.state, one.attempts), (DeliveryState::Pending, 2));
+    }
+
+    async fn what_a_node_is_at_is_not_retried_by_hand(app: TestApp) {
+        let here = Told::new(app).await;
+        here.come_and_go().await;
+        let claimed = here.scene.app.provider.claim_logout_deliveries(10, 2, HashMap::new()).await.expect("storage works");
+        let admin = Admin::program(&here.scene.app, &here.scene.tenant).await;
+        let path = format!("/tenants/{}/logout-deliveries/{}", here.scene.tenant.slug, claimed[0].delivery.id);
+        assert_eq!(admin.act(&format!("{path}/retry")).await.status, 409);
+        assert_eq!(admin.get(&path).await.expect_ok().json().get("next_attempt_at"), None);
+        here.scene.app.provider.attempt_logout_delivery(claimed[0].clone()).await.expect("storage works");
+        assert_eq!(here.deliveries(None).await[0].state, DeliveryState::Delivered);
     }
 
     async fn two_nodes_deliver_nothing_twice(app: TestApp) {
@@ -426,11 +468,8 @@ app_test! {
         let begun = Instant::now();
         here.receiver.wait_for(1).await;
         assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+        until_delivered(&here.scene.app).await;
         job.abort();
-        for _ in 0..100 {
-            if here.scene.app.provider.deliveries.delivered() == 1 { break }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
         assert_eq!(here.deliveries(None).await[0].state, DeliveryState::Delivered);
     }
 
@@ -522,17 +561,40 @@ fn private_addresses_are_not_knocked_at() {
     on_both("", |app| async move {
         let scene = Scene::new(app).await;
         let receiver = Receiver::start();
-        let port = receiver.url("").rsplit(':').next().expect("a port").to_owned();
-        for uri in [format!("http://[::1]:{port}/out"), format!("https://[::1]:{port}/out"), "https://10.0.0.1/out".to_owned(), "https://169.254.169.254/latest".to_owned()] {
+        let port = receiver
+            .url("")
+            .rsplit(':')
+            .next()
+            .expect("a port")
+            .to_owned();
+        for uri in [
+            format!("http://[::1]:{port}/out"),
+            format!("https://[::1]:{port}/out"),
+            "https://10.0.0.1/out".to_owned(),
+            "https://169.254.169.254/latest".to_owned(),
+        ] {
             let rp = listening(&scene.app, &scene.tenant, &uri, json!({})).await;
             let mut browser = scene.app.browser();
             let tokens = rp.sign_in(&mut browser, &scene.user).await;
             let hint = tokens.id_token.as_deref().expect("an ID token");
-            browser.open(&format!("{}?id_token_hint={hint}", scene.tenant.url("/logout"))).await.answer.expect_ok();
-            jobs::logout::deliver_due(&scene.app.provider).await.expect("storage works");
+            browser
+                .open(&format!(
+                    "{}?id_token_hint={hint}",
+                    scene.tenant.url("/logout")
+                ))
+                .await
+                .answer
+                .expect_ok();
+            jobs::logout::deliver_due(&scene.app.provider)
+                .await
+                .expect("storage works");
             let one = deliveries(&scene.app, &scene.tenant, None).await.remove(0);
             let error = one.last_error.expect("an error");
-            assert!(error == "the host has no public address" || error == "the URL must begin with https://", "{uri}: {error}");
+            assert!(
+                error == "the host has no public address"
+                    || error == "the URL must begin with https://",
+                "{uri}: {error}"
+            );
         }
         assert!(receiver.received().is_empty());
     });
@@ -550,8 +612,17 @@ fn a_redirect_to_a_private_address_is_not_followed() {
         let mut browser = scene.app.browser();
         let tokens = rp.sign_in(&mut browser, user).await;
         let hint = tokens.id_token.as_deref().expect("an ID token");
-        browser.open(&format!("{}?id_token_hint={hint}", scene.tenant.url("/logout"))).await.answer.expect_ok();
-        jobs::logout::deliver_due(&scene.app.provider).await.expect("storage works");
+        browser
+            .open(&format!(
+                "{}?id_token_hint={hint}",
+                scene.tenant.url("/logout")
+            ))
+            .await
+            .answer
+            .expect_ok();
+        jobs::logout::deliver_due(&scene.app.provider)
+            .await
+            .expect("storage works");
         assert_eq!((receiver.received().len(), inner.received().len()), (1, 0));
     });
 }
@@ -567,7 +638,9 @@ fn a_dead_endpoint_holds_nobody_up() {
             here.come_and_go().await;
         }
         let globex = app.tenant("globex").await;
-        let bob = app.user(&globex, "bob@globex.example", "a long enough password").await;
+        let bob = app
+            .user(&globex, "bob@globex.example", "a long enough password")
+            .await;
         let theirs = listening(app, &globex, &other.url("/"), json!({})).await;
         let job = jobs::logout::start(app.provider.clone());
         here.receiver.wait_for(2).await;
@@ -576,10 +649,23 @@ fn a_dead_endpoint_holds_nobody_up() {
         let mut browser = app.browser();
         let tokens = theirs.sign_in(&mut browser, &bob).await;
         let hint = tokens.id_token.as_deref().expect("an ID token");
-        browser.open(&format!("{}?id_token_hint={hint}", globex.url("/logout"))).await.answer.expect_ok();
+        browser
+            .open(&format!("{}?id_token_hint={hint}", globex.url("/logout")))
+            .await
+            .answer
+            .expect_ok();
         other.wait_for(1).await;
-        assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
-        assert_eq!(here.receiver.received().len(), 2, "no more at once of one tenant");
+        assert!(
+            begun.elapsed() < Duration::from_secs(15),
+            "{:?}",
+            begun.elapsed()
+        );
+        assert_eq!(
+            here.receiver.received().len(),
+            2,
+            "no more at once of one tenant"
+        );
+        until_delivered(app).await;
         job.abort();
         // Acme's share of a claim is bounded, however old its deliveries are.
         here.scene.app.time.advance(Duration::from_secs(70));
@@ -587,14 +673,26 @@ fn a_dead_endpoint_holds_nobody_up() {
             let mut browser = app.browser();
             let tokens = theirs.sign_in(&mut browser, &bob).await;
             let hint = tokens.id_token.as_deref().expect("an ID token");
-            browser.open(&format!("{}?id_token_hint={hint}", globex.url("/logout"))).await.answer.expect_ok();
+            browser
+                .open(&format!("{}?id_token_hint={hint}", globex.url("/logout")))
+                .await
+                .answer
+                .expect_ok();
         }
-        let claimed = app.provider.claim_logout_deliveries(5, 2, HashMap::new()).await.expect("storage works");
+        let claimed = app
+            .provider
+            .claim_logout_deliveries(5, 2, HashMap::new())
+            .await
+            .expect("storage works");
         let acmes = app.load(&here.scene.tenant).await.id();
         let of_acme = claimed.iter().filter(|one| one.tenant == acmes).count();
         assert_eq!((claimed.len(), of_acme), (4, 2));
         let full = HashMap::from([(acmes, 0)]);
-        let rest = app.provider.claim_logout_deliveries(5, 2, full).await.expect("storage works");
+        let rest = app
+            .provider
+            .claim_logout_deliveries(5, 2, full)
+            .await
+            .expect("storage works");
         assert!(rest.len() == 1 && rest[0].tenant != acmes);
     });
 }

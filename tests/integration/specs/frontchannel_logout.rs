@@ -11,7 +11,13 @@ use crate::support::relying_party::{RelyingParty, Tokens};
 const BYE: &str = "https://orders.example/bye";
 
 /// A client whose page wants to be loaded.
-async fn framed(app: &TestApp, tenant: &TestTenant, host: &str, path: &str, session: bool) -> RelyingParty {
+async fn framed(
+    app: &TestApp,
+    tenant: &TestTenant,
+    host: &str,
+    path: &str,
+    session: bool,
+) -> RelyingParty {
     let client = app
         .client(
             tenant,
@@ -30,22 +36,45 @@ fn frames(page: &Page) -> Vec<String> {
     let tags = page.answer.body.split("<iframe").skip(1);
     tags.map(|tag| {
         let tag = tag.split('>').next().expect("a tag");
-        assert!(tag.contains(" hidden") && tag.contains("sandbox=\"allow-scripts allow-same-origin allow-forms\"") && tag.contains("referrerpolicy=\"no-referrer\""), "{tag}");
-        let source = tag.split(" src=\"").nth(1).and_then(|rest| rest.split('"').next());
-        source.expect("a source").replace("&#38;", "&").replace("&amp;", "&")
+        assert!(
+            tag.contains(" hidden")
+                && tag.contains("sandbox=\"allow-scripts allow-same-origin allow-forms\"")
+                && tag.contains("referrerpolicy=\"no-referrer\""),
+            "{tag}"
+        );
+        let source = tag
+            .split(" src=\"")
+            .nth(1)
+            .and_then(|rest| rest.split('"').next());
+        source
+            .expect("a source")
+            .replace("&#38;", "&")
+            .replace("&amp;", "&")
     })
     .collect()
 }
 
 fn frame_sources(page: &Page) -> Vec<String> {
-    let policy = page.answer.header("content-security-policy").expect("a policy");
-    let directive = policy.split("; ").find_map(|one| one.strip_prefix("frame-src "));
-    directive.map_or_else(Vec::new, |sources| sources.split(' ').map(ToOwned::to_owned).collect())
+    let policy = page
+        .answer
+        .header("content-security-policy")
+        .expect("a policy");
+    let directive = policy
+        .split("; ")
+        .find_map(|one| one.strip_prefix("frame-src "));
+    directive.map_or_else(Vec::new, |sources| {
+        sources.split(' ').map(ToOwned::to_owned).collect()
+    })
 }
 
 fn sign_out_url(tenant: &TestTenant, tokens: &Tokens, more: &[(&str, &str)]) -> String {
     let mut url = url::Url::parse(&tenant.url("/logout")).expect("a URL");
-    url.query_pairs_mut().append_pair("id_token_hint", tokens.id_token.as_deref().expect("an ID token")).extend_pairs(more);
+    url.query_pairs_mut()
+        .append_pair(
+            "id_token_hint",
+            tokens.id_token.as_deref().expect("an ID token"),
+        )
+        .extend_pairs(more);
     url.into()
 }
 

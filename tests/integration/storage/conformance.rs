@@ -296,37 +296,28 @@ db_test! {
     async fn logout_deliveries(database: TestDatabase) {
         use tessera::domain::logout_delivery::DeliveryState;
         let two = Two::new(database).await;
-        two.as_a(|repo, rows| {
-            let mut client = repo.find_client(rows.client.id)?.expect("there");
-            client.metadata.backchannel_logout_uri = Some("https://app.example/out".into());
-            client.metadata.frontchannel_logout_uri = Some("https://app.example/frame".into());
-            assert!(repo.update_client(&client)?);
-            Ok(())
-        }).await.expect("runs");
-        // B ends nothing of A's, and so tells nobody.
-        two.as_b(|repo, rows| {
+        let own = two.as_a(|repo, _| repo.list_logout_deliveries(Some(DeliveryState::Pending), ALL)).await.expect("runs").items;
+        assert_eq!(own.len(), 1);
+        let made = own[0].clone();
+        assert_eq!((made.client_id, made.session_id, made.user_id, made.issuer.as_str()), (two.rows.client.id, two.rows.session.id, two.rows.user.id, "https://acme.example"));
+        // B ends nothing of A's, and so tells nobody; and what A's are told is nothing of B's.
+        let foreign = made.clone();
+        two.as_b(move |repo, rows| {
             assert!(!repo.end_session(rows.user.id, rows.session.id, tessera::storage::SessionGrants::All)?);
             repo.tell_of_withdrawal(rows.user.id, rows.client.id)?;
             assert!(is_empty(repo.list_logout_deliveries(None, ALL)?));
-            Ok(())
-        }).await.expect("runs");
-        let front = two.as_a(|repo, rows| {
-            assert!(is_empty(repo.list_logout_deliveries(None, ALL)?));
-            repo.end_session_in_browser(rows.user.id, rows.session.id, tessera::storage::SessionGrants::All)
-        }).await.expect("runs").expect("it was alive");
-        assert_eq!((front.len(), front[0].client_id, front[0].session_id), (1, two.rows.client.id, two.rows.session.id));
-        let made = two.as_a(|repo, _| repo.list_logout_deliveries(Some(DeliveryState::Pending), ALL)).await.expect("runs").items.remove(0);
-        assert_eq!((made.client_id, made.session_id, made.user_id, made.issuer.as_str()), (two.rows.client.id, two.rows.session.id, two.rows.user.id, "https://acme.example"));
-        let foreign = made.clone();
-        two.as_b(move |repo, _| {
             assert!(repo.find_logout_delivery(foreign.id)?.is_none());
-            assert!(is_empty(repo.list_logout_deliveries(None, ALL)?));
             assert!(!repo.retry_logout_delivery(foreign.id)?);
             assert!(!repo.finish_logout_attempt(&foreign, DeliveryState::Delivered, None, None)?);
             Ok(())
         }).await.expect("runs");
         let kept = two.as_a(move |repo, _| repo.find_logout_delivery(made.id)).await.expect("runs").expect("still there");
         assert_eq!((kept.state, kept.attempts, kept.claimed), (DeliveryState::Pending, 0, false));
+        let (user, session) = (two.rows.user.id, two.rows.session.id);
+        let front = two.database.db.write(&two.a, move |repo| repo.end_session_in_browser(user, session, tessera::storage::SessionGrants::All));
+        let front = front.await.expect("runs").expect("it was alive");
+        assert_eq!((front.len(), front[0].client_id, front[0].session_id), (1, two.rows.client.id, session));
+        assert_eq!(two.as_a(|repo, _| repo.list_logout_deliveries(None, ALL)).await.expect("runs").items.len(), 2);
     }
 
     async fn idempotency_keys(database: TestDatabase) {

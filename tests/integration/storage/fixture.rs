@@ -72,7 +72,8 @@ pub fn user(clock: &Clock, address: &str) -> User {
 }
 
 pub fn client(clock: &Clock) -> Client {
-    let metadata = json!({ "client_name": "App", "token_endpoint_auth_method": "none", "redirect_uris": [format!("{CLIENT_ORIGIN}/callback")] });
+    let metadata = json!({ "client_name": "App", "token_endpoint_auth_method": "none", "redirect_uris": [format!("{CLIENT_ORIGIN}/callback")],
+        "backchannel_logout_uri": format!("{CLIENT_ORIGIN}/out"), "frontchannel_logout_uri": format!("{CLIENT_ORIGIN}/frame") });
     Client {
         id: ClientId::from(clock.uuid_v7()),
         metadata: ClientMetadata::from_json(metadata).expect("metadata"),
@@ -297,6 +298,7 @@ impl Populated {
         repo.insert_link(&self.link)?;
         repo.insert_pushed_request(&self.pushed_request)?;
         repo.insert_initial_access_token(&self.initial_access_token)?;
+        repo.tell_of_withdrawal(self.user.id, self.client.id)?;
         repo.insert_domain(&self.domain)?;
         repo.verify_domain(self.domain.id)?;
         repo.insert_resource(&self.resource)?;

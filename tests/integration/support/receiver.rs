@@ -77,9 +77,16 @@ impl Receiver {
             state.answering.clone()
         };
         let text = match answering {
-            Answering::Status(status) => format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"),
-            Answering::Redirect(to) => format!("HTTP/1.1 307 X\r\nlocation: {to}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"),
-            Answering::AtLength(bytes) => format!("HTTP/1.1 200 X\r\ncontent-length: {bytes}\r\nconnection: close\r\n\r\n{}", "x".repeat(bytes)),
+            Answering::Status(status) => {
+                format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+            }
+            Answering::Redirect(to) => format!(
+                "HTTP/1.1 307 X\r\nlocation: {to}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+            ),
+            Answering::AtLength(bytes) => format!(
+                "HTTP/1.1 200 X\r\ncontent-length: {bytes}\r\nconnection: close\r\n\r\n{}",
+                "x".repeat(bytes)
+            ),
             Answering::Never => {
                 self.lock().open.push(stream);
                 return;

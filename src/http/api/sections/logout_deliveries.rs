@@ -105,12 +105,13 @@ fn view(delivery: &Record) -> LogoutDelivery {
 }
 
 async fn list(call: Call) -> Answer {
-    let state = match call.parameter("state") {
-        None => None,
-        Some(name) => Some(DeliveryState::parse(name).ok_or_else(|| {
-            Refusal::parameter("state", "must be pending, delivered or failed")
-        })?),
-    };
+    let state =
+        match call.parameter("state") {
+            None => None,
+            Some(name) => Some(DeliveryState::parse(name).ok_or_else(|| {
+                Refusal::parameter("state", "must be pending, delivered or failed")
+            })?),
+        };
     let page = call
         .provider
         .list_logout_deliveries(call.tenant(), state, call.page()?)
