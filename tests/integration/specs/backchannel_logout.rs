@@ -459,6 +459,22 @@ app_test! {
         assert!(here.deliveries(None).await.iter().all(|one| one.state == DeliveryState::Delivered && one.attempts == 1));
     }
 
+    async fn of_many_that_look_at_once_one_gets_each(app: TestApp) {
+        let here = Told::new(app).await;
+        let other = here.scene.second_node().await;
+        for _ in 0..8 {
+            here.come_and_go().await;
+            here.come_and_go().await;
+            let looks = (0..8).map(|number| {
+                let provider = if number % 2 == 0 { &here.scene.app.provider } else { &other.provider };
+                provider.claim_logout_deliveries(16, 16, HashMap::new())
+            });
+            let claimed = futures_util::future::join_all(looks).await;
+            let claimed: usize = claimed.into_iter().map(|claimed| claimed.expect("storage works").len()).sum();
+            assert_eq!(claimed, 2);
+        }
+    }
+
     async fn a_notice_goes_out_at_once(app: TestApp) {
         let here = Told::new(app).await;
         let (mut browser, tokens) = here.signed_in().await;
