@@ -42,7 +42,7 @@ class Application {
       }
       case '/ask':
         return html(`<iframe id="op" src="${url.searchParams.get('frame')}"></iframe><script>
-          const asked = (message) => new Promise((said) => {
+          globalThis.asked = (message) => new Promise((said) => {
             addEventListener('message', (event) => said({ origin: event.origin, data: event.data }), { once: true })
             document.getElementById('op').contentWindow.postMessage(message, '*')
           })</script>`)
