@@ -69,26 +69,14 @@ async fn list(visitor: Visitor, Query(params): Query) -> Answer {
             Cell::moment(&page, &delivery.created_at),
         ]
     };
-    // Each leads to another part of the list; the part that is shown needs no link.
-    let mut acts = Vec::new();
-    for (id, state, label) in [
-        ("all", None, "notices-all"),
-        ("failed", Some(DeliveryState::Failed), "notices-failed"),
-        ("pending", Some(DeliveryState::Pending), "notices-pending"),
-        (
-            "delivered",
-            Some(DeliveryState::Delivered),
-            "notices-delivered",
-        ),
-    ] {
-        if state != wanted {
-            let href = state.map_or_else(
-                || address.clone(),
-                |state| format!("{address}?state={}", state.as_str()),
-            );
-            acts.push(Act::link(id, href, page.t(label)));
-        }
-    }
+    // What failed is what somebody comes here for.
+    let other = if wanted == Some(DeliveryState::Failed) {
+        Act::link("all", address.clone(), page.t("notices-all"))
+    } else {
+        let failed = DeliveryState::Failed.as_str();
+        let href = format!("{address}?state={failed}");
+        Act::link("failed", href, page.t("notices-only-failed"))
+    };
     let (title, text) = match wanted {
         None => ("notices-empty", "notices-empty-text"),
         Some(_) => ("notices-none", "notices-none-text"),
@@ -97,7 +85,7 @@ async fn list(visitor: Visitor, Query(params): Query) -> Answer {
         page,
         title: page.t(SECTION.label).into_owned(),
         lede: page.t("notices-lede").into_owned(),
-        acts,
+        acts: vec![other],
         search: None,
         address: address.clone(),
         table: Table {

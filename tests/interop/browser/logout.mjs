@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
 import { createServer } from 'node:http'
-import { Report, createClient, quickstartTenants, tessera } from '../node/interop.mjs'
+import { Report, createClient, quickstartTenants, readQuickstart, tessera } from '../node/interop.mjs'
 import { fitsPhone, follow, launch, picture, watch } from './pages.mjs'
 
 /** An application: `/callback` keeps a cookie, `/out` drops it, `/ask` frames the provider's page, `/tokens` takes logout tokens. */
@@ -126,6 +126,28 @@ async function noticed(report, browser, tenant) {
         assert.equal(claims(app.tokens[0]).sid, claims(hint).sid)
       }
       assert.ok(!(await context.cookies()).some(({ name }) => name === 'orders' || name === 'board'), 'the applications forgot the person')
+    })
+    await check('an administrator sees who was told, and what failed', async () => {
+      const { tenants } = await readQuickstart()
+      const people = tenants.find(({ slug }) => slug === tenant.slug).users
+      const admin = people.find(({ roles }) => roles?.includes('administrator')) ?? people[0]
+      const own = await browser.newContext()
+      const desk = await own.newPage()
+      watch(desk, faults)
+      await desk.goto(`${tenant.issuer}/console/logout-deliveries`)
+      await desk.fill('#username', admin.email)
+      await desk.fill('#password', admin.password)
+      await follow(desk, '#submit')
+      await desk.goto(`${tenant.issuer}/console/logout-deliveries`)
+      assert.equal(await desk.locator('tbody tr').count(), 2)
+      await picture(desk, `notices-${tenant.slug}`)
+      await fitsPhone(desk, 'the list of notices')
+      await follow(desk, 'tbody tr a')
+      await picture(desk, `notice-${tenant.slug}`)
+      await fitsPhone(desk, 'a notice')
+      await desk.goto(`${tenant.issuer}/console/logout-deliveries?state=failed`)
+      await picture(desk, `notices-failed-${tenant.slug}`)
+      await own.close()
     })
     await check('a frame that doesn\'t answer holds nobody up', async () => {
       const hint = await orders.signIn(page, tenant)
