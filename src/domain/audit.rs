@@ -113,6 +113,9 @@ pub enum Act {
     /// A code or refresh token was presented a second time; its grant was revoked.
     #[serde(rename = "grant.replay_detected")]
     ReplayDetected,
+    /// A proof of possession (DPoP) came a second time.
+    #[serde(rename = "token.proof_replayed")]
+    ProofReplayed,
     /// A token without a grant was revoked.
     #[serde(rename = "token.revoked")]
     TokenRevoked,
@@ -156,7 +159,7 @@ pub enum Act {
 
 impl Act {
     /// All of them.
-    pub const ALL: [Self; 48] = [
+    pub const ALL: [Self; 49] = [
         Self::TenantCreated,
         Self::TenantImported,
         Self::TenantExported,
@@ -192,6 +195,7 @@ impl Act {
         Self::GrantCreated,
         Self::GrantRevoked,
         Self::ReplayDetected,
+        Self::ProofReplayed,
         Self::TokenRevoked,
         Self::ClientCreated,
         Self::ClientRegistered,

@@ -6,6 +6,7 @@
 use super::ids::{ClientId, GrantId, RefreshTokenId, SessionId, UserId};
 use crate::clock::Timestamp;
 use crate::protocol::claims::ClaimsRequest;
+use crate::protocol::dpop::Thumbprint;
 use crate::protocol::pkce::CodeChallenge;
 use crate::protocol::scope::Scope;
 use crate::secret::HashedSecret;
@@ -74,6 +75,8 @@ pub struct PendingCode {
     pub nonce: Option<String>,
     /// PKCE (RFC 7636).
     pub code_challenge: Option<CodeChallenge>,
+    /// The key that it is bound to (RFC 9449 §10).
+    pub dpop_jkt: Option<Thumbprint>,
     /// End of its life.
     pub expires_at: Timestamp,
 }
@@ -100,6 +103,8 @@ pub struct RefreshToken {
     pub expires_at: Timestamp,
     /// Whether it was rotated, and to what.
     pub rotated: Option<Rotation>,
+    /// The key that it is bound to (RFC 9449 §5): a public client's that proved to hold one.
+    pub dpop_jkt: Option<Thumbprint>,
 }
 
 /// The end of a refresh token's life by rotation.

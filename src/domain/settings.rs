@@ -43,6 +43,10 @@ pub struct TenantSettings {
     pub require_issuer_audience: bool,
     /// Whether every application must push its authorization requests (RFC 9126), whatever its own metadata says.
     pub require_pushed_authorization_requests: bool,
+    /// Whether a DPoP proof (RFC 9449) must carry a nonce of the server's, whatever its client's own metadata says.
+    pub require_dpop_nonce: bool,
+    /// How far a DPoP proof's `iat` may lie from the server's time, in either direction (10 to 300 s).
+    pub dpop_proof_leeway: u32,
     /// Who may register clients without being an administrator.
     pub registration: RegistrationPolicy,
     /// How many clients that registered themselves there may be (1 to 100,000).
@@ -69,6 +73,9 @@ impl Default for TenantSettings {
             require_pkce: false,
             require_issuer_audience: false,
             require_pushed_authorization_requests: false,
+            require_dpop_nonce: false,
+            // Clients' clocks run 10 seconds off often enough, and never a minute.
+            dpop_proof_leeway: 30,
             registration: RegistrationPolicy::default(),
             registration_limit: 1000,
             registration_rate: 100,
@@ -204,7 +211,7 @@ pub struct OutOfBounds {
 
 impl TenantSettings {
     /// Every number with the least and the most that it may be, as the other settings are.
-    pub fn bounds(&self) -> [Bound; 13] {
+    pub fn bounds(&self) -> [Bound; 14] {
         [
             ("access_token_lifetime", self.access_token_lifetime, 60, DAY),
             ("id_token_lifetime", self.id_token_lifetime, 60, DAY),
@@ -242,6 +249,7 @@ impl TenantSettings {
             ),
             ("lockout.attempts", self.lockout.attempts, 3, 100),
             ("lockout.window", self.lockout.window, 60, DAY),
+            ("dpop_proof_leeway", self.dpop_proof_leeway, 10, 300),
             ("registration_limit", self.registration_limit, 1, 100_000),
             ("registration_rate", self.registration_rate, 1, 10_000),
         ]

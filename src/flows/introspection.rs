@@ -16,6 +16,7 @@ use crate::domain::user::User;
 use crate::protocol::Params;
 use crate::protocol::access_token::AccessTokenClaims;
 use crate::protocol::client_authentication::ClientCredentials;
+use crate::protocol::dpop::Confirmation;
 use crate::protocol::introspection::{ActiveToken, IntrospectionRequest, IntrospectionResponse};
 use crate::protocol::token::TokenType;
 use crate::secret::{Handle, Purpose};
@@ -57,13 +58,14 @@ impl Provider {
         match self.check_access(&at.tenant, token).await {
             Ok(access) => {
                 let mut claims = access.claims;
+                let cnf = claims.cnf;
                 // Whoever asks learns what holds now, not what held when the token was made.
                 if let Some(person) = access.person {
                     claims.roles = person.state.roles.iter().map(ToString::to_string).collect();
                 }
                 Ok(Some(ActiveToken {
                     claims,
-                    token_type: Some(TokenType::Bearer),
+                    token_type: Some(TokenType::of(cnf)),
                     username: None,
                 }))
             }
@@ -159,6 +161,7 @@ impl Provider {
             tenant: at.tenant.slug().clone(),
             tenant_id: at.tenant.id().uuid(),
             grant_id: Some(grant.id.uuid()),
+            cnf: token.dpop_jkt.map(|jkt| Confirmation { jkt }),
         }
     }
 }

@@ -24,6 +24,7 @@ use crate::protocol::SigningAlgorithm;
 use crate::protocol::access_token::{self, AccessTokenClaims, Audience};
 use crate::protocol::claims::StandardClaims;
 use crate::protocol::client_metadata::{AccessTokenFormat, SubjectType};
+use crate::protocol::dpop::{Confirmation, Thumbprint};
 use crate::protocol::id_token::{self, IdTokenClaims, ReleasedClaims};
 use crate::secret::Purpose;
 
@@ -52,6 +53,19 @@ pub enum Principal<'a> {
         /// What the person administers at this moment.
         roles: &'a [Role],
     },
+}
+
+/// What an access token is to be.
+#[derive(Clone, Copy)]
+pub struct AccessTokenOrder<'a> {
+    /// The tenant's address at which the flow began.
+    pub issuer: &'a str,
+    /// What it is for.
+    pub target: &'a Target,
+    /// For whom it speaks.
+    pub principal: Principal<'a>,
+    /// The key that it is to be bound to (RFC 9449 §5).
+    pub key: Option<Thumbprint>,
 }
 
 /// An access token that was minted.
@@ -117,10 +131,14 @@ impl Provider {
         &self,
         tenant: &Arc<Tenant>,
         client: &Client,
-        issuer: &str,
-        target: &Target,
-        principal: Principal<'_>,
+        order: AccessTokenOrder<'_>,
     ) -> Result<MintedAccessToken, FlowError> {
+        let AccessTokenOrder {
+            issuer,
+            target,
+            principal,
+            key,
+        } = order;
         let now = self.clock.unix();
         let audience = Rules::new(self, tenant, client).audience(&target.resources, issuer);
         let mut claims = AccessTokenClaims {
@@ -141,6 +159,7 @@ impl Provider {
             tenant: tenant.slug().clone(),
             tenant_id: tenant.id().uuid(),
             grant_id: None,
+            cnf: key.map(|jkt| Confirmation { jkt }),
         };
         if let Principal::Person { grant, roles } = principal {
             claims.sub = subject_of(tenant, client, grant.user_id);

@@ -173,6 +173,8 @@ fn stand_in(client: &Client, issuer: &str, admin_api: &str) -> ClientMetadata {
         require_pushed_authorization_requests: false,
         require_signed_request_object: false,
         request_object_signing_alg: None,
+        dpop_bound_access_tokens: false,
+        require_dpop_nonce: false,
         refresh_token_lifetime: None,
         refresh_token_leeway: 0,
         software_id: Some(SOFTWARE_ID.to_owned()),
@@ -337,7 +339,7 @@ impl Provider {
         ]
         .into_iter()
         .collect();
-        let answer = match self.token(at, &[], &body, &by.origin).await {
+        let answer = match self.token(at, &[], &[], &body, &by.origin).await {
             Ok(answer) => answer.response,
             Err(TokenRefusal::Failed(error)) => return Err(error.into()),
             Err(refusal) => return Err(refused(refusal.to_string())),
@@ -348,7 +350,11 @@ impl Provider {
         if id_token.as_ref().is_some_and(|claims| !nonce(claims)) {
             return Err(refused("the nonce is another one".to_owned()));
         }
-        let userinfo = match self.userinfo(at, &answer.access_token).await {
+        let told = match self.check_access(&at.tenant, &answer.access_token).await {
+            Ok(access) => Self::userinfo_of(at, access),
+            Err(refusal) => Err(refusal.into()),
+        };
+        let userinfo = match told {
             Ok(info) => serde_json::to_value(&info).ok(),
             Err(UserInfoRefusal::Scope) => None,
             Err(refusal) => return Err(refused(refusal.to_string())),
@@ -420,7 +426,7 @@ mod tests {
             "allowed_origins": ["https://shop.example"], "initiate_login_uri": "https://shop.example/login",
             "access_token_format": "opaque", "refresh_token_leeway": 5, "require_pkce": false, "subject_type": "pairwise",
             "require_pushed_authorization_requests": true, "require_signed_request_object": true,
-            "request_object_signing_alg": "ES256", "jwks_uri": "https://shop.example/jwks",
+            "request_object_signing_alg": "ES256", "jwks_uri": "https://shop.example/jwks", "dpop_bound_access_tokens": true,
         }));
         let made = stand_in(&tried, "https://id.example/t/acme", api);
         assert_eq!(
@@ -429,6 +435,7 @@ mod tests {
         );
         assert_eq!(made.scope.as_ref().unwrap().to_string(), "openid email");
         assert!(made.is_public() && made.require_pkce && made.resources.is_empty());
+        assert!(!made.dpop_bound_access_tokens);
         assert!(made.default_audience.is_none() && made.allowed_origins.is_empty());
         assert_eq!(made.grant_types, [GrantType::AuthorizationCode]);
         assert_eq!(made.client_name, tried.metadata.client_name);

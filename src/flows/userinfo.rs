@@ -1,6 +1,6 @@
 //! The userinfo endpoint (`OpenID` Connect Core §5.3): what the scope and the `claims` parameter ask for, of the person as they are now.
 
-use super::access::AccessRefusal;
+use super::access::{Access, AccessRefusal, Presented};
 use super::issue::subject_of;
 use super::provider::Provider;
 use super::tenancy::TenantAt;
@@ -38,9 +38,18 @@ pub fn needed_scope() -> Scope {
 }
 
 impl Provider {
-    /// What is said of the token's person.
-    pub async fn userinfo(&self, at: &TenantAt, token: &str) -> Result<UserInfo, UserInfoRefusal> {
-        let access = self.check_access(&at.tenant, token).await?;
+    /// What is said of the token's person, to whoever presents it.
+    pub async fn userinfo(
+        &self,
+        at: &TenantAt,
+        presented: Presented<'_>,
+    ) -> Result<UserInfo, UserInfoRefusal> {
+        let access = self.check_presented_token(&at.tenant, presented).await?;
+        Self::userinfo_of(at, access)
+    }
+
+    /// What is said of the person of a token that was found good.
+    pub(super) fn userinfo_of(at: &TenantAt, access: Access) -> Result<UserInfo, UserInfoRefusal> {
         if !access.claims.scope.contains(OPENID) {
             return Err(UserInfoRefusal::Scope);
         }

@@ -77,7 +77,7 @@ impl Cors {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.insert(
             ACCESS_CONTROL_EXPOSE_HEADERS,
-            HeaderValue::from_static("WWW-Authenticate, X-Request-Id"),
+            HeaderValue::from_static("DPoP-Nonce, WWW-Authenticate, X-Request-Id"),
         );
         if self.preflight {
             headers.insert(
@@ -86,7 +86,7 @@ impl Cors {
             );
             headers.insert(
                 ACCESS_CONTROL_ALLOW_HEADERS,
-                HeaderValue::from_static("Authorization, Content-Type"),
+                HeaderValue::from_static("Authorization, Content-Type, DPoP"),
             );
             headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
         }

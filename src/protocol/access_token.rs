@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use uuid::Uuid;
 
+use super::dpop::Confirmation;
 use super::scope::Scope;
 use super::slug::Slug;
 
@@ -56,6 +57,9 @@ pub struct AccessTokenClaims {
     /// The grant that it comes from, with which it dies; none where a client acts for itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant_id: Option<Uuid>,
+    /// The key that it is bound to (RFC 9449 §6); none where whoever bears it may use it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Confirmation>,
 }
 
 /// The audience of a token: one text, or several in an array (RFC 7519 §4.1.3).
@@ -155,6 +159,7 @@ pub(super) mod tests {
             tenant: Slug::parse("acme").unwrap(),
             tenant_id: Uuid::max(),
             grant_id: None,
+            cnf: None,
         }
     }
 
@@ -174,6 +179,24 @@ pub(super) mod tests {
             serde_json::from_value::<AccessTokenClaims>(json).unwrap(),
             example()
         );
+    }
+
+    #[test]
+    fn a_bound_token_says_to_what() {
+        let jkt = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
+        let bound = AccessTokenClaims {
+            cnf: Some(Confirmation {
+                jkt: jkt.parse().unwrap(),
+            }),
+            ..example()
+        };
+        let mut json = serde_json::to_value(&bound).unwrap();
+        assert_eq!(json["cnf"], serde_json::json!({ "jkt": jkt }));
+        let read = |json| serde_json::from_value::<AccessTokenClaims>(json);
+        assert_eq!(read(json.clone()).unwrap(), bound);
+        // Bound in a way that isn't understood: not a token that anybody may bear.
+        json["cnf"] = serde_json::json!({ "x5t#S256": jkt });
+        assert!(read(json).is_err());
     }
 
     #[test]

@@ -8,6 +8,7 @@
 
 use super::claims::ClaimsRequest;
 use super::client_metadata::ResponseType;
+use super::dpop::Thumbprint;
 use super::errors::{ErrorCode, OAuthError};
 use super::params::Params;
 use super::pkce::{CodeChallenge, PkceError};
@@ -91,6 +92,8 @@ pub struct AuthorizationRequest {
     pub resources: Vec<ResourceIndicator>,
     /// The code challenge (RFC 7636).
     pub code_challenge: Option<CodeChallenge>,
+    /// The key that the code is bound to (RFC 9449 §10).
+    pub dpop_jkt: Option<Thumbprint>,
 }
 
 impl AuthorizationRequest {
@@ -125,6 +128,7 @@ impl AuthorizationRequest {
             claims: read_claims(params)?,
             resources: read_resources(params)?,
             code_challenge: read_code_challenge(params)?,
+            dpop_jkt: Thumbprint::from_params(params)?,
         })
     }
 
@@ -148,6 +152,7 @@ impl AuthorizationRequest {
             .and_then(|claims| serde_json::to_string(claims).ok());
         let challenge = self.code_challenge.map(|challenge| challenge.to_string());
         let method = challenge.as_ref().map(|_| CodeChallenge::METHOD);
+        let dpop_jkt = self.dpop_jkt.map(|jkt| jkt.to_string());
         let single = [
             ("client_id", Some(self.client_id.as_str())),
             ("redirect_uri", self.redirect_uri.as_deref()),
@@ -170,6 +175,7 @@ impl AuthorizationRequest {
             ("claims", claims.as_deref()),
             ("code_challenge", challenge.as_deref()),
             ("code_challenge_method", method),
+            ("dpop_jkt", dpop_jkt.as_deref()),
         ];
         let single = single
             .into_iter()
@@ -362,7 +368,8 @@ mod tests {
             "response_type=code&client_id=s6BhdRkqt3&redirect_uri=https%3A%2F%2Fclient.example.org%2Fcb%3Fx%3D1&scope=openid%20profile&state={state}\
              &nonce=n-0S6_WzA2Mj&prompt=login+consent&display=hologram&max_age=0&ui_locales=fr-CA+en+%3Cscript%3E&acr_values=a+b\
              &claims=%7B%22id_token%22%3A%7B%22acr%22%3Anull%7D%7D&resource=https%3A%2F%2Fa.example%2F&resource=urn%3Ab&resource=urn%3Ab\
-             &login_hint=ada%40example.com&id_token_hint=a.b.c&response_mode=form_post&code_challenge={CHALLENGE}&code_challenge_method=S256&unknown=1&unknown=2"
+             &login_hint=ada%40example.com&id_token_hint=a.b.c&response_mode=form_post&code_challenge={CHALLENGE}&code_challenge_method=S256\
+             &dpop_jkt={CHALLENGE}&unknown=1&unknown=2"
         );
         let request = read(&query).unwrap();
         assert!(request.is_openid() && request.prompt.contains(Prompt::Consent));
@@ -382,7 +389,7 @@ mod tests {
             (request.resources.len(), request.response_mode),
             (2, Some(ResponseMode::FormPost))
         );
-        assert!(request.code_challenge.is_some());
+        assert!(request.code_challenge.is_some() && request.dpop_jkt.is_some());
         assert_eq!(read(&request.to_query()).unwrap(), request);
     }
 
@@ -450,6 +457,11 @@ mod tests {
                 InvalidRequest,
             ),
             ("code_challenge_method=S256", InvalidRequest),
+            ("dpop_jkt=short", InvalidRequest),
+            (
+                &format!("dpop_jkt={CHALLENGE}&dpop_jkt={CHALLENGE}"),
+                InvalidRequest,
+            ),
         ] {
             let rest = if query.starts_with("response_type") {
                 "client_id=a"

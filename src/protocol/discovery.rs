@@ -1,15 +1,16 @@
 //! What the provider says of itself (OpenID Connect Discovery 1.0 [§3](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderMetadata),
 //! [RFC 8414 §2](https://www.rfc-editor.org/rfc/rfc8414#section-2), [RFC 9126 §5](https://www.rfc-editor.org/rfc/rfc9126#section-5),
-//! [RFC 9207 §3](https://www.rfc-editor.org/rfc/rfc9207#section-3)), and the paths at which it
-//! answers.
+//! [RFC 9207 §3](https://www.rfc-editor.org/rfc/rfc9207#section-3), [RFC 9449 §5.1](https://www.rfc-editor.org/rfc/rfc9449#section-5.1)), and the
+//! paths at which it answers.
 //!
 //! Every field is derived from the type that does the work, so that nothing is announced that isn't there.
 
 use serde::Serialize;
 
-use super::algorithm::SigningAlgorithm;
+use super::algorithm::{AssertionAlgorithm, SigningAlgorithm};
 use super::claims::claims_for_scope;
 use super::client_metadata::{GrantType, ResponseType, SubjectType, TokenEndpointAuthMethod};
+use super::dpop;
 use super::pkce::CodeChallenge;
 use super::prompt::Prompt;
 use super::response_mode::ResponseMode;
@@ -93,11 +94,11 @@ pub struct ProviderMetadata {
     pub subject_types_supported: Vec<SubjectType>,
     pub id_token_signing_alg_values_supported: Vec<SigningAlgorithm>,
     pub token_endpoint_auth_methods_supported: Vec<&'static str>,
-    pub token_endpoint_auth_signing_alg_values_supported: Vec<SigningAlgorithm>,
+    pub token_endpoint_auth_signing_alg_values_supported: Vec<AssertionAlgorithm>,
     pub revocation_endpoint_auth_methods_supported: Vec<&'static str>,
-    pub revocation_endpoint_auth_signing_alg_values_supported: Vec<SigningAlgorithm>,
+    pub revocation_endpoint_auth_signing_alg_values_supported: Vec<AssertionAlgorithm>,
     pub introspection_endpoint_auth_methods_supported: Vec<&'static str>,
-    pub introspection_endpoint_auth_signing_alg_values_supported: Vec<SigningAlgorithm>,
+    pub introspection_endpoint_auth_signing_alg_values_supported: Vec<AssertionAlgorithm>,
     pub code_challenge_methods_supported: Vec<&'static str>,
     pub prompt_values_supported: Vec<&'static str>,
     pub claim_types_supported: Vec<&'static str>,
@@ -109,6 +110,7 @@ pub struct ProviderMetadata {
     pub request_object_signing_alg_values_supported: Vec<SigningAlgorithm>,
     pub request_uri_parameter_supported: bool,
     pub authorization_response_iss_parameter_supported: bool,
+    pub dpop_signing_alg_values_supported: Vec<SigningAlgorithm>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub op_policy_uri: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -125,7 +127,7 @@ impl ProviderMetadata {
             .into_iter()
             .map(TokenEndpointAuthMethod::as_str)
             .collect();
-        let algorithms = SigningAlgorithm::ALL.to_vec();
+        let algorithms = AssertionAlgorithm::ALL.to_vec();
         Self {
             issuer: issuer.to_owned(),
             authorization_endpoint: endpoint(paths::AUTHORIZE),
@@ -156,7 +158,7 @@ impl ProviderMetadata {
                 .into_iter()
                 .chain(capabilities.further_subject_types)
                 .collect(),
-            id_token_signing_alg_values_supported: algorithms.clone(),
+            id_token_signing_alg_values_supported: SigningAlgorithm::ALL.to_vec(),
             token_endpoint_auth_methods_supported: methods.clone(),
             token_endpoint_auth_signing_alg_values_supported: algorithms.clone(),
             revocation_endpoint_auth_methods_supported: methods.clone(),
@@ -178,6 +180,7 @@ impl ProviderMetadata {
             // Discovery §3: it counts as true where it is left out. It means addresses; names of pushed requests go by RFC 9126.
             request_uri_parameter_supported: false,
             authorization_response_iss_parameter_supported: true,
+            dpop_signing_alg_values_supported: dpop::ALGORITHMS.to_vec(),
             op_policy_uri: capabilities.policy_uri,
             op_tos_uri: capabilities.tos_uri,
             service_documentation: capabilities.service_documentation,

@@ -46,7 +46,7 @@ pub struct ActiveToken {
     /// The claims, those of the JWT form whatever form the token has.
     #[serde(flatten)]
     pub claims: AccessTokenClaims,
-    /// `Bearer` for an access token; nothing for a refresh token, which is no credential for an API.
+    /// `Bearer` or `DPoP` for an access token; nothing for a refresh token, which is no credential for an API.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_type: Option<token::TokenType>,
     /// A name for the person, for people to read.

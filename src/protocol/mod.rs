@@ -13,6 +13,7 @@ pub mod claims;
 pub mod client_authentication;
 pub mod client_metadata;
 pub mod discovery;
+pub mod dpop;
 pub mod email;
 pub mod errors;
 pub mod id_token;

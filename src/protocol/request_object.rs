@@ -16,7 +16,7 @@ pub const TYP: &str = "oauth-authz-req+jwt";
 
 /// The parameters that a request object may carry: those that the authorization endpoint reads. Whatever else it says is ignored, as in a
 /// query.
-const PARAMETERS: [&str; 20] = [
+const PARAMETERS: [&str; 21] = [
     "client_id",
     "redirect_uri",
     "response_type",
@@ -36,6 +36,7 @@ const PARAMETERS: [&str; 20] = [
     "resource",
     "code_challenge",
     "code_challenge_method",
+    "dpop_jkt",
     "registration",
 ];
 

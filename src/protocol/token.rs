@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::authorization::{read_resources, read_scope};
 use super::client_metadata::GrantType;
+use super::dpop::Confirmation;
 use super::errors::OAuthError;
 use super::params::Params;
 use super::pkce::CodeVerifier;
@@ -140,6 +141,19 @@ pub struct TokenResponse {
 pub enum TokenType {
     /// By whoever bears it (RFC 6750).
     Bearer,
+    /// By whoever proves to hold its key (RFC 9449 §5).
+    #[serde(rename = "DPoP")]
+    Dpop,
+}
+
+impl TokenType {
+    /// That of an access token, by what it is bound to.
+    pub const fn of(confirmation: Option<Confirmation>) -> Self {
+        match confirmation {
+            Some(_) => Self::Dpop,
+            None => Self::Bearer,
+        }
+    }
 }
 
 impl fmt::Debug for TokenResponse {

@@ -31,6 +31,7 @@ const GROWING: &[(&str, &str)] = &[
     ("refresh_tokens", "id"),
     ("revoked_tokens", "jti"),
     ("assertion_ids", "client_id, jti_hash"),
+    ("dpop_proofs", "proof_hash"),
     ("one_time_links", "id"),
     ("pushed_requests", "id"),
     ("initial_access_tokens", "id"),

@@ -21,6 +21,8 @@ pub struct Expired {
     pub revoked_tokens: usize,
     /// Identifiers of client assertions.
     pub assertion_ids: usize,
+    /// Proofs of possession that were used.
+    pub dpop_proofs: usize,
     /// Sessions.
     pub sessions: usize,
     /// Counters of failed sign-ins.
@@ -60,6 +62,7 @@ impl Expired {
         self.refresh_tokens
             + self.revoked_tokens
             + self.assertion_ids
+            + self.dpop_proofs
             + self.sessions
             + self.login_failures
             + self.one_time_links
@@ -111,6 +114,15 @@ impl Installation<'_> {
                 none,
             ),
             &mut expired.assertion_ids,
+        )?;
+        sweep(
+            &row(
+                "dpop_proofs",
+                "tenant_id, proof_hash",
+                "expires_at < $1",
+                none,
+            ),
+            &mut expired.dpop_proofs,
         )?;
         sweep(
             &row("sessions", "tenant_id, id", "expires_at < $1", MONTH),

@@ -16,6 +16,7 @@ use crate::clock::Timestamp;
 use crate::domain::grant::{Grant, GrantStage, PendingCode, RefreshToken, Rotation};
 use crate::domain::ids::{ClientId, GrantId, RefreshTokenId, SessionId, UserId};
 use crate::protocol::claims::ClaimsRequest;
+use crate::protocol::dpop::Thumbprint;
 use crate::protocol::pkce::CodeChallenge;
 use crate::secret::HashedSecret;
 
@@ -43,6 +44,7 @@ pub(super) struct GrantRow {
     revoked_at: Option<DbInstant>,
     created_at: DbInstant,
     expires_at: DbInstant,
+    dpop_jkt: Option<Vec<u8>>,
 }
 
 #[derive(Queryable, Selectable)]
@@ -55,6 +57,7 @@ pub(super) struct RefreshTokenRow {
     expires_at: DbInstant,
     rotated_at: Option<DbInstant>,
     successor_id: Option<DbUuid>,
+    dpop_jkt: Option<Vec<u8>>,
 }
 
 impl TryFrom<RefreshTokenRow> for RefreshToken {
@@ -74,12 +77,20 @@ impl TryFrom<RefreshTokenRow> for RefreshToken {
                     at: at.0,
                     successor: RefreshTokenId::from(successor.0),
                 }),
+            dpop_jkt: bound_to(row.dpop_jkt.as_deref(), "refresh_tokens.dpop_jkt")?,
         })
     }
 }
 
 fn hashed(bytes: &[u8], column: &'static str) -> Result<HashedSecret> {
     HashedSecret::from_slice(bytes).ok_or(StorageError::Corrupt(column))
+}
+
+/// A column that isn't a thumbprint is a fault, never "bound to nothing".
+fn bound_to(bytes: Option<&[u8]>, column: &'static str) -> Result<Option<Thumbprint>> {
+    bytes
+        .map(|bytes| Thumbprint::from_slice(bytes).ok_or(StorageError::Corrupt(column)))
+        .transpose()
 }
 
 impl TryFrom<GrantRow> for (Grant, PendingCode) {
@@ -103,6 +114,7 @@ impl TryFrom<GrantRow> for (Grant, PendingCode) {
                         .map_err(|_| StorageError::Corrupt("grants.code_challenge"))
                 })
                 .transpose()?,
+            dpop_jkt: bound_to(row.dpop_jkt.as_deref(), "grants.dpop_jkt")?,
             expires_at: row.code_expires_at.0,
         };
         let grant = Grant {
@@ -187,6 +199,7 @@ impl Repo<'_> {
                     grants::code_expires_at.eq(DbInstant(code.expires_at)),
                     grants::created_at.eq(DbInstant(grant.created_at)),
                     grants::expires_at.eq(DbInstant(grant.expires_at)),
+                    grants::dpop_jkt.eq(code.dpop_jkt.map(|jkt| jkt.as_bytes().to_vec())),
                 ),
             )
         )
@@ -333,6 +346,7 @@ impl Repo<'_> {
                 refresh_tokens::proof_hash.eq(token.proof.as_bytes().to_vec()),
                 refresh_tokens::created_at.eq(DbInstant(token.created_at)),
                 refresh_tokens::expires_at.eq(DbInstant(token.expires_at)),
+                refresh_tokens::dpop_jkt.eq(token.dpop_jkt.map(|jkt| jkt.as_bytes().to_vec())),
             )
         )
         .execute(self.connection)?;

@@ -14,6 +14,7 @@ mod consents;
 mod db;
 mod deletion;
 mod domains;
+mod dpop_proofs;
 mod error;
 mod expiry;
 mod feed;

@@ -126,6 +126,8 @@ tenant_tables! {
         updated_at -> InstantType,
         registration_hash -> Nullable<Binary>,
         initial_access_token_id -> Nullable<UuidType>,
+        sealed_secret -> Nullable<Binary>,
+        previous_sealed_secret -> Nullable<Binary>,
     }
     initial_access_tokens (id) {
         id -> UuidType,
@@ -200,6 +202,7 @@ tenant_tables! {
         revoked_at -> Nullable<InstantType>,
         created_at -> InstantType,
         expires_at -> InstantType,
+        dpop_jkt -> Nullable<Binary>,
     }
     refresh_tokens (id) {
         id -> UuidType,
@@ -209,9 +212,11 @@ tenant_tables! {
         expires_at -> InstantType,
         rotated_at -> Nullable<InstantType>,
         successor_id -> Nullable<UuidType>,
+        dpop_jkt -> Nullable<Binary>,
     }
     revoked_tokens (jti) { jti -> UuidType, expires_at -> InstantType, }
     assertion_ids (client_id, jti_hash) { client_id -> UuidType, jti_hash -> Binary, expires_at -> InstantType, }
+    dpop_proofs (proof_hash) { proof_hash -> Binary, expires_at -> InstantType, }
     one_time_links (id) {
         id -> UuidType,
         user_id -> UuidType,

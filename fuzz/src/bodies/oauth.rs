@@ -123,7 +123,7 @@ pub fn token(data: &[u8]) {
         Ok(credentials) => {
             assert_ne!(
                 credentials.method(),
-                TokenEndpointAuthMethod::ClientSecretBasic
+                Some(TokenEndpointAuthMethod::ClientSecretBasic)
             );
             // RFC 6749 §2.3: one method in each request; §3.1: what has no value is as if it weren't there.
             assert!(

@@ -8,16 +8,17 @@ use serde_json::{Value, json};
 use super::error::{AdminError, By};
 use super::once::Claim;
 use crate::domain::audit::Act;
-use crate::domain::client::{Client, ClientSecrets};
+use crate::domain::client::{Client, ClientSecrets, KeptSecret};
 use crate::domain::ids::ClientId;
 use crate::domain::resource::Resource;
-use crate::flows::provider::{FlowError, Provider};
+use crate::flows::client_secrets::Keeper;
+use crate::flows::provider::Provider;
 use crate::flows::scopes::Rules;
 use crate::flows::tenancy::Tenant;
 use crate::flows::trial;
 use crate::protocol::client_metadata::{AccessTokenFormat, ClientMetadata, GrantType};
 use crate::protocol::slug::Slug;
-use crate::secret::{HashedSecret, PlainSecret, generate_client_secret, hash_client_secret};
+use crate::secret::PlainSecret;
 use crate::storage::{self, Page, PageRequest, Repo};
 
 /// How long the secret before a rotation stays good unless told otherwise.
@@ -101,10 +102,11 @@ impl Provider {
             updated_at: now,
         };
         self.prepare_client(tenant, &client, by).await?;
-        let secret = if client.metadata.token_endpoint_auth_method.uses_secret() {
-            let (secret, hash) = self.new_secret(tenant, id)?;
+        let method = client.metadata.token_endpoint_auth_method;
+        let secret = if method.uses_secret() {
+            let (secret, kept) = Keeper::of(tenant, &self.clock).make(id, method)?;
             client.secret = Some(ClientSecrets {
-                current: hash,
+                current: kept,
                 made_at: now,
                 previous: None,
             });
@@ -129,17 +131,16 @@ impl Provider {
     }
 
     /// Replaces a client's metadata by that of `changed`, provided that nobody changed the client since it was read. Where the client
-    /// needs a secret from now on and has none, one is made.
+    /// needs a secret from now on and has none, or needs it in a way in which it wasn't kept, one is made.
     pub async fn update_client(
         &self,
         tenant: &Arc<Tenant>,
         changed: Client,
         by: &By,
     ) -> Result<RegisteredClient, AdminError> {
-        let wants_secret =
-            changed.metadata.token_endpoint_auth_method.uses_secret() && changed.secret.is_none();
-        let secret = if wants_secret {
-            Some(self.new_secret(tenant, changed.id)?)
+        let secret = if changed.lacks_secret() {
+            let method = changed.metadata.token_endpoint_auth_method;
+            Some(Keeper::of(tenant, &self.clock).make(changed.id, method)?)
         } else {
             None
         };
@@ -151,13 +152,13 @@ impl Provider {
         &self,
         tenant: &Arc<Tenant>,
         changed: Client,
-        secret: Option<(PlainSecret, HashedSecret)>,
+        secret: Option<(PlainSecret, KeptSecret)>,
         by: &By,
     ) -> Result<RegisteredClient, AdminError> {
         let mut changed = changed;
         changed.metadata = self.check_metadata(changed.metadata)?;
         self.prepare_client(tenant, &changed, by).await?;
-        let (secret, hash) = secret.unzip();
+        let (secret, kept) = secret.unzip();
         let (id, by) = (changed.id, by.clone());
         let stored = self.db.write(&**tenant, move |repo| {
             if let Some(refusal) = beyond(repo, id, &by)? {
@@ -166,8 +167,8 @@ impl Provider {
             if !repo.update_client(&changed)? {
                 return Ok(Ok(None));
             }
-            if let Some(hash) = &hash {
-                repo.rotate_client_secret(id, hash, None)?;
+            if let Some(kept) = &kept {
+                repo.rotate_client_secret(id, kept, None)?;
             }
             repo.record(
                 by.event(Act::ClientUpdated)
@@ -212,13 +213,14 @@ impl Provider {
             ));
         }
         let (id, version) = (client.id, client.version);
-        if !client.metadata.token_endpoint_auth_method.uses_secret() {
-            let method = client.metadata.token_endpoint_auth_method.as_str();
+        let method = client.metadata.token_endpoint_auth_method;
+        if !method.uses_secret() {
             return Err(AdminError::refused(format!(
-                "the client has no secret: its token_endpoint_auth_method is {method}"
+                "the client has no secret: its token_endpoint_auth_method is {}",
+                method.as_str()
             )));
         }
-        let (secret, hash) = self.new_secret(tenant, id)?;
+        let (secret, kept) = Keeper::of(tenant, &self.clock).make(id, method)?;
         let until = (!overlap.is_zero()).then(|| self.now() + overlap);
         let by = by.clone();
         let stored = self.db.write(tenant, move |repo| {
@@ -226,7 +228,7 @@ impl Provider {
                 return Ok(Err(refusal));
             }
             let read = repo.find_client(id)?.map(|client| client.version);
-            if read != Some(version) || !repo.rotate_client_secret(id, &hash, until)? {
+            if read != Some(version) || !repo.rotate_client_secret(id, &kept, until)? {
                 return Ok(Ok(None));
             }
             repo.record(
@@ -305,19 +307,6 @@ impl Provider {
                 repo.search_clients(search.as_deref(), page)
             })
             .await?)
-    }
-
-    fn new_secret(
-        &self,
-        tenant: &Tenant,
-        id: ClientId,
-    ) -> Result<(PlainSecret, HashedSecret), AdminError> {
-        let secret = generate_client_secret(&self.clock);
-        let hash = hash_client_secret(tenant.handle_key(), id.uuid(), secret.expose());
-        Ok((
-            secret,
-            hash.ok_or(FlowError::Internal("a client secret is too long"))?,
-        ))
     }
 
     pub(in crate::flows) fn check_metadata(

@@ -126,6 +126,7 @@ impl Provider {
             redirect_uri: checked.request.redirect_uri.clone(),
             nonce: checked.request.nonce.clone(),
             code_challenge: checked.request.code_challenge,
+            dpop_jkt: checked.request.dpop_jkt,
             expires_at: now + Duration::seconds(i64::from(settings.code_lifetime)),
         };
         (grant, code)

@@ -5,13 +5,16 @@
 
 use std::sync::Arc;
 
-use super::issued::{Decision, GrantedPerson, may_refresh, refresh_expiry, revoke_replayed};
+use super::issued::{
+    Decision, GrantedPerson, may_refresh, refresh_binding, refresh_expiry, revoke_replayed,
+};
 use super::pipeline::Call;
 use super::refusal::{GrantRefusal, TokenRefusal};
 use crate::domain::client::Client;
 use crate::domain::grant::{Grant, GrantStage, PendingCode, RefreshToken};
 use crate::domain::ids::{GrantId, RefreshTokenId};
 use crate::flows::scopes::{Rules, Target};
+use crate::protocol::dpop::Thumbprint;
 use crate::protocol::pkce::CodeVerifier;
 use crate::protocol::resource::ResourceIndicator;
 use crate::secret::{Handle, HashedSecret, PlainSecret, Purpose};
@@ -24,6 +27,7 @@ struct Presented {
     issuer: Arc<str>,
     redirect_uri: Option<String>,
     code_verifier: Option<CodeVerifier>,
+    key: Option<Thumbprint>,
 }
 
 /// Redeems a code.
@@ -42,6 +46,7 @@ pub(super) async fn redeem(
         issuer: Arc::clone(&call.at.issuer),
         redirect_uri,
         code_verifier,
+        key: call.key,
     };
     let refresh = Handle::generate(&provider.clock);
     let refresh_proof = refresh.hash(tenant.handle_key(), Purpose::RefreshToken);
@@ -98,6 +103,7 @@ pub(super) async fn redeem(
                     created_at: now,
                     expires_at: refresh_expiry(tenant.settings(), &client, &grant, now),
                     rotated: None,
+                    dpop_jkt: refresh_binding(&client, presented.key),
                 })?;
             }
             Ok(Ok((
@@ -160,6 +166,10 @@ fn check(
         presented.redirect_uri.as_deref(),
         client,
     )?;
+    // RFC 9449 §10: where the authorization request named a key, whoever redeems the code must hold it. One that named none may be bound now.
+    if code.dpop_jkt.is_some() && code.dpop_jkt != presented.key {
+        return Err(GrantRefusal::Key);
+    }
     match (&code.code_challenge, &presented.code_verifier) {
         (Some(challenge), Some(verifier)) if challenge.matches(verifier) => Ok(()),
         (Some(_), Some(_)) => Err(GrantRefusal::VerifierWrong),

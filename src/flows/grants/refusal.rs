@@ -1,6 +1,7 @@
 //! Why the token endpoint refuses.
 
 use crate::flows::client_authentication::ClientRefusal;
+use crate::flows::dpop::DpopRefusal;
 use crate::flows::provider::FlowError;
 use crate::protocol::OAuthError;
 use crate::storage::StorageError;
@@ -14,6 +15,9 @@ pub enum TokenRefusal {
     /// The request is malformed, or asks for what the client may not have.
     #[error(transparent)]
     Request(#[from] OAuthError),
+    /// The proof of possession isn't good, or is missing.
+    #[error(transparent)]
+    Dpop(DpopRefusal),
     /// The code or refresh token isn't good.
     #[error(transparent)]
     Grant(#[from] GrantRefusal),
@@ -35,6 +39,15 @@ impl TokenRefusal {
 impl From<StorageError> for TokenRefusal {
     fn from(error: StorageError) -> Self {
         Self::Failed(error.into())
+    }
+}
+
+impl From<DpopRefusal> for TokenRefusal {
+    fn from(refusal: DpopRefusal) -> Self {
+        match refusal {
+            DpopRefusal::Failed(error) => Self::Failed(error),
+            refusal => Self::Dpop(refusal),
+        }
     }
 }
 
@@ -71,6 +84,9 @@ pub enum GrantRefusal {
     /// The verifier isn't the challenge's.
     #[error("code_verifier doesn't fit the code_challenge")]
     VerifierWrong,
+    /// It is bound to a key, and the sender proved to hold none or another.
+    #[error("the code or token is bound to a key: send a DPoP proof by that key")]
+    Key,
     /// The person was disabled or deleted.
     #[error("the person may not get tokens")]
     User,
@@ -89,6 +105,7 @@ impl From<GrantRefusal> for OAuthError {
             // What the rightful client's developer can mend, and what nobody can guess by it.
             GrantRefusal::Issuer
             | GrantRefusal::RedirectUri
+            | GrantRefusal::Key
             | GrantRefusal::VerifierMissing
             | GrantRefusal::VerifierUnexpected
             | GrantRefusal::VerifierWrong => Self::invalid_grant(refusal.to_string()),
@@ -104,6 +121,7 @@ impl From<TokenRefusal> for OAuthError {
         match refusal {
             TokenRefusal::Client(refusal) => refusal.into(),
             TokenRefusal::Request(error) => error,
+            TokenRefusal::Dpop(refusal) => refusal.into(),
             TokenRefusal::Grant(refusal) => refusal.into(),
             TokenRefusal::Failed(error) => error.into(),
         }

@@ -12,7 +12,8 @@ use crate::domain::ids::{ClientId, InitialAccessTokenId};
 use crate::domain::initial_access_token::InitialAccessToken;
 use crate::domain::settings::{LockoutPolicy, RegistrationPolicy};
 use crate::domain::throttle::Admission;
-use crate::flows::provider::{FlowError, Provider};
+use crate::flows::client_secrets::Keeper;
+use crate::flows::provider::Provider;
 use crate::flows::scopes::ADMIN;
 use crate::flows::tenancy::{Tenant, TenantAt};
 use crate::flows::{console, trial};
@@ -135,9 +136,10 @@ impl Provider {
         (handle, vouched_by): (&Handle, Option<InitialAccessTokenId>),
     ) -> Result<Client, RegistrationRefusal> {
         let now = self.now();
-        let secret = if metadata.token_endpoint_auth_method.uses_secret() {
-            let (_, current) =
-                own_secret(at, handle).ok_or(FlowError::Internal("a client secret is too long"))?;
+        let method = metadata.token_endpoint_auth_method;
+        let secret = if method.uses_secret() {
+            let keeper = Keeper::of(&at.tenant, &self.clock);
+            let (_, current) = own_secret(&keeper, handle, method)?;
             Some(ClientSecrets {
                 current,
                 made_at: now,

@@ -19,6 +19,7 @@ use crate::flows::admin::{AdminError, Area, Permission};
 use crate::flows::scopes::{ADMIN, OF_PERSONS};
 use crate::http::extract::FormBody;
 use crate::protocol::SigningAlgorithm;
+use crate::protocol::algorithm::AssertionAlgorithm;
 use crate::protocol::client_metadata::{ClientMetadata, GrantType, TokenEndpointAuthMethod};
 
 /// How a member of the document stands in the form.
@@ -38,6 +39,8 @@ enum Shape {
     OneOf(&'static [&'static str]),
     /// One of the signing algorithms, or none.
     Algorithm,
+    /// One of those of assertions, or none.
+    AssertionAlgorithm,
     /// Any of the grant types.
     Grants,
     /// Any of the scopes that somebody here understands.
@@ -55,13 +58,14 @@ struct GroupOf {
     fields: &'static [(&'static str, Shape)],
 }
 
-const METHODS: [&str; 4] = {
+const METHODS: [&str; 5] = {
     let all = TokenEndpointAuthMethod::ALL;
     [
         all[0].as_str(),
         all[1].as_str(),
         all[2].as_str(),
         all[3].as_str(),
+        all[4].as_str(),
     ]
 };
 
@@ -114,9 +118,11 @@ static GROUPS: &[GroupOf] = &[
         folded: true,
         fields: &[
             ("token_endpoint_auth_method", Shape::OneOf(&METHODS)),
-            ("token_endpoint_auth_signing_alg", Shape::Algorithm),
+            ("token_endpoint_auth_signing_alg", Shape::AssertionAlgorithm),
             ("jwks_uri", Shape::Address),
             ("jwks", Shape::Json),
+            ("dpop_bound_access_tokens", Shape::Flag),
+            ("require_dpop_nonce", Shape::Flag),
         ],
     },
     GroupOf {
@@ -332,18 +338,19 @@ fn kind(visitor: &Visitor, shape: Shape, draft: &Draft) -> FieldKind {
         Shape::Json => FieldKind::Lines(8),
         Shape::Flag => FieldKind::Box,
         Shape::OneOf(values) => FieldKind::Menu(plain(values)),
-        Shape::Algorithm => {
-            let mut choices = vec![Choice::new("", visitor.shell(&SECTION).t("client-any"))];
-            choices.extend(
-                SigningAlgorithm::ALL
-                    .iter()
-                    .map(|algorithm| Choice::new(algorithm.as_str(), algorithm.as_str())),
-            );
-            FieldKind::Menu(choices)
+        Shape::Algorithm => algorithms(visitor, &SigningAlgorithm::ALL.map(|own| own.as_str())),
+        Shape::AssertionAlgorithm => {
+            algorithms(visitor, &AssertionAlgorithm::ALL.map(|own| own.as_str()))
         }
         Shape::Grants => FieldKind::Boxes(plain(&GrantType::ALL.map(GrantType::as_str))),
         Shape::Scopes => FieldKind::Boxes(scopes(visitor, draft)),
     }
+}
+
+fn algorithms(visitor: &Visitor, names: &[&str]) -> FieldKind {
+    let mut choices = vec![Choice::new("", visitor.shell(&SECTION).t("client-any"))];
+    choices.extend(names.iter().map(|name| Choice::new(*name, *name)));
+    FieldKind::Menu(choices)
 }
 
 /// The form. Where the client was changed meanwhile, `stored` is how it is now.
@@ -413,7 +420,7 @@ fn view<'a>(
 }
 
 /// The fields of which there is more to say than their name.
-const HINTS: [&str; 21] = [
+const HINTS: [&str; 24] = [
     "redirect_uris",
     "post_logout_redirect_uris",
     "skip_consent",
@@ -428,7 +435,10 @@ const HINTS: [&str; 21] = [
     "initiate_login_uri",
     "allowed_origins",
     "token_endpoint_auth_method",
+    "token_endpoint_auth_signing_alg",
     "jwks",
+    "dpop_bound_access_tokens",
+    "require_dpop_nonce",
     "resources",
     "default_audience",
     "access_token_format",
@@ -530,7 +540,7 @@ mod tests {
             "default_audience": "urn:api", "resources": ["urn:api"], "default_max_age": 60, "require_auth_time": true,
             "default_acr_values": ["a", "b"], "initiate_login_uri": "https://app.example/login", "application_type": "native",
             "subject_type": "pairwise", "sector_identifier_uri": "https://app.example/uris.json", "allowed_origins": ["https://spa.example"], "require_pkce": false, "require_pushed_authorization_requests": true,
-            "require_signed_request_object": true, "request_object_signing_alg": "PS256", "access_token_lifetime": 60,
+            "require_signed_request_object": true, "request_object_signing_alg": "PS256", "dpop_bound_access_tokens": true, "require_dpop_nonce": true, "access_token_lifetime": 60,
             "refresh_token_lifetime": 3600, "refresh_token_leeway": 5, "skip_consent": true, "software_id": "x", "software_version": "1",
         }))
         .unwrap();

@@ -86,6 +86,8 @@ const GROUPS: [(&str, &[Entry]); 5] = [
             ("require_pkce", Kind::Switch),
             ("require_issuer_audience", Kind::Switch),
             ("require_pushed_authorization_requests", Kind::Switch),
+            ("require_dpop_nonce", Kind::Switch),
+            ("dpop_proof_leeway", Kind::Span),
         ],
     ),
     (
@@ -149,6 +151,7 @@ fn switch(settings: &TenantSettings, name: &str) -> bool {
         "password.refuse_own_name" => settings.password.refuse_own_name,
         "require_pkce" => settings.require_pkce,
         "require_issuer_audience" => settings.require_issuer_audience,
+        "require_dpop_nonce" => settings.require_dpop_nonce,
         _ => settings.require_pushed_authorization_requests,
     }
 }
@@ -258,6 +261,7 @@ fn read(page: &Shell<'_>, draft: &mut Draft, before: &TenantRecord) -> TenantRec
             ("password.refuse_own_name", _) => settings.password.refuse_own_name = given,
             ("require_pkce", _) => settings.require_pkce = given,
             ("require_issuer_audience", _) => settings.require_issuer_audience = given,
+            ("require_dpop_nonce", _) => settings.require_dpop_nonce = given,
             ("require_pushed_authorization_requests", _) => {
                 settings.require_pushed_authorization_requests = given;
             }
@@ -290,6 +294,7 @@ fn read(page: &Shell<'_>, draft: &mut Draft, before: &TenantRecord) -> TenantRec
                         "password.minimum_length" => &mut settings.password.minimum_length,
                         "lockout.attempts" => &mut settings.lockout.attempts,
                         "lockout.window" => &mut settings.lockout.window,
+                        "dpop_proof_leeway" => &mut settings.dpop_proof_leeway,
                         "registration_limit" => &mut settings.registration_limit,
                         "registration_rate" => &mut settings.registration_rate,
                         _ => &mut settings.one_time_link_lifetime,

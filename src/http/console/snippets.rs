@@ -224,9 +224,10 @@ pub fn curl(values: &Values) -> String {
     values.fill(program!("token.sh"))
 }
 
-/// Programs for a client of this kind; none where it proves itself by a key, which each library wants otherwise.
+/// Programs for a client of this kind; none where it proves itself by what it signs, which each library wants otherwise.
 pub fn of(kind: Kind, values: &Values) -> Vec<Snippet> {
-    if values.method == TokenEndpointAuthMethod::PrivateKeyJwt {
+    use TokenEndpointAuthMethod::{ClientSecretJwt, PrivateKeyJwt};
+    if [ClientSecretJwt, PrivateKeyJwt].contains(&values.method) {
         return Vec::new();
     }
     let is_app = !values.redirect_uri.starts_with("http");

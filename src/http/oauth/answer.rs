@@ -1,15 +1,17 @@
 //! What these endpoints' answers have in common.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, PRAGMA};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderName, HeaderValue, PRAGMA};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
+use crate::flows::Provider;
 use crate::flows::client_authentication::ClientRefusal;
 use crate::flows::grants::TokenRefusal;
 use crate::flows::tenancy::TenantAt;
 use crate::http::error::ApiError;
 use crate::protocol::client_authentication::basic_challenge;
+use crate::protocol::dpop;
 use crate::protocol::{ErrorCode, OAuthError};
 
 /// The values of all `Authorization` headers.
@@ -31,6 +33,22 @@ pub(super) fn authorization(request: &HttpRequest) -> Result<Vec<&str>, OAuthErr
         .collect()
 }
 
+/// RFC 9449 §8.2: whoever sent a proof is given the nonce for the next one, whether it must have one or not.
+pub(super) fn give_nonce(
+    response: &mut HttpResponse,
+    proofs: &[&str],
+    provider: &Provider,
+    at: &TenantAt,
+) {
+    if proofs.is_empty() {
+        return;
+    }
+    if let Ok(nonce) = HeaderValue::try_from(provider.dpop_nonce(&at.tenant)) {
+        let name = HeaderName::from_static(dpop::NONCE_HEADER);
+        response.headers_mut().insert(name, nonce);
+    }
+}
+
 /// JSON that nobody may keep (RFC 6749 §5.1).
 pub(super) fn json(body: &impl Serialize) -> HttpResponse {
     json_with(StatusCode::OK, body)
@@ -48,6 +66,15 @@ fn json_with(status: StatusCode, body: &impl Serialize) -> HttpResponse {
         .json(body)
 }
 
+/// The nonce for the next proof of whoever sent one.
+fn nonce_for(request: &HttpRequest, at: &TenantAt) -> Option<String> {
+    let provider = request.app_data::<web::Data<Provider>>()?;
+    request
+        .headers()
+        .contains_key(dpop::HEADER)
+        .then(|| provider.dpop_nonce(&at.tenant))
+}
+
 /// The answer to a request that was refused; its reason goes into the log and no further.
 pub(super) fn refused(refusal: TokenRefusal, at: &TenantAt, request: &HttpRequest) -> ApiError {
     match refusal {
@@ -63,7 +90,7 @@ pub(super) fn refused(refusal: TokenRefusal, at: &TenantAt, request: &HttpReques
             let error = OAuthError::from(refusal);
             let challenged = error.code == ErrorCode::InvalidClient
                 && request.headers().contains_key(AUTHORIZATION);
-            let answer = ApiError::from(error);
+            let answer = ApiError::from(error).nonce(nonce_for(request, at));
             // RFC 6749 §5.2: to whoever tried by the header. To others a browser would open a dialogue that leads nowhere.
             if challenged {
                 answer.challenge(basic_challenge(&at.issuer))

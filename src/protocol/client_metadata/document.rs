@@ -12,7 +12,7 @@ use super::kinds::{
 };
 use super::localized::Localized;
 use super::rules::MetadataError;
-use crate::protocol::algorithm::SigningAlgorithm;
+use crate::protocol::algorithm::{AssertionAlgorithm, SigningAlgorithm};
 use crate::protocol::redirect_uri::{PostLogoutRedirectUri, RedirectUri, RedirectUriError};
 use crate::protocol::scope::Scope;
 use crate::protocol::uri;
@@ -58,7 +58,7 @@ pub struct ClientMetadata {
     pub token_endpoint_auth_method: TokenEndpointAuthMethod,
     /// The only algorithm of its assertions; any supported one unless told.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub token_endpoint_auth_signing_alg: Option<SigningAlgorithm>,
+    pub token_endpoint_auth_signing_alg: Option<AssertionAlgorithm>,
     /// Its public keys.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwks: Option<Value>,
@@ -107,6 +107,10 @@ pub struct ClientMetadata {
     /// The only algorithm of its request objects; any supported one unless told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_object_signing_alg: Option<SigningAlgorithm>,
+    /// Whether it must prove possession of a key, to which its tokens are bound, at each token request (RFC 9449 §5.2).
+    pub dpop_bound_access_tokens: bool,
+    /// Whether its proofs must carry a nonce of the server's (RFC 9449 §8, §9).
+    pub require_dpop_nonce: bool,
     /// Life of its access tokens in seconds; the tenant's setting unless told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access_token_lifetime: Option<u32>,
@@ -165,6 +169,8 @@ impl Default for ClientMetadata {
             require_pushed_authorization_requests: false,
             require_signed_request_object: false,
             request_object_signing_alg: None,
+            dpop_bound_access_tokens: false,
+            require_dpop_nonce: false,
             access_token_lifetime: None,
             refresh_token_lifetime: None,
             refresh_token_leeway: 0,

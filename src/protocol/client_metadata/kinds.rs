@@ -64,15 +64,18 @@ pub enum TokenEndpointAuthMethod {
     ClientSecretBasic,
     /// Its secret in the body.
     ClientSecretPost,
+    /// A JWT whose HMAC is made with its secret (OpenID Connect Core §9).
+    ClientSecretJwt,
     /// A JWT signed by its own key (RFC 7523 §2.2).
     PrivateKeyJwt,
 }
 
 impl TokenEndpointAuthMethod {
     /// Every method, in the order in which discovery announces them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::ClientSecretBasic,
         Self::ClientSecretPost,
+        Self::ClientSecretJwt,
         Self::PrivateKeyJwt,
         Self::None,
     ];
@@ -83,13 +86,22 @@ impl TokenEndpointAuthMethod {
             Self::None => "none",
             Self::ClientSecretBasic => "client_secret_basic",
             Self::ClientSecretPost => "client_secret_post",
+            Self::ClientSecretJwt => "client_secret_jwt",
             Self::PrivateKeyJwt => "private_key_jwt",
         }
     }
 
     /// Whether the method needs a secret that we hand out.
     pub const fn uses_secret(self) -> bool {
-        matches!(self, Self::ClientSecretBasic | Self::ClientSecretPost)
+        matches!(
+            self,
+            Self::ClientSecretBasic | Self::ClientSecretPost | Self::ClientSecretJwt
+        )
+    }
+
+    /// Whether the method needs that secret itself, and not only what can be compared with it.
+    pub const fn reads_secret(self) -> bool {
+        matches!(self, Self::ClientSecretJwt)
     }
 }
 

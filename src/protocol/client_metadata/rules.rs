@@ -108,11 +108,23 @@ impl ClientMetadata {
                 "private_key_jwt needs jwks or jwks_uri",
             ));
         }
-        if self.token_endpoint_auth_signing_alg.is_some() && !by_key {
-            return Err(MetadataError::new(
-                "token_endpoint_auth_signing_alg",
-                "applies to private_key_jwt only",
-            ));
+        if let Some(algorithm) = self.token_endpoint_auth_signing_alg {
+            let by_secret =
+                self.token_endpoint_auth_method == TokenEndpointAuthMethod::ClientSecretJwt;
+            let reason = match algorithm.asymmetric() {
+                _ if !by_key && !by_secret => {
+                    "applies to private_key_jwt and client_secret_jwt only"
+                }
+                None if by_key => "private_key_jwt needs an algorithm of keys, not of secrets",
+                Some(_) if by_secret => "client_secret_jwt is signed by HS256",
+                _ => "",
+            };
+            if !reason.is_empty() {
+                return Err(MetadataError::new(
+                    "token_endpoint_auth_signing_alg",
+                    reason,
+                ));
+            }
         }
         match &self.jwks {
             Some(jwks) => jwks::check_public(jwks)
@@ -458,7 +470,7 @@ mod tests {
                 "scope",
             ),
             (
-                json!({"token_endpoint_auth_method": "client_secret_jwt"}),
+                json!({"token_endpoint_auth_method": "tls_client_auth"}),
                 "token_endpoint_auth_method",
             ),
             (
@@ -480,6 +492,26 @@ mod tests {
             (
                 json!({"token_endpoint_auth_signing_alg": "ES256"}),
                 "token_endpoint_auth_signing_alg",
+            ),
+            (
+                json!({"token_endpoint_auth_signing_alg": "HS256"}),
+                "token_endpoint_auth_signing_alg",
+            ),
+            (
+                json!({"token_endpoint_auth_method": "client_secret_jwt", "token_endpoint_auth_signing_alg": "ES256"}),
+                "token_endpoint_auth_signing_alg",
+            ),
+            (
+                json!({"token_endpoint_auth_method": "client_secret_jwt", "token_endpoint_auth_signing_alg": "HS512"}),
+                "token_endpoint_auth_signing_alg",
+            ),
+            (
+                json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": keys(), "token_endpoint_auth_signing_alg": "HS256"}),
+                "token_endpoint_auth_signing_alg",
+            ),
+            (
+                json!({"dpop_bound_access_tokens": "yes"}),
+                "dpop_bound_access_tokens",
             ),
             (
                 json!({"id_token_signed_response_alg": "none"}),

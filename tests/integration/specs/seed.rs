@@ -117,6 +117,7 @@ impl Scene {
             code_challenge: Some(
                 CodeChallenge::parse(&challenge(VERIFIER), Some("S256")).expect("a challenge"),
             ),
+            dpop_jkt: None,
             expires_at: now + Duration::seconds(60),
         };
         change(&mut grant, &mut code);

@@ -113,7 +113,7 @@ db_test! {
             assert!(repo.find_client(id)?.is_none());
             assert!(is_empty(repo.list_clients(ALL)?));
             assert!(!repo.update_client(&rows.client)?);
-            assert!(!repo.rotate_client_secret(id, &hash(66), None)?);
+            assert!(!repo.rotate_client_secret(id, &hash(66).into(), None)?);
             assert!(!repo.is_client_origin(CLIENT_ORIGIN)?);
             assert!(!repo.delete_client(id)?);
             Ok(())
@@ -121,7 +121,7 @@ db_test! {
         two.as_a(|repo, rows| {
             let found = repo.find_client(rows.client.id)?.expect("still there");
             assert_eq!(found.version, rows.client.version);
-            assert!(found.secret.expect("a secret").current.matches(&hash(1)));
+            assert!(found.secret.expect("a secret").current.hash.matches(&hash(1)));
             assert!(repo.is_client_origin(CLIENT_ORIGIN)?);
             Ok(())
         }).await.expect("runs");
@@ -184,6 +184,15 @@ db_test! {
         // The same assertion is new to another tenant, and needs a client there.
         let consumed = two.as_b(|repo, rows| repo.consume_assertion(rows.client.id, &hash(6), rows.begun)).await;
         assert!(matches!(consumed, Err(StorageError::Conflict(_))), "{consumed:?}");
+    }
+
+    async fn dpop_proofs(database: TestDatabase) {
+        let two = Two::new(database).await;
+        // What is used in one tenant is new to the other, and then used there as well.
+        let consume = |repo: &mut Repo<'_>, rows: &Populated| repo.consume_dpop_proof(&hash(7), rows.begun);
+        assert!(two.as_b(consume).await.expect("runs"));
+        assert!(!two.as_b(consume).await.expect("runs"));
+        assert_eq!(two.database.raw().count("dpop_proofs"), 2);
     }
 
     async fn resources(database: TestDatabase) {

@@ -5,7 +5,7 @@ use serde_json::json;
 use tessera::clock::{Clock, Timestamp};
 use tessera::domain::address::{Domain, DomainStage};
 use tessera::domain::audit::{Act, Actor, Event};
-use tessera::domain::client::{Client, ClientSecrets, SelfRegistration};
+use tessera::domain::client::{Client, ClientSecrets, KeptSecret, SelfRegistration};
 use tessera::domain::consent::Permissions;
 use tessera::domain::grant::{Grant, GrantStage, PendingCode, RefreshToken};
 use tessera::domain::ids::{
@@ -24,6 +24,7 @@ use tessera::domain::user::{PasswordHash, User, UserStatus};
 use tessera::protocol::algorithm::SigningAlgorithm;
 use tessera::protocol::claims::StandardClaims;
 use tessera::protocol::client_metadata::ClientMetadata;
+use tessera::protocol::dpop::Thumbprint;
 use tessera::protocol::email::EmailAddress;
 use tessera::protocol::scope::Scope;
 use tessera::secret::HashedSecret;
@@ -77,7 +78,10 @@ pub fn client(clock: &Clock) -> Client {
         id: ClientId::from(clock.uuid_v7()),
         metadata: ClientMetadata::from_json(metadata).expect("metadata"),
         secret: Some(ClientSecrets {
-            current: hash(1),
+            current: KeptSecret {
+                hash: hash(1),
+                sealed: Some(vec![1, 2, 3]),
+            },
             made_at: clock.now(),
             previous: None,
         }),
@@ -136,6 +140,7 @@ pub fn grant(
         redirect_uri: None,
         nonce: None,
         code_challenge: None,
+        dpop_jkt: Some(Thumbprint::new([9; 32])),
         expires_at: now + Duration::seconds(60),
     };
     (grant, code)
@@ -149,6 +154,7 @@ pub fn refresh_token(clock: &Clock, grant: GrantId) -> RefreshToken {
         created_at: clock.now(),
         expires_at: clock.now() + Duration::days(30),
         rotated: None,
+        dpop_jkt: Some(Thumbprint::new([9; 32])),
     }
 }
 
@@ -309,6 +315,7 @@ impl Populated {
         repo.admit_attempt(&COUNTER, &LockoutPolicy::default())?;
         repo.revoke_token(self.revoked_jti, self.begun + Duration::hours(1))?;
         repo.consume_assertion(self.client.id, &hash(6), self.begun + Duration::hours(1))?;
+        repo.consume_dpop_proof(&hash(7), self.begun + Duration::hours(1))?;
         repo.record(
             Event::new(Act::UserCreated, Actor::CommandLine)
                 .user(self.user.id)

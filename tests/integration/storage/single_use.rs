@@ -86,6 +86,12 @@ db_test! {
         assert_eq!(race(&database, tenant, move |repo| repo.consume_assertion(client, &hash(77), until)).await, 1);
     }
 
+    async fn a_proof_of_possession_is_taken_once(database: TestDatabase) {
+        let tenant = database.tenant("acme").await;
+        let until = database.clock.now() + chrono::Duration::minutes(1);
+        assert_eq!(race(&database, tenant, move |repo| repo.consume_dpop_proof(&hash(78), until)).await, 1);
+    }
+
     async fn no_more_guesses_are_admitted_than_allowed(database: TestDatabase) {
         let tenant = database.tenant("acme").await;
         let admit = |repo: &mut Repo<'_>| {
