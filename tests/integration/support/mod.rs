@@ -5,6 +5,7 @@ pub mod app;
 pub mod browser;
 pub mod command;
 pub mod database;
+pub mod dpop;
 pub mod http;
 pub mod impatient;
 pub mod relying_party;
