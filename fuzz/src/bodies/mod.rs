@@ -13,6 +13,7 @@ mod mutate;
 mod oauth;
 mod pages;
 mod people;
+mod proofs;
 mod redirects;
 mod session;
 mod text;
@@ -57,6 +58,7 @@ pub const TARGETS: &[Target] = &[
     target("jws", 8192, 400, jose::jws),
     target("client_assertion", 8192, 400, jose::client_assertion),
     target("request_object", 8192, 400, jose::request_object),
+    target("dpop_proof", 8192, 400, proofs::dpop_proof),
     target("jwks", 8192, 1000, jose::jwks),
     target("strict_json", 8192, 2000, jose::strict_json),
     target("handle", 1024, 1000, browser::handle),
