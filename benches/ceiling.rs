@@ -14,6 +14,7 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use josekit::jwk::Jwk;
 use josekit::jws::{ES256, JwsSigner, JwsVerifier, RS256};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
@@ -270,6 +271,34 @@ async fn commit(
     state.token("token", &[access, id, refresh])
 }
 
+/// Verifies a proof of possession by the key that is in it, commits that it was used, and signs a token.
+async fn proved(state: web::Data<State>, request: HttpRequest, _body: web::Bytes) -> HttpResponse {
+    let proof = request.headers().get("dpop");
+    let good = proof
+        .and_then(|proof| proof.to_str().ok())
+        .is_some_and(|proof| is_proved(proof).unwrap_or_default());
+    let Some(commits) = state.commits.as_ref().filter(|_| good) else {
+        return HttpResponse::Unauthorized().finish();
+    };
+    if !check_secret(authorization(&request).as_bytes())
+        || !commits.commit("proof", state.next()).await
+    {
+        return HttpResponse::InternalServerError().finish();
+    }
+    let access = sign(state.es256.as_ref(), &state.plan.access_claims);
+    state.token("token", &[access])
+}
+
+fn is_proved(proof: &str) -> Result<bool> {
+    let (message, signature) = proof.rsplit_once('.').ok_or("no JWT")?;
+    let header = message.split('.').next().ok_or("no JWT")?;
+    let header: serde_json::Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header)?)?;
+    let key = header["jwk"].as_object().ok_or("no key")?;
+    let verifier = ES256.verifier_from_jwk(&Jwk::from_map(key.clone())?)?;
+    let signature = URL_SAFE_NO_PAD.decode(signature)?;
+    Ok(verifier.verify(message.as_bytes(), &signature).is_ok())
+}
+
 /// Serves until it is killed.
 pub fn serve(plan: &Path) -> Result<()> {
     let plan: Plan = serde_json::from_slice(&std::fs::read(plan)?)?;
@@ -298,6 +327,7 @@ pub fn serve(plan: &Path) -> Result<()> {
                 .route("/introspect/{name}", web::post().to(introspect))
                 .route("/userinfo/{name}", web::get().to(userinfo))
                 .route("/commit/{name}", web::post().to(commit))
+                .route("/proved", web::post().to(proved))
         })
         .workers(1)
         .bind(("127.0.0.1", port))?

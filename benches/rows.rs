@@ -1,11 +1,13 @@
 //! The rows: what is asked of Tessera, of the ceiling and of the peer.
 
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::ceiling::{self, Plan, Recorded};
 use crate::load::{self, Cycle, Once, Shape, Work, measure};
 use crate::peer::{Peer, Refreshing};
 use crate::process::{Process, free_port};
+use crate::proofs::{Prover, Proving};
 use crate::report::{self, Row};
 use crate::scene::{Client, Database, Scene, tessera};
 use crate::wire::{Answer, bearer, get, post};
@@ -113,11 +115,12 @@ fn turns(options: &Options, servers: &Servers<'_>, case: &Case<'_>) -> Result<Ro
     Ok(row)
 }
 
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "jwks",
     "discovery",
     "client-credentials",
     "client-credentials-rs256",
+    "dpop",
     "introspection",
     "userinfo",
     "code",
@@ -138,7 +141,7 @@ pub fn run(options: &Options) -> Result<()> {
     }
     let wanted =
         |name: &str| options.names.is_empty() || options.names.iter().any(|known| known == name);
-    if NAMES[..8].iter().any(|name| wanted(name)) {
+    if NAMES[..9].iter().any(|name| wanted(name)) {
         println!("{}", report::HEAD);
         requests(options, Database::Sqlite, &wanted)?;
         if options.postgres.is_some() && (wanted("code") || wanted("refresh")) {
@@ -245,6 +248,38 @@ fn introspection(scene: &Scene, token: &str) -> Vec<u8> {
     )
 }
 
+/// Client credentials with a proof of possession, fresh each time, beside a ceiling that verifies it by the key that is in it, commits that it
+/// was used, and signs.
+fn proved(scene: &Scene) -> Result<Case<'_>> {
+    let url = format!("http://{}{}", scene.host, scene.path("/token"));
+    let prover = Rc::new(Prover::new(url)?);
+    let work = move |host: String, path: String| -> Source<'_> {
+        let (prover, credentials) = (Rc::clone(&prover), scene.machine.header());
+        Box::new(move || {
+            let (host, path, credentials) = (host.clone(), path.clone(), credentials.clone());
+            Ok(Box::new(Proving {
+                prover: Rc::clone(&prover),
+                request: move |proof: &str| {
+                    let headers = format!("{credentials}dpop: {proof}\r\n");
+                    post(
+                        &host,
+                        &path,
+                        &headers,
+                        &[("grant_type", "client_credentials")],
+                    )
+                },
+            }))
+        })
+    };
+    Ok(Case {
+        name: "client credentials, DPoP".to_owned(),
+        promised: 0.0,
+        ours: work(scene.host.clone(), scene.path("/token")),
+        ceiling: Some(work("localhost".to_owned(), "/proved".to_owned())),
+        peer: None,
+    })
+}
+
 /// The rows of single requests.
 #[expect(
     clippy::too_many_lines,
@@ -339,6 +374,9 @@ fn requests(options: &Options, database: Database, wanted: &dyn Fn(&str) -> bool
                 }),
             });
         }
+    }
+    if wanted("dpop") {
+        cases.push(proved(scene)?);
     }
     for (row, format, machine, web) in [
         ("introspection", "JWT", &scene.machine, &scene.web),
