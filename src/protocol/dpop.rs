@@ -1,7 +1,7 @@
 //! Proofs of possession ([RFC 9449](https://www.rfc-editor.org/rfc/rfc9449)): what a request, a token and a challenge say of the key that a
 //! token is bound to.
 //!
-//! Whether a proof is sound is [`crate::jose::dpop`]'s matter.
+//! Whether a proof is sound is `jose::dpop`'s matter.
 
 use std::fmt;
 use std::str::FromStr;

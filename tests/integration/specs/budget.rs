@@ -2,6 +2,7 @@
 //! dearer is seen here, on any machine; `./bench` says what it means in time.
 
 use crate::support::app::app_test;
+use crate::support::dpop::Prover;
 use crate::support::http::Answer;
 
 use super::seed::{Scene, text};
@@ -66,5 +67,19 @@ app_test! {
             answer
         }).await;
         assert_eq!((redemption, rotation), (5, 5));
+    }
+
+    /// A proof of possession costs the row that keeps it from being used again, and a fresh token the same as one without.
+    async fn a_proof_costs_one_row(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let machine = scene.with(&scene.app.machine_client(&scene.tenant, "").await);
+        let prover = Prover::new(&scene.app.provider.clock);
+        let form = [("grant_type", "client_credentials")];
+        let proved = cost(&scene, async || machine.proved(&prover, &form).await).await;
+        let token = machine.proved(&prover, &form).await.expect_ok().json();
+        let (token, url) = (text(&token, "access_token"), scene.tenant.url("/introspect"));
+        let introspected = cost(&scene, async || machine.authenticated("/introspect", &[("token", token)]).header("dpop", &prover.proof("POST", &url)).send().await).await;
+        // On PostgreSQL a transaction begins with the tenant's name.
+        assert_eq!((proved, introspected), (2, 0));
     }
 }

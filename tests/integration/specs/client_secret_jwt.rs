@@ -8,7 +8,10 @@ use josekit::jws::{HS256, HS384, HS512, JwsSigner};
 use serde_json::{Value, json};
 use tessera::clock::Clock;
 use tessera::domain::settings::RegistrationPolicy;
+use tessera::flows::admin::By;
 
+use super::bulk::{export, import};
+use super::console::administrator;
 use super::seed::{Scene, text};
 use crate::support::admin::Admin;
 use crate::support::app::app_test;
@@ -182,6 +185,8 @@ app_test! {
         for assertion in [format!("{input}."), format!("{input}.AAAA"), input, "x".into(), holder.sign(&json!({ "alg": "HS256", "typ": "at+jwt" }), &holder.claims())] {
             holder.present(&assertion).await.expect_error(401, "invalid_client");
         }
+        // What names an algorithm of the other method, though the HMAC is right.
+        holder.present(&holder.sign(&json!({ "alg": "ES256" }), &holder.claims())).await.expect_error(401, "invalid_client");
         // The secret itself is taken in no other way.
         let url = scene.tenant.url("/token");
         let grant = ("grant_type", "client_credentials");
@@ -296,6 +301,77 @@ app_test! {
         assert_eq!(changed["client_secret"], basic["client_secret"]);
         assert_eq!(proves(&changed).await, 200);
         assert_eq!(sealed(&scene), ["sealed", "sealed"]);
+    }
+
+    /// A tenant that moves takes along what its clients sign with; the hash alone would be no use to them.
+    async fn a_tenant_moves_with_it(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let admin = Admin::program(&scene.app, &scene.tenant).await;
+        let first = make(&scene, &admin, &machine(METHOD)).await;
+        let rotated = admin.post(&format!("/tenants/acme/clients/{}/rotate-secret", first.id), &json!({ "overlap_seconds": 3600 })).await.expect_ok().json();
+        let second = Holder { secret: text(&rotated, "client_secret").to_owned(), ..first.clone() };
+        let text = export(&scene.app, &scene.tenant).await;
+        assert!(!text.contains(&first.secret) && !text.contains(&second.secret));
+        let by = By::command_line();
+        scene.app.provider.delete_tenant("acme", &by).await.expect("deleted");
+        assert_eq!(second.status().await, 404);
+        // Without what is sealed it could never sign: refused, and what to do is said.
+        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let without = |name: &str| {
+            let drop = |line: &Value| match line.get("client") {
+                Some(client) if client["client_id"] == first.id => json!({ "client": with(client.clone(), &json!({ name: null })) }),
+                _ => line.clone(),
+            };
+            lines.iter().map(|line| drop(line).to_string()).collect::<Vec<_>>().join("\n")
+        };
+        let refused = import(&scene.app, &without("sealed_client_secret")).await.expect_err("a hash alone");
+        assert!(refused.problems[0].to_string().contains("sealed_client_secret: must be there"), "{}", refused.problems[0]);
+        // Nor does what was sealed for another client open.
+        let foreign = text.replace(&first.id, "018f3a4e-1111-7222-8333-444455556666");
+        let refused = import(&scene.app, &foreign).await.expect_err("another's");
+        assert!(refused.problems[0].to_string().contains("sealed_client_secret"), "{}", refused.problems[0]);
+        import(&scene.app, &text).await.expect("imported");
+        assert_eq!((first.status().await, second.status().await), (200, 200));
+        // One that comes from elsewhere brings its own, if it is long enough for HS256 (RFC 7518 §3.2).
+        let brought = |slug: &str, secret: &str| {
+            let client = with(machine(METHOD), &json!({ "client_id": "018f3a4e-1111-7222-8333-444455557777", "client_secret": secret }));
+            format!("{}\n{}", json!({ "tenant": { "slug": slug, "name": "Other" } }), json!({ "client": client }))
+        };
+        let refused = import(&scene.app, &brought("short", &"x".repeat(31))).await.expect_err("too short");
+        assert!(refused.problems[0].to_string().contains("client.client_secret"), "{}", refused.problems[0]);
+        let secret = "a secret of thirty-two characters";
+        import(&scene.app, &brought("other", secret)).await.expect("imported");
+        let other = Holder {
+            id: "018f3a4e-1111-7222-8333-444455557777".to_owned(), secret: secret.to_owned(), issuer: scene.app.provider.config.public_url.issuer("other"), ..first.clone()
+        };
+        assert_eq!(other.status().await, 200);
+    }
+
+    async fn it_is_chosen_at_the_console(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let client = scene.app.client(&scene.tenant, machine("client_secret_basic")).await;
+        let (mut browser, _) = administrator(&scene).await;
+        let page = browser.open(&scene.tenant.url(&format!("/console/clients/{}/edit", client.client_id()))).await;
+        let fields = [
+            ("client_name", "Job"), ("grant_types", "client_credentials"), ("token_endpoint_auth_method", METHOD), ("token_endpoint_auth_signing_alg", "HS256"),
+            ("dpop_bound_access_tokens", "1"), ("require_dpop_nonce", "1"),
+        ];
+        // What doesn't go together stands beside its field.
+        let mixed = fields.map(|(name, value)| if name == "token_endpoint_auth_signing_alg" { (name, "ES256") } else { (name, value) });
+        let again = browser.submit(&page, &mixed).await;
+        assert_eq!(again.answer.status, 422);
+        again.expect_id("token_endpoint_auth_signing_alg-problem");
+        // A secret that only its hash is known of can't be signed with: it gets a new one, which is shown.
+        let done = browser.submit(&page, &fields).await;
+        assert_eq!(done.answer.status, 200, "{}", done.answer.body);
+        let shown = done.answer.body.split_once("id=\"secret\">").and_then(|(_, rest)| rest.split('<').next()).expect("the new secret");
+        let holder = Holder::of(&scene, &json!({ "client_id": client.client_id(), "client_secret": shown }));
+        assert_ne!(shown, client.secret());
+        // And its tokens are bound from now on.
+        let answer = holder.present(&holder.assertion()).await;
+        answer.expect_error(400, "invalid_dpop_proof");
+        let stored = crate::specs::console_clients::stored(&scene, client.id).await.metadata;
+        assert!(stored.dpop_bound_access_tokens && stored.require_dpop_nonce);
     }
 
     /// Another tenant has another data key: what is sealed is bound to its place.
