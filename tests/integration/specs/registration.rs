@@ -176,7 +176,7 @@ app_test! {
             (json!({ "grant_types": ["client_credentials"], "response_types": ["code"] }), "response_types"),
             (json!({ "grant_types": ["authorization_code", "client_credentials"] }), "grant_types"),
             (json!({ "response_types": ["id_token"] }), "response_types"),
-            (json!({ "token_endpoint_auth_method": "client_secret_jwt" }), "token_endpoint_auth_method"),
+            (json!({ "token_endpoint_auth_method": "tls_client_auth" }), "token_endpoint_auth_method"),
             (json!({ "token_endpoint_auth_method": "private_key_jwt" }), "jwks"),
             (json!({ "token_endpoint_auth_method": "private_key_jwt", "jwks": { "keys": [private] } }), "private key"),
             (json!({ "jwks": { "keys": [ec] }, "jwks_uri": "https://relying.example/jwks" }), "jwks_uri"),
