@@ -101,6 +101,9 @@ pub enum Act {
     /// A person refused a client.
     #[serde(rename = "consent.denied")]
     ConsentDenied,
+    /// Somebody typed too many codes that no device shows; typing more was stopped.
+    #[serde(rename = "device_code.guessing_stopped")]
+    DeviceGuessingStopped,
     /// A consent was withdrawn.
     #[serde(rename = "consent.withdrawn")]
     ConsentWithdrawn,
@@ -116,6 +119,9 @@ pub enum Act {
     /// A token without a grant was revoked.
     #[serde(rename = "token.revoked")]
     TokenRevoked,
+    /// A token was exchanged for another.
+    #[serde(rename = "token.exchanged")]
+    TokenExchanged,
     /// A client was registered.
     #[serde(rename = "client.created")]
     ClientCreated,
@@ -156,7 +162,7 @@ pub enum Act {
 
 impl Act {
     /// All of them.
-    pub const ALL: [Self; 48] = [
+    pub const ALL: [Self; 50] = [
         Self::TenantCreated,
         Self::TenantImported,
         Self::TenantExported,
@@ -188,11 +194,13 @@ impl Act {
         Self::SessionEnded,
         Self::ConsentGranted,
         Self::ConsentDenied,
+        Self::DeviceGuessingStopped,
         Self::ConsentWithdrawn,
         Self::GrantCreated,
         Self::GrantRevoked,
         Self::ReplayDetected,
         Self::TokenRevoked,
+        Self::TokenExchanged,
         Self::ClientCreated,
         Self::ClientRegistered,
         Self::ClientUpdated,

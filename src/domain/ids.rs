@@ -102,6 +102,10 @@ id_type!(
     PushedRequestId
 );
 id_type!(
+    /// A device code's row, and the grant that comes of it.
+    DeviceCodeId
+);
+id_type!(
     /// An initial access token's row.
     InitialAccessTokenId
 );

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod branding;
 pub mod client;
 pub mod consent;
+pub mod device_code;
 pub mod grant;
 pub mod ids;
 pub mod initial_access_token;

@@ -43,6 +43,14 @@ pub struct TenantSettings {
     pub require_issuer_audience: bool,
     /// Whether every application must push its authorization requests (RFC 9126), whatever its own metadata says.
     pub require_pushed_authorization_requests: bool,
+    /// Whether devices without a browser may be authorized (RFC 8628), for the applications that register that grant.
+    pub device_authorization: bool,
+    /// How long the code that a device shows is good (60 to 1800 s).
+    pub device_code_lifetime: u32,
+    /// How many devices of one application may wait for their people at a time (1 to 10,000).
+    pub device_code_limit: u32,
+    /// How many device codes of public applications are handed out to one address in an hour (1 to 10,000).
+    pub device_code_rate: u32,
     /// Who may register clients without being an administrator.
     pub registration: RegistrationPolicy,
     /// How many clients that registered themselves there may be (1 to 100,000).
@@ -69,6 +77,10 @@ impl Default for TenantSettings {
             require_pkce: false,
             require_issuer_audience: false,
             require_pushed_authorization_requests: false,
+            device_authorization: true,
+            device_code_lifetime: 600,
+            device_code_limit: 1000,
+            device_code_rate: 100,
             registration: RegistrationPolicy::default(),
             registration_limit: 1000,
             registration_rate: 100,
@@ -204,7 +216,7 @@ pub struct OutOfBounds {
 
 impl TenantSettings {
     /// Every number with the least and the most that it may be, as the other settings are.
-    pub fn bounds(&self) -> [Bound; 13] {
+    pub fn bounds(&self) -> [Bound; 16] {
         [
             ("access_token_lifetime", self.access_token_lifetime, 60, DAY),
             ("id_token_lifetime", self.id_token_lifetime, 60, DAY),
@@ -242,6 +254,9 @@ impl TenantSettings {
             ),
             ("lockout.attempts", self.lockout.attempts, 3, 100),
             ("lockout.window", self.lockout.window, 60, DAY),
+            ("device_code_lifetime", self.device_code_lifetime, 60, 1800),
+            ("device_code_limit", self.device_code_limit, 1, 10_000),
+            ("device_code_rate", self.device_code_rate, 1, 10_000),
             ("registration_limit", self.registration_limit, 1, 100_000),
             ("registration_rate", self.registration_rate, 1, 10_000),
         ]

@@ -33,6 +33,7 @@ const GROWING: &[(&str, &str)] = &[
     ("assertion_ids", "client_id, jti_hash"),
     ("one_time_links", "id"),
     ("pushed_requests", "id"),
+    ("device_codes", "id"),
     ("initial_access_tokens", "id"),
     ("login_failures", "counter"),
     ("idempotency_keys", "caller_id, key_hash"),

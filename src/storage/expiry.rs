@@ -29,6 +29,8 @@ pub struct Expired {
     pub one_time_links: usize,
     /// Pushed authorization requests.
     pub pushed_requests: usize,
+    /// Device codes.
+    pub device_codes: usize,
     /// Initial access tokens.
     pub initial_access_tokens: usize,
     /// Idempotency keys.
@@ -64,6 +66,7 @@ impl Expired {
             + self.login_failures
             + self.one_time_links
             + self.pushed_requests
+            + self.device_codes
             + self.initial_access_tokens
             + self.idempotency_keys
             + self.grants
@@ -143,6 +146,16 @@ impl Installation<'_> {
                 Duration::hours(1),
             ),
             &mut expired.pushed_requests,
+        )?;
+        // A device that comes late is told that it is late.
+        sweep(
+            &row(
+                "device_codes",
+                "tenant_id, id",
+                "expires_at < $1",
+                Duration::hours(1),
+            ),
+            &mut expired.device_codes,
         )?;
         sweep(
             &row(

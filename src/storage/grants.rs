@@ -246,6 +246,25 @@ impl Repo<'_> {
         }))
     }
 
+    /// The newest grant to a client that a person gave in a session, of those that are good still.
+    pub fn find_live_grant_of_session(
+        &mut self,
+        session: SessionId,
+        client: ClientId,
+    ) -> Result<Option<GrantId>> {
+        let found = scoped::grants(self.tenant)
+            .filter(grants::session_id.eq(DbUuid::from(session)))
+            .filter(grants::client_id.eq(DbUuid::from(client)))
+            .filter(grants::redeemed_at.is_not_null())
+            .filter(grants::revoked_at.is_null())
+            .filter(grants::expires_at.gt(self.db_now()))
+            .order(grants::id.desc())
+            .select(grants::id)
+            .first::<DbUuid>(self.connection)
+            .optional()?;
+        Ok(found.map(|id| GrantId::from(id.0)))
+    }
+
     /// Redeems a grant's code: `true` for the one that wins.
     pub fn consume_code(&mut self, id: GrantId) -> Result<bool> {
         let spent = diesel::update(

@@ -13,6 +13,7 @@ mod connection;
 mod consents;
 mod db;
 mod deletion;
+mod device_codes;
 mod domains;
 mod error;
 mod expiry;

@@ -228,6 +228,21 @@ tenant_tables! {
         expires_at -> InstantType,
         consumed_at -> Nullable<InstantType>,
     }
+    device_codes (id) {
+        id -> UuidType,
+        client_id -> UuidType,
+        proof_hash -> Binary,
+        user_code_hash -> Binary,
+        issuer -> Text,
+        scope -> Text,
+        resources -> Text,
+        address -> Text,
+        poll_interval -> Integer,
+        allowed_at -> Nullable<InstantType>,
+        denied_at -> Nullable<InstantType>,
+        created_at -> InstantType,
+        expires_at -> InstantType,
+    }
     idempotency_keys (caller_id, key_hash) {
         caller_id -> UuidType,
         key_hash -> Binary,

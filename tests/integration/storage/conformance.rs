@@ -3,6 +3,7 @@
 use chrono::Duration;
 use tessera::domain::audit::{Act, Actor, Event};
 use tessera::domain::consent::Permissions;
+use tessera::domain::device_code::{DeviceCode, DeviceStage};
 use tessera::domain::ids::TenantId;
 use tessera::domain::role::Role;
 use tessera::domain::settings::LockoutPolicy;
@@ -291,6 +292,32 @@ db_test! {
         let rows = &two.rows.pushed_request;
         assert_eq!((kept.client_id, kept.issuer, kept.parameters), (rows.client_id, rows.issuer.clone(), rows.parameters.clone()));
         assert!(kept.proof.matches(&rows.proof) && kept.consumed_at.is_none() && kept.expires_at == rows.expires_at);
+    }
+
+    async fn device_codes(database: TestDatabase) {
+        let two = Two::new(database).await;
+        two.as_b(|repo, rows| {
+            let id = rows.device_code.id;
+            assert!(repo.find_device_code(id)?.is_none());
+            assert!(repo.find_device_code_shown(&rows.device_code.user_code)?.is_none());
+            assert_eq!(repo.count_waiting_device_codes(rows.client.id)?, 0);
+            assert!(!repo.allow_device_code(id)? && !repo.deny_device_code(id)?);
+            repo.slow_device_down(id, 5, 60)?;
+            assert!(repo.find_live_grant_of_session(rows.session.id, rows.client.id)?.is_none());
+            Ok(())
+        }).await.expect("runs");
+        let foreign = two.as_b(|repo, rows| repo.insert_device_code(&rows.device_code)).await;
+        assert!(matches!(foreign, Err(StorageError::Conflict(_))), "the client is A's: {foreign:?}");
+        let kept = two.as_a(|repo, rows| Ok((repo.find_device_code_shown(&rows.device_code.user_code)?, repo.count_waiting_device_codes(rows.client.id)?))).await;
+        let (kept, waiting) = kept.expect("runs");
+        let (kept, rows) = (kept.expect("still there"), &two.rows.device_code);
+        assert_eq!((kept.id, kept.client_id, kept.scope, kept.resources, kept.address), (rows.id, rows.client_id, rows.scope.clone(), rows.resources.clone(), rows.address.clone()));
+        assert_eq!((kept.interval, kept.stage, kept.expires_at, waiting), (5, DeviceStage::Pending, rows.expires_at, 1));
+        assert!(kept.proof.matches(&rows.proof) && kept.user_code.matches(&rows.user_code));
+        // What one device shows no other of the tenant does.
+        let other = DeviceCode { id: two.rows.revoked_jti.into(), ..two.rows.device_code.clone() };
+        let twice = two.database.db.write(&two.a, move |repo| repo.insert_device_code(&other)).await;
+        assert!(!twice.expect("runs"));
     }
 
     async fn idempotency_keys(database: TestDatabase) {

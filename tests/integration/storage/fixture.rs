@@ -7,10 +7,11 @@ use tessera::domain::address::{Domain, DomainStage};
 use tessera::domain::audit::{Act, Actor, Event};
 use tessera::domain::client::{Client, ClientSecrets, SelfRegistration};
 use tessera::domain::consent::Permissions;
+use tessera::domain::device_code::{DeviceCode, DeviceStage};
 use tessera::domain::grant::{Grant, GrantStage, PendingCode, RefreshToken};
 use tessera::domain::ids::{
-    ClientId, DomainId, GrantId, InitialAccessTokenId, KeyId, LinkId, PushedRequestId,
-    RefreshTokenId, ResourceId, SessionId, UserId,
+    ClientId, DeviceCodeId, DomainId, GrantId, InitialAccessTokenId, KeyId, LinkId,
+    PushedRequestId, RefreshTokenId, ResourceId, SessionId, UserId,
 };
 use tessera::domain::initial_access_token::InitialAccessToken;
 use tessera::domain::key::{KeyRecord, KeyStage};
@@ -174,6 +175,23 @@ pub fn pushed_request(clock: &Clock, client: ClientId) -> PushedRequest {
     }
 }
 
+pub fn device_code(clock: &Clock, client: ClientId) -> DeviceCode {
+    DeviceCode {
+        id: DeviceCodeId::from(clock.uuid_v7()),
+        client_id: client,
+        proof: hash(11),
+        user_code: hash(12),
+        issuer: "https://acme.example".into(),
+        scope: Scope::parse("openid").expect("a scope"),
+        resources: vec![RESOURCE.into()],
+        address: "203.0.113.7".into(),
+        interval: 5,
+        stage: DeviceStage::Pending,
+        created_at: clock.now(),
+        expires_at: clock.now() + Duration::minutes(10),
+    }
+}
+
 pub fn initial_access_token(clock: &Clock) -> InitialAccessToken {
     InitialAccessToken {
         id: InitialAccessTokenId::from(clock.uuid_v7()),
@@ -245,6 +263,7 @@ pub struct Populated {
     pub refresh_token: RefreshToken,
     pub link: OneTimeLink,
     pub pushed_request: PushedRequest,
+    pub device_code: DeviceCode,
     pub initial_access_token: InitialAccessToken,
     pub domain: Domain,
     pub resource: Resource,
@@ -266,6 +285,7 @@ impl Populated {
             refresh_token: refresh_token(clock, grant.id),
             link: link(clock, user.id),
             pushed_request: pushed_request(clock, client.id),
+            device_code: device_code(clock, client.id),
             initial_access_token: initial_access_token(clock),
             domain: domain(clock, DOMAIN_ORIGIN),
             resource: resource(clock),
@@ -295,6 +315,7 @@ impl Populated {
         repo.insert_refresh_token(&self.refresh_token)?;
         repo.insert_link(&self.link)?;
         repo.insert_pushed_request(&self.pushed_request)?;
+        assert!(repo.insert_device_code(&self.device_code)?);
         repo.insert_initial_access_token(&self.initial_access_token)?;
         repo.insert_domain(&self.domain)?;
         repo.verify_domain(self.domain.id)?;

@@ -211,9 +211,9 @@ db_test! {
         database.time.advance(DAY);
         let swept = sweep(100).await;
         assert_eq!((swept.revoked_tokens, swept.assertion_ids, swept.login_failures, swept.idempotency_keys), (1, 1, 1, 1));
-        assert_eq!(swept.pushed_requests, 1);
+        assert_eq!((swept.pushed_requests, swept.device_codes), (1, 1));
         assert!(swept.changes > 0 && !swept.more);
-        assert_eq!(swept.total(), 5 + swept.changes);
+        assert_eq!(swept.total(), 6 + swept.changes);
 
         database.time.advance(30 * DAY);
         assert_eq!(sweep(100).await, Expired { refresh_tokens: 1, sessions: 1, ..Expired::default() });

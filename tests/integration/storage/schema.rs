@@ -20,6 +20,7 @@ const LED_BY_TIME: &[&str] = &[
     "one_time_links_expires_at",
     "idempotency_keys_expires_at",
     "pushed_requests_expires_at",
+    "device_codes_expires_at",
     "initial_access_tokens_expires_at",
     "refresh_tokens_expires_at",
     "revoked_tokens_expires_at",

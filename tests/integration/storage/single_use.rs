@@ -57,6 +57,16 @@ db_test! {
         assert_eq!(won, 1);
     }
 
+    async fn a_device_is_decided_on_once(database: TestDatabase) {
+        let tenant = database.tenant("acme").await;
+        let id = Populated::fill(&database, &tenant).await.device_code.id;
+        let even = std::sync::Arc::new(AtomicUsize::new(0));
+        let won = race(&database, tenant, move |repo| {
+            if even.fetch_add(1, Ordering::SeqCst) % 2 == 0 { repo.allow_device_code(id) } else { repo.deny_device_code(id) }
+        }).await;
+        assert_eq!(won, 1);
+    }
+
     async fn an_initial_access_token_is_used_as_often_as_it_may_be(database: TestDatabase) {
         let tenant = database.tenant("acme").await;
         let id = Populated::fill(&database, &tenant).await.initial_access_token.id;
