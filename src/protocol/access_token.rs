@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::scope::Scope;
 use super::slug::Slug;
+use super::token_exchange::{Actor, Lineage};
 
 /// The `typ` header (RFC 9068 §2.1).
 pub const TYP: &str = "at+jwt";
@@ -56,6 +57,15 @@ pub struct AccessTokenClaims {
     /// The grant that it comes from, with which it dies; none where a client acts for itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant_id: Option<Uuid>,
+    /// Who acts on the subject's behalf (RFC 8693 §4.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<Actor>,
+    /// Where it comes from, if it was exchanged for another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchanged: Option<Lineage>,
+    /// The key that it is bound to (RFC 7800).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<serde_json::Value>,
 }
 
 /// The audience of a token: one text, or several in an array (RFC 7519 §4.1.3).
@@ -155,6 +165,9 @@ pub(super) mod tests {
             tenant: Slug::parse("acme").unwrap(),
             tenant_id: Uuid::max(),
             grant_id: None,
+            act: None,
+            exchanged: None,
+            cnf: None,
         }
     }
 

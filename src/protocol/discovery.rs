@@ -1,5 +1,6 @@
 //! What the provider says of itself (OpenID Connect Discovery 1.0 [§3](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderMetadata),
 //! [RFC 8414 §2](https://www.rfc-editor.org/rfc/rfc8414#section-2), [RFC 9126 §5](https://www.rfc-editor.org/rfc/rfc9126#section-5),
+//! [RFC 8628 §4](https://www.rfc-editor.org/rfc/rfc8628#section-4),
 //! [RFC 9207 §3](https://www.rfc-editor.org/rfc/rfc9207#section-3)), and the paths at which it
 //! answers.
 //!
@@ -29,6 +30,10 @@ pub mod paths {
     pub const PAR: &str = "/par";
     /// The token endpoint.
     pub const TOKEN: &str = "/token";
+    /// The device authorization endpoint (RFC 8628 §3.1).
+    pub const DEVICE_AUTHORIZATION: &str = "/device_authorization";
+    /// Where a person types the code that a device shows (RFC 8628 §3.3).
+    pub const DEVICE: &str = "/device";
     /// The userinfo endpoint.
     pub const USERINFO: &str = "/userinfo";
     /// The revocation endpoint.
@@ -56,6 +61,8 @@ pub struct Capabilities {
     pub require_pushed_authorization_requests: bool,
     /// Whether clients may register themselves.
     pub dynamic_registration: bool,
+    /// Whether devices may be authorized.
+    pub device_authorization: bool,
     /// The tenant's privacy policy.
     pub policy_uri: Option<String>,
     /// The tenant's terms of service.
@@ -84,6 +91,8 @@ pub struct ProviderMetadata {
     pub end_session_endpoint: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub registration_endpoint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_authorization_endpoint: Option<String>,
     pub scopes_supported: Vec<String>,
     pub response_types_supported: Vec<&'static str>,
     pub response_modes_supported: Vec<&'static str>,
@@ -141,6 +150,9 @@ impl ProviderMetadata {
             registration_endpoint: capabilities
                 .dynamic_registration
                 .then(|| endpoint(paths::REGISTER)),
+            device_authorization_endpoint: capabilities
+                .device_authorization
+                .then(|| endpoint(paths::DEVICE_AUTHORIZATION)),
             scopes_supported: scopes(capabilities.scopes),
             response_types_supported: ResponseType::ALL
                 .into_iter()
@@ -150,7 +162,13 @@ impl ProviderMetadata {
                 .into_iter()
                 .map(ResponseMode::as_str)
                 .collect(),
-            grant_types_supported: GrantType::ALL.into_iter().map(GrantType::as_str).collect(),
+            grant_types_supported: GrantType::ALL
+                .into_iter()
+                .filter(|grant| {
+                    *grant != GrantType::DeviceCode || capabilities.device_authorization
+                })
+                .map(GrantType::as_str)
+                .collect(),
             acr_values_supported: capabilities.acr_values,
             subject_types_supported: [SubjectType::Public]
                 .into_iter()
@@ -241,6 +259,7 @@ mod tests {
             scopes: vec!["orders:read".into(), "openid".into()],
             ui_locales: vec!["en".into()],
             dynamic_registration: true,
+            device_authorization: true,
             ..Capabilities::default()
         };
         insta::assert_json_snapshot!(ProviderMetadata::new(

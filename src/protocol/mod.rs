@@ -12,6 +12,7 @@ pub mod bearer;
 pub mod claims;
 pub mod client_authentication;
 pub mod client_metadata;
+pub mod device_authorization;
 pub mod discovery;
 pub mod email;
 pub mod errors;
@@ -31,6 +32,7 @@ pub mod revocation;
 pub mod scope;
 pub mod slug;
 pub mod token;
+pub mod token_exchange;
 pub mod uri;
 pub mod userinfo;
 

@@ -1,4 +1,5 @@
-//! The token endpoint ([RFC 6749 §4.1.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3), §4.4.2, §5, §6): requests by grant, and the answer.
+//! The token endpoint ([RFC 6749 §4.1.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3), §4.4.2, §5, §6, RFC 8628 §3.4, RFC 8693 §2): requests by
+//! grant, and the answer.
 //!
 //! Left out: the resource owner's password (§4.3), which RFC 9700 §2.4 forbids.
 
@@ -13,6 +14,7 @@ use super::params::Params;
 use super::pkce::CodeVerifier;
 use super::resource::ResourceIndicator;
 use super::scope::Scope;
+use super::token_exchange::{ExchangeRequest, TokenKind};
 use crate::secret::PlainSecret;
 
 /// The longest code or token that is looked at, in bytes.
@@ -51,6 +53,13 @@ pub enum TokenGrant {
         /// The scope that is asked for.
         scope: Option<Scope>,
     },
+    /// A device code (RFC 8628 §3.4).
+    DeviceCode {
+        /// The code.
+        device_code: PlainSecret,
+    },
+    /// Another token (RFC 8693 §2.1).
+    TokenExchange(Box<ExchangeRequest>),
 }
 
 impl TokenGrant {
@@ -60,6 +69,8 @@ impl TokenGrant {
             Self::AuthorizationCode { .. } => GrantType::AuthorizationCode,
             Self::RefreshToken { .. } => GrantType::RefreshToken,
             Self::ClientCredentials { .. } => GrantType::ClientCredentials,
+            Self::DeviceCode { .. } => GrantType::DeviceCode,
+            Self::TokenExchange(_) => GrantType::TokenExchange,
         }
     }
 }
@@ -73,7 +84,7 @@ impl TokenRequest {
             .find(|own| own.as_str() == name)
             .ok_or_else(|| {
                 OAuthError::unsupported_grant_type(
-                    "grant_type must be authorization_code, refresh_token or client_credentials",
+                    "grant_type must be authorization_code, refresh_token, client_credentials, urn:ietf:params:oauth:grant-type:device_code or urn:ietf:params:oauth:grant-type:token-exchange",
                 )
             })?;
         let grant = match grant_type {
@@ -91,6 +102,12 @@ impl TokenRequest {
             GrantType::ClientCredentials => TokenGrant::ClientCredentials {
                 scope: read_scope(params)?,
             },
+            GrantType::DeviceCode => TokenGrant::DeviceCode {
+                device_code: secret(params, "device_code")?,
+            },
+            GrantType::TokenExchange => {
+                TokenGrant::TokenExchange(Box::new(ExchangeRequest::from_params(params)?))
+            }
         };
         Ok(Self {
             grant,
@@ -120,6 +137,9 @@ fn read_code_verifier(params: &Params) -> Result<Option<CodeVerifier>, OAuthErro
 pub struct TokenResponse {
     /// The access token.
     pub access_token: String,
+    /// What it is, where it was exchanged for another (RFC 8693 §2.2.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issued_token_type: Option<TokenKind>,
     /// How it is used.
     pub token_type: TokenType,
     /// Its life in seconds.
@@ -240,6 +260,22 @@ mod tests {
                 "grant_type=client_credentials&resource=relative",
                 ErrorCode::InvalidTarget,
             ),
+            (
+                "grant_type=urn:ietf:params:oauth:grant-type:device_code",
+                ErrorCode::InvalidRequest,
+            ),
+            (
+                "grant_type=urn:ietf:params:oauth:grant-type:device_code&device_code=a&device_code=b",
+                ErrorCode::InvalidRequest,
+            ),
+            (
+                "grant_type=device_code&device_code=a",
+                ErrorCode::UnsupportedGrantType,
+            ),
+            (
+                "grant_type=urn:ietf:params:oauth:grant-type:token-exchange",
+                ErrorCode::InvalidRequest,
+            ),
             (&wide, ErrorCode::InvalidRequest),
         ] {
             assert_eq!(read(body).unwrap_err().code, code, "{body}");
@@ -250,6 +286,7 @@ mod tests {
     fn the_answer_leaves_out_what_is_not_there_and_debug_tells_no_token() {
         let response = TokenResponse {
             access_token: "a.b.c".into(),
+            issued_token_type: None,
             token_type: TokenType::Bearer,
             expires_in: 300,
             refresh_token: None,

@@ -115,6 +115,19 @@ pub struct ClientMetadata {
     pub refresh_token_lifetime: Option<u32>,
     /// For how many seconds a rotated refresh token yields its successor again, for an answer that was lost.
     pub refresh_token_leeway: u32,
+    /// Whose tokens it may exchange besides those that were issued to it or for it (RFC 8693): audiences that it answers to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub token_exchange_subjects: Vec<String>,
+    /// What it may exchange tokens for: identifiers of resources and of clients.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub token_exchange_targets: Vec<String>,
+    /// The scopes that an exchanged token may have beyond those of the token that was exchanged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub token_exchange_scope: Option<Scope>,
+    /// Whether an exchanged token may leave out who acts with it (impersonation, RFC 8693 §1.1).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub token_exchange_impersonation: bool,
     /// Whether people are not asked for consent: for the tenant's own applications.
     #[serde(alias = "first_party")]
     pub skip_consent: bool,
@@ -168,6 +181,10 @@ impl Default for ClientMetadata {
             access_token_lifetime: None,
             refresh_token_lifetime: None,
             refresh_token_leeway: 0,
+            token_exchange_subjects: Vec::new(),
+            token_exchange_targets: Vec::new(),
+            token_exchange_scope: None,
+            token_exchange_impersonation: false,
             skip_consent: false,
             software_id: None,
             software_version: None,

@@ -64,6 +64,7 @@ impl ClientMetadata {
         let mut metadata = Self::from_json(Value::Object(members))?;
         let present = present.cloned().unwrap_or_default();
         keep!(metadata, sent, present: skip_consent, access_token_lifetime, refresh_token_lifetime, refresh_token_leeway, default_audience);
+        keep!(metadata, sent, present: token_exchange_subjects, token_exchange_targets, token_exchange_scope, token_exchange_impersonation);
         Ok(metadata)
     }
 }
@@ -134,6 +135,13 @@ mod tests {
             ("refresh_token_lifetime", json!(86_400)),
             ("refresh_token_leeway", json!(60)),
             ("default_audience", json!("https://api.example.com")),
+            (
+                "token_exchange_subjects",
+                json!(["https://api.example.com"]),
+            ),
+            ("token_exchange_targets", json!(["https://api.example.com"])),
+            ("token_exchange_scope", json!("read")),
+            ("token_exchange_impersonation", json!(true)),
         ] {
             let field = read(json!({ "redirect_uris": [URI], member: value }), None).unwrap_err();
             assert!(

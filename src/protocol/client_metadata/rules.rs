@@ -53,6 +53,7 @@ impl ClientMetadata {
 
     fn check_grants(&mut self) -> Result<(), MetadataError> {
         let code = self.allows_grant(GrantType::AuthorizationCode);
+        let people = code || self.allows_grant(GrantType::DeviceCode);
         distinct("grant_types", &self.grant_types)?;
         distinct("response_types", &self.response_types)?;
         if self.grant_types.is_empty() {
@@ -61,10 +62,10 @@ impl ClientMetadata {
                 "must name at least one grant type",
             ));
         }
-        if self.allows_grant(GrantType::RefreshToken) && !code {
+        if self.allows_grant(GrantType::RefreshToken) && !people {
             return Err(MetadataError::new(
                 "grant_types",
-                "refresh_token needs authorization_code, as no other grant issues refresh tokens",
+                "refresh_token needs authorization_code or the device_code grant, as no other grant issues refresh tokens",
             ));
         }
         // RFC 7591 §2.1: authorization_code and code go together
@@ -84,10 +85,17 @@ impl ClientMetadata {
                 "client_credentials is for confidential clients only; choose another token_endpoint_auth_method",
             ));
         }
+        if self.is_public() && self.allows_grant(GrantType::TokenExchange) {
+            // RFC 8693 §5: without authentication whoever finds a token could turn it into others.
+            return Err(MetadataError::new(
+                "grant_types",
+                "token-exchange is for confidential clients only; choose another token_endpoint_auth_method",
+            ));
+        }
         let offline = self.allows_grant(GrantType::RefreshToken);
         let scope = self
             .scope
-            .get_or_insert_with(|| default_scope(code, offline));
+            .get_or_insert_with(|| default_scope(people, offline));
         Scope::parse(&scope.to_string())
             .map_err(|error| MetadataError::new("scope", error.to_string()))?;
         Ok(())
@@ -227,6 +235,7 @@ impl ClientMetadata {
             resource::ResourceIndicator::parse(value)
                 .map_err(|error| MetadataError::new(field, error.to_string()))?;
         }
+        self.check_exchange()?;
         bounded("default_acr_values", &self.default_acr_values, 20)?;
         for value in &self.default_acr_values {
             if value.is_empty()
@@ -269,9 +278,34 @@ impl ClientMetadata {
         }
         Ok(())
     }
+
+    fn check_exchange(&self) -> Result<(), MetadataError> {
+        for (field, values) in [
+            ("token_exchange_subjects", &self.token_exchange_subjects),
+            ("token_exchange_targets", &self.token_exchange_targets),
+        ] {
+            bounded(field, values, 100)?;
+            // Audiences: identifiers of resources or of clients.
+            if !values.iter().all(|value| {
+                (1..=2048).contains(&value.len())
+                    && value.bytes().all(|byte| byte.is_ascii_graphic())
+            }) {
+                return Err(MetadataError::new(
+                    field,
+                    "must be texts of 1 to 2048 visible ASCII characters",
+                ));
+            }
+        }
+        match &self.token_exchange_scope {
+            Some(scope) => Scope::parse(&scope.to_string())
+                .map(|_| ())
+                .map_err(|error| MetadataError::new("token_exchange_scope", error.to_string())),
+            None => Ok(()),
+        }
+    }
 }
 
-fn default_scope(code: bool, offline: bool) -> Scope {
+fn default_scope(people: bool, offline: bool) -> Scope {
     let person = [
         scope::OPENID,
         scope::PROFILE,
@@ -279,7 +313,7 @@ fn default_scope(code: bool, offline: bool) -> Scope {
         scope::ADDRESS,
         scope::PHONE,
     ];
-    let person = person.into_iter().filter(|_| code);
+    let person = person.into_iter().filter(|_| people);
     person
         .chain([scope::OFFLINE_ACCESS].into_iter().filter(|_| offline))
         .collect()
