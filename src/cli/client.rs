@@ -106,7 +106,8 @@ pub struct Metadata {
     /// Where the browser may be sent to after signing out
     #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
     post_logout_redirect_uris: Vec<String>,
-    /// `authorization_code`, `refresh_token` or `client_credentials`
+    /// `authorization_code`, `refresh_token`, `client_credentials`, `urn:ietf:params:oauth:grant-type:device_code` or
+    /// `urn:ietf:params:oauth:grant-type:token-exchange`
     #[arg(long = "grant-type", value_name = "TYPE")]
     grant_types: Vec<String>,
     /// A scope that it may ask for
@@ -156,7 +157,7 @@ impl Metadata {
                     .is_some_and(|types| types.iter().any(|name| name == grant.as_str()))
             };
             let scope = match (
-                grants(GrantType::AuthorizationCode),
+                grants(GrantType::AuthorizationCode) || grants(GrantType::DeviceCode),
                 grants(GrantType::RefreshToken),
             ) {
                 (false, _) => "",

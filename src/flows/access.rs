@@ -106,12 +106,28 @@ impl Provider {
             .find_client(tenant, client_id)
             .await?
             .ok_or(AccessRefusal::Client)?;
+        // What was exchanged hangs on what it was made from: the grant and the client of the first token, and each that came after it.
+        let (granted_to, before) = match &claims.exchanged {
+            None => (client_id, [].as_slice()),
+            Some(lineage) => {
+                let first = lineage
+                    .client_id
+                    .parse()
+                    .map_err(|_| AccessRefusal::Malformed)?;
+                if self.find_client(tenant, first).await?.is_none() {
+                    return Err(AccessRefusal::Client);
+                }
+                (first, lineage.jti.as_slice())
+            }
+        };
         let person = match claims.grant_id.map(GrantId::from) {
-            Some(id) => Some(self.check_grant(tenant, id, client_id).await?),
+            Some(id) => Some(self.check_grant(tenant, id, granted_to).await?),
             None => None,
         };
-        if self.is_token_revoked(tenant, claims.jti).await? {
-            return Err(AccessRefusal::Revoked);
+        for jti in std::iter::once(&claims.jti).chain(before) {
+            if self.is_token_revoked(tenant, *jti).await? {
+                return Err(AccessRefusal::Revoked);
+            }
         }
         Ok(Access {
             claims,

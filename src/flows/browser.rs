@@ -247,6 +247,10 @@ pub enum FormPurpose {
     Sessions,
     /// Withdrawing consents.
     Applications,
+    /// Typing the code that a device shows.
+    UserCode,
+    /// Allowing a device or not.
+    Device,
     /// Administering, in this session.
     Console(Uuid),
 }
@@ -262,6 +266,8 @@ impl FormPurpose {
             Self::Password => "password",
             Self::Sessions => "sessions",
             Self::Applications => "applications",
+            Self::UserCode => "user code",
+            Self::Device => "device",
             Self::Console(_) => "console",
         }
     }

@@ -159,6 +159,9 @@ impl Provider {
             tenant: at.tenant.slug().clone(),
             tenant_id: at.tenant.id().uuid(),
             grant_id: Some(grant.id.uuid()),
+            act: None,
+            exchanged: None,
+            cnf: None,
         }
     }
 }

@@ -141,6 +141,9 @@ impl Provider {
             tenant: tenant.slug().clone(),
             tenant_id: tenant.id().uuid(),
             grant_id: None,
+            act: None,
+            exchanged: None,
+            cnf: None,
         };
         if let Principal::Person { grant, roles } = principal {
             claims.sub = subject_of(tenant, client, grant.user_id);
@@ -153,6 +156,16 @@ impl Provider {
             claims.roles = roles.iter().map(ToString::to_string).collect();
             claims.grant_id = Some(grant.id.uuid());
         }
+        self.write_access_token(tenant, client, claims).await
+    }
+
+    /// An access token that says this, in the form that its client's tokens have.
+    pub(super) async fn write_access_token(
+        &self,
+        tenant: &Arc<Tenant>,
+        client: &Client,
+        claims: AccessTokenClaims,
+    ) -> Result<MintedAccessToken, FlowError> {
         let text = match client.metadata.access_token_format {
             AccessTokenFormat::Jwt => {
                 self.sign(
@@ -167,7 +180,7 @@ impl Provider {
         };
         Ok(MintedAccessToken {
             text,
-            expires_in: claims.exp - now,
+            expires_in: claims.exp - claims.iat,
             claims,
         })
     }

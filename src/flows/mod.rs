@@ -13,6 +13,7 @@ pub mod cache;
 pub mod client_authentication;
 pub mod consent;
 pub mod console;
+pub mod device;
 pub mod grants;
 pub mod hint;
 pub mod interaction;

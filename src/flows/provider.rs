@@ -14,7 +14,7 @@ use super::tenancy::{Tenant, TenantError};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::domain::client::Client;
-use crate::domain::ids::{ClientId, GrantId, TenantId, UserId};
+use crate::domain::ids::{ClientId, DeviceCodeId, GrantId, TenantId, UserId};
 use crate::domain::role::Role;
 use crate::egress::{DnsClient, EgressClient, EgressOptions, JwksCache};
 use crate::jose::keys::{GeneratedKey, KeyError, RsaBits, SigningKey};
@@ -106,6 +106,7 @@ const USERS: usize = 50_000;
 const GRANTS: usize = 100_000;
 const ORIGINS: usize = 20_000;
 const SLUGS: usize = 20_000;
+const POLLS: usize = 20_000;
 
 /// So many tokens that were revoked one by one are kept of a tenant.
 const REVOKED_TOKENS: u32 = 1_000;
@@ -126,6 +127,8 @@ struct Caches {
     /// They hang on their people.
     grants: Dependent<(TenantId, GrantId), GrantSummary>,
     revoked: Cache<TenantId, Arc<RevokedTokens>>,
+    /// When a device that waits polled last, at this node.
+    polls: Cache<(TenantId, DeviceCodeId), Timestamp>,
     /// Whether an origin may call from a browser; that hangs on the tenant's clients.
     origins: Dependent<(TenantId, String), bool>,
 }
@@ -172,6 +175,7 @@ impl Provider {
             users: Cache::new(USERS),
             grants: Dependent::new(GRANTS),
             revoked: Cache::new(tenants),
+            polls: Cache::new(POLLS),
             origins: Dependent::new(ORIGINS),
         });
         let told = Arc::clone(&caches);
@@ -222,6 +226,19 @@ impl Provider {
     /// Whether this node knows what the others change: it may serve tokens and pages only then.
     pub fn is_current(&self) -> bool {
         self.feed.as_ref().is_none_or(Feed::is_current)
+    }
+
+    /// Notes that a device polled; says when it did last, as far as this node knows.
+    pub(super) fn note_poll(
+        &self,
+        tenant: TenantId,
+        device: DeviceCodeId,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let key = (tenant, device);
+        let last = self.caches.polls.get(&key);
+        self.caches.polls.put(&key, now);
+        last
     }
 
     /// What new passwords are hashed with.

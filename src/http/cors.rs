@@ -29,9 +29,12 @@ fn admits(rest: &str) -> Admits {
         paths::JWKS | paths::OPENID_CONFIGURATION | paths::OAUTH_AUTHORIZATION_SERVER => {
             Admits::Everybody
         }
-        paths::PAR | paths::TOKEN | paths::USERINFO | paths::REVOKE | paths::INTROSPECT => {
-            Admits::KnownOrigins
-        }
+        paths::PAR
+        | paths::TOKEN
+        | paths::DEVICE_AUTHORIZATION
+        | paths::USERINFO
+        | paths::REVOKE
+        | paths::INTROSPECT => Admits::KnownOrigins,
         _ => Admits::Nobody,
     }
 }

@@ -188,6 +188,11 @@ impl Authority {
                     .to_owned(),
             ));
         }
+        if client.metadata.token_exchange_impersonation && !self.holds(&[Role::Administrator]) {
+            return Err(AdminError::Forbidden(
+                "a client with token_exchange_impersonation gets tokens that hide who uses them; only an administrator makes or changes one".to_owned(),
+            ));
+        }
         let administers = client
             .metadata
             .scope

@@ -15,6 +15,7 @@ use crate::flows::provider::{FlowError, Provider};
 use crate::flows::scopes::Rules;
 use crate::flows::tenancy::Tenant;
 use crate::flows::trial;
+use crate::protocol::Scope;
 use crate::protocol::client_metadata::{AccessTokenFormat, ClientMetadata, GrantType};
 use crate::protocol::slug::Slug;
 use crate::secret::{HashedSecret, PlainSecret, generate_client_secret, hash_client_secret};
@@ -416,6 +417,28 @@ impl Provider {
             );
             return Err(AdminError::invalid("resources", reason));
         }
+        let metadata = &client.metadata;
+        let target = |target: &String| {
+            // A client may be made after those that know it, when a tenant is copied say.
+            target.parse::<ClientId>().is_ok()
+                || resources.iter().any(|own| own.identifier == *target)
+        };
+        if let Some(unknown) = metadata
+            .token_exchange_targets
+            .iter()
+            .find(|named| !target(named))
+        {
+            let reason = format!(
+                "`{unknown}` is neither a resource of the tenant nor a client_id; `tessera resource list --tenant {tenant}` lists its resources"
+            );
+            return Err(AdminError::invalid("token_exchange_targets", reason));
+        }
+        let mut added = metadata.token_exchange_scope.iter().flat_map(Scope::iter);
+        if let Some(unfit) = added.find(|token| !resources.iter().any(|own| own.understands(token)))
+        {
+            let reason = format!("`{unfit}` belongs to none of the tenant's resources");
+            return Err(AdminError::invalid("token_exchange_scope", reason));
+        }
         Ok(())
     }
 
@@ -425,8 +448,9 @@ impl Provider {
         client: &Client,
     ) -> Result<(), AdminError> {
         let metadata = &client.metadata;
-        let id_token = client
-            .allows(GrantType::AuthorizationCode)
+        let id_token = [GrantType::AuthorizationCode, GrantType::DeviceCode]
+            .into_iter()
+            .any(|grant| client.allows(grant))
             .then_some(metadata.id_token_signed_response_alg);
         let access_token = (metadata.access_token_format == AccessTokenFormat::Jwt)
             .then_some(metadata.access_token_signed_response_alg);

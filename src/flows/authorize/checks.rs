@@ -18,7 +18,6 @@ use crate::flows::tenancy::TenantAt;
 use crate::protocol::authorization::{AuthorizationRequest, RedirectTarget};
 use crate::protocol::client_metadata::GrantType;
 use crate::protocol::redirect_uri::ValidatedRedirect;
-use crate::protocol::scope::{OFFLINE_ACCESS, OPENID};
 use crate::protocol::{ErrorCode, OAuthError, Params, Scope};
 
 /// A request that the client may make. Whether the person agrees is another question.
@@ -282,21 +281,7 @@ impl Provider {
             .iter()
             .map(ToString::to_string)
             .collect::<Vec<_>>();
-        let scope = if request.scope.is_empty() {
-            // RFC 6749 §3.3: the default where none is asked for; what makes it an OpenID Connect request has to be said.
-            rules.scope_at(
-                &rules.registered().without(OPENID).without(OFFLINE_ACCESS),
-                &resources,
-            )
-        } else {
-            rules.require_scope_at(&request.scope, &resources)?
-        };
-        // OpenID Connect Core §11: ignored where no refresh token can come of it.
-        let scope = if client.allows(GrantType::RefreshToken) {
-            scope
-        } else {
-            scope.without(OFFLINE_ACCESS)
-        };
+        let scope = rules.scope_to_ask_for(&request.scope, &resources)?;
         Ok((request, scope, resources, expected_sub))
     }
 }

@@ -5,15 +5,28 @@ use chrono::Duration;
 use super::checks::CheckedRequest;
 use super::steps::{ACR, Decision, Flow};
 use crate::domain::audit::{Act, Actor, Event, Origin};
+use crate::domain::client::Client;
 use crate::domain::grant::{Grant, GrantStage, PendingCode};
 use crate::domain::ids::GrantId;
 use crate::flows::Provider;
 use crate::flows::provider::FlowError;
 use crate::flows::sessions::SignedIn;
-use crate::protocol::OAuthError;
+use crate::flows::tenancy::TenantAt;
 use crate::protocol::redirect_uri::RedirectResponse;
 use crate::protocol::scope::OFFLINE_ACCESS;
+use crate::protocol::{OAuthError, Scope};
 use crate::secret::{Handle, Purpose};
+
+/// What a person allows a client.
+#[derive(Clone, Copy)]
+pub(in crate::flows) struct Granted<'a> {
+    /// Whom.
+    pub(in crate::flows) client: &'a Client,
+    /// What.
+    pub(in crate::flows) scope: &'a Scope,
+    /// Where.
+    pub(in crate::flows) resources: &'a [String],
+}
 
 /// How the write ended.
 pub enum Outcome {
@@ -91,23 +104,49 @@ impl Provider {
         handle: &Handle,
     ) -> (Grant, PendingCode) {
         let (tenant, checked) = (&flow.at.tenant, flow.checked);
-        let (now, settings) = (self.now(), tenant.settings());
-        let lifetime = checked
+        let granted = Granted {
+            client: &checked.client,
+            scope: &checked.scope,
+            resources: &checked.resources,
+        };
+        let mut grant = self.grant_to(flow.at, person, GrantId::from(handle.id()), granted);
+        grant.claims.clone_from(&checked.request.claims);
+        let lifetime = tenant.settings().code_lifetime;
+        let code = PendingCode {
+            proof: handle.hash(tenant.handle_key(), Purpose::AuthorizationCode),
+            redirect_uri: checked.request.redirect_uri.clone(),
+            nonce: checked.request.nonce.clone(),
+            code_challenge: checked.request.code_challenge,
+            expires_at: self.now() + Duration::seconds(i64::from(lifetime)),
+        };
+        (grant, code)
+    }
+
+    /// What a person allows, as the grant that it becomes.
+    pub(in crate::flows) fn grant_to(
+        &self,
+        at: &TenantAt,
+        person: &SignedIn,
+        id: GrantId,
+        granted: Granted<'_>,
+    ) -> Grant {
+        let now = self.now();
+        let lifetime = granted
             .client
             .metadata
             .refresh_token_lifetime
-            .unwrap_or(settings.refresh_token_lifetime);
-        let offline = checked.scope.contains(OFFLINE_ACCESS);
+            .unwrap_or(at.tenant.settings().refresh_token_lifetime);
+        let offline = granted.scope.contains(OFFLINE_ACCESS);
         let longest = now + Duration::seconds(i64::from(lifetime));
-        let grant = Grant {
-            id: GrantId::from(handle.id()),
+        Grant {
+            id,
             user_id: person.user.id,
-            client_id: checked.client.id,
+            client_id: granted.client.id,
             session_id: person.session.id,
-            issuer: flow.at.issuer.to_string(),
-            scope: checked.scope.clone(),
-            resources: checked.resources.clone(),
-            claims: checked.request.claims.clone(),
+            issuer: at.issuer.to_string(),
+            scope: granted.scope.clone(),
+            resources: granted.resources.to_vec(),
+            claims: None,
             auth_time: person.session.auth_time,
             amr: person.session.amr.clone(),
             acr: Some(ACR.to_owned()),
@@ -120,15 +159,7 @@ impl Provider {
             } else {
                 longest.min(person.session.expires_at)
             },
-        };
-        let code = PendingCode {
-            proof: handle.hash(tenant.handle_key(), Purpose::AuthorizationCode),
-            redirect_uri: checked.request.redirect_uri.clone(),
-            nonce: checked.request.nonce.clone(),
-            code_challenge: checked.request.code_challenge,
-            expires_at: now + Duration::seconds(i64::from(settings.code_lifetime)),
-        };
-        (grant, code)
+        }
     }
 
     /// The person said no.

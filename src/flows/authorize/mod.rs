@@ -8,6 +8,7 @@ mod pushed;
 mod steps;
 
 pub use checks::{AuthorizeRefusal, CheckedRequest};
+pub(in crate::flows) use issue::Granted;
 pub use issue::Outcome;
 pub use presented::Pushed;
 pub use pushed::PushedRefusal;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::issued::Decision;
 use super::refusal::TokenRefusal;
-use super::{authorization_code, client_credentials, refresh_token};
+use super::{authorization_code, client_credentials, device_code, refresh_token, token_exchange};
 use crate::domain::audit::Origin;
 use crate::domain::client::Client;
 use crate::flows::Provider;
@@ -85,6 +85,17 @@ impl Provider {
             TokenGrant::ClientCredentials { scope } => {
                 client_credentials::decide(&call, scope.as_ref())?
             }
+            TokenGrant::DeviceCode { device_code } => {
+                device_code::poll(&call, &device_code).await?
+            }
+            TokenGrant::TokenExchange(request) => {
+                let response = token_exchange::exchange(&call, *request).await?;
+                return Ok(TokenAnswer {
+                    grant_type,
+                    client: call.client,
+                    response,
+                });
+            }
         };
         let response = self.mint(&call, decision).await?;
         Ok(TokenAnswer {
@@ -129,6 +140,7 @@ impl Provider {
         };
         Ok(TokenResponse {
             access_token: access.text,
+            issued_token_type: None,
             token_type: TokenType::Bearer,
             expires_in: access.expires_in,
             refresh_token: decision

@@ -1,8 +1,9 @@
 //! Why the token endpoint refuses.
 
+use super::token_exchange::ExchangeRefusal;
 use crate::flows::client_authentication::ClientRefusal;
 use crate::flows::provider::FlowError;
-use crate::protocol::OAuthError;
+use crate::protocol::{ErrorCode, OAuthError};
 use crate::storage::StorageError;
 
 /// Why a token request is refused.
@@ -17,6 +18,9 @@ pub enum TokenRefusal {
     /// The code or refresh token isn't good.
     #[error(transparent)]
     Grant(#[from] GrantRefusal),
+    /// A token can't be exchanged.
+    #[error(transparent)]
+    Exchange(#[from] ExchangeRefusal),
     /// A failure of ours.
     #[error(transparent)]
     Failed(#[from] FlowError),
@@ -77,6 +81,18 @@ pub enum GrantRefusal {
     /// The person's session has ended, and the grant with it.
     #[error("the session has ended")]
     Session,
+    /// A device's person hasn't decided yet.
+    #[error("the person hasn't decided yet")]
+    DevicePending,
+    /// A device polls too often.
+    #[error("the device polls too often")]
+    SlowDown,
+    /// A device's person said no.
+    #[error("the person did not allow the device")]
+    DeviceDenied,
+    /// A device comes too late.
+    #[error("the device code has expired")]
+    DeviceExpired,
     /// The scope or the resources can't be had.
     #[error(transparent)]
     Target(OAuthError),
@@ -86,6 +102,22 @@ impl From<GrantRefusal> for OAuthError {
     fn from(refusal: GrantRefusal) -> Self {
         match refusal {
             GrantRefusal::Target(error) => error,
+            // RFC 8628 §3.5
+            GrantRefusal::DevicePending => Self::new(
+                ErrorCode::AuthorizationPending,
+                "the person has not decided yet; ask again after the interval",
+            ),
+            GrantRefusal::SlowDown => Self::new(
+                ErrorCode::SlowDown,
+                "the device asks too often; wait five seconds longer from now on",
+            ),
+            GrantRefusal::DeviceDenied => {
+                Self::access_denied("the person did not allow the device")
+            }
+            GrantRefusal::DeviceExpired => Self::new(
+                ErrorCode::ExpiredToken,
+                "the device code has expired; ask for another",
+            ),
             // What the rightful client's developer can mend, and what nobody can guess by it.
             GrantRefusal::Issuer
             | GrantRefusal::RedirectUri
@@ -105,6 +137,7 @@ impl From<TokenRefusal> for OAuthError {
             TokenRefusal::Client(refusal) => refusal.into(),
             TokenRefusal::Request(error) => error,
             TokenRefusal::Grant(refusal) => refusal.into(),
+            TokenRefusal::Exchange(refusal) => refusal.into(),
             TokenRefusal::Failed(error) => error.into(),
         }
     }

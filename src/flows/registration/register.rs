@@ -1,6 +1,5 @@
 //! A client registers itself (RFC 7591 §3).
 
-use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
@@ -11,7 +10,7 @@ use crate::domain::client::{Client, ClientSecrets, SelfRegistration};
 use crate::domain::ids::{ClientId, InitialAccessTokenId};
 use crate::domain::initial_access_token::InitialAccessToken;
 use crate::domain::settings::{LockoutPolicy, RegistrationPolicy};
-use crate::domain::throttle::Admission;
+use crate::domain::throttle::{Admission, network_of};
 use crate::flows::provider::{FlowError, Provider};
 use crate::flows::scopes::ADMIN;
 use crate::flows::tenancy::{Tenant, TenantAt};
@@ -65,6 +64,14 @@ pub(super) fn check_ambition(
             "is that of a client that is built in",
         ));
     }
+    if metadata.allows_grant(GrantType::TokenExchange)
+        && !present.is_some_and(|present| present.allows_grant(GrantType::TokenExchange))
+    {
+        return Err(MetadataError::new(
+            "grant_types",
+            "token-exchange is for clients that administrators register",
+        ));
+    }
     let grant = GrantType::ClientCredentials;
     if metadata.allows_grant(grant)
         && vouched.is_none()
@@ -78,16 +85,9 @@ pub(super) fn check_ambition(
     Ok(())
 }
 
-/// What registrations without a token are counted by. Whoever has an IPv6 address has all of its /64.
+/// What registrations without a token are counted by.
 fn counter_of(tenant: &Tenant, origin: &Origin) -> [u8; 32] {
-    let address = origin.address.as_deref().unwrap_or_default();
-    let network = match address.parse() {
-        Ok(IpAddr::V6(address)) if address.to_ipv4_mapped().is_none() => {
-            let bits = address.to_bits() >> 64 << 64;
-            Ipv6Addr::from_bits(bits).to_string()
-        }
-        _ => address.to_owned(),
-    };
+    let network = network_of(origin.address.as_deref().unwrap_or_default());
     *tenant
         .browser_key()
         .mac("registrations", &[network.as_bytes()])

@@ -252,6 +252,12 @@ pub fn settings_to_copy(visitor: &Visitor, client: &Client) -> SettingGroup {
         setting("client-setting-token", address(paths::TOKEN)),
         setting("client-setting-jwks", address(paths::JWKS)),
     ];
+    if client.allows(GrantType::DeviceCode) {
+        settings.push(setting(
+            "client-setting-device",
+            address(paths::DEVICE_AUTHORIZATION),
+        ));
+    }
     if client.allows(GrantType::AuthorizationCode) {
         settings.insert(
             3,
@@ -372,7 +378,7 @@ async fn ask_to_delete(visitor: Visitor, request: HttpRequest) -> Answer {
     let client = client_of(&visitor, &request).await?;
     let page = visitor.shell(&SECTION);
     let mut consequences = vec!["client-delete-sign-in", "client-delete-tokens"];
-    if !client.allows(GrantType::AuthorizationCode) {
+    if !client.allows(GrantType::AuthorizationCode) && !client.allows(GrantType::DeviceCode) {
         consequences.remove(0);
     }
     let scope = client.metadata.scope.clone().unwrap_or_default();

@@ -136,6 +136,16 @@ static GROUPS: &[GroupOf] = &[
         ],
     },
     GroupOf {
+        name: "exchange",
+        folded: true,
+        fields: &[
+            ("token_exchange_subjects", Shape::Lines),
+            ("token_exchange_targets", Shape::Lines),
+            ("token_exchange_scope", Shape::Text),
+            ("token_exchange_impersonation", Shape::Flag),
+        ],
+    },
+    GroupOf {
         name: "software",
         folded: true,
         fields: &[
@@ -413,7 +423,7 @@ fn view<'a>(
 }
 
 /// The fields of which there is more to say than their name.
-const HINTS: [&str; 21] = [
+const HINTS: [&str; 25] = [
     "redirect_uris",
     "post_logout_redirect_uris",
     "skip_consent",
@@ -435,6 +445,10 @@ const HINTS: [&str; 21] = [
     "refresh_token_leeway",
     "subject_type",
     "sector_identifier_uri",
+    "token_exchange_subjects",
+    "token_exchange_targets",
+    "token_exchange_scope",
+    "token_exchange_impersonation",
 ];
 
 /// `GET /console/clients/{id}/edit`.
@@ -531,7 +545,7 @@ mod tests {
             "default_acr_values": ["a", "b"], "initiate_login_uri": "https://app.example/login", "application_type": "native",
             "subject_type": "pairwise", "sector_identifier_uri": "https://app.example/uris.json", "allowed_origins": ["https://spa.example"], "require_pkce": false, "require_pushed_authorization_requests": true,
             "require_signed_request_object": true, "request_object_signing_alg": "PS256", "access_token_lifetime": 60,
-            "refresh_token_lifetime": 3600, "refresh_token_leeway": 5, "skip_consent": true, "software_id": "x", "software_version": "1",
+            "refresh_token_lifetime": 3600, "refresh_token_leeway": 5, "skip_consent": true, "token_exchange_subjects": ["urn:api"], "token_exchange_targets": ["urn:b"], "token_exchange_scope": "read", "token_exchange_impersonation": true, "software_id": "x", "software_version": "1",
         }))
         .unwrap();
         let stage = Stage::named(Messages::default(), "Acme");

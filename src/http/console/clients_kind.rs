@@ -20,11 +20,19 @@ pub enum Kind {
     Service,
     /// A program that a person runs in a terminal; the browser comes back to it on the loopback interface (RFC 8252 §7.3).
     Terminal,
+    /// A device without a browser, whose person goes on elsewhere (RFC 8628).
+    Device,
 }
 
 impl Kind {
     /// All of them, in the order in which they are offered.
-    pub const ALL: [Self; 4] = [Self::Web, Self::Browser, Self::Service, Self::Terminal];
+    pub const ALL: [Self; 5] = [
+        Self::Web,
+        Self::Browser,
+        Self::Service,
+        Self::Terminal,
+        Self::Device,
+    ];
 
     /// Its name in addresses and messages.
     pub const fn as_str(self) -> &'static str {
@@ -33,6 +41,7 @@ impl Kind {
             Self::Browser => "browser",
             Self::Service => "service",
             Self::Terminal => "terminal",
+            Self::Device => "device",
         }
     }
 
@@ -48,6 +57,7 @@ impl Kind {
             metadata.allows_grant(GrantType::AuthorizationCode),
             metadata.is_public(),
         ) {
+            (false, _) if metadata.allows_grant(GrantType::DeviceCode) => Self::Device,
             (false, _) => Self::Service,
             (true, false) => Self::Web,
             (true, true) if metadata.redirect_uris.iter().all(loopback) => Self::Terminal,
@@ -79,6 +89,7 @@ impl Kind {
                 "logo_uri",
             ],
             Self::Service => &["client_name", "api"],
+            Self::Device => &["client_name", "scope", "api", "logo_uri"],
             Self::Terminal => &[
                 "client_name",
                 "redirect_uris",
@@ -97,7 +108,7 @@ impl Kind {
         };
         let mut values = vec![("redirect_uris", redirect)];
         values.extend([PROFILE, EMAIL].map(|scope| ("scope", scope)));
-        if self == Self::Terminal {
+        if matches!(self, Self::Terminal | Self::Device) {
             values.push(("scope", OFFLINE_ACCESS));
         }
         Draft::new(
@@ -135,25 +146,32 @@ impl Kind {
         let mut grants = vec![GrantType::ClientCredentials];
         let mut method = "client_secret_basic";
         if self.signs_in() {
-            grants = vec![GrantType::AuthorizationCode];
+            grants = vec![if self == Self::Device {
+                GrantType::DeviceCode
+            } else {
+                GrantType::AuthorizationCode
+            }];
             if scopes.contains(&OFFLINE_ACCESS) {
                 grants.push(GrantType::RefreshToken);
             }
-            set("redirect_uris", draft.lines("redirect_uris").into());
-            set(
-                "post_logout_redirect_uris",
-                draft.lines("post_logout_redirect_uris").into(),
-            );
-            set("skip_consent", draft.given("skip_consent").is_some().into());
+            if self != Self::Device {
+                set("redirect_uris", draft.lines("redirect_uris").into());
+                set(
+                    "post_logout_redirect_uris",
+                    draft.lines("post_logout_redirect_uris").into(),
+                );
+                set("skip_consent", draft.given("skip_consent").is_some().into());
+            }
             if let Some(logo) = draft.given("logo_uri") {
                 set("logo_uri", logo.into());
             }
         }
-        if matches!(self, Self::Browser | Self::Terminal) {
+        if matches!(self, Self::Browser | Self::Terminal | Self::Device) {
             method = "none";
         }
         let on_device = |uri: &String| !uri.starts_with("https:") && !uri.starts_with("http:");
-        let native = self == Self::Terminal || draft.lines("redirect_uris").iter().any(on_device);
+        let native = matches!(self, Self::Terminal | Self::Device)
+            || draft.lines("redirect_uris").iter().any(on_device);
         if native && self != Self::Web {
             set("application_type", "native".into());
         }
@@ -175,6 +193,7 @@ mod tests {
             (Kind::Browser, "com.example.board:/callback"),
             (Kind::Service, ""),
             (Kind::Terminal, "http://127.0.0.1/callback"),
+            (Kind::Device, ""),
         ] {
             let draft = Draft::new([
                 ("client_name", "X".to_owned()),

@@ -50,7 +50,7 @@ enum Kind {
 type Entry = (&'static str, Kind);
 
 /// Every setting, under its heading.
-const GROUPS: [(&str, &[Entry]); 5] = [
+const GROUPS: [(&str, &[Entry]); 6] = [
     (
         "settings-tokens",
         &[
@@ -86,6 +86,15 @@ const GROUPS: [(&str, &[Entry]); 5] = [
             ("require_pkce", Kind::Switch),
             ("require_issuer_audience", Kind::Switch),
             ("require_pushed_authorization_requests", Kind::Switch),
+        ],
+    ),
+    (
+        "settings-devices",
+        &[
+            ("device_authorization", Kind::Switch),
+            ("device_code_lifetime", Kind::Span),
+            ("device_code_limit", Kind::Number),
+            ("device_code_rate", Kind::Number),
         ],
     ),
     (
@@ -149,6 +158,7 @@ fn switch(settings: &TenantSettings, name: &str) -> bool {
         "password.refuse_own_name" => settings.password.refuse_own_name,
         "require_pkce" => settings.require_pkce,
         "require_issuer_audience" => settings.require_issuer_audience,
+        "device_authorization" => settings.device_authorization,
         _ => settings.require_pushed_authorization_requests,
     }
 }
@@ -261,6 +271,7 @@ fn read(page: &Shell<'_>, draft: &mut Draft, before: &TenantRecord) -> TenantRec
             ("require_pushed_authorization_requests", _) => {
                 settings.require_pushed_authorization_requests = given;
             }
+            ("device_authorization", _) => settings.device_authorization = given,
             (_, Kind::Consent) => match draft.value(name) {
                 "remembered" => settings.consent = ConsentPolicy::Remembered,
                 "always" => settings.consent = ConsentPolicy::Always,
@@ -290,6 +301,9 @@ fn read(page: &Shell<'_>, draft: &mut Draft, before: &TenantRecord) -> TenantRec
                         "password.minimum_length" => &mut settings.password.minimum_length,
                         "lockout.attempts" => &mut settings.lockout.attempts,
                         "lockout.window" => &mut settings.lockout.window,
+                        "device_code_lifetime" => &mut settings.device_code_lifetime,
+                        "device_code_limit" => &mut settings.device_code_limit,
+                        "device_code_rate" => &mut settings.device_code_rate,
                         "registration_limit" => &mut settings.registration_limit,
                         "registration_rate" => &mut settings.registration_rate,
                         _ => &mut settings.one_time_link_lifetime,

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
 use crate::flows::client_authentication::ClientRefusal;
-use crate::flows::grants::TokenRefusal;
+use crate::flows::grants::{GrantRefusal, TokenRefusal};
 use crate::flows::tenancy::TenantAt;
 use crate::http::error::ApiError;
 use crate::protocol::client_authentication::basic_challenge;
@@ -57,7 +57,9 @@ pub(super) fn refused(refusal: TokenRefusal, at: &TenantAt, request: &HttpReques
         refusal => {
             // What failed authentication was logged by its flow, with the client.
             let logged = matches!(&refusal, TokenRefusal::Client(client) if !matches!(client, ClientRefusal::Malformed(_) | ClientRefusal::Public));
-            if !logged {
+            // A device that waits asks every few seconds.
+            let waits = matches!(&refusal, TokenRefusal::Grant(GrantRefusal::DevicePending));
+            if !logged && !waits {
                 tracing::info!(tenant = %at.tenant.slug(), reason = %refusal, "refused");
             }
             let error = OAuthError::from(refusal);

@@ -41,7 +41,7 @@ pub fn scope_items<'a>(resources: &'a [Resource], scope: &'a Scope) -> Vec<Scope
 }
 
 /// The scope by the APIs that it belongs to, and what belongs to none.
-fn by_resource<'a>(
+pub(super) fn by_resource<'a>(
     known: &'a [Resource],
     scope: &'a Scope,
     named: &[&'a str],

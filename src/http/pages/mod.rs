@@ -23,6 +23,7 @@ pub mod render;
 pub mod routes;
 pub mod samples;
 pub mod select_account;
+pub mod user_code;
 pub mod views;
 pub mod visit;
 

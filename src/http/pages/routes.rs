@@ -2,7 +2,7 @@
 
 use actix_web::{Resource, web};
 
-use super::{account, authorize, consent, home, link, login, logout, select_account};
+use super::{account, authorize, consent, home, link, login, logout, select_account, user_code};
 use crate::http::routes::method_not_allowed;
 use crate::protocol::discovery::paths;
 
@@ -28,6 +28,16 @@ pub fn routes(scope: &mut web::ServiceConfig) {
         at("/consent")
             .route(web::get().to(consent::get))
             .route(web::post().to(consent::post)),
+    );
+    scope.service(
+        at(paths::DEVICE)
+            .route(web::get().to(user_code::get))
+            .route(web::post().to(user_code::post)),
+    );
+    scope.service(
+        at(user_code::CONFIRM)
+            .route(web::get().to(user_code::question))
+            .route(web::post().to(user_code::answer)),
     );
     scope.service(
         at(paths::LOGOUT)
