@@ -7,13 +7,17 @@ use tessera::protocol::bearer::{BearerChallenge, find_token};
 use tessera::protocol::claims::{ClaimsRequest, InvalidClaimsRequest};
 use tessera::protocol::client_authentication::{ClientCredentials, basic_challenge};
 use tessera::protocol::client_metadata::TokenEndpointAuthMethod;
+use tessera::protocol::device_authorization::{
+    DeviceAuthorizationRequest, MAX_USER_CODE, UserCode,
+};
 use tessera::protocol::introspection::IntrospectionRequest;
 use tessera::protocol::logout::LogoutRequest;
 use tessera::protocol::params::{InvalidParams, MAX_BYTES, MAX_PARAMETERS};
 use tessera::protocol::resource::ResourceIndicator;
 use tessera::protocol::revocation::RevocationRequest;
 use tessera::protocol::scope::{InvalidScope, is_scope_token};
-use tessera::protocol::token::TokenRequest;
+use tessera::protocol::token::{TokenGrant, TokenRequest};
+use tessera::protocol::token_exchange::TokenKind;
 use tessera::protocol::{ErrorCode, OAuthError, Params, Scope, uri};
 use url::form_urlencoded::byte_serialize;
 
@@ -104,10 +108,22 @@ pub fn token(data: &[u8]) {
         return;
     };
     match TokenRequest::from_params(&params) {
-        Ok(request) => assert_eq!(
-            params.get("grant_type").expect("once"),
-            Some(request.grant.grant_type().as_str())
-        ),
+        Ok(request) => {
+            assert_eq!(
+                params.get("grant_type").expect("once"),
+                Some(request.grant.grant_type().as_str())
+            );
+            if let TokenGrant::TokenExchange(exchange) = request.grant {
+                assert!(
+                    exchange.audiences.len() <= 10 && !exchange.subject.token.expose().is_empty()
+                );
+                assert_ne!(exchange.requested, TokenKind::IdToken);
+                assert_eq!(
+                    exchange.actor.is_some(),
+                    params.get("actor_token_type") != Ok(None)
+                );
+            }
+        }
         Err(error) => check_error(
             &error,
             &[
@@ -118,6 +134,16 @@ pub fn token(data: &[u8]) {
                 ErrorCode::UnsupportedGrantType,
             ],
         ),
+    }
+    if let Err(error) = DeviceAuthorizationRequest::from_params(&params) {
+        check_error(
+            &error,
+            &[
+                ErrorCode::InvalidRequest,
+                ErrorCode::InvalidScope,
+                ErrorCode::InvalidTarget,
+            ],
+        );
     }
     match ClientCredentials::from_request(&[], &params) {
         Ok(credentials) => {
@@ -151,6 +177,27 @@ pub fn token(data: &[u8]) {
             &[ErrorCode::InvalidRequest, ErrorCode::InvalidToken],
         );
     }
+}
+
+/// What a person types as the code of their device: what is understood has one spelling, and eight letters of the input's.
+pub fn user_code(data: &[u8]) {
+    let input = text(data);
+    let Some(code) = UserCode::parse(&input) else {
+        return;
+    };
+    assert!(input.len() <= MAX_USER_CODE);
+    let shown = code.to_string();
+    assert!(shown.len() == 9 && shown.as_bytes()[4] == b'-');
+    assert_eq!(UserCode::parse(&shown), Some(code.clone()));
+    assert_eq!(UserCode::parse(&shown.to_lowercase()), Some(code));
+    let letters = |text: &str| -> String {
+        text.chars()
+            .filter(char::is_ascii_alphanumeric)
+            .map(|letter| letter.to_ascii_uppercase())
+            .collect()
+    };
+    assert_eq!(letters(&input), letters(&shown));
+    assert!(!format!("{:?}", UserCode::parse(&shown)).contains(&shown));
 }
 
 fn basic_header(client_id: &str, secret: &str) -> String {

@@ -294,7 +294,11 @@ async fn side(app: &TestApp, system: &Side, letter: Letter) -> Side {
         "post_logout_redirect_uris": [format!("https://{}.example/bye", m("web"))],
         "logo_uri": format!("https://{}.example/logo.png", m("web")), "tos_uri": format!("https://{}.example/", m("tos")),
         "contacts": [format!("help@{}.example", m("contact"))], "software_version": m("version"),
-        "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
+        "grant_types": [
+            "authorization_code", "refresh_token", "client_credentials",
+            "urn:ietf:params:oauth:grant-type:device_code", "urn:ietf:params:oauth:grant-type:token-exchange",
+        ],
+        "token_exchange_targets": [identifier],
         "token_endpoint_auth_method": "client_secret_basic", "scope": scope, "resources": [identifier],
     });
     let web = register(&operator, &slug, web).await;
@@ -402,6 +406,22 @@ async fn side(app: &TestApp, system: &Side, letter: Letter) -> Side {
     held.insert("code", page.answer.location_param("code").expect("a code"));
     let pushed = made(&web.push(&more).await);
     held.insert("pushed", text(&pushed, "/request_uri").to_owned());
+    // One device that was allowed, and one that waits.
+    for name in ["device", "user_code"] {
+        let asked = [("scope", scope.as_str()), ("resource", &identifier)];
+        let asked = web.authenticated("/device_authorization", &asked).send();
+        let codes = made(&asked.await);
+        let user_code = text(&codes, "/user_code").to_owned();
+        if name == "user_code" {
+            held.insert(name, user_code);
+            break;
+        }
+        held.insert(name, text(&codes, "/device_code").to_owned());
+        let page = browser.open(&tenant.url("/device")).await;
+        let page = browser.submit(&page, &[("user_code", &user_code)]).await;
+        let page = browser.submit(&page, &[("decision", "allow")]).await;
+        assert_eq!(page.answer.status, 200, "{}", page.answer.body);
+    }
     let (theirs, own) = (&redeemed[0], &redeemed[1]);
     for (name, member) in [
         ("jwt", "access_token"),

@@ -192,6 +192,28 @@ app_test! {
         assert!(location.as_str().starts_with("http://127.0.0.1:49152/callback?"), "{location}");
     }
 
+    async fn a_device_is_registered_and_connected(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let (mut browser, _) = administrator(&scene).await;
+        let (page, client) = registered(&scene, &mut browser, "device", &[("client_name", "Television"), ("scope", "profile")]).await;
+        assert!(client.secret.is_none());
+        for wanted in ["/device_authorization", "slow_down", "user_code"] {
+            assert!(page.answer.body.contains(wanted), "{wanted}: {}", page.answer.body);
+        }
+        let about = browser.open(&scene.tenant.url(&format!("/console/clients/{}", client.id))).await;
+        assert!(about.answer.body.contains("Device without a browser") && about.answer.body.contains(&scene.tenant.url("/device_authorization")), "{}", about.answer.body);
+        // There is nothing to sign in to in this browser; the console says what to type.
+        let try_it = browser.open(&scene.tenant.url(&format!("/console/clients/{}/try-it", client.id))).await;
+        try_it.expect_id("command");
+        assert!(try_it.answer.body.contains("device_authorization") && !try_it.answer.body.contains("OIDC_CLIENT_SECRET"), "{}", try_it.answer.body);
+        let answer = scene.with(&client).authenticated("/device_authorization", &[("scope", "openid profile")]).send().await.expect_ok().json();
+        let mut person = scene.app.browser();
+        let page = person.open(text(&answer, "verification_uri_complete")).await;
+        let page = person.sign_in(&page, &scene.user).await;
+        let page = person.submit(&page, &[("user_code", text(&answer, "user_code"))]).await;
+        assert!(page.answer.body.contains("Television"), "{}", page.answer.body);
+    }
+
     async fn a_form_that_is_sent_twice_registers_once(app: TestApp) {
         let scene = Scene::new(app).await;
         let (mut browser, _) = administrator(&scene).await;
@@ -445,7 +467,7 @@ app_test! {
                     assert_eq!(browser.post_from(&url, &[("csrf", &token)], Some(&origin)).await.status, 403, "{role} {rest}");
                 }
             }
-            for kind in ["web", "browser", "service", "terminal"] {
+            for kind in ["web", "browser", "service", "terminal", "device"] {
                 let url = scene.tenant.url(&format!("/console/clients/new/{kind}"));
                 assert_eq!(browser.open(&url).await.answer.status, if writes { 200 } else { 403 }, "{role}");
                 if !writes {
@@ -459,6 +481,8 @@ app_test! {
                 assert!(!edit.answer.body.contains("tessera:admin"), "{}", edit.answer.body);
                 let fields = [("client_name", "X"), ("redirect_uris", "https://x.example/"), ("grant_types", "authorization_code"), ("token_endpoint_auth_method", "client_secret_basic"), ("scope", "openid"), ("scope", "tessera:admin")];
                 assert_eq!(browser.submit(&edit, &fields).await.answer.status, 403);
+                let hiding = with(&fields[..fields.len() - 1], &[("token_exchange_impersonation", "1")]);
+                assert_eq!(browser.submit(&edit, &hiding).await.answer.status, 403);
                 let about = browser.open(&scene.tenant.url(&format!("/console/clients/{powerful}"))).await;
                 assert!(about.answer.status == 200 && !about.answer.body.contains(&format!("{powerful}/edit")), "{}", about.answer.body);
                 for (rest, fields) in [("edit", &fields[..]), ("secret", &[("overlap", "0")][..]), ("delete", &[][..])] {
@@ -489,7 +513,7 @@ app_test! {
                 }
             }
         }
-        assert_eq!(browser.open(&scene.tenant.url("/console/clients/new/device")).await.answer.status, 404);
+        assert_eq!(browser.open(&scene.tenant.url("/console/clients/new/toaster")).await.answer.status, 404);
         let built_in = console::client_id();
         let page = browser.open(&scene.tenant.url(&format!("/console/clients/{built_in}"))).await;
         assert!(page.answer.status == 200 && page.answer.body.contains("Built in") && !page.answer.body.contains("/delete"), "{}", page.answer.body);

@@ -40,6 +40,8 @@ pub mod rfc6749_token;
 pub mod rfc7009;
 pub mod rfc7636;
 pub mod rfc7662;
+pub mod rfc8628;
+pub mod rfc8693;
 pub mod rfc8707;
 pub mod rfc9068;
 pub mod rfc9207;
