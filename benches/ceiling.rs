@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use crate::Result;
-use commits::Commits;
+use commits::{Commits, Reads};
 
 /// What the ceiling is to do, handed over in a file.
 #[derive(Serialize, Deserialize)]
@@ -88,6 +88,8 @@ struct State {
     rs256: Box<dyn JwsSigner + Send + Sync>,
     verifier: Box<dyn JwsVerifier + Send + Sync>,
     commits: Option<Commits>,
+    /// On SQLite alone.
+    reads: Option<Reads>,
     done: AtomicUsize,
 }
 
@@ -270,16 +272,48 @@ async fn commit(
     state.token("token", &[access, id, refresh])
 }
 
+/// A device that waits asks: one row is read.
+async fn poll(state: web::Data<State>, request: HttpRequest, _body: web::Bytes) -> HttpResponse {
+    let found = state.reads.as_ref().map(|reads| reads.read(state.next()));
+    if found.is_none_or(|length| length == 0) || !check_secret(authorization(&request).as_bytes()) {
+        return HttpResponse::InternalServerError().finish();
+    }
+    state.answer("device", Clone::clone)
+}
+
+/// A token is exchanged: one verified, one row committed, one signed.
+async fn exchange(state: web::Data<State>, request: HttpRequest, body: web::Bytes) -> HttpResponse {
+    let Some(commits) = &state.commits else {
+        return HttpResponse::NotFound().finish();
+    };
+    let text = std::str::from_utf8(&body).unwrap_or_default();
+    let token = text.strip_prefix("subject_token=").unwrap_or_default();
+    if !check_secret(authorization(&request).as_bytes())
+        || !verify(&state, token)
+        || !commits.commit("record", state.next()).await
+    {
+        return HttpResponse::InternalServerError().finish();
+    }
+    let access = sign(state.es256.as_ref(), &state.plan.access_claims);
+    state.token("token", &[access])
+}
+
 /// Serves until it is killed.
 pub fn serve(plan: &Path) -> Result<()> {
     let plan: Plan = serde_json::from_slice(&std::fs::read(plan)?)?;
     let commits = plan.database.as_deref().map(Commits::open).transpose()?;
+    let file = plan
+        .database
+        .as_deref()
+        .filter(|database| !database.starts_with("postgres"));
+    let reads = file.map(Reads::open).transpose()?;
     let key = openssl::pkey::PKey::private_key_from_pem(plan.es256.as_bytes())?;
     let state = web::Data::from(Arc::new(State {
         es256: Box::new(ES256.signer_from_pem(&plan.es256)?),
         rs256: Box::new(RS256.signer_from_pem(&plan.rs256)?),
         verifier: Box::new(ES256.verifier_from_pem(key.public_key_to_pem()?)?),
         commits,
+        reads,
         done: AtomicUsize::new(0),
         answers: plan
             .answers
@@ -298,6 +332,8 @@ pub fn serve(plan: &Path) -> Result<()> {
                 .route("/introspect/{name}", web::post().to(introspect))
                 .route("/userinfo/{name}", web::get().to(userinfo))
                 .route("/commit/{name}", web::post().to(commit))
+                .route("/poll", web::post().to(poll))
+                .route("/exchange", web::post().to(exchange))
         })
         .workers(1)
         .bind(("127.0.0.1", port))?

@@ -51,6 +51,19 @@ impl Work for Chain {
     }
 }
 
+/// Requests that are refused, as they are to be.
+struct Refused(Cycle);
+
+impl Work for Refused {
+    fn next(&mut self, number: usize, previous: Option<&Answer>) -> Option<Vec<u8>> {
+        self.0.next(number, previous)
+    }
+
+    fn status(&self) -> u16 {
+        400
+    }
+}
+
 type Source<'a> = Box<dyn Fn() -> Result<Box<dyn Work>> + 'a>;
 
 fn cycle<'a>(requests: Vec<Vec<u8>>) -> Source<'a> {
@@ -113,7 +126,7 @@ fn turns(options: &Options, servers: &Servers<'_>, case: &Case<'_>) -> Result<Ro
     Ok(row)
 }
 
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 15] = [
     "jwks",
     "discovery",
     "client-credentials",
@@ -122,6 +135,8 @@ const NAMES: [&str; 13] = [
     "userinfo",
     "code",
     "refresh",
+    "device",
+    "exchange",
     "sign-in",
     "interference",
     "start",
@@ -138,7 +153,7 @@ pub fn run(options: &Options) -> Result<()> {
     }
     let wanted =
         |name: &str| options.names.is_empty() || options.names.iter().any(|known| known == name);
-    if NAMES[..8].iter().any(|name| wanted(name)) {
+    if NAMES[..10].iter().any(|name| wanted(name)) {
         println!("{}", report::HEAD);
         requests(options, Database::Sqlite, &wanted)?;
         if options.postgres.is_some() && (wanted("code") || wanted("refresh")) {
@@ -210,9 +225,11 @@ fn plan(options: &Options, scene: &Scene, database: Database) -> Result<Plan> {
             ))?,
         ),
         ("token", token),
+        // Its status is another; what it costs isn't.
+        ("device", ask(scene.polls(1)?.pop().ok_or("no poll")?)?),
     ];
     for (name, answer) in &answers {
-        if answer.status != 200 {
+        if answer.status != 200 && *name != "device" {
             return Err(format!("{name}: {}", String::from_utf8_lossy(&answer.body)).into());
         }
     }
@@ -483,6 +500,49 @@ fn requests(options: &Options, database: Database, wanted: &dyn Fn(&str) -> bool
                     Ok(Box::new(Chain { first, request }))
                 })
             }),
+        });
+    }
+    if wanted("device") {
+        let polls = scene.polls(500)?;
+        cases.push(Case {
+            name: "device that waits, a poll".to_owned(),
+            promised: 0.0,
+            ours: Box::new(move || Ok(Box::new(Refused(Cycle::over(polls.clone()))))),
+            ceiling: Some(cycle(vec![post(
+                "localhost",
+                "/poll",
+                &scene.device.header(),
+                &[("device_code", &"d".repeat(68))],
+            )])),
+            peer: None,
+        });
+    }
+    if wanted("exchange") {
+        let ours = scene
+            .personal_tokens(&scene.web, TOKENS)?
+            .iter()
+            .map(|token| scene.exchange(token))
+            .collect();
+        let theirs = (0..2000)
+            .map(|number| {
+                let claims = plan
+                    .access_claims
+                    .replace("\"jti\":\"", &format!("\"jti\":\"{number:04}"));
+                let token = ceiling::signed(&plan.es256, &claims)?;
+                Ok(post(
+                    "localhost",
+                    "/exchange",
+                    &scene.service.header(),
+                    &[("subject_token", &token)],
+                ))
+            })
+            .collect::<Result<_>>()?;
+        cases.push(Case {
+            name: format!("token exchange, {}", database.name()),
+            promised: 0.0,
+            ours: cycle(ours),
+            ceiling: Some(cycle(theirs)),
+            peer: None,
         });
     }
     for case in &cases {

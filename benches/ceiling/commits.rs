@@ -30,6 +30,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    records (tenant_id, id) {
+        tenant_id -> Binary,
+        id -> Binary,
+        content -> Text,
+    }
+}
+
+diesel::table! {
     refresh_tokens (tenant_id, id) {
         tenant_id -> Binary,
         id -> Binary,
@@ -45,8 +53,19 @@ diesel::table! {
 const AT: &str = "2026-01-01T00:00:00.000000Z";
 const TENANT: [u8; 16] = [9; 16];
 
+/// What is written for a request.
+#[derive(Clone, Copy)]
+enum Kind {
+    /// A grant is spent, and a refresh token made.
+    Redemption,
+    /// A refresh token is spent, and the next one made.
+    Rotation,
+    /// One row is added: as large as an audit event.
+    Record,
+}
+
 struct Write {
-    rotation: bool,
+    kind: Kind,
     number: usize,
     answer: oneshot::Sender<bool>,
 }
@@ -85,7 +104,15 @@ macro_rules! spend {
     ($connection:expr, $write:expr) => {{
         let (connection, write): (&mut _, &Write) = ($connection, $write);
         let (old, new) = (id(write.number), id(PREPARED + write.number));
-        let changed = if write.rotation {
+        let changed = if matches!(write.kind, Kind::Record) {
+            diesel::insert_into(records::table)
+                .values((
+                    records::tenant_id.eq(TENANT.to_vec()),
+                    records::id.eq(new.clone()),
+                    records::content.eq("e".repeat(650)),
+                ))
+                .execute(connection)?
+        } else if matches!(write.kind, Kind::Rotation) {
             let rotated = diesel::update(refresh_tokens::table.find((&TENANT[..], &old)))
                 .filter(refresh_tokens::rotated_at.is_null())
                 .set((
@@ -99,9 +126,11 @@ macro_rules! spend {
                 .set(grants::redeemed_at.eq(AT));
             Kept(spent).execute(connection)?
         };
-        diesel::insert_into(refresh_tokens::table)
-            .values(token(new, &old))
-            .execute(connection)?;
+        if !matches!(write.kind, Kind::Record) {
+            diesel::insert_into(refresh_tokens::table)
+                .values(token(new, &old))
+                .execute(connection)?;
+        }
         changed == 1
     }};
 }
@@ -129,6 +158,7 @@ fn token(id: Vec<u8>, grant: &[u8]) -> Token<'static> {
 fn schema(bytes: &str, suffix: &str) -> String {
     format!(
         "CREATE TABLE grants (tenant_id {bytes} NOT NULL, id {bytes} NOT NULL, content TEXT NOT NULL, redeemed_at TEXT, PRIMARY KEY (tenant_id, id)){suffix};
+         CREATE TABLE records (tenant_id {bytes} NOT NULL, id {bytes} NOT NULL, content TEXT NOT NULL, PRIMARY KEY (tenant_id, id)){suffix};
          CREATE TABLE refresh_tokens (tenant_id {bytes} NOT NULL, id {bytes} NOT NULL, grant_id {bytes} NOT NULL, proof_hash {bytes} NOT NULL,
            created_at TEXT NOT NULL, expires_at TEXT NOT NULL, rotated_at TEXT, successor_id {bytes}, PRIMARY KEY (tenant_id, id)){suffix};
          CREATE INDEX refresh_tokens_grant_id ON refresh_tokens (tenant_id, grant_id);
@@ -171,7 +201,7 @@ impl Commits {
         let (sender, receiver) = channel();
         if database.starts_with("postgres") {
             let mut connection = PgConnection::establish(database)?;
-            connection.batch_execute("DROP TABLE IF EXISTS grants, refresh_tokens")?;
+            connection.batch_execute("DROP TABLE IF EXISTS grants, records, refresh_tokens")?;
             connection.batch_execute(&schema("bytea", ""))?;
             connection.transaction(|connection| {
                 prepare!(connection);
@@ -225,11 +255,37 @@ impl Commits {
     pub async fn commit(&self, name: &str, number: usize) -> bool {
         let (answer, done) = oneshot::channel();
         let write = Write {
-            rotation: name == "rotation",
+            kind: match name {
+                "rotation" => Kind::Rotation,
+                "record" => Kind::Record,
+                _ => Kind::Redemption,
+            },
             number,
             answer,
         };
         self.0.send(write).is_ok() && done.await.unwrap_or_default()
+    }
+}
+
+/// Reads by key, as cheaply as can be: on the thread that answers, by a statement that stays prepared.
+pub struct Reads(Mutex<SqliteConnection>);
+
+impl Reads {
+    /// Of the file that [`Commits`] filled.
+    pub fn open(file: &str) -> Result<Self> {
+        Ok(Self(Mutex::new(SqliteConnection::establish(file)?)))
+    }
+
+    /// The length of what is there.
+    pub fn read(&self, number: usize) -> usize {
+        let Ok(mut connection) = self.0.lock() else {
+            return 0;
+        };
+        grants::table
+            .find((&TENANT[..], id(number % PREPARED)))
+            .select(grants::content)
+            .first::<String>(&mut *connection)
+            .map_or(0, |content| content.len())
     }
 }
 
