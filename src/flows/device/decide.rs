@@ -115,6 +115,16 @@ struct Try {
     origin: Origin,
 }
 
+/// What became of a try.
+enum Looked {
+    /// A device that waits shows the code.
+    Found(Box<DeviceCode>),
+    /// None does.
+    Nothing,
+    /// It wasn't looked at.
+    Refused,
+}
+
 impl Try {
     fn policy(&self, factor: u32) -> LockoutPolicy {
         LockoutPolicy {
@@ -123,29 +133,29 @@ impl Try {
         }
     }
 
-    /// What the code leads to; `None` where it isn't looked at.
-    fn look(&self, repo: &mut Repo<'_>) -> storage::Result<Option<Option<DeviceCode>>> {
+    fn look(&self, repo: &mut Repo<'_>) -> storage::Result<Looked> {
         // Counted before it is looked at, and never forgotten for a right one: a device of one's own would buy tries without end.
         if repo.admit_attempt(&self.counters.person, &self.lockout)? == Admission::Refused {
             self.tell(repo)?;
-            return Ok(None);
+            return Ok(Looked::Refused);
         }
         let everybody = self.policy(TENANT_FACTOR);
         let network = self.policy(NETWORK_FACTOR);
         if repo.admit_attempt(&self.counters.network, &network)? == Admission::Refused
             || repo.is_attempt_refused(&self.counters.tenant, &everybody)?
         {
-            return Ok(None);
+            return Ok(Looked::Refused);
         }
         let now = repo.now();
         let found = repo
             .find_device_code_shown(&self.code)?
             .filter(|device| device.is_waiting(now));
-        // A tenant's people type right codes all day; only wrong ones are guesses.
-        if found.is_none() {
+        let Some(device) = found else {
+            // A tenant's people type right codes all day; only wrong ones are guesses.
             repo.admit_attempt(&self.counters.tenant, &everybody)?;
-        }
-        Ok(Some(found))
+            return Ok(Looked::Nothing);
+        };
+        Ok(Looked::Found(Box::new(device)))
     }
 
     fn tell(&self, repo: &mut Repo<'_>) -> storage::Result<()> {
@@ -229,14 +239,14 @@ impl Provider {
             .db
             .write(&**tenant, move |repo| attempt.look(repo))
             .await?;
-        let Some(found) = looked else {
-            return Ok(Found::Throttled {
-                minutes: minutes_of_window(tenant),
-            });
-        };
-        let waiting = match found {
-            Some(device) => self.waiting(at, device).await?,
-            None => None,
+        let waiting = match looked {
+            Looked::Found(device) => self.waiting(at, *device).await?,
+            Looked::Nothing => None,
+            Looked::Refused => {
+                return Ok(Found::Throttled {
+                    minutes: minutes_of_window(tenant),
+                });
+            }
         };
         let Some(waiting) = waiting else {
             return Ok(Found::Unknown);

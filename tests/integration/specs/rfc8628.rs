@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use tessera::domain::address::{Domain, DomainStage};
 use tessera::domain::audit::Origin;
 use tessera::domain::ids::{DomainId, UserId};
-use tessera::flows::device::Found;
+use tessera::flows::authorize::Decision;
+use tessera::flows::browser::SessionCookie;
+use tessera::flows::device::{DeviceDecision, Found};
 use tessera::flows::tenancy::TenantAt;
 
 use super::seed::{Scene, at_once, text};
@@ -354,11 +356,15 @@ app_test! {
             least = least.min(statements() - before);
         }
         assert_eq!(least, READ);
-        decide(&scene, &codes, "allow").await;
-        let before = statements();
-        poll(&scene.rp, &codes.device).await.expect_ok();
-        // The look at the device, and what an authorization code costs.
-        let redemption = statements() - before;
+        // The look at the device, and what an authorization code costs; the least of several, as the change feed is looked at now and then.
+        let mut redemption = u64::MAX;
+        for _ in 0..3 {
+            let codes = begin(&scene).await;
+            decide(&scene, &codes, "allow").await;
+            let before = statements();
+            poll(&scene.rp, &codes.device).await.expect_ok();
+            redemption = redemption.min(statements() - before);
+        }
         assert!(redemption <= READ + 5, "{redemption}");
     }
 
@@ -480,6 +486,16 @@ app_test! {
         decide(&scene, &own, "allow").await;
         both.redeem(&own.device.replacen("tsd", "tsc", 1)).await.expect_error(400, "invalid_grant");
         both.redeem(&own.device).await.expect_error(400, "invalid_grant");
+        // Not even where nothing else would stand in its way.
+        let lax = scene.with(&television(&scene.app, &scene.tenant, json!({
+            "grant_types": [GRANT, "authorization_code"], "redirect_uris": ["https://tv.example/callback"], "token_endpoint_auth_method": "client_secret_basic", "require_pkce": false,
+        })).await).with_scope("openid");
+        let theirs = self::codes(&ask(&lax, &[]).await);
+        decide(&scene, &theirs, "allow").await;
+        for code in [theirs.device.as_str(), &theirs.device.replacen("tsd", "tsc", 1)] {
+            lax.token(&[("grant_type", "authorization_code"), ("code", code)]).await.expect_error(400, "invalid_grant");
+        }
+        poll(&lax, &theirs.device).await.expect_ok();
         poll(&both, &own.device).await.expect_ok();
         poll(&scene.rp, &codes.device).await.expect_ok();
     }
@@ -635,7 +651,7 @@ app_test! {
         let (browser, _) = at_the_page(&scene).await;
         let tenant = scene.loaded().await;
         let at = TenantAt { issuer: tenant.issuers[0].clone(), tenant: tenant.clone(), rest: String::new() };
-        let cookie = tessera::flows::browser::SessionCookie::parse(browser.cookie("tessera_session"));
+        let cookie = SessionCookie::parse(browser.cookie("tessera_session"));
         let person = scene.app.provider.find_signed_in(&tenant, &cookie, None).await.expect("runs").remove(0);
         let guess = async |address: &str, code: &str| {
             let mut somebody = person.clone();
@@ -795,6 +811,23 @@ app_test! {
         elsewhere.submit(&out, &[("logout", "1")]).await;
         let page = browser.submit(&page, &[("decision", "allow")]).await;
         page.expect_id("password");
+        poll(&scene.rp, &asked.device).await.expect_error(400, "authorization_pending");
+
+        // And between the two looks at the session that an answer takes.
+        let asked = begin(&scene).await;
+        let (mut browser, page) = question(&scene, &asked).await;
+        let (tenant, provider) = (scene.loaded().await, &scene.app.provider);
+        let at = TenantAt { issuer: tenant.issuers[0].clone(), tenant: tenant.clone(), rest: String::new() };
+        let cookie = SessionCookie::parse(browser.cookie("tessera_session"));
+        let people = provider.find_signed_in(&tenant, &cookie, None).await.expect("runs");
+        let ticket = page.hidden("device").expect("a device");
+        let (waiting, person) = provider.load_device(&at, &people, &ticket).await.expect("runs").expect("it waits");
+        let out = browser.open(&scene.tenant.url("/logout")).await;
+        browser.submit(&out, &[("logout", "1")]).await;
+        for decision in [Decision::Allow, Decision::Deny] {
+            let decided = provider.decide_device(&at, (&waiting, person), decision, &Origin::default()).await;
+            assert_eq!(decided.expect("runs"), DeviceDecision::SignedOut);
+        }
         poll(&scene.rp, &asked.device).await.expect_error(400, "authorization_pending");
 
         let asked = begin(&scene).await;
