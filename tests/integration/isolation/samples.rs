@@ -184,6 +184,10 @@ impl Gathering<'_> {
     }
 
     /// What programs send.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "a list of requests, which reads best whole"
+    )]
     fn protocol(&mut self) {
         let side = self.side;
         for path in [

@@ -141,7 +141,7 @@ pub async fn documented(scene: &Scene, block: &str, values: &[(&str, &str)]) -> 
             "-u" => {
                 basic = given
                     .split_once(':')
-                    .map(|(id, secret)| (id.to_owned(), secret.to_owned()))
+                    .map(|(id, secret)| (id.to_owned(), secret.to_owned()));
             }
             other => panic!("{other} in {command}"),
         }
@@ -286,7 +286,7 @@ app_test! {
         expect_unknown(&browser.submit(&page, &[("user_code", &unseen.user)]).await);
         assert_eq!(scene.events("grant.created"), 1);
         let sweep = async || scene.app.provider.db.write_installation(|all| all.delete_expired(100)).await.expect("runs");
-        scene.app.time.advance(Duration::from_mins(60));
+        scene.app.time.advance(Duration::from_hours(1));
         assert_eq!(sweep().await.device_codes, 0);
         scene.app.time.advance(Duration::from_secs(1));
         assert_eq!(sweep().await.device_codes, 3);
@@ -301,7 +301,7 @@ app_test! {
         scene.app.change_settings(&scene.tenant, |settings| settings.device_code_lifetime = 60).await;
         let answer = ask(&scene.rp, &[]).await;
         assert_eq!(answer.json()["expires_in"], 60);
-        scene.app.time.advance(Duration::from_secs(60));
+        scene.app.time.advance(Duration::from_mins(1));
         poll(&scene.rp, &codes(&answer).device).await.expect_error(400, "expired_token");
     }
 
@@ -335,9 +335,9 @@ app_test! {
         let other = begin(&scene).await;
         poll(&scene.rp, &other.device).await.expect_error(400, "authorization_pending");
         // A clock that is set back makes nobody wait.
-        scene.app.time.rewind(Duration::from_secs(3600));
+        scene.app.time.rewind(Duration::from_hours(1));
         poll(&scene.rp, &other.device).await.expect_error(400, "authorization_pending");
-        scene.app.time.advance(Duration::from_secs(3600));
+        scene.app.time.advance(Duration::from_hours(1));
         // The person's answer comes through all the same.
         decide(&scene, &codes, "allow").await;
         poll(&scene.rp, &codes.device).await.expect_ok();

@@ -430,7 +430,7 @@ app_test! {
         // The grant is gone, the session goes on.
         world.front.authenticated("/revoke", &[("token", text(&tokens, "refresh_token"))]).send().await.expect_ok();
         exchange(&rp, &id_token, &offered).await.expect_error(400, "invalid_request");
-        world.scene.app.time.advance(Duration::from_secs(300));
+        world.scene.app.time.advance(Duration::from_mins(5));
         exchange(&rp, &id_token, &offered).await.expect_error(400, "invalid_request");
     }
 

@@ -62,7 +62,7 @@ db_test! {
         let id = Populated::fill(&database, &tenant).await.device_code.id;
         let even = std::sync::Arc::new(AtomicUsize::new(0));
         let won = race(&database, tenant, move |repo| {
-            if even.fetch_add(1, Ordering::SeqCst) % 2 == 0 { repo.allow_device_code(id) } else { repo.deny_device_code(id) }
+            if even.fetch_add(1, Ordering::SeqCst).is_multiple_of(2) { repo.allow_device_code(id) } else { repo.deny_device_code(id) }
         }).await;
         assert_eq!(won, 1);
     }
