@@ -106,9 +106,12 @@ pub struct Metadata {
     /// Where the browser may be sent to after signing out
     #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
     post_logout_redirect_uris: Vec<String>,
-    /// `authorization_code`, `refresh_token` or `client_credentials`
+    /// `authorization_code`, `refresh_token`, `client_credentials` or `implicit`
     #[arg(long = "grant-type", value_name = "TYPE")]
     grant_types: Vec<String>,
+    /// What the authorization endpoint may answer with; `code` unless told. Others need the grant type `implicit`
+    #[arg(long = "response-type", value_name = "TYPE")]
+    response_types: Vec<String>,
     /// A scope that it may ask for
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
@@ -131,6 +134,7 @@ impl Metadata {
             &self.redirect_uris,
             &self.post_logout_redirect_uris,
             &self.grant_types,
+            &self.response_types,
             &self.scopes,
         ];
         self.name.is_none()
@@ -156,7 +160,7 @@ impl Metadata {
                     .is_some_and(|types| types.iter().any(|name| name == grant.as_str()))
             };
             let scope = match (
-                grants(GrantType::AuthorizationCode),
+                grants(GrantType::AuthorizationCode) || grants(GrantType::Implicit),
                 grants(GrantType::RefreshToken),
             ) {
                 (false, _) => "",
@@ -179,9 +183,9 @@ impl Metadata {
             Ok(Value::Object(members)) => members,
             _ => Map::new(),
         };
-        let with_grants = !self.grant_types.is_empty();
+        let anew = !self.grant_types.is_empty() && self.response_types.is_empty();
         let mut members = self.document(present, Some(client.id))?;
-        if with_grants {
+        if anew {
             // They follow from the grants.
             members.remove("response_types");
         }
@@ -229,6 +233,7 @@ impl Metadata {
             ("redirect_uris", self.redirect_uris),
             ("post_logout_redirect_uris", self.post_logout_redirect_uris),
             ("grant_types", self.grant_types),
+            ("response_types", self.response_types),
         ];
         for (name, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
             members.insert(name.to_owned(), values.into());

@@ -104,7 +104,7 @@ pub enum Act {
     /// A consent was withdrawn.
     #[serde(rename = "consent.withdrawn")]
     ConsentWithdrawn,
-    /// A grant was made: the code went out.
+    /// A client was let in: a grant was made and its code or its token went out, or an ID token alone, of which no grant is kept.
     #[serde(rename = "grant.created")]
     GrantCreated,
     /// A grant and all its tokens were revoked.

@@ -1,7 +1,8 @@
 //! A grant: what a person allowed a client once, and the tokens that hang on it.
 //!
 //! The authorization code is the grant's first stage, not a thing of its own: one row from the redirect to the last refresh. A
-//! JWT carries its grant's id, so that revoking one row refuses every token of it.
+//! JWT carries its grant's id, so that revoking one row refuses every token of it. An access token that goes out with the redirect hangs on the same
+//! row; where no code goes with it, the grant stays in its first stage, with a code that nobody has.
 
 use super::ids::{ClientId, GrantId, RefreshTokenId, SessionId, UserId};
 use crate::clock::Timestamp;
@@ -48,7 +49,7 @@ pub struct Grant {
 /// Where a grant stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GrantStage {
-    /// The code is out and not redeemed yet.
+    /// The code isn't redeemed. It may be out, and so may an access token that went through the browser.
     CodeIssued,
     /// The code was redeemed; tokens may be out.
     Redeemed {
@@ -79,7 +80,7 @@ pub struct PendingCode {
 }
 
 impl Grant {
-    /// Whether tokens of this grant are good at `now`.
+    /// Whether refresh tokens of this grant are good at `now`.
     pub fn is_alive(&self, now: Timestamp) -> bool {
         matches!(self.stage, GrantStage::Redeemed { .. }) && now < self.expires_at
     }

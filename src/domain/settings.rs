@@ -43,6 +43,8 @@ pub struct TenantSettings {
     pub require_issuer_audience: bool,
     /// Whether every application must push its authorization requests (RFC 9126), whatever its own metadata says.
     pub require_pushed_authorization_requests: bool,
+    /// Whether applications that are registered for it get tokens through the browser: every response type but `code`.
+    pub front_channel_tokens: bool,
     /// Who may register clients without being an administrator.
     pub registration: RegistrationPolicy,
     /// How many clients that registered themselves there may be (1 to 100,000).
@@ -69,6 +71,7 @@ impl Default for TenantSettings {
             require_pkce: false,
             require_issuer_audience: false,
             require_pushed_authorization_requests: false,
+            front_channel_tokens: true,
             registration: RegistrationPolicy::default(),
             registration_limit: 1000,
             registration_rate: 100,

@@ -1,4 +1,5 @@
-//! The only place where a token is minted: access tokens (RFC 9068, or sealed and opaque) and ID tokens (`OpenID` Connect Core §2).
+//! The only place where a token is minted: access tokens (RFC 9068, or sealed and opaque), ID tokens (`OpenID` Connect Core §2), and
+//! authorization responses that are tokens themselves (JARM).
 //!
 //! To be called after the commit that allows it. RSA signatures go through the blocking pool; the others take microseconds and are made
 //! here.
@@ -20,11 +21,12 @@ use crate::domain::role::Role;
 use crate::domain::user::User;
 use crate::jose::half_hash::half_hash;
 use crate::jose::seal::SealContext;
-use crate::protocol::SigningAlgorithm;
 use crate::protocol::access_token::{self, AccessTokenClaims, Audience};
-use crate::protocol::claims::StandardClaims;
+use crate::protocol::claims::{StandardClaims, claims_for_scope};
 use crate::protocol::client_metadata::{AccessTokenFormat, SubjectType};
 use crate::protocol::id_token::{self, IdTokenClaims, ReleasedClaims};
+use crate::protocol::jarm::{self, ResponseClaims};
+use crate::protocol::{Scope, SigningAlgorithm};
 use crate::secret::Purpose;
 
 /// What access tokens are signed by unless their client says otherwise: every tenant has such a key from its first token on, and it costs the
@@ -71,6 +73,12 @@ pub struct IdTokenBinding<'a> {
     pub nonce: Option<&'a str>,
     /// The access token that comes with it.
     pub access_token: Option<&'a str>,
+    /// The code that comes with it.
+    pub code: Option<&'a str>,
+    /// The `state` that comes back with it; none at the token endpoint.
+    pub state: Option<&'a str>,
+    /// The scope whose claims it holds itself, as no access token is to be had that could fetch them (`OpenID` Connect Core §5.4).
+    pub scope: Option<&'a Scope>,
 }
 
 /// The person's `sub` at this client: their id, or one that only this client's sector knows (`OpenID` Connect Core §8).
@@ -183,11 +191,18 @@ impl Provider {
     ) -> Result<String, FlowError> {
         let now = self.clock.unix();
         let algorithm = client.metadata.id_token_signed_response_alg;
-        // OpenID Connect Core §5.4: with an access token beside it, the claims of the scope are at the userinfo endpoint.
+        let bound = |value: Option<&str>| value.map(|value| half_hash(algorithm, value));
+        // OpenID Connect Core §5.4: where there is an access token, the claims of the scope are at the userinfo endpoint.
+        let by_scope = binding
+            .scope
+            .iter()
+            .flat_map(|scope| scope.iter())
+            .flat_map(|token| claims_for_scope(token).iter().map(|name| -> &str { name }));
         let asked = grant
             .claims
             .iter()
-            .flat_map(|claims| claims.id_token.keys().map(String::as_str));
+            .flat_map(|claims| claims.id_token.keys().map(String::as_str))
+            .chain(by_scope);
         let claims = IdTokenClaims {
             iss: grant.issuer.clone(),
             sub: subject_of(tenant, client, grant.user_id),
@@ -198,15 +213,26 @@ impl Provider {
             nonce: binding.nonce.map(ToOwned::to_owned),
             acr: grant.acr.clone(),
             amr: grant.amr.clone(),
-            at_hash: binding
-                .access_token
-                .map(|token| half_hash(algorithm, token)),
+            at_hash: bound(binding.access_token),
+            c_hash: bound(binding.code),
+            s_hash: bound(binding.state),
             sid: Some(grant.session_id.to_string()),
             tenant: tenant.slug().clone(),
             tenant_id: tenant.id().uuid(),
             released: ReleasedClaims::new(claims_of(user).select(asked)),
         };
         self.sign(tenant, algorithm, id_token::TYP, &claims).await
+    }
+
+    /// Signs an authorization response, by the algorithm that the client registered (JARM §3).
+    pub async fn sign_response(
+        &self,
+        tenant: &Arc<Tenant>,
+        client: &Client,
+        claims: &ResponseClaims,
+    ) -> Result<String, FlowError> {
+        let algorithm = client.metadata.authorization_response_algorithm();
+        self.sign(tenant, algorithm, jarm::TYP, claims).await
     }
 
     async fn sign(

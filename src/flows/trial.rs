@@ -197,7 +197,7 @@ impl Provider {
     ) -> Result<String, AdminError> {
         let client = &request.client;
         let built_in = client.id == console::client_id() || is_stand_in(client);
-        if built_in || !client.allows(GrantType::AuthorizationCode) {
+        if built_in || !client.metadata.has_people_sign_in() {
             return Err(AdminError::Refused(
                 "nobody signs in with this client, so there is nothing to try".to_owned(),
             ));
@@ -415,7 +415,8 @@ mod tests {
         let api = "https://id.example/api/v1";
         let tried = client(json!({
             "client_name": "Shop", "client_name#de": "Laden", "redirect_uris": ["https://shop.example/cb"],
-            "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
+            "grant_types": ["authorization_code", "refresh_token", "client_credentials", "implicit"],
+            "response_types": ["code id_token token"],
             "scope": "openid email offline_access tessera:admin", "default_audience": api, "resources": [api],
             "allowed_origins": ["https://shop.example"], "initiate_login_uri": "https://shop.example/login",
             "access_token_format": "opaque", "refresh_token_leeway": 5, "require_pkce": false, "subject_type": "pairwise",

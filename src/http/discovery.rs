@@ -61,6 +61,7 @@ pub(super) fn metadata_of(at: &TenantAt) -> Option<Vec<u8>> {
         acr_values: ACR_VALUES.iter().map(ToString::to_string).collect(),
         ui_locales: Messages::tags().map(ToOwned::to_owned).collect(),
         dynamic_registration: at.tenant.settings().registration != RegistrationPolicy::Closed,
+        front_channel_tokens: at.tenant.settings().front_channel_tokens,
         further_subject_types: vec![SubjectType::Pairwise],
         require_pushed_authorization_requests: at
             .tenant

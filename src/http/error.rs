@@ -13,8 +13,8 @@ use super::extract::Caller;
 use super::pages::render;
 use crate::flows::provider::FlowError;
 use crate::flows::tenancy::TenantAt;
+use crate::protocol::OAuthError;
 use crate::protocol::redirect_uri::RedirectResponse;
-use crate::protocol::{OAuthError, ValidatedRedirect};
 
 /// How long a client is asked to wait when there is too much to do, in seconds.
 const RETRY_SECONDS: &str = "2";
@@ -183,24 +183,8 @@ impl ResponseError for PageError {
     }
 }
 
-/// An error that goes back to the client by redirect (RFC 6749 §4.1.2.1): there is no other way to make one than from a validated
-/// redirect.
-#[derive(Debug)]
-pub struct RedirectError {
-    /// Where to, by which mode.
-    pub redirect: ValidatedRedirect,
-    /// What.
-    pub error: OAuthError,
-}
-
-impl RedirectError {
-    /// The answer; 303, so that a browser never repeats a POST at the client (RFC 9700 §4.12).
-    pub fn response(&self, at: &TenantAt, caller: &Caller) -> HttpResponse {
-        redirect(self.redirect.respond_error(&self.error), at, caller)
-    }
-}
-
-/// Sends an authorization response to its client.
+/// Sends an authorization response to its client, an error too (RFC 6749 §4.1.2.1): there is no other way to make one than from a validated
+/// redirect. 303, so that a browser never repeats a POST at the client (RFC 9700 §4.12).
 pub fn redirect(response: RedirectResponse, at: &TenantAt, caller: &Caller) -> HttpResponse {
     match response {
         RedirectResponse::Location(location) => HttpResponse::SeeOther()

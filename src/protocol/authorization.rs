@@ -4,10 +4,10 @@
 //! It is read in two steps. [`RedirectTarget`] is what must be known before a redirect is trusted; a fault there is answered by a page.
 //! [`AuthorizationRequest`] is the whole; a fault there is answered by a redirect. What the client and the tenant allow is decided above. Request
 //! objects (RFC 9101) and the names of pushed requests (RFC 9126) are resolved before: see `request_object` and `pushed_request`. Left out:
-//! requests by reference to an address, rich requests (RFC 9396), and every response type but `code`.
+//! requests by reference to an address and rich requests (RFC 9396).
 
 use super::claims::ClaimsRequest;
-use super::client_metadata::ResponseType;
+use super::client_metadata::{ResponseType, UnsupportedResponseType};
 use super::errors::{ErrorCode, OAuthError};
 use super::params::Params;
 use super::pkce::{CodeChallenge, PkceError};
@@ -32,7 +32,7 @@ pub struct RedirectTarget {
     pub redirect_uri: Option<String>,
     /// The value to give back; absent where it is faulty, which the second step reports.
     pub state: Option<String>,
-    /// How to answer; the default where it is faulty, which the second step reports.
+    /// How to answer: the mode in force, by default where it is faulty or may not be, which the second step reports.
     pub response_mode: ResponseMode,
 }
 
@@ -45,9 +45,10 @@ impl RedirectTarget {
                 .get_bounded("redirect_uri", super::uri::MAX_URI)?
                 .map(str::to_owned),
             state: read_state(params).unwrap_or_default(),
-            response_mode: read_response_mode(params)
-                .unwrap_or_default()
-                .unwrap_or_default(),
+            response_mode: ResponseMode::in_force(
+                read_response_mode(params).unwrap_or_default(),
+                asks_for_token(params),
+            ),
         })
     }
 }
@@ -98,7 +99,7 @@ impl AuthorizationRequest {
     pub fn from_params(params: &Params) -> Result<Self, OAuthError> {
         let target = RedirectTarget::from_params(params)?;
         refuse_unsupported(params)?;
-        Ok(Self {
+        let request = Self {
             client_id: target.client_id,
             redirect_uri: target.redirect_uri,
             response_type: read_response_type(params)?,
@@ -125,7 +126,36 @@ impl AuthorizationRequest {
             claims: read_claims(params)?,
             resources: read_resources(params)?,
             code_challenge: read_code_challenge(params)?,
-        })
+        };
+        request.check_front_channel()?;
+        Ok(request)
+    }
+
+    /// What a request has to be by which a token comes through the browser.
+    fn check_front_channel(&self) -> Result<(), OAuthError> {
+        let response_type = self.response_type;
+        let by_query = self.response_mode.is_some_and(ResponseMode::is_query);
+        // Multiple Response Types §3, §5; JARM §2.3.1: tokens in a query end up in histories and logs.
+        if response_type.is_front_channel() && by_query {
+            return Err(OAuthError::invalid_request(
+                "response_mode must not be query or query.jwt with a response_type that has a token; use fragment, form_post or their .jwt forms",
+            ));
+        }
+        if !response_type.has_id_token() {
+            return Ok(());
+        }
+        if !self.is_openid() {
+            return Err(OAuthError::invalid_request(
+                "a response_type with id_token needs the scope openid",
+            ));
+        }
+        // OpenID Connect Core §3.2.2.1, §3.3.2.11
+        if self.nonce.is_none() {
+            return Err(OAuthError::invalid_request(
+                "nonce is missing: it is required with a response_type that has id_token",
+            ));
+        }
+        Ok(())
     }
 
     /// Whether this is an OpenID Connect request.
@@ -219,10 +249,17 @@ fn read_response_mode(params: &Params) -> Result<Option<ResponseMode>, OAuthErro
 
 fn read_response_type(params: &Params) -> Result<ResponseType, OAuthError> {
     let name = params.require("response_type", 256)?;
-    ResponseType::ALL
-        .into_iter()
-        .find(|own| own.as_str() == name)
-        .ok_or_else(|| OAuthError::unsupported_response_type("response_type must be code"))
+    name.parse().map_err(|error: UnsupportedResponseType| {
+        OAuthError::unsupported_response_type(error.to_string())
+    })
+}
+
+/// Whether the response type, sound or not, names a token: then not even an error goes into the query.
+fn asks_for_token(params: &Params) -> bool {
+    params
+        .get_all("response_type")
+        .flat_map(|text| text.split(' '))
+        .any(|value| ["token", "id_token"].contains(&value))
 }
 
 /// Reads `scope` as every endpoint does; absent and empty are the same.
@@ -396,6 +433,43 @@ mod tests {
             (faulty.state, faulty.response_mode),
             (None, ResponseMode::Query)
         );
+        for (query, mode) in [
+            ("response_type=id_token", ResponseMode::Fragment),
+            ("response_type=token", ResponseMode::Fragment),
+            (
+                "response_type=code&response_type=token",
+                ResponseMode::Fragment,
+            ),
+            (
+                "response_type=pizza+id_token&response_mode=pigeon",
+                ResponseMode::Fragment,
+            ),
+            (
+                "response_type=code+token&response_mode=query",
+                ResponseMode::Fragment,
+            ),
+            (
+                "response_type=code+token&response_mode=query.jwt",
+                ResponseMode::FragmentJwt,
+            ),
+            (
+                "response_type=id_token&response_mode=jwt",
+                ResponseMode::FragmentJwt,
+            ),
+            (
+                "response_type=id_token&response_mode=form_post",
+                ResponseMode::FormPost,
+            ),
+            ("response_type=pizza", ResponseMode::Query),
+            ("response_type=id_tokens", ResponseMode::Query),
+            (
+                "response_type=code&response_mode=jwt",
+                ResponseMode::QueryJwt,
+            ),
+        ] {
+            let read = target(&format!("client_id=a&{query}")).unwrap();
+            assert_eq!(read.response_mode, mode, "{query}");
+        }
         for query in [
             "",
             "client_id=",
@@ -419,7 +493,24 @@ mod tests {
             ("response_type=", InvalidRequest),
             ("response_type=code&response_type=code", InvalidRequest),
             ("response_type=token", UnsupportedResponseType),
-            ("response_type=code+id_token", UnsupportedResponseType),
+            ("response_type=none", UnsupportedResponseType),
+            ("response_type=code+code", UnsupportedResponseType),
+            // OpenID Connect Core §3.2.2.1: nonce, and openid, which makes it a request of OpenID Connect at all
+            ("response_type=id_token&scope=openid", InvalidRequest),
+            ("response_type=code+id_token&scope=openid", InvalidRequest),
+            ("response_type=id_token&nonce=n", InvalidRequest),
+            (
+                "response_type=id_token+token&nonce=n&scope=email",
+                InvalidRequest,
+            ),
+            (
+                "response_type=code+token&response_mode=query",
+                InvalidRequest,
+            ),
+            (
+                "response_type=id_token&nonce=n&scope=openid&response_mode=query.jwt",
+                InvalidRequest,
+            ),
             ("state=1&state=2", InvalidRequest),
             (&long, InvalidRequest),
             (&verbose, InvalidRequest),
@@ -466,6 +557,28 @@ mod tests {
     }
 
     #[test]
+    fn response_types_are_read_in_any_order() {
+        for (query, response_type) in [
+            ("code", ResponseType::Code),
+            ("id_token&nonce=n", ResponseType::IdToken),
+            ("token+id_token&nonce=n", ResponseType::IdTokenToken),
+            ("id_token+code&nonce=n", ResponseType::CodeIdToken),
+            ("token+code", ResponseType::CodeToken),
+            (
+                "token+code+id_token&nonce=n",
+                ResponseType::CodeIdTokenToken,
+            ),
+        ] {
+            let request = read(&format!(
+                "client_id=a&scope=openid&response_mode=jwt&response_type={query}"
+            ))
+            .unwrap();
+            assert_eq!(request.response_type, response_type, "{query}");
+            assert_eq!(read(&request.to_query()).unwrap(), request);
+        }
+    }
+
+    #[test]
     fn hints_never_cause_an_error() {
         let huge = format!("login_hint={}", "x".repeat(5000));
         let locales = format!("ui_locales={}", "de+".repeat(10_000));
@@ -509,10 +622,11 @@ mod tests {
         #[test]
         fn whatever_is_accepted_reads_the_same_again(
             names in proptest::collection::vec("scope|state|nonce|prompt|display|max_age|ui_locales|login_hint|acr_values|claims|resource|response_mode", 0..8),
-            values in proptest::collection::vec("login|consent|none|popup|[0-9]{1,5}|de-CH en|urn:x|query|\\{\\}|\\PC{0,12}", 8),
+            response_type in "code|id_token|token code|token id_token code",
+            values in proptest::collection::vec("openid|jwt|login|consent|none|popup|[0-9]{1,5}|de-CH en|urn:x|query|\\{\\}|\\PC{0,12}", 8),
         ) {
             let pairs = names.iter().map(String::as_str).zip(values.iter().map(String::as_str));
-            let params: Params = [("client_id", "a"), ("response_type", "code")].into_iter().chain(pairs).collect();
+            let params: Params = [("client_id", "a"), ("response_type", response_type.as_str())].into_iter().chain(pairs).collect();
             if let Ok(request) = AuthorizationRequest::from_params(&params) {
                 let again = read(&request.to_query()).unwrap();
                 prop_assert_eq!(again, request);

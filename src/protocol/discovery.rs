@@ -1,6 +1,6 @@
 //! What the provider says of itself (OpenID Connect Discovery 1.0 [§3](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderMetadata),
 //! [RFC 8414 §2](https://www.rfc-editor.org/rfc/rfc8414#section-2), [RFC 9126 §5](https://www.rfc-editor.org/rfc/rfc9126#section-5),
-//! [RFC 9207 §3](https://www.rfc-editor.org/rfc/rfc9207#section-3)), and the paths at which it
+//! [RFC 9207 §3](https://www.rfc-editor.org/rfc/rfc9207#section-3), JARM §4), and the paths at which it
 //! answers.
 //!
 //! Every field is derived from the type that does the work, so that nothing is announced that isn't there.
@@ -56,6 +56,8 @@ pub struct Capabilities {
     pub require_pushed_authorization_requests: bool,
     /// Whether clients may register themselves.
     pub dynamic_registration: bool,
+    /// Whether clients that register so get tokens through the browser.
+    pub front_channel_tokens: bool,
     /// The tenant's privacy policy.
     pub policy_uri: Option<String>,
     /// The tenant's terms of service.
@@ -92,6 +94,7 @@ pub struct ProviderMetadata {
     pub acr_values_supported: Vec<String>,
     pub subject_types_supported: Vec<SubjectType>,
     pub id_token_signing_alg_values_supported: Vec<SigningAlgorithm>,
+    pub authorization_signing_alg_values_supported: Vec<SigningAlgorithm>,
     pub token_endpoint_auth_methods_supported: Vec<&'static str>,
     pub token_endpoint_auth_signing_alg_values_supported: Vec<SigningAlgorithm>,
     pub revocation_endpoint_auth_methods_supported: Vec<&'static str>,
@@ -144,19 +147,25 @@ impl ProviderMetadata {
             scopes_supported: scopes(capabilities.scopes),
             response_types_supported: ResponseType::ALL
                 .into_iter()
+                .filter(|kind| capabilities.front_channel_tokens || !kind.is_front_channel())
                 .map(ResponseType::as_str)
                 .collect(),
             response_modes_supported: ResponseMode::ALL
                 .into_iter()
                 .map(ResponseMode::as_str)
                 .collect(),
-            grant_types_supported: GrantType::ALL.into_iter().map(GrantType::as_str).collect(),
+            grant_types_supported: GrantType::ALL
+                .into_iter()
+                .filter(|grant| capabilities.front_channel_tokens || *grant != GrantType::Implicit)
+                .map(GrantType::as_str)
+                .collect(),
             acr_values_supported: capabilities.acr_values,
             subject_types_supported: [SubjectType::Public]
                 .into_iter()
                 .chain(capabilities.further_subject_types)
                 .collect(),
             id_token_signing_alg_values_supported: algorithms.clone(),
+            authorization_signing_alg_values_supported: algorithms.clone(),
             token_endpoint_auth_methods_supported: methods.clone(),
             token_endpoint_auth_signing_alg_values_supported: algorithms.clone(),
             revocation_endpoint_auth_methods_supported: methods.clone(),
@@ -236,11 +245,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_tenant_without_front_channel_tokens_announces_none() {
+        let metadata =
+            ProviderMetadata::new("https://id.example.com/t/acme", Capabilities::default());
+        assert_eq!(metadata.response_types_supported, ["code"]);
+        assert!(!metadata.grant_types_supported.contains(&"implicit"));
+        // A code may come by any of them.
+        assert_eq!(
+            metadata.response_modes_supported.len(),
+            ResponseMode::ALL.len()
+        );
+    }
+
+    #[test]
     fn the_whole_document() {
         let capabilities = Capabilities {
             scopes: vec!["orders:read".into(), "openid".into()],
             ui_locales: vec!["en".into()],
             dynamic_registration: true,
+            front_channel_tokens: true,
             ..Capabilities::default()
         };
         insta::assert_json_snapshot!(ProviderMetadata::new(

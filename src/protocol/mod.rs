@@ -17,6 +17,7 @@ pub mod email;
 pub mod errors;
 pub mod id_token;
 pub mod introspection;
+pub mod jarm;
 pub mod jwks;
 pub mod logout;
 pub mod params;

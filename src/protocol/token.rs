@@ -68,14 +68,15 @@ impl TokenRequest {
     /// Reads the body of a request.
     pub fn from_params(params: &Params) -> Result<Self, OAuthError> {
         let name = params.require("grant_type", 256)?;
+        let unsupported = || {
+            OAuthError::unsupported_grant_type(
+                "grant_type must be authorization_code, refresh_token or client_credentials",
+            )
+        };
         let grant_type = GrantType::ALL
             .into_iter()
             .find(|own| own.as_str() == name)
-            .ok_or_else(|| {
-                OAuthError::unsupported_grant_type(
-                    "grant_type must be authorization_code, refresh_token or client_credentials",
-                )
-            })?;
+            .ok_or_else(unsupported)?;
         let grant = match grant_type {
             GrantType::AuthorizationCode => TokenGrant::AuthorizationCode {
                 code: secret(params, "code")?,
@@ -91,6 +92,8 @@ impl TokenRequest {
             GrantType::ClientCredentials => TokenGrant::ClientCredentials {
                 scope: read_scope(params)?,
             },
+            // RFC 6749 §4.2: its tokens come from the authorization endpoint.
+            GrantType::Implicit => return Err(unsupported()),
         };
         Ok(Self {
             grant,
@@ -140,6 +143,15 @@ pub struct TokenResponse {
 pub enum TokenType {
     /// By whoever bears it (RFC 6750).
     Bearer,
+}
+
+impl TokenType {
+    /// The registered name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bearer => "Bearer",
+        }
+    }
 }
 
 impl fmt::Debug for TokenResponse {

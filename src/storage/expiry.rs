@@ -162,10 +162,11 @@ impl Installation<'_> {
             ),
             &mut expired.idempotency_keys,
         )?;
-        // A code that was never redeemed made no tokens: there is nothing to remember of it.
+        // A code that was never redeemed made no tokens. One may have gone out with it: no access token lives longer than a day.
         let unredeemed = "redeemed_at IS NULL AND code_expires_at < $1";
+        let longest = Duration::days(1) + Duration::minutes(10);
         sweep(
-            &row("grants", "tenant_id, id", unredeemed, Duration::minutes(10)),
+            &row("grants", "tenant_id, id", unredeemed, longest),
             &mut expired.grants,
         )?;
         sweep(

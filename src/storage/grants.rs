@@ -142,7 +142,7 @@ pub struct GrantSummary {
     pub user_id: UserId,
     /// To which client.
     pub client_id: ClientId,
-    /// Whether it is redeemed and not revoked.
+    /// Whether it is not revoked. Whether its code was redeemed says nothing of an access token: one that is there came of that, or with the code.
     pub live: bool,
     /// When it ends at the latest.
     pub expires_at: Timestamp,
@@ -212,21 +212,15 @@ impl Repo<'_> {
             .select((
                 grants::user_id,
                 grants::client_id,
-                grants::redeemed_at,
                 grants::revoked_at,
                 grants::expires_at,
                 grants::claims,
             ))
-            .get_result::<(
-                DbUuid,
-                DbUuid,
-                Option<DbInstant>,
-                Option<DbInstant>,
-                DbInstant,
-                Option<String>,
-            )>(self.connection)
+            .get_result::<(DbUuid, DbUuid, Option<DbInstant>, DbInstant, Option<String>)>(
+                self.connection,
+            )
             .optional()?;
-        let Some((user, client, redeemed, revoked, expires, claims)) = row else {
+        let Some((user, client, revoked, expires, claims)) = row else {
             return Ok(None);
         };
         let asked = claims
@@ -237,7 +231,7 @@ impl Repo<'_> {
         Ok(Some(GrantSummary {
             user_id: UserId::from(user.0),
             client_id: ClientId::from(client.0),
-            live: redeemed.is_some() && revoked.is_none(),
+            live: revoked.is_none(),
             expires_at: expires.0,
             userinfo_claims: asked
                 .iter()

@@ -57,9 +57,14 @@ fn registration(document: &Value) {
 /// The rules between the fields.
 fn sound(metadata: &ClientMetadata) {
     assert!(metadata.scope.is_some() && !metadata.grant_types.is_empty());
-    let code = metadata.allows_grant(GrantType::AuthorizationCode);
-    assert_eq!(code, !metadata.response_types.is_empty());
-    assert!(!code || !metadata.redirect_uris.is_empty());
+    for grant in [GrantType::AuthorizationCode, GrantType::Implicit] {
+        let needed = metadata
+            .response_types
+            .iter()
+            .any(|own| own.grant_types().contains(&grant));
+        assert_eq!(metadata.allows_grant(grant), needed);
+    }
+    assert!(metadata.response_types.is_empty() || !metadata.redirect_uris.is_empty());
     assert!(!(metadata.is_public() && metadata.allows_grant(GrantType::ClientCredentials)));
     assert!(metadata.jwks.is_none() || metadata.jwks_uri.is_none());
     let uris = metadata.parse_redirect_uris().expect("checked");

@@ -14,7 +14,7 @@ use tessera::protocol::resource::ResourceIndicator;
 use tessera::protocol::revocation::RevocationRequest;
 use tessera::protocol::scope::{InvalidScope, is_scope_token};
 use tessera::protocol::token::TokenRequest;
-use tessera::protocol::{ErrorCode, OAuthError, Params, Scope, uri};
+use tessera::protocol::{ErrorCode, OAuthError, Params, ResponseMode, Scope, uri};
 use url::form_urlencoded::byte_serialize;
 
 use super::text::{check_error, choice, lines, text};
@@ -66,8 +66,16 @@ pub fn authorization(data: &[u8]) {
             assert_eq!(target.state, request.state);
             assert_eq!(
                 target.response_mode,
-                request.response_mode.unwrap_or_default()
+                ResponseMode::in_force(
+                    request.response_mode,
+                    request.response_type.is_front_channel()
+                )
             );
+            assert!(
+                !request.response_type.is_front_channel() || !target.response_mode.is_query(),
+                "a token in a query"
+            );
+            assert!(!request.response_type.has_id_token() || request.nonce.is_some());
             for opaque in [&request.state, &request.nonce].into_iter().flatten() {
                 assert!((1..=MAX_OPAQUE).contains(&opaque.len()));
             }

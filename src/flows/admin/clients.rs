@@ -15,7 +15,7 @@ use crate::flows::provider::{FlowError, Provider};
 use crate::flows::scopes::Rules;
 use crate::flows::tenancy::Tenant;
 use crate::flows::trial;
-use crate::protocol::client_metadata::{AccessTokenFormat, ClientMetadata, GrantType};
+use crate::protocol::client_metadata::{AccessTokenFormat, ClientMetadata};
 use crate::protocol::slug::Slug;
 use crate::secret::{HashedSecret, PlainSecret, generate_client_secret, hash_client_secret};
 use crate::storage::{self, Page, PageRequest, Repo};
@@ -79,6 +79,20 @@ pub(super) fn check_client(by: &By, client: &Client) -> Result<(), AdminError> {
         ));
     }
     by.authority.check_client(client)
+}
+
+/// Refuses a client whose response types its tenant would never answer. An import isn't asked: what was exported has to come back.
+fn check_front_channel(tenant: &Tenant, client: &Client) -> Result<(), AdminError> {
+    let mut types = client.metadata.response_types.iter();
+    match types.find(|own| own.is_front_channel()) {
+        Some(own) if !tenant.settings().front_channel_tokens => Err(AdminError::invalid(
+            "response_types",
+            format!(
+                "{own} has a token that comes through the browser, which this tenant forbids (its setting front_channel_tokens); use code"
+            ),
+        )),
+        _ => Ok(()),
+    }
 }
 
 impl Provider {
@@ -349,6 +363,7 @@ impl Provider {
         by: &By,
     ) -> Result<(), AdminError> {
         check_client(by, client)?;
+        check_front_channel(tenant, client)?;
         self.check_surroundings(tenant.slug(), &tenant.resources, client)?;
         self.check_sector(tenant, &client.metadata).await?;
         self.ensure_client_key(tenant, client).await
@@ -425,12 +440,13 @@ impl Provider {
         client: &Client,
     ) -> Result<(), AdminError> {
         let metadata = &client.metadata;
-        let id_token = client
-            .allows(GrantType::AuthorizationCode)
+        let id_token = metadata
+            .has_people_sign_in()
             .then_some(metadata.id_token_signed_response_alg);
         let access_token = (metadata.access_token_format == AccessTokenFormat::Jwt)
             .then_some(metadata.access_token_signed_response_alg);
-        for algorithm in id_token.into_iter().chain(access_token) {
+        let responses = metadata.authorization_signed_response_alg;
+        for algorithm in id_token.into_iter().chain(access_token).chain(responses) {
             if tenant.keys.signer(algorithm, self.now()).is_none() {
                 self.ensure_key(tenant, algorithm).await?;
             }

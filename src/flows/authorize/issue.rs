@@ -17,7 +17,7 @@ use crate::secret::{Handle, Purpose};
 
 /// How the write ended.
 pub enum Outcome {
-    /// The code goes out.
+    /// The code goes out, or what was asked for instead.
     Granted(RedirectResponse),
     /// The session ended meanwhile: somebody must sign in.
     SignedOut,
@@ -33,7 +33,7 @@ enum Written {
 }
 
 impl Provider {
-    /// Makes the grant of a request whose person has done everything: one write, and the code.
+    /// Makes the grant of a request whose person has done everything: one write, and what goes out by it.
     pub async fn grant(
         &self,
         flow: &Flow<'_>,
@@ -49,6 +49,10 @@ impl Provider {
         let checked = flow.checked;
         let consented = (decision == Some(Decision::Allow)).then(|| checked.permissions.clone());
         let pushed = checked.pushed.as_ref().map(|pushed| pushed.id);
+        let asked = checked.request.response_type;
+        // Nothing hangs on a grant that gave an ID token alone: it can't be revoked, only expire. The event tells of it.
+        let is_kept = asked.has_code() || asked.has_access_token();
+        let granted = asked.is_front_channel().then(|| grant.clone());
         let touch = person.session.wants_touch(now);
         let origin = origin.clone();
         let write = self.db.write(&**tenant, move |repo| {
@@ -58,27 +62,47 @@ impl Provider {
                 return Ok(Written::SignedOut);
             }
             // RFC 9126 §4, §7.3: one use, decided in the transaction that makes the code.
-            if let Some(id) = pushed && !repo.consume_pushed_request(id)? {
+            if let Some(id) = pushed
+                && !repo.consume_pushed_request(id)?
+            {
                 return Ok(Written::Spent);
             }
             let actor = Actor::User(grant.user_id);
-            let event = |act| Event::new(act, actor.clone()).user(grant.user_id).client(grant.client_id).from(&origin);
+            let event = |act| {
+                Event::new(act, actor.clone())
+                    .user(grant.user_id)
+                    .client(grant.client_id)
+                    .from(&origin)
+            };
             if let Some(permissions) = &consented {
                 repo.merge_consent(grant.user_id, grant.client_id, permissions)?;
-                repo.record(event(Act::ConsentGranted).detail(serde_json::json!({ "permissions": permissions })))?;
+                repo.record(
+                    event(Act::ConsentGranted)
+                        .detail(serde_json::json!({ "permissions": permissions })),
+                )?;
             }
             if touch {
                 repo.touch_session(grant.session_id)?;
             }
-            repo.insert_grant(&grant, &code)?;
-            let detail = serde_json::json!({ "grant": grant.id, "scope": grant.scope, "session": grant.session_id });
+            if is_kept {
+                repo.insert_grant(&grant, &code)?;
+            }
+            let mut detail =
+                serde_json::json!({ "scope": grant.scope, "session": grant.session_id });
+            if is_kept {
+                detail["grant"] = serde_json::json!(grant.id);
+            }
+            if asked.is_front_channel() {
+                detail["response_type"] = asked.as_str().into();
+            }
             repo.record(event(Act::GrantCreated).detail(detail))?;
             Ok(Written::Granted)
         });
         Ok(match write.await? {
-            Written::Granted => {
-                Outcome::Granted(checked.redirect.respond(&[("code", code_text.expose())]))
-            }
+            Written::Granted => Outcome::Granted(
+                self.answer_granted(flow, person, &code_text, granted.as_ref())
+                    .await?,
+            ),
             Written::SignedOut => Outcome::SignedOut,
             Written::Spent => Outcome::Spent,
         })
@@ -121,12 +145,14 @@ impl Provider {
                 longest.min(person.session.expires_at)
             },
         };
+        let has_code = checked.request.response_type.has_code();
+        let code_lifetime = if has_code { settings.code_lifetime } else { 0 };
         let code = PendingCode {
             proof: handle.hash(tenant.handle_key(), Purpose::AuthorizationCode),
             redirect_uri: checked.request.redirect_uri.clone(),
             nonce: checked.request.nonce.clone(),
             code_challenge: checked.request.code_challenge,
-            expires_at: now + Duration::seconds(i64::from(settings.code_lifetime)),
+            expires_at: now + Duration::seconds(i64::from(code_lifetime)),
         };
         (grant, code)
     }

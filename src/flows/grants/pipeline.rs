@@ -119,6 +119,7 @@ impl Provider {
                 let binding = IdTokenBinding {
                     nonce: person.nonce.as_deref(),
                     access_token: Some(&access.text),
+                    ..IdTokenBinding::default()
                 };
                 Some(
                     self.mint_id_token(tenant, client, &person.grant, &person.user, binding)

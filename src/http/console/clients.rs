@@ -22,7 +22,6 @@ use crate::flows::console::client_id;
 use crate::flows::scopes::ADMIN;
 use crate::flows::trial;
 use crate::http::extract::{FormBody, Query};
-use crate::protocol::client_metadata::GrantType;
 use crate::protocol::discovery::paths;
 
 /// This section.
@@ -252,7 +251,7 @@ pub fn settings_to_copy(visitor: &Visitor, client: &Client) -> SettingGroup {
         setting("client-setting-token", address(paths::TOKEN)),
         setting("client-setting-jwks", address(paths::JWKS)),
     ];
-    if client.allows(GrantType::AuthorizationCode) {
+    if client.metadata.has_people_sign_in() {
         settings.insert(
             3,
             setting("client-setting-authorize", address(paths::AUTHORIZE)),
@@ -284,6 +283,7 @@ fn access(page: Shell<'_>, client: &Client) -> SettingGroup {
     };
     let scope = metadata.scope.clone().unwrap_or_default();
     let grants = metadata.grant_types.iter();
+    let responses = metadata.response_types.iter();
     SettingGroup {
         id: "access",
         title: page.t("client-access").into_owned(),
@@ -295,6 +295,10 @@ fn access(page: Shell<'_>, client: &Client) -> SettingGroup {
             code(
                 "client-field-grant_types",
                 grants.map(|grant| grant.as_str().to_owned()).collect(),
+            ),
+            code(
+                "client-field-response_types",
+                responses.map(|own| own.as_str().to_owned()).collect(),
             ),
             code("client-field-resources", metadata.resources.clone()),
             code(
@@ -372,7 +376,7 @@ async fn ask_to_delete(visitor: Visitor, request: HttpRequest) -> Answer {
     let client = client_of(&visitor, &request).await?;
     let page = visitor.shell(&SECTION);
     let mut consequences = vec!["client-delete-sign-in", "client-delete-tokens"];
-    if !client.allows(GrantType::AuthorizationCode) {
+    if !client.metadata.has_people_sign_in() {
         consequences.remove(0);
     }
     let scope = client.metadata.scope.clone().unwrap_or_default();

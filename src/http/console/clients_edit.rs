@@ -8,6 +8,7 @@ use askama::Template;
 use serde_json::{Map, Value};
 
 use super::clients::{SECTION, client_of, is_built_in, name_of};
+use super::clients_wizard::response_types;
 use super::fault::Answer;
 use super::layout::Shell;
 use super::notice::Notice;
@@ -40,6 +41,8 @@ enum Shape {
     Algorithm,
     /// Any of the grant types.
     Grants,
+    /// Any of the response types.
+    Responses,
     /// Any of the scopes that somebody here understands.
     Scopes,
     /// JSON as it is.
@@ -97,6 +100,8 @@ static GROUPS: &[GroupOf] = &[
         folded: true,
         fields: &[
             ("grant_types", Shape::Grants),
+            ("response_types", Shape::Responses),
+            ("authorization_signed_response_alg", Shape::Algorithm),
             ("application_type", Shape::OneOf(&["web", "native"])),
             ("require_pkce", Shape::Flag),
             ("require_pushed_authorization_requests", Shape::Flag),
@@ -211,7 +216,7 @@ fn draft_of(metadata: &ClientMetadata) -> Draft {
                 let lines = value.as_array().into_iter().flatten().map(text);
                 values.push((name, lines.collect::<Vec<_>>().join("\n")));
             }
-            (Shape::Grants, Some(value)) => {
+            (Shape::Grants | Shape::Responses, Some(value)) => {
                 values.extend(
                     value
                         .as_array()
@@ -245,7 +250,7 @@ fn document_of(page: Shell<'_>, draft: &mut Draft) -> Value {
         let value = match (shape, given) {
             (Shape::Lines, _) => draft.lines(name).into(),
             (Shape::Flag, given) => given.is_some().into(),
-            (Shape::Grants, _) => draft.values(name).collect::<Vec<_>>().into(),
+            (Shape::Grants | Shape::Responses, _) => draft.values(name).collect::<Vec<_>>().into(),
             (Shape::Scopes, _) => draft.values(name).collect::<Vec<_>>().join(" ").into(),
             (Shape::Localized, _) => {
                 for line in draft.lines(name) {
@@ -342,6 +347,7 @@ fn kind(visitor: &Visitor, shape: Shape, draft: &Draft) -> FieldKind {
             FieldKind::Menu(choices)
         }
         Shape::Grants => FieldKind::Boxes(plain(&GrantType::ALL.map(GrantType::as_str))),
+        Shape::Responses => FieldKind::Boxes(response_types(visitor.shell(&SECTION))),
         Shape::Scopes => FieldKind::Boxes(scopes(visitor, draft)),
     }
 }
@@ -413,13 +419,15 @@ fn view<'a>(
 }
 
 /// The fields of which there is more to say than their name.
-const HINTS: [&str; 21] = [
+const HINTS: [&str; 23] = [
     "redirect_uris",
     "post_logout_redirect_uris",
     "skip_consent",
     "logo_uri",
     "contacts",
     "localized",
+    "response_types",
+    "authorization_signed_response_alg",
     "require_pkce",
     "require_pushed_authorization_requests",
     "require_signed_request_object",
@@ -524,7 +532,7 @@ mod tests {
             "client_name": "App", "client_name#de": "Anwendung", "client_uri": "https://app.example", "tos_uri": "https://app.example/tos",
             "policy_uri": "https://app.example/p", "logo_uri": "https://app.example/l.png", "contacts": ["ops@example.com"],
             "redirect_uris": ["https://app.example/a", "https://app.example/b"], "post_logout_redirect_uris": ["https://app.example/"],
-            "grant_types": ["authorization_code", "refresh_token"], "scope": "openid profile offline_access read",
+            "grant_types": ["authorization_code", "refresh_token", "implicit"], "response_types": ["code", "code id_token"], "authorization_signed_response_alg": "EdDSA", "scope": "openid profile offline_access read",
             "token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": "ES256",
             "jwks_uri": "https://app.example/jwks", "id_token_signed_response_alg": "RS256", "access_token_format": "opaque",
             "default_audience": "urn:api", "resources": ["urn:api"], "default_max_age": 60, "require_auth_time": true,
@@ -547,8 +555,10 @@ mod tests {
         // Every member is somewhere.
         let written = serde_json::to_value(&metadata).unwrap();
         for name in written.as_object().unwrap().keys() {
-            let known = all_fields().any(|(known, _)| known == place(name));
-            assert!(known || name == "response_types", "{name}");
+            assert!(
+                all_fields().any(|(known, _)| known == place(name)),
+                "{name}"
+            );
         }
     }
 

@@ -5,7 +5,7 @@ use url::Url;
 
 use super::layout::Shell;
 use super::parts::Draft;
-use crate::protocol::client_metadata::{ClientMetadata, GrantType};
+use crate::protocol::client_metadata::{ClientMetadata, GrantType, ResponseType};
 use crate::protocol::scope::{ADDRESS, EMAIL, OFFLINE_ACCESS, OPENID, PHONE, PROFILE};
 use crate::protocol::uri::is_loopback_literal;
 
@@ -44,10 +44,7 @@ impl Kind {
     /// What a client is, as far as its metadata tells.
     pub fn of(metadata: &ClientMetadata) -> Self {
         let loopback = |uri: &String| Url::parse(uri).is_ok_and(|url| is_loopback_literal(&url));
-        match (
-            metadata.allows_grant(GrantType::AuthorizationCode),
-            metadata.is_public(),
-        ) {
+        match (metadata.has_people_sign_in(), metadata.is_public()) {
             (false, _) => Self::Service,
             (true, false) => Self::Web,
             (true, true) if metadata.redirect_uris.iter().all(loopback) => Self::Terminal,
@@ -77,6 +74,7 @@ impl Kind {
                 "api",
                 "skip_consent",
                 "logo_uri",
+                "response_types",
             ],
             Self::Service => &["client_name", "api"],
             Self::Terminal => &[
@@ -97,6 +95,9 @@ impl Kind {
         };
         let mut values = vec![("redirect_uris", redirect)];
         values.extend([PROFILE, EMAIL].map(|scope| ("scope", scope)));
+        if matches!(self, Self::Web | Self::Browser) {
+            values.push(("response_types", ResponseType::Code.as_str()));
+        }
         if self == Self::Terminal {
             values.push(("scope", OFFLINE_ACCESS));
         }
@@ -135,10 +136,20 @@ impl Kind {
         let mut grants = vec![GrantType::ClientCredentials];
         let mut method = "client_secret_basic";
         if self.signs_in() {
-            grants = vec![GrantType::AuthorizationCode];
-            if scopes.contains(&OFFLINE_ACCESS) {
-                grants.push(GrantType::RefreshToken);
-            }
+            // What isn't ticked or isn't one is told by the rules.
+            let types: Vec<ResponseType> = draft
+                .values("response_types")
+                .filter_map(|name| name.parse().ok())
+                .collect();
+            let needed = |grant| types.iter().any(|own| own.grant_types().contains(&grant));
+            let code = types.is_empty() || needed(GrantType::AuthorizationCode);
+            grants.clear();
+            grants.extend(code.then_some(GrantType::AuthorizationCode));
+            grants.extend(
+                (code && scopes.contains(&OFFLINE_ACCESS)).then_some(GrantType::RefreshToken),
+            );
+            grants.extend(needed(GrantType::Implicit).then_some(GrantType::Implicit));
+            set("response_types", json!(types));
             set("redirect_uris", draft.lines("redirect_uris").into());
             set(
                 "post_logout_redirect_uris",
@@ -193,6 +204,31 @@ mod tests {
                 "read"
             };
             assert_eq!(scope, expected);
+        }
+    }
+
+    #[test]
+    fn grants_follow_from_the_response_types_that_are_ticked() {
+        use GrantType::{AuthorizationCode, Implicit, RefreshToken};
+        for (types, grants) in [
+            (&[][..], &[AuthorizationCode, RefreshToken][..]),
+            (&["code"], &[AuthorizationCode, RefreshToken]),
+            (&["id_token"], &[Implicit]),
+            (
+                &["code", "code id_token"],
+                &[AuthorizationCode, RefreshToken, Implicit],
+            ),
+        ] {
+            let fields = [
+                ("client_name", "X"),
+                ("redirect_uris", "https://shop.example/callback"),
+                ("scope", "offline_access"),
+            ];
+            let types = types.iter().map(|name| ("response_types", *name));
+            let values = fields.into_iter().chain(types);
+            let draft = Draft::new(values.map(|(name, value)| (name, value.to_owned())));
+            let metadata = ClientMetadata::from_json(Kind::Web.metadata(&draft)).unwrap();
+            assert_eq!(metadata.grant_types, grants);
         }
     }
 }

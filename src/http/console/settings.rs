@@ -86,6 +86,7 @@ const GROUPS: [(&str, &[Entry]); 5] = [
             ("require_pkce", Kind::Switch),
             ("require_issuer_audience", Kind::Switch),
             ("require_pushed_authorization_requests", Kind::Switch),
+            ("front_channel_tokens", Kind::Switch),
         ],
     ),
     (
@@ -149,6 +150,7 @@ fn switch(settings: &TenantSettings, name: &str) -> bool {
         "password.refuse_own_name" => settings.password.refuse_own_name,
         "require_pkce" => settings.require_pkce,
         "require_issuer_audience" => settings.require_issuer_audience,
+        "front_channel_tokens" => settings.front_channel_tokens,
         _ => settings.require_pushed_authorization_requests,
     }
 }
@@ -258,6 +260,7 @@ fn read(page: &Shell<'_>, draft: &mut Draft, before: &TenantRecord) -> TenantRec
             ("password.refuse_own_name", _) => settings.password.refuse_own_name = given,
             ("require_pkce", _) => settings.require_pkce = given,
             ("require_issuer_audience", _) => settings.require_issuer_audience = given,
+            ("front_channel_tokens", _) => settings.front_channel_tokens = given,
             ("require_pushed_authorization_requests", _) => {
                 settings.require_pushed_authorization_requests = given;
             }

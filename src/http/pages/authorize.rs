@@ -3,15 +3,16 @@
 use actix_web::HttpResponse;
 
 use super::visit::Visit;
+use crate::domain::client::Client;
 use crate::flows::authorize::{
     AuthorizeRefusal, CheckedRequest, Flow, Outcome, PushedRefusal, Step,
 };
 use crate::flows::interaction::Interaction;
 use crate::flows::sessions::SignedIn;
-use crate::http::error::{PageError, RedirectError, redirect};
+use crate::http::error::{PageError, redirect};
 use crate::http::extract::{FormBody, Query};
 use crate::protocol::prompt::Prompt;
-use crate::protocol::{OAuthError, Params};
+use crate::protocol::{OAuthError, Params, ValidatedRedirect};
 
 /// A request that waits for its person, checked anew, and who is there.
 pub struct Pending {
@@ -64,22 +65,45 @@ impl Pending {
     }
 
     /// Tells the client.
-    pub fn refuse(&self, visit: &Visit, error: OAuthError) -> HttpResponse {
-        tracing::info!(client = %self.checked.client.id, %error, "an authorization request was refused");
-        RedirectError {
-            redirect: self.checked.redirect.clone(),
-            error,
-        }
-        .response(&visit.at, &visit.caller)
+    pub async fn refuse(
+        &self,
+        visit: &Visit,
+        error: OAuthError,
+    ) -> Result<HttpResponse, PageError> {
+        let CheckedRequest {
+            client,
+            redirect: to,
+            ..
+        } = &self.checked;
+        tell(visit, client, to, &error).await
     }
 
     /// Sends the browser to one of our own pages, with the request.
-    pub fn send_to(&self, visit: &Visit, path: &str, interaction: &Interaction) -> HttpResponse {
+    pub async fn send_to(
+        &self,
+        visit: &Visit,
+        path: &str,
+        interaction: &Interaction,
+    ) -> Result<HttpResponse, PageError> {
         match interaction.to_text(&visit.at) {
-            Ok(text) => visit.see_other(path, &[("flow", &text)]),
-            Err(error) => self.refuse(visit, error),
+            Ok(text) => Ok(visit.see_other(path, &[("flow", &text)])),
+            Err(error) => self.refuse(visit, error).await,
         }
     }
+}
+
+/// Tells the client of an error.
+async fn tell(
+    visit: &Visit,
+    client: &Client,
+    to: &ValidatedRedirect,
+    error: &OAuthError,
+) -> Result<HttpResponse, PageError> {
+    tracing::info!(client = %client.id, %error, "an authorization request was refused");
+    let tenant = &visit.at.tenant;
+    let answer = visit.provider.answer_error(tenant, client, to, error);
+    let answer = answer.await.map_err(|error| visit.fail(error))?;
+    Ok(redirect(answer, &visit.at, &visit.caller))
 }
 
 /// `GET /authorize`.
@@ -93,7 +117,10 @@ pub async fn get(visit: Visit, Query(params): Query) -> Result<HttpResponse, Pag
 /// `POST /authorize`. The browser goes on by GET, so that the session's cookie comes along where it is `SameSite=Lax`.
 pub async fn post(visit: Visit, FormBody(params): FormBody) -> Result<HttpResponse, PageError> {
     match begin(&visit, &params).await {
-        Ok(pending) => Ok(pending.send_to(&visit, "/authorize/continue", &pending.interaction)),
+        Ok(pending) => {
+            let next = "/authorize/continue";
+            pending.send_to(&visit, next, &pending.interaction).await
+        }
         Err(stop) => stop.result(),
     }
 }
@@ -114,8 +141,11 @@ async fn begin(visit: &Visit, params: &Params) -> Result<Pending, Stop> {
     let checked = visit
         .provider
         .check_authorization_request(&visit.at, params)
-        .await
-        .map_err(|refusal| stop(visit, refusal))?;
+        .await;
+    let checked = match checked {
+        Ok(checked) => checked,
+        Err(refusal) => return Err(stop(visit, refusal).await),
+    };
     let interaction = Interaction {
         params: checked.waiting_params(),
         started_at: visit.provider.now(),
@@ -136,8 +166,11 @@ pub async fn take_up(visit: &Visit, text: &str) -> Result<Pending, Stop> {
     let checked = visit
         .provider
         .check_waiting_request(&visit.at, &interaction)
-        .await
-        .map_err(|refusal| stop(visit, refusal))?;
+        .await;
+    let checked = match checked {
+        Ok(checked) => checked,
+        Err(refusal) => return Err(stop(visit, refusal).await),
+    };
     with_people(visit, checked, interaction).await
 }
 
@@ -170,22 +203,18 @@ async fn with_people(
 }
 
 /// How a request ends that gets no further.
-fn stop(visit: &Visit, refusal: AuthorizeRefusal) -> Stop {
+async fn stop(visit: &Visit, refusal: AuthorizeRefusal) -> Stop {
     match refusal {
         AuthorizeRefusal::Failed(error) => visit.fail(error).into(),
         AuthorizeRefusal::Page(error) => {
             tracing::info!(%error, "an authorization request was refused on a page");
             visit.refuse(error).into()
         }
-        AuthorizeRefusal::Redirect(redirect, error) => {
-            tracing::info!(%error, "an authorization request was refused");
-            Stop::Answer(
-                RedirectError {
-                    redirect: *redirect,
-                    error,
-                }
-                .response(&visit.at, &visit.caller),
-            )
+        AuthorizeRefusal::Redirect(recipient, error) => {
+            match tell(visit, &recipient.client, &recipient.redirect, &error).await {
+                Ok(answer) => Stop::Answer(answer),
+                Err(error) => error.into(),
+            }
         }
     }
 }
@@ -193,25 +222,25 @@ fn stop(visit: &Visit, refusal: AuthorizeRefusal) -> Stop {
 /// Does what comes next, or sends the browser to where it is done.
 pub async fn proceed(visit: &Visit, pending: &Pending) -> Result<HttpResponse, PageError> {
     let flow = pending.flow(visit);
-    Ok(match flow.next(None, visit.provider.now()) {
+    let interaction = &pending.interaction;
+    match flow.next(None, visit.provider.now()) {
         Step::Grant(person) => match visit
             .provider
             .grant(&flow, person, None, &visit.caller.origin)
             .await
         {
-            Ok(Outcome::Granted(response)) => redirect(response, &visit.at, &visit.caller),
-            Ok(Outcome::SignedOut) => pending.send_to(visit, "/login", &pending.interaction),
-            Ok(Outcome::Spent) => return Err(visit.refuse(PushedRefusal::Spent)),
-            Err(error) => return Err(visit.fail(error)),
+            Ok(Outcome::Granted(response)) => Ok(redirect(response, &visit.at, &visit.caller)),
+            Ok(Outcome::SignedOut) => pending.send_to(visit, "/login", interaction).await,
+            Ok(Outcome::Spent) => Err(visit.refuse(PushedRefusal::Spent)),
+            Err(error) => Err(visit.fail(error)),
         },
-        Step::SignIn(_) => pending.send_to(visit, "/login", &pending.interaction),
-        Step::SelectAccount => pending.send_to(visit, "/select-account", &pending.interaction),
+        Step::SignIn(_) => pending.send_to(visit, "/login", interaction).await,
+        Step::SelectAccount => pending.send_to(visit, "/select-account", interaction).await,
         // The page asks one person; the answer is to be theirs.
-        Step::Consent(person) => pending.send_to(
-            visit,
-            "/consent",
-            &pending.interaction.select(person.session.id),
-        ),
-        Step::Refuse(error) => pending.refuse(visit, error),
-    })
+        Step::Consent(person) => {
+            let asked = interaction.select(person.session.id);
+            pending.send_to(visit, "/consent", &asked).await
+        }
+        Step::Refuse(error) => pending.refuse(visit, error).await,
+    }
 }

@@ -159,7 +159,7 @@ pub async fn post(visit: Visit, FormBody(params): FormBody) -> Result<HttpRespon
         .await;
     match decided.map_err(|error| visit.fail(error))? {
         Decided::Granted(response) => Ok(redirect(response, &visit.at, &visit.caller)),
-        Decided::Refused(error) => Ok(pending.refuse(&visit, error)),
+        Decided::Refused(error) => pending.refuse(&visit, error).await,
         Decided::NotYet => proceed(&visit, &pending).await,
         Decided::Spent => Err(visit.refuse(PushedRefusal::Spent)),
         Decided::Unclear => Err(visit.refuse(OAuthError::invalid_request(

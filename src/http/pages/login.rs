@@ -225,7 +225,7 @@ pub async fn post(
         metrics.sign_in(outcome);
     }
     match result {
-        Ok(SignIn::Done(session)) => Ok(signed_in(&visit, &onward, &session)),
+        Ok(SignIn::Done(session)) => signed_in(&visit, &onward, &session).await,
         Ok(other) => Ok(again(&visit, &onward, &form, &other)),
         Err(FlowError::Busy) => {
             let said = Said {
@@ -276,13 +276,16 @@ fn again(visit: &Visit, onward: &Onward, form: &CheckedForm, result: &SignIn) ->
     page(visit, onward, status, &said)
 }
 
-fn signed_in(visit: &Visit, onward: &Onward, session: &NewSession) -> HttpResponse {
+async fn signed_in(
+    visit: &Visit,
+    onward: &Onward,
+    session: &NewSession,
+) -> Result<HttpResponse, PageError> {
     let mut response = match onward {
-        Onward::Flow(pending, _) => pending.send_to(
-            visit,
-            "/authorize/continue",
-            &pending.interaction.begin(session.id),
-        ),
+        Onward::Flow(pending, _) => {
+            let next = pending.interaction.begin(session.id);
+            pending.send_to(visit, "/authorize/continue", &next).await?
+        }
         Onward::Path(path) => visit.see_other(path, &[]),
     };
     visit.jar.set_sessions(
@@ -291,5 +294,5 @@ fn signed_in(visit: &Visit, onward: &Onward, session: &NewSession) -> HttpRespon
         visit.tenant().settings().session_lifetime,
     );
     visit.jar.set_devices(&mut response, &session.devices);
-    response
+    Ok(response)
 }

@@ -13,6 +13,7 @@ use super::kinds::{
 use super::localized::Localized;
 use super::rules::MetadataError;
 use crate::protocol::algorithm::SigningAlgorithm;
+use crate::protocol::jarm;
 use crate::protocol::redirect_uri::{PostLogoutRedirectUri, RedirectUri, RedirectUriError};
 use crate::protocol::scope::Scope;
 use crate::protocol::uri;
@@ -48,7 +49,7 @@ pub struct ClientMetadata {
     pub contacts: Vec<String>,
     /// The grants it may use; `authorization_code` unless told.
     pub grant_types: Vec<GrantType>,
-    /// The response types it may use; they follow from the grants unless told.
+    /// The response types it may use; `code` unless told, where it may use `authorization_code`.
     pub response_types: Vec<ResponseType>,
     /// The scopes it may ask for; after validation always there.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,6 +68,9 @@ pub struct ClientMetadata {
     pub jwks_uri: Option<String>,
     /// The algorithm of its ID tokens.
     pub id_token_signed_response_alg: SigningAlgorithm,
+    /// The algorithm of its signed authorization responses (JARM §3); RS256 unless told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization_signed_response_alg: Option<SigningAlgorithm>,
     /// The form of its access tokens.
     pub access_token_format: AccessTokenFormat,
     /// The algorithm of its access tokens, where they are JWTs.
@@ -149,6 +153,7 @@ impl Default for ClientMetadata {
             jwks: None,
             jwks_uri: None,
             id_token_signed_response_alg: SigningAlgorithm::Es256,
+            authorization_signed_response_alg: None,
             access_token_format: AccessTokenFormat::default(),
             access_token_signed_response_alg: SigningAlgorithm::Es256,
             default_audience: None,
@@ -204,6 +209,17 @@ impl ClientMetadata {
     /// Whether it may use this grant.
     pub fn allows_grant(&self, grant: GrantType) -> bool {
         self.grant_types.contains(&grant)
+    }
+
+    /// Whether it sends people to the authorization endpoint.
+    pub fn has_people_sign_in(&self) -> bool {
+        self.allows_grant(GrantType::AuthorizationCode) || self.allows_grant(GrantType::Implicit)
+    }
+
+    /// What its signed authorization responses are signed by.
+    pub fn authorization_response_algorithm(&self) -> SigningAlgorithm {
+        self.authorization_signed_response_alg
+            .unwrap_or(jarm::DEFAULT_ALGORITHM)
     }
 
     /// The redirect URIs, checked.

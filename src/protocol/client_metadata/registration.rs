@@ -12,6 +12,12 @@ use super::localized::is_localized_name;
 use super::rules::MetadataError;
 use crate::protocol::algorithm::SigningAlgorithm;
 
+/// What would have an authorization response encrypted (JARM §3).
+const ENCRYPTED_RESPONSES: [&str; 2] = [
+    "authorization_encrypted_response_alg",
+    "authorization_encrypted_response_enc",
+];
+
 /// The members that are known here.
 static KNOWN: LazyLock<HashSet<String>> = LazyLock::new(|| {
     let schema = schemars::schema_for!(ClientMetadata).to_value();
@@ -49,6 +55,15 @@ impl ClientMetadata {
         // The other name that an administrator may use for it.
         if let Some(first_party) = members.remove("first_party") {
             members.entry("skip_consent").or_insert(first_party);
+        }
+        // Whoever asks for secrecy must not go on in the belief to have it.
+        for name in ENCRYPTED_RESPONSES {
+            if members.contains_key(name) {
+                return Err(MetadataError::new(
+                    name,
+                    "encrypted authorization responses are not supported; leave it out",
+                ));
+            }
         }
         // RFC 7591 §2: "The authorization server MUST ignore any client metadata sent by the client that it does not understand"
         members.retain(|name, _| KNOWN.contains(name) || is_localized_name(name));
@@ -122,6 +137,16 @@ mod tests {
         let stored = serde_json::to_value(&metadata).unwrap();
         for name in stored.as_object().unwrap().keys() {
             assert!(KNOWN.contains(name) || is_localized_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_left_in_the_belief_that_responses_are_encrypted() {
+        for name in ENCRYPTED_RESPONSES {
+            let document = json!({ "redirect_uris": [URI], name: "A128GCM" });
+            assert_eq!(read(document, None), Err(name.to_owned()));
+            let absent = json!({ "redirect_uris": [URI], name: null });
+            assert!(read(absent, None).is_ok());
         }
     }
 

@@ -1,7 +1,10 @@
 //! The rules between the fields.
 
 use super::document::ClientMetadata;
-use super::kinds::{GrantType, ResponseType, SubjectType, TokenEndpointAuthMethod};
+use super::kinds::{
+    ApplicationType, GrantType, ResponseType, SubjectType, TokenEndpointAuthMethod,
+};
+use crate::protocol::redirect_uri::RedirectUri;
 use crate::protocol::scope::{self, Scope};
 use crate::protocol::{ErrorCode, OAuthError, email, jwks, resource, uri};
 
@@ -54,7 +57,6 @@ impl ClientMetadata {
     fn check_grants(&mut self) -> Result<(), MetadataError> {
         let code = self.allows_grant(GrantType::AuthorizationCode);
         distinct("grant_types", &self.grant_types)?;
-        distinct("response_types", &self.response_types)?;
         if self.grant_types.is_empty() {
             return Err(MetadataError::new(
                 "grant_types",
@@ -67,16 +69,7 @@ impl ClientMetadata {
                 "refresh_token needs authorization_code, as no other grant issues refresh tokens",
             ));
         }
-        // RFC 7591 §2.1: authorization_code and code go together
-        if code && self.response_types.is_empty() {
-            self.response_types = vec![ResponseType::Code];
-        }
-        if !code && !self.response_types.is_empty() {
-            return Err(MetadataError::new(
-                "response_types",
-                "code needs the grant type authorization_code",
-            ));
-        }
+        self.check_response_types()?;
         if self.is_public() && self.allows_grant(GrantType::ClientCredentials) {
             // RFC 6749 §4.4: "The client credentials grant type MUST only be used by confidential clients."
             return Err(MetadataError::new(
@@ -84,12 +77,54 @@ impl ClientMetadata {
                 "client_credentials is for confidential clients only; choose another token_endpoint_auth_method",
             ));
         }
-        let offline = self.allows_grant(GrantType::RefreshToken);
+        let (people, offline) = (
+            self.has_people_sign_in(),
+            self.allows_grant(GrantType::RefreshToken),
+        );
         let scope = self
             .scope
-            .get_or_insert_with(|| default_scope(code, offline));
+            .get_or_insert_with(|| default_scope(people, offline));
         Scope::parse(&scope.to_string())
             .map_err(|error| MetadataError::new("scope", error.to_string()))?;
+        Ok(())
+    }
+
+    /// RFC 7591 §2.1 and OpenID Connect Dynamic Client Registration §2: which grant types and response types go together.
+    fn check_response_types(&mut self) -> Result<(), MetadataError> {
+        let code = self.allows_grant(GrantType::AuthorizationCode);
+        // RFC 7591 §2: "If omitted, the default is that the client will use only the "code" response type."
+        if code && self.response_types.is_empty() {
+            self.response_types = vec![ResponseType::Code];
+        }
+        distinct("response_types", &self.response_types)?;
+        for own in &self.response_types {
+            let missing = own
+                .grant_types()
+                .iter()
+                .find(|grant| !self.allows_grant(**grant));
+            if let Some(grant) = missing {
+                return Err(MetadataError::new(
+                    "response_types",
+                    format!(
+                        "{own} needs the grant type {}; name it in grant_types",
+                        grant.as_str()
+                    ),
+                ));
+            }
+        }
+        if code && !self.response_types.iter().any(|own| own.has_code()) {
+            return Err(MetadataError::new(
+                "grant_types",
+                "authorization_code needs a response type with code; take it out of grant_types, or name one in response_types",
+            ));
+        }
+        let implicit = self.allows_grant(GrantType::Implicit);
+        if implicit && !self.response_types.iter().any(|own| own.is_front_channel()) {
+            return Err(MetadataError::new(
+                "grant_types",
+                "implicit needs a response type with id_token or token; take it out of grant_types, or name one in response_types",
+            ));
+        }
         Ok(())
     }
 
@@ -149,14 +184,25 @@ impl ClientMetadata {
             100,
         )?;
         bounded("allowed_origins", &self.allowed_origins, 100)?;
-        if self.allows_grant(GrantType::AuthorizationCode) && self.redirect_uris.is_empty() {
+        if self.has_people_sign_in() && self.redirect_uris.is_empty() {
             return Err(MetadataError::new(
                 "redirect_uris",
-                "authorization_code needs at least one redirect URI",
+                "authorization_code and implicit need at least one redirect URI",
             ));
         }
-        self.parse_redirect_uris()
+        let redirects = self
+            .parse_redirect_uris()
             .map_err(|error| MetadataError::new("redirect_uris", error.to_string()))?;
+        // OpenID Connect Dynamic Client Registration §2, application_type: "Web Clients using the OAuth Implicit Grant Type MUST only register URLs
+        // using the https scheme as redirect_uris; they MUST NOT use localhost as the hostname."
+        let bound =
+            self.allows_grant(GrantType::Implicit) && self.application_type == ApplicationType::Web;
+        if bound && !redirects.iter().all(RedirectUri::is_https_elsewhere) {
+            return Err(MetadataError::new(
+                "redirect_uris",
+                "must use https and another host than localhost where implicit is among grant_types; http on the loopback is for application_type native",
+            ));
+        }
         self.parse_post_logout_redirect_uris()
             .map_err(|error| MetadataError::new("post_logout_redirect_uris", error.to_string()))?;
         for origin in &self.allowed_origins {
@@ -271,7 +317,7 @@ impl ClientMetadata {
     }
 }
 
-fn default_scope(code: bool, offline: bool) -> Scope {
+fn default_scope(people: bool, offline: bool) -> Scope {
     let person = [
         scope::OPENID,
         scope::PROFILE,
@@ -279,7 +325,7 @@ fn default_scope(code: bool, offline: bool) -> Scope {
         scope::ADDRESS,
         scope::PHONE,
     ];
-    let person = person.into_iter().filter(|_| code);
+    let person = person.into_iter().filter(|_| people);
     person
         .chain([scope::OFFLINE_ACCESS].into_iter().filter(|_| offline))
         .collect()
@@ -382,6 +428,41 @@ mod tests {
     }
 
     #[test]
+    fn front_channel_clients() {
+        let implicit =
+            read(json!({"grant_types": ["implicit"], "response_types": ["token id_token"]}))
+                .unwrap();
+        assert_eq!(implicit.response_types, [ResponseType::IdTokenToken]);
+        assert!(implicit.has_people_sign_in());
+        assert_eq!(
+            implicit.authorization_response_algorithm(),
+            SigningAlgorithm::Rs256
+        );
+        assert!(!implicit.scope.unwrap().contains(scope::OFFLINE_ACCESS));
+        let all: Vec<_> = ResponseType::ALL.map(ResponseType::as_str).into();
+        let hybrid = read(json!({
+            "grant_types": ["authorization_code", "refresh_token", "implicit"], "response_types": all,
+            "authorization_signed_response_alg": "PS256",
+        }))
+        .unwrap();
+        assert_eq!(hybrid.response_types, ResponseType::ALL);
+        assert_eq!(
+            hybrid.authorization_response_algorithm(),
+            SigningAlgorithm::Ps256
+        );
+        for uri in [
+            "http://127.0.0.1/cb",
+            "http://localhost:1/cb",
+            "com.example.app:/cb",
+        ] {
+            read(json!({
+                "application_type": "native", "redirect_uris": [uri], "grant_types": ["implicit"], "response_types": ["id_token"],
+            }))
+            .unwrap();
+        }
+    }
+
+    #[test]
     fn stored_metadata_reads_the_same_again() {
         let metadata = read(json!({
             "client_name": "App", "client_name#de": "Anwendung", "tos_uri#fr": "https://app.example.com/fr",
@@ -451,6 +532,54 @@ mod tests {
                 "response_types",
             ),
             (json!({"response_types": ["token"]}), "response_types"),
+            (
+                json!({"response_types": ["code", "code"]}),
+                "response_types",
+            ),
+            (
+                json!({"grant_types": ["authorization_code", "implicit"], "response_types": ["code id_token", "id_token code"]}),
+                "response_types",
+            ),
+            // RFC 7591 §2.1: grant types and response types go together
+            (json!({"response_types": ["id_token"]}), "response_types"),
+            (json!({"response_types": ["code token"]}), "response_types"),
+            (
+                json!({"grant_types": ["implicit"], "response_types": ["code id_token"]}),
+                "response_types",
+            ),
+            (json!({"grant_types": ["implicit"]}), "grant_types"),
+            (
+                json!({"grant_types": ["authorization_code", "implicit"]}),
+                "grant_types",
+            ),
+            (
+                json!({"grant_types": ["authorization_code", "implicit"], "response_types": ["id_token"]}),
+                "grant_types",
+            ),
+            (
+                json!({"grant_types": ["implicit", "refresh_token"], "response_types": ["id_token"]}),
+                "grant_types",
+            ),
+            (
+                json!({"redirect_uris": null, "grant_types": ["implicit"], "response_types": ["id_token"]}),
+                "redirect_uris",
+            ),
+            (
+                json!({"redirect_uris": ["http://127.0.0.1/cb"], "grant_types": ["implicit"], "response_types": ["id_token"]}),
+                "redirect_uris",
+            ),
+            (
+                json!({"redirect_uris": ["https://a.example/", "https://localhost/cb"], "grant_types": ["implicit"], "response_types": ["id_token"]}),
+                "redirect_uris",
+            ),
+            (
+                json!({"authorization_signed_response_alg": "none"}),
+                "authorization_signed_response_alg",
+            ),
+            (
+                json!({"authorization_encrypted_response_alg": "RSA-OAEP-256"}),
+                "authorization_encrypted_response_alg",
+            ),
             (json!({"scope": "a\"b"}), "scope"),
             (json!({"scope": ["openid"]}), "scope"),
             (

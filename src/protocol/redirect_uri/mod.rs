@@ -10,4 +10,6 @@ mod validated;
 
 pub use post_logout::PostLogoutRedirectUri;
 pub use registered::{RedirectUri, RedirectUriError};
-pub use validated::{RedirectMismatch, RedirectResponse, ValidatedRedirect};
+pub use validated::{
+    RedirectMismatch, RedirectResponse, Response, UnsignedResponse, ValidatedRedirect,
+};

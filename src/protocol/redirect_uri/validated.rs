@@ -2,8 +2,11 @@
 
 use url::form_urlencoded::Serializer as FormSerializer;
 
+use serde_json::{Map, Value};
+
 use super::registered::{RedirectUri, origin};
 use crate::protocol::errors::OAuthError;
+use crate::protocol::jarm::{self, ResponseClaims};
 use crate::protocol::response_mode::ResponseMode;
 
 /// Why no redirect may happen. It is answered by an error page.
@@ -46,6 +49,40 @@ pub enum RedirectResponse {
         /// Names and values of the hidden fields.
         fields: Vec<(String, String)>,
     },
+}
+
+/// An answer as its mode has it travel.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Response {
+    /// As it is.
+    Plain(RedirectResponse),
+    /// Signed: it isn't an answer yet.
+    ToSign(UnsignedResponse),
+}
+
+/// An answer that has to be signed before it can be sent (JARM §2.1).
+#[derive(Debug, Clone, PartialEq)]
+pub struct UnsignedResponse {
+    redirect: ValidatedRedirect,
+    parameters: Map<String, Value>,
+}
+
+impl UnsignedResponse {
+    /// What is to be signed, for this client.
+    pub fn claims(&self, client_id: &str, now: i64) -> ResponseClaims {
+        ResponseClaims {
+            iss: self.redirect.issuer.clone(),
+            aud: client_id.to_owned(),
+            exp: now + jarm::LIFETIME,
+            parameters: self.parameters.clone(),
+        }
+    }
+
+    /// The answer, once that is signed.
+    pub fn send(&self, jwt: &str) -> RedirectResponse {
+        // JARM §2.3: nothing but the JWT, neither `state` nor `iss`.
+        self.redirect.send([(jarm::PARAMETER, jwt)].into_iter())
+    }
 }
 
 impl ValidatedRedirect {
@@ -119,14 +156,23 @@ impl ValidatedRedirect {
     }
 
     /// The answer with these parameters, to which `state` and `iss` are added.
-    pub fn respond(&self, parameters: &[(&str, &str)]) -> RedirectResponse {
+    pub fn respond(&self, parameters: &[(&str, &str)]) -> Response {
         let state = self.state.as_deref().map(|state| ("state", state));
-        let all = parameters
-            .iter()
-            .copied()
-            .chain(state)
-            .chain([("iss", self.issuer.as_str())]);
-        if self.mode == ResponseMode::FormPost {
+        let all = parameters.iter().copied().chain(state);
+        if self.mode.is_signed() {
+            return Response::ToSign(UnsignedResponse {
+                redirect: self.clone(),
+                parameters: jarm::claims_of(all),
+            });
+        }
+        Response::Plain(self.send(all.chain([("iss", self.issuer.as_str())])))
+    }
+
+    fn send<'a>(&self, all: impl Iterator<Item = (&'a str, &'a str)>) -> RedirectResponse {
+        if matches!(
+            self.mode,
+            ResponseMode::FormPost | ResponseMode::FormPostJwt
+        ) {
             let fields = all
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect();
@@ -139,13 +185,15 @@ impl ValidatedRedirect {
             .extend_pairs(all)
             .finish();
         RedirectResponse::Location(match self.mode {
-            ResponseMode::Fragment => format!("{}#{encoded}", self.uri),
+            ResponseMode::Fragment | ResponseMode::FragmentJwt => {
+                format!("{}#{encoded}", self.uri)
+            }
             _ => append_query(&self.uri, &encoded),
         })
     }
 
     /// The answer that reports an error (RFC 6749 §4.1.2.1).
-    pub fn respond_error(&self, error: &OAuthError) -> RedirectResponse {
+    pub fn respond_error(&self, error: &OAuthError) -> Response {
         self.respond(&[
             ("error", error.code.as_str()),
             ("error_description", error.description()),
@@ -183,8 +231,8 @@ mod tests {
 
     fn location(redirect: &ValidatedRedirect) -> String {
         match redirect.respond(&[("code", "a+b&c")]) {
-            RedirectResponse::Location(location) => location,
-            RedirectResponse::Form { .. } => panic!("a form"),
+            Response::Plain(RedirectResponse::Location(location)) => location,
+            other => panic!("{other:?}"),
         }
     }
 
@@ -272,6 +320,52 @@ mod tests {
         ];
         assert_eq!(
             form,
+            Response::Plain(RedirectResponse::Form {
+                action: "https://a.example/cb".into(),
+                fields
+            })
+        );
+    }
+
+    #[test]
+    fn a_signed_answer_is_one_parameter() {
+        for (mode, expected) in [
+            (
+                ResponseMode::QueryJwt,
+                "https://a.example/cb?x=1&response=a.b.c",
+            ),
+            (
+                ResponseMode::FragmentJwt,
+                "https://a.example/cb?x=1#response=a.b.c",
+            ),
+        ] {
+            let redirect = redirect("https://a.example/cb?x=1")
+                .with_state(Some("s".into()))
+                .with_response_mode(mode);
+            let Response::ToSign(unsigned) = redirect.respond(&[("code", "c")]) else {
+                panic!("{mode} isn't signed")
+            };
+            assert_eq!(
+                serde_json::to_value(unsigned.claims("client", 1000)).unwrap(),
+                serde_json::json!({ "iss": ISSUER, "aud": "client", "exp": 1000 + jarm::LIFETIME, "code": "c", "state": "s" })
+            );
+            assert_eq!(
+                unsigned.send("a.b.c"),
+                RedirectResponse::Location(expected.into())
+            );
+        }
+        let form = redirect("https://a.example/cb").with_response_mode(ResponseMode::FormPostJwt);
+        let Response::ToSign(unsigned) = form.respond_error(&OAuthError::access_denied("no"))
+        else {
+            panic!("it isn't signed")
+        };
+        assert_eq!(
+            unsigned.claims("client", 0).parameters["error"],
+            "access_denied"
+        );
+        let fields = vec![("response".to_owned(), "a.b.c".to_owned())];
+        assert_eq!(
+            unsigned.send("a.b.c"),
             RedirectResponse::Form {
                 action: "https://a.example/cb".into(),
                 fields
@@ -285,7 +379,10 @@ mod tests {
             .with_state(Some("s".into()))
             .respond_error(&OAuthError::access_denied("no"));
         let expected = "https://a.example/cb?error=access_denied&error_description=no&state=s&iss=https%3A%2F%2Fid.example.com%2Ft%2Facme";
-        assert_eq!(response, RedirectResponse::Location(expected.into()));
+        assert_eq!(
+            response,
+            Response::Plain(RedirectResponse::Location(expected.into()))
+        );
     }
 
     #[test]
