@@ -1,6 +1,8 @@
 //! Token introspection (RFC 7662): any client of the tenant that authenticates may ask about a token that it was shown. Whatever isn't good
 //! here and now is inactive, and nothing else is said of it.
 
+use std::sync::Arc;
+
 use super::access::AccessRefusal;
 use super::client_authentication::ClientRefusal;
 use super::grants::TokenRefusal;
@@ -16,9 +18,20 @@ use crate::domain::user::User;
 use crate::protocol::Params;
 use crate::protocol::access_token::AccessTokenClaims;
 use crate::protocol::client_authentication::ClientCredentials;
-use crate::protocol::introspection::{ActiveToken, IntrospectionRequest, IntrospectionResponse};
+use crate::protocol::introspection::{
+    ActiveToken, IntrospectionRequest, IntrospectionResponse, SignedIntrospection,
+};
 use crate::protocol::token::TokenType;
 use crate::secret::{Handle, Purpose};
+
+/// What is answered, and to whom.
+#[derive(Debug)]
+pub struct Introspection {
+    /// Who asked.
+    pub asking: Arc<Client>,
+    /// What is said.
+    pub response: IntrospectionResponse,
+}
 
 impl Provider {
     /// Answers an introspection request.
@@ -28,7 +41,7 @@ impl Provider {
         authorization: &[&str],
         body: &Params,
         origin: &Origin,
-    ) -> Result<IntrospectionResponse, TokenRefusal> {
+    ) -> Result<Introspection, TokenRefusal> {
         let credentials = ClientCredentials::from_request(authorization, body)
             .map_err(ClientRefusal::Malformed)?;
         let asking = self.authenticate_client(at, &credentials, origin).await?;
@@ -44,9 +57,26 @@ impl Provider {
                     .await?
             }
         };
-        Ok(found.map_or(IntrospectionResponse::Inactive, |token| {
+        let response = found.map_or(IntrospectionResponse::Inactive, |token| {
             IntrospectionResponse::Active(Box::new(token))
-        }))
+        });
+        Ok(Introspection { asking, response })
+    }
+
+    /// The answer as a JWT (RFC 9701 §5).
+    pub async fn sign_introspected(
+        &self,
+        at: &TenantAt,
+        answer: Introspection,
+    ) -> Result<String, FlowError> {
+        let claims = SignedIntrospection {
+            iss: at.issuer.to_string(),
+            aud: answer.asking.id.to_string(),
+            iat: self.clock.unix(),
+            token_introspection: answer.response,
+        };
+        self.sign_introspection(&at.tenant, &answer.asking, &claims)
+            .await
     }
 
     async fn introspect_access_token(

@@ -1,5 +1,5 @@
 //! The only place where a token is minted: access tokens (RFC 9068, or sealed and opaque), ID tokens (`OpenID` Connect Core §2), and
-//! authorization responses that are tokens themselves (JARM).
+//! answers that are tokens themselves (JARM, signed userinfo, RFC 9701).
 //!
 //! To be called after the commit that allows it. RSA signatures go through the blocking pool; the others take microseconds and are made
 //! here.
@@ -25,7 +25,9 @@ use crate::protocol::access_token::{self, AccessTokenClaims, Audience};
 use crate::protocol::claims::{StandardClaims, claims_for_scope};
 use crate::protocol::client_metadata::{AccessTokenFormat, SubjectType};
 use crate::protocol::id_token::{self, IdTokenClaims, ReleasedClaims};
+use crate::protocol::introspection::{self, SignedIntrospection};
 use crate::protocol::jarm::{self, ResponseClaims};
+use crate::protocol::userinfo::{self, SignedUserInfo};
 use crate::protocol::{Scope, SigningAlgorithm};
 use crate::secret::Purpose;
 
@@ -233,6 +235,29 @@ impl Provider {
     ) -> Result<String, FlowError> {
         let algorithm = client.metadata.authorization_response_algorithm();
         self.sign(tenant, algorithm, jarm::TYP, claims).await
+    }
+
+    /// Signs what the userinfo endpoint says (`OpenID` Connect Core §5.3.2).
+    pub async fn sign_userinfo(
+        &self,
+        tenant: &Arc<Tenant>,
+        algorithm: SigningAlgorithm,
+        claims: &SignedUserInfo,
+    ) -> Result<String, FlowError> {
+        self.sign(tenant, algorithm, userinfo::SIGNED_TYP, claims)
+            .await
+    }
+
+    /// Signs what the introspection endpoint says to a client, by the algorithm that it registered (RFC 9701 §5).
+    pub async fn sign_introspection(
+        &self,
+        tenant: &Arc<Tenant>,
+        client: &Client,
+        claims: &SignedIntrospection,
+    ) -> Result<String, FlowError> {
+        let algorithm = client.metadata.introspection_algorithm();
+        self.sign(tenant, algorithm, introspection::SIGNED_TYP, claims)
+            .await
     }
 
     async fn sign(

@@ -24,7 +24,7 @@ use super::grants::TokenRefusal;
 use super::provider::{FlowError, Provider};
 use super::scopes::{ADMIN, admin_api};
 use super::tenancy::TenantAt;
-use super::userinfo::UserInfoRefusal;
+use super::userinfo::{UserInfoAnswer, UserInfoRefusal};
 use crate::domain::audit::{Act, Event};
 use crate::domain::client::Client;
 use crate::domain::ids::ClientId;
@@ -349,7 +349,8 @@ impl Provider {
             return Err(refused("the nonce is another one".to_owned()));
         }
         let userinfo = match self.userinfo(at, &answer.access_token).await {
-            Ok(info) => serde_json::to_value(&info).ok(),
+            Ok(UserInfoAnswer::Plain(info)) => serde_json::to_value(&info).ok(),
+            Ok(UserInfoAnswer::Signed(jwt)) => part(&jwt, 1),
             Err(UserInfoRefusal::Scope) => None,
             Err(refusal) => return Err(refused(refusal.to_string())),
         };

@@ -7,7 +7,7 @@ use super::tenancy::TenantAt;
 use crate::protocol::claims::claims_for_scope;
 use crate::protocol::id_token::ReleasedClaims;
 use crate::protocol::scope::OPENID;
-use crate::protocol::userinfo::UserInfo;
+use crate::protocol::userinfo::{SignedUserInfo, UserInfo};
 use crate::protocol::{OAuthError, Scope};
 
 /// Why userinfo isn't told.
@@ -32,6 +32,14 @@ impl From<UserInfoRefusal> for OAuthError {
     }
 }
 
+/// What is said, in the form that the client registered.
+pub enum UserInfoAnswer {
+    /// As it is.
+    Plain(UserInfo),
+    /// As a JWT.
+    Signed(String),
+}
+
 /// The scope that the endpoint needs.
 pub fn needed_scope() -> Scope {
     [OPENID].into_iter().collect()
@@ -39,7 +47,11 @@ pub fn needed_scope() -> Scope {
 
 impl Provider {
     /// What is said of the token's person.
-    pub async fn userinfo(&self, at: &TenantAt, token: &str) -> Result<UserInfo, UserInfoRefusal> {
+    pub async fn userinfo(
+        &self,
+        at: &TenantAt,
+        token: &str,
+    ) -> Result<UserInfoAnswer, UserInfoRefusal> {
         let access = self.check_access(&at.tenant, token).await?;
         if !access.claims.scope.contains(OPENID) {
             return Err(UserInfoRefusal::Scope);
@@ -58,9 +70,21 @@ impl Provider {
             .filter_map(|name| person.state.claims.get_key_value(name))
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
-        Ok(UserInfo {
+        let info = UserInfo {
             sub: subject_of(&at.tenant, &access.client, person.id),
             released: ReleasedClaims::new(claims),
-        })
+        };
+        let Some(algorithm) = access.client.metadata.userinfo_signed_response_alg else {
+            return Ok(UserInfoAnswer::Plain(info));
+        };
+        let claims = SignedUserInfo {
+            iss: access.claims.iss,
+            aud: access.client.id.to_string(),
+            info,
+        };
+        let signed = self.sign_userinfo(&at.tenant, algorithm, &claims).await;
+        Ok(UserInfoAnswer::Signed(
+            signed.map_err(AccessRefusal::Failed)?,
+        ))
     }
 }

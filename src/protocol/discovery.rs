@@ -1,6 +1,6 @@
 //! What the provider says of itself (OpenID Connect Discovery 1.0 [§3](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderMetadata),
 //! [RFC 8414 §2](https://www.rfc-editor.org/rfc/rfc8414#section-2), [RFC 9126 §5](https://www.rfc-editor.org/rfc/rfc9126#section-5),
-//! [RFC 9207 §3](https://www.rfc-editor.org/rfc/rfc9207#section-3), JARM §4), and the paths at which it
+//! [RFC 9207 §3](https://www.rfc-editor.org/rfc/rfc9207#section-3), JARM §4, RFC 9701 §7), and the paths at which it
 //! answers.
 //!
 //! Every field is derived from the type that does the work, so that nothing is announced that isn't there.
@@ -95,6 +95,8 @@ pub struct ProviderMetadata {
     pub subject_types_supported: Vec<SubjectType>,
     pub id_token_signing_alg_values_supported: Vec<SigningAlgorithm>,
     pub authorization_signing_alg_values_supported: Vec<SigningAlgorithm>,
+    pub userinfo_signing_alg_values_supported: Vec<SigningAlgorithm>,
+    pub introspection_signing_alg_values_supported: Vec<SigningAlgorithm>,
     pub token_endpoint_auth_methods_supported: Vec<&'static str>,
     pub token_endpoint_auth_signing_alg_values_supported: Vec<SigningAlgorithm>,
     pub revocation_endpoint_auth_methods_supported: Vec<&'static str>,
@@ -166,6 +168,8 @@ impl ProviderMetadata {
                 .collect(),
             id_token_signing_alg_values_supported: algorithms.clone(),
             authorization_signing_alg_values_supported: algorithms.clone(),
+            userinfo_signing_alg_values_supported: algorithms.clone(),
+            introspection_signing_alg_values_supported: algorithms.clone(),
             token_endpoint_auth_methods_supported: methods.clone(),
             token_endpoint_auth_signing_alg_values_supported: algorithms.clone(),
             revocation_endpoint_auth_methods_supported: methods.clone(),

@@ -445,8 +445,14 @@ impl Provider {
             .then_some(metadata.id_token_signed_response_alg);
         let access_token = (metadata.access_token_format == AccessTokenFormat::Jwt)
             .then_some(metadata.access_token_signed_response_alg);
-        let responses = metadata.authorization_signed_response_alg;
-        for algorithm in id_token.into_iter().chain(access_token).chain(responses) {
+        let answers = [
+            id_token,
+            access_token,
+            metadata.authorization_signed_response_alg,
+            metadata.userinfo_signed_response_alg,
+            metadata.introspection_signed_response_alg,
+        ];
+        for algorithm in answers.into_iter().flatten() {
             if tenant.keys.signer(algorithm, self.now()).is_none() {
                 self.ensure_key(tenant, algorithm).await?;
             }

@@ -13,7 +13,7 @@ use crate::flows::consent::permissions_of;
 use crate::flows::hint::check_id_token_hint;
 use crate::flows::interaction::Interaction;
 use crate::flows::provider::FlowError;
-use crate::flows::scopes::{Rules, admin_api};
+use crate::flows::scopes::{ADMIN, Rules, admin_api};
 use crate::flows::tenancy::TenantAt;
 use crate::protocol::authorization::{AuthorizationRequest, RedirectTarget};
 use crate::protocol::client_metadata::GrantType;
@@ -307,6 +307,12 @@ impl Provider {
         } else {
             rules.require_scope_at(&request.scope, &resources)?
         };
+        // Whoever administers has a server, or a page, that can redeem a code: a token of such power doesn't travel in an address.
+        if request.response_type.has_access_token() && scope.contains(ADMIN) {
+            return Err(OAuthError::invalid_scope(
+                "tessera:admin isn't given through the browser; use response_type=code",
+            ));
+        }
         // OpenID Connect Core §11: ignored where no refresh token can come of it.
         let refreshes = request.response_type.has_code() && client.allows(GrantType::RefreshToken);
         let scope = if refreshes {

@@ -136,6 +136,8 @@ static GROUPS: &[GroupOf] = &[
             ("refresh_token_lifetime", Shape::Number),
             ("refresh_token_leeway", Shape::Number),
             ("id_token_signed_response_alg", Shape::Algorithm),
+            ("userinfo_signed_response_alg", Shape::Algorithm),
+            ("introspection_signed_response_alg", Shape::Algorithm),
             ("subject_type", Shape::OneOf(&["public", "pairwise"])),
             ("sector_identifier_uri", Shape::Address),
         ],
@@ -419,7 +421,7 @@ fn view<'a>(
 }
 
 /// The fields of which there is more to say than their name.
-const HINTS: [&str; 23] = [
+const HINTS: [&str; 25] = [
     "redirect_uris",
     "post_logout_redirect_uris",
     "skip_consent",
@@ -441,6 +443,8 @@ const HINTS: [&str; 23] = [
     "default_audience",
     "access_token_format",
     "refresh_token_leeway",
+    "userinfo_signed_response_alg",
+    "introspection_signed_response_alg",
     "subject_type",
     "sector_identifier_uri",
 ];
@@ -532,7 +536,8 @@ mod tests {
             "client_name": "App", "client_name#de": "Anwendung", "client_uri": "https://app.example", "tos_uri": "https://app.example/tos",
             "policy_uri": "https://app.example/p", "logo_uri": "https://app.example/l.png", "contacts": ["ops@example.com"],
             "redirect_uris": ["https://app.example/a", "https://app.example/b"], "post_logout_redirect_uris": ["https://app.example/"],
-            "grant_types": ["authorization_code", "refresh_token", "implicit"], "response_types": ["code", "code id_token"], "authorization_signed_response_alg": "EdDSA", "scope": "openid profile offline_access read",
+            "grant_types": ["authorization_code", "refresh_token", "implicit"], "response_types": ["code", "code id_token"], "authorization_signed_response_alg": "EdDSA",
+            "userinfo_signed_response_alg": "ES256", "introspection_signed_response_alg": "PS256", "scope": "openid profile offline_access read",
             "token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": "ES256",
             "jwks_uri": "https://app.example/jwks", "id_token_signed_response_alg": "RS256", "access_token_format": "opaque",
             "default_audience": "urn:api", "resources": ["urn:api"], "default_max_age": 60, "require_auth_time": true,

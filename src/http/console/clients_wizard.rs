@@ -110,12 +110,9 @@ fn person_scopes(page: Shell<'_>) -> Vec<Choice> {
 /// What stands beside a response type.
 pub(super) fn response_types(page: Shell<'_>) -> Vec<Choice> {
     let of = |own: ResponseType| {
-        let about = match (own.has_code(), own.is_front_channel()) {
-            (true, false) => "client-response-code",
-            (true, true) => "client-response-hybrid",
-            (false, _) => "client-response-implicit",
-        };
-        Choice::new(own.as_str(), own.as_str()).hint(page.t(about))
+        // Fluent's names know no space.
+        let about = format!("client-response-{}", own.as_str().replace(' ', "-"));
+        Choice::new(own.as_str(), own.as_str()).hint(page.t(&about))
     };
     ResponseType::ALL.map(of).into()
 }
@@ -179,7 +176,7 @@ fn fields(visitor: &Visitor, kind: Kind, draft: &Draft) -> Vec<Field> {
                 label("response_types"),
                 FieldKind::Boxes(response_types(page)),
             )
-            .hint(page.t("client-hint-response_types")),
+            .hint(page.t("client-new-response_types")),
             _ => return None,
         })
     });

@@ -1,7 +1,7 @@
 //! What these endpoints' answers have in common.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, PRAGMA};
+use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, PRAGMA};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
@@ -39,6 +39,15 @@ pub(super) fn json(body: &impl Serialize) -> HttpResponse {
 /// The same of something that was made (RFC 9126 §2.2).
 pub(super) fn created(body: &impl Serialize) -> HttpResponse {
     json_with(StatusCode::CREATED, body)
+}
+
+/// A JWT that nobody may keep.
+pub(super) fn signed(media_type: &'static str, jwt: String) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, media_type))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((PRAGMA, "no-cache"))
+        .body(jwt)
 }
 
 fn json_with(status: StatusCode, body: &impl Serialize) -> HttpResponse {

@@ -3,14 +3,15 @@
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::answer::{authorization, json};
+use super::answer::{authorization, json, signed};
 use crate::flows::Provider;
 use crate::flows::access::AccessRefusal;
 use crate::flows::tenancy::TenantAt;
-use crate::flows::userinfo::{UserInfoRefusal, needed_scope};
+use crate::flows::userinfo::{UserInfoAnswer, UserInfoRefusal, needed_scope};
 use crate::http::error::ApiError;
 use crate::http::extract::{At, FormBody};
 use crate::protocol::bearer::{BearerChallenge, find_token};
+use crate::protocol::userinfo::SIGNED_MEDIA_TYPE;
 use crate::protocol::{ErrorCode, OAuthError, Params};
 
 /// With the token in the header.
@@ -64,7 +65,8 @@ async fn answer(
         );
     };
     match provider.userinfo(at, token.expose()).await {
-        Ok(info) => Ok(json(&info)),
+        Ok(UserInfoAnswer::Plain(info)) => Ok(json(&info)),
+        Ok(UserInfoAnswer::Signed(jwt)) => Ok(signed(SIGNED_MEDIA_TYPE, jwt)),
         Err(UserInfoRefusal::Access(AccessRefusal::Failed(error))) => Err(error.into()),
         Err(refusal) => {
             tracing::info!(tenant = %at.tenant.slug(), reason = %refusal, "refused");

@@ -13,6 +13,7 @@ use super::kinds::{
 use super::localized::Localized;
 use super::rules::MetadataError;
 use crate::protocol::algorithm::SigningAlgorithm;
+use crate::protocol::introspection;
 use crate::protocol::jarm;
 use crate::protocol::redirect_uri::{PostLogoutRedirectUri, RedirectUri, RedirectUriError};
 use crate::protocol::scope::Scope;
@@ -71,6 +72,12 @@ pub struct ClientMetadata {
     /// The algorithm of its signed authorization responses (JARM §3); RS256 unless told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub authorization_signed_response_alg: Option<SigningAlgorithm>,
+    /// The algorithm of what the userinfo endpoint answers about its people; plain JSON unless told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub userinfo_signed_response_alg: Option<SigningAlgorithm>,
+    /// The algorithm of the introspection endpoint's answers to it, where it asks for signed ones (RFC 9701 §6); RS256 unless told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub introspection_signed_response_alg: Option<SigningAlgorithm>,
     /// The form of its access tokens.
     pub access_token_format: AccessTokenFormat,
     /// The algorithm of its access tokens, where they are JWTs.
@@ -154,6 +161,8 @@ impl Default for ClientMetadata {
             jwks_uri: None,
             id_token_signed_response_alg: SigningAlgorithm::Es256,
             authorization_signed_response_alg: None,
+            userinfo_signed_response_alg: None,
+            introspection_signed_response_alg: None,
             access_token_format: AccessTokenFormat::default(),
             access_token_signed_response_alg: SigningAlgorithm::Es256,
             default_audience: None,
@@ -220,6 +229,12 @@ impl ClientMetadata {
     pub fn authorization_response_algorithm(&self) -> SigningAlgorithm {
         self.authorization_signed_response_alg
             .unwrap_or(jarm::DEFAULT_ALGORITHM)
+    }
+
+    /// What the introspection endpoint's signed answers to it are signed by.
+    pub fn introspection_algorithm(&self) -> SigningAlgorithm {
+        self.introspection_signed_response_alg
+            .unwrap_or(introspection::DEFAULT_ALGORITHM)
     }
 
     /// The redirect URIs, checked.

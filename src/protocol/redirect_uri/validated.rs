@@ -1,8 +1,9 @@
 //! The only way to build a redirect.
 
-use url::form_urlencoded::Serializer as FormSerializer;
+use std::fmt;
 
 use serde_json::{Map, Value};
+use url::form_urlencoded::Serializer as FormSerializer;
 
 use super::registered::{RedirectUri, origin};
 use crate::protocol::errors::OAuthError;
@@ -38,7 +39,7 @@ pub struct ValidatedRedirect {
 }
 
 /// An answer ready to be sent to the browser.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum RedirectResponse {
     /// Redirect with 303 to this location.
     Location(String),
@@ -60,11 +61,35 @@ pub enum Response {
     ToSign(UnsignedResponse),
 }
 
+/// Codes and tokens stay out of it.
+impl fmt::Debug for RedirectResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (form, to) = match self {
+            Self::Location(location) => (false, location),
+            Self::Form { action, .. } => (true, action),
+        };
+        let to = to.split(['?', '#']).next().unwrap_or_default();
+        f.debug_struct("RedirectResponse")
+            .field("form", &form)
+            .field("to", &to)
+            .finish_non_exhaustive()
+    }
+}
+
 /// An answer that has to be signed before it can be sent (JARM §2.1).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct UnsignedResponse {
     redirect: ValidatedRedirect,
     parameters: Map<String, Value>,
+}
+
+/// Codes and tokens stay out of it.
+impl fmt::Debug for UnsignedResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UnsignedResponse")
+            .field("redirect", &self.redirect)
+            .finish_non_exhaustive()
+    }
 }
 
 impl UnsignedResponse {

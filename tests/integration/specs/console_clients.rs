@@ -344,6 +344,53 @@ app_test! {
         assert_eq!(stored(&scene, client.id).await.metadata.client_name.as_deref(), Some("Mine"));
     }
 
+    /// Grant types follow from what is ticked in the wizard; the editor shows both, and says what doesn't go together.
+    async fn response_types_are_ticked(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let (mut browser, _) = administrator(&scene).await;
+        let fields = [
+            ("client_name", "Board"), ("redirect_uris", "https://board.example/cb"), ("scope", "email"), ("response_types", "code"), ("response_types", "code id_token"),
+        ];
+        let (_, client) = registered(&scene, &mut browser, "web", &fields).await;
+        let names = |metadata: &tessera::protocol::client_metadata::ClientMetadata| {
+            let types = metadata.response_types.iter().map(|own| own.as_str()).collect::<Vec<_>>().join(",");
+            let grants = metadata.grant_types.iter().map(|grant| grant.as_str()).collect::<Vec<_>>().join(",");
+            (types, grants)
+        };
+        assert_eq!(names(&client.metadata), ("code,code id_token".into(), "authorization_code,implicit".into()));
+        let shown = browser.open(&scene.tenant.url(&format!("/console/clients/{}", client.id))).await;
+        assert!(shown.answer.body.contains("code id_token"), "{}", shown.answer.body);
+        let page = browser.open(&scene.tenant.url(&format!("/console/clients/{}/edit", client.id))).await;
+        let of = |types: &[&'static str], grants: &[&'static str]| {
+            let mut fields = vec![("client_name", "Board"), ("redirect_uris", "https://board.example/cb"), ("scope", "openid"), ("token_endpoint_auth_method", "client_secret_basic")];
+            fields.extend(types.iter().map(|name| ("response_types", *name)));
+            fields.extend(grants.iter().map(|name| ("grant_types", *name)));
+            fields
+        };
+        for (types, grants, field) in [
+            (&["code id_token"][..], &["authorization_code"][..], "response_types"), (&["code"], &["authorization_code", "implicit"], "grant_types"), (&["token"], &["implicit"], "response_types"),
+        ] {
+            let again = browser.submit(&page, &of(types, grants)).await;
+            assert_eq!(again.answer.status, 422, "{types:?}");
+            again.expect_id(&format!("{field}-problem"));
+        }
+        let mut fields = of(&["id_token token"], &["implicit"]);
+        fields.push(("authorization_signed_response_alg", "ES256"));
+        let done = browser.submit(&page, &fields).await;
+        assert_eq!(done.answer.status, 200, "{}", done.answer.body);
+        let now = stored(&scene, client.id).await.metadata;
+        assert_eq!(names(&now), ("id_token token".into(), "implicit".into()));
+        assert_eq!(now.authorization_response_algorithm().as_str(), "ES256");
+        // Where the tenant forbids them, nobody is asked, and nobody gets them.
+        scene.app.change_settings(&scene.tenant, |settings| settings.front_channel_tokens = false).await;
+        let new = browser.open(&scene.tenant.url("/console/clients/new/web")).await;
+        assert!(!new.answer.body.contains("response_types"), "{}", new.answer.body);
+        let page = browser.open(page.url.as_str()).await;
+        let refused = browser.submit(&page, &fields).await;
+        assert_eq!(refused.answer.status, 422);
+        refused.expect_id("response_types-problem");
+    }
+
     async fn a_secret_is_replaced_once_and_shown_once(app: TestApp) {
         let scene = Scene::new(app).await;
         let (mut browser, _) = administrator(&scene).await;

@@ -111,7 +111,9 @@ app_test! {
         let tenant = scene.loaded().await;
         let settings = tenant.settings();
         assert_eq!((settings.access_token_lifetime, settings.session_idle_lifetime, settings.password.minimum_length), (600, 86_400, 12));
-        assert!(settings.require_pkce && !settings.password.refuse_own_name);
+        assert!(settings.require_pkce && !settings.password.refuse_own_name && !settings.front_channel_tokens);
+        let saved = browser.submit(&saved, &with(&SETTINGS, &[("require_pkce", "1"), ("front_channel_tokens", "1")])).await;
+        assert!(scene.loaded().await.settings().front_channel_tokens, "{}", saved.answer.body);
         assert_eq!((settings.registration.as_str(), settings.registration_limit), ("token", 50));
         assert_eq!(tenant.record.name, "Acme");
         // Each fault beside its field, and what was typed stays.

@@ -117,6 +117,39 @@ async fn metadata(scene: &Scene) -> Value {
 }
 
 app_test! {
+    /// docs/src/response-types.md: its request and its answer, and that each type of its table is answered as it says.
+    async fn what_is_documented_is_answered_so(app: TestApp) {
+        let page = include_str!("../../../docs/src/response-types.md");
+        let block = |begin: &str| {
+            let from = page.find(begin).unwrap_or_else(|| panic!("no {begin}"));
+            page[from..].split("```").next().expect("a block").split_whitespace().collect::<String>()
+        };
+        let scene = Scene::new(app).await;
+        let callback = "https://board.example.com/callback";
+        let rp = client(&scene, json!({ "redirect_uris": [callback] })).await;
+        let mut browser = signed_in(&scene).await;
+        let id = rp.client.client_id();
+        let url = block("{issuer}/authorize?").replace("{issuer}", &rp.issuer).replace("client_id=…", &format!("client_id={id}"));
+        let answer = browser.open(&url.replace("=…", "=a-text")).await.response();
+        let documented = block(&format!("{callback}#"));
+        let (uri, text) = documented.split_once('#').expect("a fragment");
+        let mut names: Vec<_> = text.split('&').filter_map(|pair| pair.split('=').next()).collect();
+        names.sort_unstable();
+        assert_eq!((answer.place, answer.uri.as_str(), answer.names()), (Place::Fragment, uri, names));
+        for (name, value) in url::form_urlencoded::parse(text.as_bytes()).filter(|(_, value)| !value.contains('…') && !value.starts_with("https:")) {
+            assert_eq!(answer.get(&name), value, "{name}");
+        }
+        let rows = page.lines().filter_map(|line| line.strip_prefix("| `")).skip(1).take(TYPES.len());
+        let documented: Vec<(&str, &str)> = rows.filter_map(|row| row.split_once("` | ")).collect();
+        assert_eq!(documented.iter().map(|(name, _)| *name).collect::<Vec<_>>(), TYPES);
+        for (name, row) in documented {
+            let kind: tessera::protocol::client_metadata::ResponseType = name.parse().expect("a type");
+            for grant in ["authorization_code", "implicit"] {
+                assert_eq!(row.contains(grant), kind.grant_types().iter().any(|own| own.as_str() == grant), "{row}");
+            }
+        }
+    }
+
     async fn every_type_comes_by_every_mode_that_is_right_for_it(app: TestApp) {
         let scene = Scene::new(app).await;
         let (rp, mut browser) = (client(&scene, json!({})).await, signed_in(&scene).await);
@@ -290,7 +323,7 @@ app_test! {
         let policy = page.answer.header("content-security-policy").expect("a policy");
         assert!(policy.contains("form-action 'self' https://front.example") && !policy.contains("unsafe"), "{policy}");
         assert_eq!(page.answer.header("cache-control"), Some("no-store"));
-        assert_eq!(page.answer.header("referrer-policy"), Some("no-referrer"));
+        assert_eq!(page.answer.header("referrer-policy"), Some("same-origin"));
         assert_eq!(page.response().get("state"), state);
     }
 
@@ -409,6 +442,27 @@ app_test! {
         let told = registered(&scene.app, &scene.tenant, native).await;
         assert_eq!((&told["response_types"], &told["grant_types"]), (&json!(["id_token token"]), &json!(["implicit"])));
         assert_eq!(told.get("client_secret"), None);
+    }
+
+    /// A token that administers comes by a code and no other way.
+    async fn nobody_administers_by_the_front_channel(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let rp = client(&scene, json!({ "scope": "openid profile tessera:admin" })).await;
+        let mut browser = signed_in(&scene).await;
+        let api = format!("{}/api/v1", scene.app.root());
+        for response_type in TYPES {
+            for (more, admin) in [(vec![("scope", "openid tessera:admin"), ("resource", &*api)], true), (vec![("scope", "openid profile")], false)] {
+                let answer = ask(&rp, &mut browser, response_type, &more).await;
+                if admin && has(response_type, "token") {
+                    assert_eq!((answer.place, answer.get("error")), (Place::Fragment, "invalid_scope"), "{response_type}");
+                } else {
+                    assert_eq!(answer.find("error"), None, "{response_type} {more:?}");
+                }
+            }
+        }
+        // Nor where it is asked for by saying nothing.
+        let answer = ask(&rp, &mut browser, "code token", &[("scope", "")]).await;
+        assert_eq!(answer.get("error"), "invalid_scope");
     }
 
     /// SECURITY, "Tenancy".

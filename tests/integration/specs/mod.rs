@@ -50,4 +50,5 @@ pub mod rfc9207;
 pub mod rp_initiated_logout;
 pub mod seed;
 pub mod sign_in;
+pub mod signed_answers;
 pub mod tenancy;

@@ -81,7 +81,7 @@ app_test! {
         scene.app.time.advance(std::time::Duration::from_secs(61));
         rp.redeem(answer.get("code")).await.expect_error(400, "invalid_grant");
         assert!(scene.is_active(answer.get("access_token")).await);
-        scene.app.time.advance(std::time::Duration::from_secs(240));
+        scene.app.time.advance(std::time::Duration::from_mins(4));
         assert!(!scene.is_active(answer.get("access_token")).await);
     }
 

@@ -127,7 +127,7 @@ app_test! {
         assert!(!scene.is_active(&signed_out).await);
         let (_, withdrawn, _) = fresh().await;
         let (user, of) = (scene.user.id, rp.client.id);
-        assert_eq!(scene.write(move |repo| repo.revoke_grants_of_user(user, Some(of))).await, 1);
+        assert!(scene.write(move |repo| repo.revoke_grants_of_user(user, Some(of))).await > 0);
         assert!(!scene.is_active(&withdrawn).await);
         rp.userinfo(&withdrawn).await.expect_error(401, "invalid_token");
         let (_, left, _) = fresh().await;

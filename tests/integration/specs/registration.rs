@@ -207,8 +207,8 @@ app_test! {
         let loaded = app.load(&tenant).await;
         assert_eq!(app.provider.db.read(&*loaded, |repo| repo.count_registered_clients()).await.expect("storage works"), 0);
         // What isn't known is ignored, and not told back.
-        let document = registered(&app, &tenant, json!({ "redirect_uris": [CALLBACK], "colour": "red", "userinfo_signed_response_alg": "RS256", "tos_uri": null })).await;
-        assert!(document["colour"].is_null() && document["userinfo_signed_response_alg"].is_null());
+        let document = registered(&app, &tenant, json!({ "redirect_uris": [CALLBACK], "colour": "red", "userinfo_encrypted_response_alg": "ECDH-ES", "tos_uri": null })).await;
+        assert!(document["colour"].is_null() && document["userinfo_encrypted_response_alg"].is_null());
     }
 
     async fn a_body_is_one_json_object_of_bounded_size(app: TestApp) {
