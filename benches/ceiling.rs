@@ -14,12 +14,13 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use josekit::jwk::Jwk;
 use josekit::jws::{ES256, JwsSigner, JwsVerifier, RS256};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use crate::Result;
-use commits::Commits;
+use commits::{Commits, Reads};
 
 /// What the ceiling is to do, handed over in a file.
 #[derive(Serialize, Deserialize)]
@@ -88,6 +89,8 @@ struct State {
     rs256: Box<dyn JwsSigner + Send + Sync>,
     verifier: Box<dyn JwsVerifier + Send + Sync>,
     commits: Option<Commits>,
+    /// On SQLite alone.
+    reads: Option<Reads>,
     done: AtomicUsize,
 }
 
@@ -270,16 +273,76 @@ async fn commit(
     state.token("token", &[access, id, refresh])
 }
 
+/// Verifies a proof of possession by the key that is in it, commits that it was used, and signs a token.
+async fn proved(state: web::Data<State>, request: HttpRequest, _body: web::Bytes) -> HttpResponse {
+    let proof = request.headers().get("dpop");
+    let good = proof
+        .and_then(|proof| proof.to_str().ok())
+        .is_some_and(|proof| is_proved(proof).unwrap_or_default());
+    let Some(commits) = state.commits.as_ref().filter(|_| good) else {
+        return HttpResponse::Unauthorized().finish();
+    };
+    if !check_secret(authorization(&request).as_bytes())
+        || !commits.commit("proof", state.next()).await
+    {
+        return HttpResponse::InternalServerError().finish();
+    }
+    let access = sign(state.es256.as_ref(), &state.plan.access_claims);
+    state.token("token", &[access])
+}
+
+/// A device that waits asks: one row is read.
+async fn poll(state: web::Data<State>, request: HttpRequest, _body: web::Bytes) -> HttpResponse {
+    let found = state.reads.as_ref().map(|reads| reads.read(state.next()));
+    if found.is_none_or(|length| length == 0) || !check_secret(authorization(&request).as_bytes()) {
+        return HttpResponse::InternalServerError().finish();
+    }
+    state.answer("device", Clone::clone)
+}
+
+/// A token is exchanged: one verified, one row committed, one signed.
+async fn exchange(state: web::Data<State>, request: HttpRequest, body: web::Bytes) -> HttpResponse {
+    let Some(commits) = &state.commits else {
+        return HttpResponse::NotFound().finish();
+    };
+    let text = std::str::from_utf8(&body).unwrap_or_default();
+    let token = text.strip_prefix("subject_token=").unwrap_or_default();
+    if !check_secret(authorization(&request).as_bytes())
+        || !verify(&state, token)
+        || !commits.commit("record", state.next()).await
+    {
+        return HttpResponse::InternalServerError().finish();
+    }
+    let access = sign(state.es256.as_ref(), &state.plan.access_claims);
+    state.token("token", &[access])
+}
+
+fn is_proved(proof: &str) -> Result<bool> {
+    let (message, signature) = proof.rsplit_once('.').ok_or("no JWT")?;
+    let header = message.split('.').next().ok_or("no JWT")?;
+    let header: serde_json::Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header)?)?;
+    let key = header["jwk"].as_object().ok_or("no key")?;
+    let verifier = ES256.verifier_from_jwk(&Jwk::from_map(key.clone())?)?;
+    let signature = URL_SAFE_NO_PAD.decode(signature)?;
+    Ok(verifier.verify(message.as_bytes(), &signature).is_ok())
+}
+
 /// Serves until it is killed.
 pub fn serve(plan: &Path) -> Result<()> {
     let plan: Plan = serde_json::from_slice(&std::fs::read(plan)?)?;
     let commits = plan.database.as_deref().map(Commits::open).transpose()?;
+    let file = plan
+        .database
+        .as_deref()
+        .filter(|database| !database.starts_with("postgres"));
+    let reads = file.map(Reads::open).transpose()?;
     let key = openssl::pkey::PKey::private_key_from_pem(plan.es256.as_bytes())?;
     let state = web::Data::from(Arc::new(State {
         es256: Box::new(ES256.signer_from_pem(&plan.es256)?),
         rs256: Box::new(RS256.signer_from_pem(&plan.rs256)?),
         verifier: Box::new(ES256.verifier_from_pem(key.public_key_to_pem()?)?),
         commits,
+        reads,
         done: AtomicUsize::new(0),
         answers: plan
             .answers
@@ -298,6 +361,9 @@ pub fn serve(plan: &Path) -> Result<()> {
                 .route("/introspect/{name}", web::post().to(introspect))
                 .route("/userinfo/{name}", web::get().to(userinfo))
                 .route("/commit/{name}", web::post().to(commit))
+                .route("/proved", web::post().to(proved))
+                .route("/poll", web::post().to(poll))
+                .route("/exchange", web::post().to(exchange))
         })
         .workers(1)
         .bind(("127.0.0.1", port))?

@@ -15,6 +15,7 @@ mod load;
 mod peer;
 mod plot;
 mod process;
+mod proofs;
 mod report;
 mod rows;
 mod scene;

@@ -1,11 +1,13 @@
 //! The rows: what is asked of Tessera, of the ceiling and of the peer.
 
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::ceiling::{self, Plan, Recorded};
 use crate::load::{self, Cycle, Once, Shape, Work, measure};
 use crate::peer::{Peer, Refreshing};
 use crate::process::{Process, free_port};
+use crate::proofs::{Prover, Proving};
 use crate::report::{self, Row};
 use crate::scene::{Client, Database, Scene, tessera};
 use crate::wire::{Answer, bearer, get, post};
@@ -48,6 +50,19 @@ impl Work for Chain {
 
     fn wants_answers(&self) -> bool {
         true
+    }
+}
+
+/// Requests that are refused, as they are to be.
+struct Refused(Cycle);
+
+impl Work for Refused {
+    fn next(&mut self, number: usize, previous: Option<&Answer>) -> Option<Vec<u8>> {
+        self.0.next(number, previous)
+    }
+
+    fn status(&self) -> u16 {
+        400
     }
 }
 
@@ -113,15 +128,18 @@ fn turns(options: &Options, servers: &Servers<'_>, case: &Case<'_>) -> Result<Ro
     Ok(row)
 }
 
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 16] = [
     "jwks",
     "discovery",
     "client-credentials",
     "client-credentials-rs256",
+    "dpop",
     "introspection",
     "userinfo",
     "code",
     "refresh",
+    "device",
+    "exchange",
     "sign-in",
     "interference",
     "start",
@@ -138,7 +156,7 @@ pub fn run(options: &Options) -> Result<()> {
     }
     let wanted =
         |name: &str| options.names.is_empty() || options.names.iter().any(|known| known == name);
-    if NAMES[..8].iter().any(|name| wanted(name)) {
+    if NAMES[..11].iter().any(|name| wanted(name)) {
         println!("{}", report::HEAD);
         requests(options, Database::Sqlite, &wanted)?;
         if options.postgres.is_some() && (wanted("code") || wanted("refresh")) {
@@ -210,9 +228,11 @@ fn plan(options: &Options, scene: &Scene, database: Database) -> Result<Plan> {
             ))?,
         ),
         ("token", token),
+        // Its status is another; what it costs isn't.
+        ("device", ask(scene.polls(1)?.pop().ok_or("no poll")?)?),
     ];
     for (name, answer) in &answers {
-        if answer.status != 200 {
+        if answer.status != 200 && *name != "device" {
             return Err(format!("{name}: {}", String::from_utf8_lossy(&answer.body)).into());
         }
     }
@@ -243,6 +263,38 @@ fn introspection(scene: &Scene, token: &str) -> Vec<u8> {
         &scene.machine.header(),
         &[("token", token)],
     )
+}
+
+/// Client credentials with a proof of possession, fresh each time, beside a ceiling that verifies it by the key that is in it, commits that it
+/// was used, and signs.
+fn proved(scene: &Scene) -> Result<Case<'_>> {
+    let url = format!("http://{}{}", scene.host, scene.path("/token"));
+    let prover = Rc::new(Prover::new(url)?);
+    let work = move |host: String, path: String| -> Source<'_> {
+        let (prover, credentials) = (Rc::clone(&prover), scene.machine.header());
+        Box::new(move || {
+            let (host, path, credentials) = (host.clone(), path.clone(), credentials.clone());
+            Ok(Box::new(Proving {
+                prover: Rc::clone(&prover),
+                request: move |proof: &str| {
+                    let headers = format!("{credentials}dpop: {proof}\r\n");
+                    post(
+                        &host,
+                        &path,
+                        &headers,
+                        &[("grant_type", "client_credentials")],
+                    )
+                },
+            }))
+        })
+    };
+    Ok(Case {
+        name: "client credentials, DPoP".to_owned(),
+        promised: 0.0,
+        ours: work(scene.host.clone(), scene.path("/token")),
+        ceiling: Some(work("localhost".to_owned(), "/proved".to_owned())),
+        peer: None,
+    })
 }
 
 /// The rows of single requests.
@@ -339,6 +391,9 @@ fn requests(options: &Options, database: Database, wanted: &dyn Fn(&str) -> bool
                 }),
             });
         }
+    }
+    if wanted("dpop") {
+        cases.push(proved(scene)?);
     }
     for (row, format, machine, web) in [
         ("introspection", "JWT", &scene.machine, &scene.web),
@@ -483,6 +538,49 @@ fn requests(options: &Options, database: Database, wanted: &dyn Fn(&str) -> bool
                     Ok(Box::new(Chain { first, request }))
                 })
             }),
+        });
+    }
+    if wanted("device") {
+        let polls = scene.polls(500)?;
+        cases.push(Case {
+            name: "device that waits, a poll".to_owned(),
+            promised: 0.0,
+            ours: Box::new(move || Ok(Box::new(Refused(Cycle::over(polls.clone()))))),
+            ceiling: Some(cycle(vec![post(
+                "localhost",
+                "/poll",
+                &scene.device.header(),
+                &[("device_code", &"d".repeat(68))],
+            )])),
+            peer: None,
+        });
+    }
+    if wanted("exchange") {
+        let ours = scene
+            .personal_tokens(&scene.web, TOKENS)?
+            .iter()
+            .map(|token| scene.exchange(token))
+            .collect();
+        let theirs = (0..2000)
+            .map(|number| {
+                let claims = plan
+                    .access_claims
+                    .replace("\"jti\":\"", &format!("\"jti\":\"{number:04}"));
+                let token = ceiling::signed(&plan.es256, &claims)?;
+                Ok(post(
+                    "localhost",
+                    "/exchange",
+                    &scene.service.header(),
+                    &[("subject_token", &token)],
+                ))
+            })
+            .collect::<Result<_>>()?;
+        cases.push(Case {
+            name: format!("token exchange, {}", database.name()),
+            promised: 0.0,
+            ours: cycle(ours),
+            ceiling: Some(cycle(theirs)),
+            peer: None,
         });
     }
     for case in &cases {

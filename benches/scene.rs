@@ -86,6 +86,10 @@ pub struct Scene {
     pub web_opaque: Client,
     /// Signs people in; public.
     pub public: Client,
+    /// Signs people in on devices; with a secret.
+    pub device: Client,
+    /// Exchanges tokens for those of the API.
+    pub service: Client,
     /// The folder, deleted at the end.
     pub folder: tempfile::TempDir,
     environment: Vec<(String, String)>,
@@ -232,6 +236,18 @@ impl Scene {
             client("Web", web(jwt))?,
             client("Opaque web", web(opaque))?,
             client("Public", web(("token_endpoint_auth_method", "none")))?,
+            client(
+                "Device",
+                json!({ "grant_types": ["urn:ietf:params:oauth:grant-type:device_code"], "scope": "openid profile" }),
+            )?,
+            client(
+                "Service",
+                json!({
+                    "grant_types": ["urn:ietf:params:oauth:grant-type:token-exchange"], "scope": "",
+                    "token_exchange_subjects": [format!("http://localhost:{port}/t/acme")],
+                    "token_exchange_targets": ["https://api.acme.example"], "token_exchange_scope": "api:read",
+                }),
+            )?,
         );
         let log = std::fs::File::create(folder.path().join("log"))?;
         let server = Process::start(
@@ -256,6 +272,8 @@ impl Scene {
             web: made.3,
             web_opaque: made.4,
             public: made.5,
+            device: made.6,
+            service: made.7,
             folder,
             environment,
         })
@@ -307,6 +325,58 @@ impl Scene {
             .iter()
             .map(|answer| answer.text("access_token"))
             .collect()
+    }
+
+    /// Polls of devices that wait, each of which has been told to slow down as far as it will be.
+    pub fn polls(&self, count: usize) -> Result<Vec<Vec<u8>>> {
+        let asking = post(
+            &self.host,
+            &self.path("/device_authorization"),
+            &self.device.header(),
+            &[("scope", "openid profile")],
+        );
+        let answers = ask_all(self.server.port, vec![asking; count])?;
+        let polls: Vec<Vec<u8>> = answers
+            .iter()
+            .map(|answer| {
+                let code = answer.text("device_code")?;
+                let fields = [
+                    ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
+                    ("device_code", code.as_str()),
+                ];
+                Ok(post(
+                    &self.host,
+                    &self.path("/token"),
+                    &self.device.header(),
+                    &fields,
+                ))
+            })
+            .collect::<Result<_>>()?;
+        // Eleven times five seconds, and the first poll.
+        for _ in 0..12 {
+            ask_all(self.server.port, polls.clone())?;
+        }
+        Ok(polls)
+    }
+
+    /// The exchange of a person's token.
+    pub fn exchange(&self, token: &str) -> Vec<u8> {
+        post(
+            &self.host,
+            &self.path("/token"),
+            &self.service.header(),
+            &[
+                (
+                    "grant_type",
+                    "urn:ietf:params:oauth:grant-type:token-exchange",
+                ),
+                ("subject_token", token),
+                (
+                    "subject_token_type",
+                    "urn:ietf:params:oauth:token-type:access_token",
+                ),
+            ],
+        )
     }
 
     /// The redemption of a code.

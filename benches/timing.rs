@@ -234,6 +234,9 @@ impl Cost {
     }
 }
 
+/// Hashes by a number, and two such numbers.
+type Costlier = (fn(u32) -> Cost, (u32, u32));
+
 /// One set of parameters that the server hashes by.
 struct Setting {
     name: &'static str,
@@ -246,7 +249,7 @@ struct Setting {
     /// Stored hashes that need no more memory than the server's own, and take longer the greater the number is; with two such numbers, the
     /// second of which takes longer than what is planted. None where two hashes in another shape drift apart by more: there this program's
     /// own wait is planted.
-    costlier: Option<(fn(u32) -> Cost, (u32, u32))>,
+    costlier: Option<Costlier>,
     /// Hashes that are cheaper than the server's own.
     cheaper: &'static [Cost],
 }

@@ -132,6 +132,8 @@ pub enum Purpose {
     Interaction,
     /// An authorization request that its client pushed.
     PushedRequest,
+    /// The code that a device polls with.
+    DeviceCode,
     /// A browser on which a person has signed in before.
     KnownDevice,
     /// An opaque access token.
@@ -146,13 +148,14 @@ pub enum Purpose {
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::AuthorizationCode,
         Self::RefreshToken,
         Self::OneTimeLink,
         Self::Session,
         Self::Interaction,
         Self::PushedRequest,
+        Self::DeviceCode,
         Self::KnownDevice,
         Self::OpaqueAccessToken,
         Self::ClientSecret,
@@ -169,6 +172,7 @@ impl Purpose {
             Self::Session => "tss",
             Self::Interaction => "tsi",
             Self::PushedRequest => "tsp",
+            Self::DeviceCode => "tsd",
             Self::KnownDevice => "tsk",
             Self::OpaqueAccessToken => "tsa",
             Self::ClientSecret => "tscs",
@@ -186,6 +190,7 @@ impl Purpose {
             Self::Session => "session",
             Self::Interaction => "interaction",
             Self::PushedRequest => "pushed request",
+            Self::DeviceCode => "device code",
             Self::KnownDevice => "known device",
             Self::OpaqueAccessToken => "opaque access token",
             Self::ClientSecret => "client secret",

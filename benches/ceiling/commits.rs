@@ -1,4 +1,4 @@
-//! The same rows as a redemption and a rotation commit, in the same groups: SQLite by one thread that commits once for all that wait,
+//! The same rows as a redemption, a rotation and the use of a proof commit, in the same groups: SQLite by one thread that commits once for all that wait,
 //! PostgreSQL by a few connections. No reads, no guards.
 
 use std::sync::Mutex;
@@ -30,6 +30,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    records (tenant_id, id) {
+        tenant_id -> Binary,
+        id -> Binary,
+        content -> Text,
+    }
+}
+
+diesel::table! {
     refresh_tokens (tenant_id, id) {
         tenant_id -> Binary,
         id -> Binary,
@@ -42,11 +50,32 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    dpop_proofs (tenant_id, proof_hash) {
+        tenant_id -> Binary,
+        proof_hash -> Binary,
+        expires_at -> Text,
+    }
+}
+
 const AT: &str = "2026-01-01T00:00:00.000000Z";
 const TENANT: [u8; 16] = [9; 16];
 
+/// What is written for a request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A grant is spent, and a refresh token made.
+    Redemption,
+    /// A refresh token is spent, and the next one made.
+    Rotation,
+    /// A proof is used.
+    Proof,
+    /// One row is added: as large as an audit event.
+    Record,
+}
+
 struct Write {
-    rotation: bool,
+    kind: Kind,
     number: usize,
     answer: oneshot::Sender<bool>,
 }
@@ -81,28 +110,56 @@ impl<S: QueryFragment<DB>, DB: Backend> QueryFragment<DB> for Kept<S> {
 
 impl<S, C> RunQueryDsl<C> for Kept<S> {}
 
+macro_rules! insert_proof {
+    ($connection:expr, $hash:expr) => {
+        diesel::insert_into(dpop_proofs::table)
+            .values((
+                dpop_proofs::tenant_id.eq(TENANT.to_vec()),
+                dpop_proofs::proof_hash.eq($hash),
+                dpop_proofs::expires_at.eq(AT),
+            ))
+            .execute($connection)?
+            == 1
+    };
+}
+
 macro_rules! spend {
     ($connection:expr, $write:expr) => {{
         let (connection, write): (&mut _, &Write) = ($connection, $write);
         let (old, new) = (id(write.number), id(PREPARED + write.number));
-        let changed = if write.rotation {
-            let rotated = diesel::update(refresh_tokens::table.find((&TENANT[..], &old)))
-                .filter(refresh_tokens::rotated_at.is_null())
-                .set((
-                    refresh_tokens::rotated_at.eq(AT),
-                    refresh_tokens::successor_id.eq(&new),
-                ));
-            Kept(rotated).execute(connection)?
+        if write.kind == Kind::Proof {
+            // As random as a hash is: where it comes to lie is what it costs.
+            let hash = <sha2::Sha256 as sha2::Digest>::digest(write.number.to_be_bytes());
+            insert_proof!(connection, hash.to_vec())
+        } else if write.kind == Kind::Record {
+            let added = diesel::insert_into(records::table)
+                .values((
+                    records::tenant_id.eq(TENANT.to_vec()),
+                    records::id.eq(new.clone()),
+                    records::content.eq("e".repeat(650)),
+                ))
+                .execute(connection)?;
+            added == 1
         } else {
-            let spent = diesel::update(grants::table.find((&TENANT[..], &old)))
-                .filter(grants::redeemed_at.is_null())
-                .set(grants::redeemed_at.eq(AT));
-            Kept(spent).execute(connection)?
-        };
-        diesel::insert_into(refresh_tokens::table)
-            .values(token(new, &old))
-            .execute(connection)?;
-        changed == 1
+            let changed = if write.kind == Kind::Rotation {
+                let rotated = diesel::update(refresh_tokens::table.find((&TENANT[..], &old)))
+                    .filter(refresh_tokens::rotated_at.is_null())
+                    .set((
+                        refresh_tokens::rotated_at.eq(AT),
+                        refresh_tokens::successor_id.eq(&new),
+                    ));
+                Kept(rotated).execute(connection)?
+            } else {
+                let spent = diesel::update(grants::table.find((&TENANT[..], &old)))
+                    .filter(grants::redeemed_at.is_null())
+                    .set(grants::redeemed_at.eq(AT));
+                Kept(spent).execute(connection)?
+            };
+            diesel::insert_into(refresh_tokens::table)
+                .values(token(new, &old))
+                .execute(connection)?;
+            changed == 1
+        }
     }};
 }
 
@@ -129,10 +186,13 @@ fn token(id: Vec<u8>, grant: &[u8]) -> Token<'static> {
 fn schema(bytes: &str, suffix: &str) -> String {
     format!(
         "CREATE TABLE grants (tenant_id {bytes} NOT NULL, id {bytes} NOT NULL, content TEXT NOT NULL, redeemed_at TEXT, PRIMARY KEY (tenant_id, id)){suffix};
+         CREATE TABLE records (tenant_id {bytes} NOT NULL, id {bytes} NOT NULL, content TEXT NOT NULL, PRIMARY KEY (tenant_id, id)){suffix};
          CREATE TABLE refresh_tokens (tenant_id {bytes} NOT NULL, id {bytes} NOT NULL, grant_id {bytes} NOT NULL, proof_hash {bytes} NOT NULL,
            created_at TEXT NOT NULL, expires_at TEXT NOT NULL, rotated_at TEXT, successor_id {bytes}, PRIMARY KEY (tenant_id, id)){suffix};
          CREATE INDEX refresh_tokens_grant_id ON refresh_tokens (tenant_id, grant_id);
-         CREATE INDEX refresh_tokens_expires_at ON refresh_tokens (expires_at);"
+         CREATE INDEX refresh_tokens_expires_at ON refresh_tokens (expires_at);
+         CREATE TABLE dpop_proofs (tenant_id {bytes} NOT NULL, proof_hash {bytes} NOT NULL, expires_at TEXT NOT NULL, PRIMARY KEY (tenant_id, proof_hash)){suffix};
+         CREATE INDEX dpop_proofs_expires_at ON dpop_proofs (expires_at);"
     )
 }
 
@@ -171,7 +231,9 @@ impl Commits {
         let (sender, receiver) = channel();
         if database.starts_with("postgres") {
             let mut connection = PgConnection::establish(database)?;
-            connection.batch_execute("DROP TABLE IF EXISTS grants, refresh_tokens")?;
+            connection.batch_execute(
+                "DROP TABLE IF EXISTS grants, records, refresh_tokens, dpop_proofs",
+            )?;
             connection.batch_execute(&schema("bytea", ""))?;
             connection.transaction(|connection| {
                 prepare!(connection);
@@ -225,11 +287,38 @@ impl Commits {
     pub async fn commit(&self, name: &str, number: usize) -> bool {
         let (answer, done) = oneshot::channel();
         let write = Write {
-            rotation: name == "rotation",
+            kind: match name {
+                "rotation" => Kind::Rotation,
+                "proof" => Kind::Proof,
+                "record" => Kind::Record,
+                _ => Kind::Redemption,
+            },
             number,
             answer,
         };
         self.0.send(write).is_ok() && done.await.unwrap_or_default()
+    }
+}
+
+/// Reads by key, as cheaply as can be: on the thread that answers, by a statement that stays prepared.
+pub struct Reads(Mutex<SqliteConnection>);
+
+impl Reads {
+    /// Of the file that [`Commits`] filled.
+    pub fn open(file: &str) -> Result<Self> {
+        Ok(Self(Mutex::new(SqliteConnection::establish(file)?)))
+    }
+
+    /// The length of what is there.
+    pub fn read(&self, number: usize) -> usize {
+        let Ok(mut connection) = self.0.lock() else {
+            return 0;
+        };
+        grants::table
+            .find((&TENANT[..], id(number % PREPARED)))
+            .select(grants::content)
+            .first::<String>(&mut *connection)
+            .map_or(0, |content| content.len())
     }
 }
 

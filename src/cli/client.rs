@@ -123,9 +123,19 @@ pub struct Metadata {
     /// Where the browser may be sent to after signing out
     #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
     post_logout_redirect_uris: Vec<String>,
-    /// `authorization_code`, `refresh_token` or `client_credentials`
+    /// Where its server is told that a session has ended (OpenID Connect Back-Channel Logout)
+    #[arg(long, value_name = "URI")]
+    backchannel_logout_uri: Option<String>,
+    /// The page of it that is loaded in a frame when somebody signs out (OpenID Connect Front-Channel Logout)
+    #[arg(long, value_name = "URI")]
+    frontchannel_logout_uri: Option<String>,
+    /// `authorization_code`, `refresh_token`, `client_credentials`, `implicit`, `urn:ietf:params:oauth:grant-type:device_code` or
+    /// `urn:ietf:params:oauth:grant-type:token-exchange`
     #[arg(long = "grant-type", value_name = "TYPE")]
     grant_types: Vec<String>,
+    /// What the authorization endpoint may answer with; `code` unless told. Others need the grant type `implicit`
+    #[arg(long = "response-type", value_name = "TYPE")]
+    response_types: Vec<String>,
     /// A scope that it may ask for
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
@@ -148,9 +158,15 @@ impl Metadata {
             &self.redirect_uris,
             &self.post_logout_redirect_uris,
             &self.grant_types,
+            &self.response_types,
             &self.scopes,
         ];
-        self.name.is_none()
+        let texts = [
+            &self.name,
+            &self.backchannel_logout_uri,
+            &self.frontchannel_logout_uri,
+        ];
+        texts.iter().all(|text| text.is_none())
             && !self.public
             && self.file.is_none()
             && lists.iter().all(|list| list.is_empty())
@@ -173,7 +189,9 @@ impl Metadata {
                     .is_some_and(|types| types.iter().any(|name| name == grant.as_str()))
             };
             let scope = match (
-                grants(GrantType::AuthorizationCode),
+                grants(GrantType::AuthorizationCode)
+                    || grants(GrantType::Implicit)
+                    || grants(GrantType::DeviceCode),
                 grants(GrantType::RefreshToken),
             ) {
                 (false, _) => "",
@@ -196,9 +214,9 @@ impl Metadata {
             Ok(Value::Object(members)) => members,
             _ => Map::new(),
         };
-        let with_grants = !self.grant_types.is_empty();
+        let anew = !self.grant_types.is_empty() && self.response_types.is_empty();
         let mut members = self.document(present, Some(client.id))?;
-        if with_grants {
+        if anew {
             // They follow from the grants.
             members.remove("response_types");
         }
@@ -246,6 +264,7 @@ impl Metadata {
             ("redirect_uris", self.redirect_uris),
             ("post_logout_redirect_uris", self.post_logout_redirect_uris),
             ("grant_types", self.grant_types),
+            ("response_types", self.response_types),
         ];
         for (name, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
             members.insert(name.to_owned(), values.into());
@@ -253,8 +272,14 @@ impl Metadata {
         if !scopes.is_empty() {
             members.insert("scope".to_owned(), scopes.to_string().into());
         }
-        if let Some(name) = self.name {
-            members.insert("client_name".to_owned(), name.into());
+        for (name, value) in [
+            ("client_name", self.name),
+            ("backchannel_logout_uri", self.backchannel_logout_uri),
+            ("frontchannel_logout_uri", self.frontchannel_logout_uri),
+        ] {
+            if let Some(value) = value {
+                members.insert(name.to_owned(), value.into());
+            }
         }
         if self.public {
             members.insert("token_endpoint_auth_method".to_owned(), "none".into());
@@ -369,49 +394,67 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
             Ok(initial_access_token(&made, &tenant))
         }
         Command::InitialAccessTokens { tenant, listing } => {
-            let provider = open::command(flags).await?;
-            let tenant = provider.load_tenant_named(&tenant).await?;
-            let page = listing
-                .collect(async |page| provider.list_initial_access_tokens(&tenant, page).await)
-                .await?;
-            let rows = page
-                .items
-                .iter()
-                .map(|token| {
-                    vec![
-                        token.id.to_string(),
-                        token.name.clone(),
-                        format!("{}/{}", token.uses, token.max_uses),
-                        moment(token.expires_at),
-                    ]
-                })
-                .collect::<Vec<_>>();
-            let page = page.map(|token| {
-                json!({
-                    "id": token.id, "name": token.name, "uses": token.uses, "max_uses": token.max_uses,
-                    "created_at": token.created_at, "expires_at": token.expires_at,
-                })
-            });
-            Ok(list(
-                "initial_access_tokens",
-                &page,
-                &["ID", "NAME", "USED", "GOOD UNTIL"],
-                &rows,
-                "This tenant has no initial access tokens.",
-            ))
+            initial_access_tokens(&tenant, listing, flags).await
         }
         Command::RevokeInitialAccessToken { tenant, token_id } => {
-            let provider = open::command(flags).await?;
-            let tenant = provider.load_tenant_named(&tenant).await?;
-            provider
-                .revoke_initial_access_token(&tenant, token_id, &by)
-                .await?;
-            let text = format!(
-                "The token {token_id} is revoked: no client can be registered with it any more. Those that were stay."
-            );
-            Ok(Report::new(json!({ "revoked": { "id": token_id } }), text))
+            revoke_initial_access_token(&tenant, token_id, flags).await
         }
     }
+}
+
+/// The tokens by which clients may be registered.
+async fn initial_access_tokens(
+    tenant: &str,
+    listing: Listing,
+    flags: Flags,
+) -> Result<Report, Failure> {
+    let provider = open::command(flags).await?;
+    let tenant = provider.load_tenant_named(tenant).await?;
+    let page = listing
+        .collect(async |page| provider.list_initial_access_tokens(&tenant, page).await)
+        .await?;
+    let rows = page
+        .items
+        .iter()
+        .map(|token| {
+            vec![
+                token.id.to_string(),
+                token.name.clone(),
+                format!("{}/{}", token.uses, token.max_uses),
+                moment(token.expires_at),
+            ]
+        })
+        .collect::<Vec<_>>();
+    let page = page.map(|token| {
+        json!({
+            "id": token.id, "name": token.name, "uses": token.uses, "max_uses": token.max_uses,
+            "created_at": token.created_at, "expires_at": token.expires_at,
+        })
+    });
+    Ok(list(
+        "initial_access_tokens",
+        &page,
+        &["ID", "NAME", "USED", "GOOD UNTIL"],
+        &rows,
+        "This tenant has no initial access tokens.",
+    ))
+}
+
+/// Ends one of them.
+async fn revoke_initial_access_token(
+    tenant: &str,
+    token_id: InitialAccessTokenId,
+    flags: Flags,
+) -> Result<Report, Failure> {
+    let provider = open::command(flags).await?;
+    let tenant = provider.load_tenant_named(tenant).await?;
+    provider
+        .revoke_initial_access_token(&tenant, token_id, &By::command_line())
+        .await?;
+    let text = format!(
+        "The token {token_id} is revoked: no client can be registered with it any more. Those that were stay."
+    );
+    Ok(Report::new(json!({ "revoked": { "id": token_id } }), text))
 }
 
 /// A new secret, and what becomes of the one before.

@@ -101,10 +101,13 @@ pub enum Act {
     /// A person refused a client.
     #[serde(rename = "consent.denied")]
     ConsentDenied,
+    /// Somebody typed too many codes that no device shows; typing more was stopped.
+    #[serde(rename = "device_code.guessing_stopped")]
+    DeviceGuessingStopped,
     /// A consent was withdrawn.
     #[serde(rename = "consent.withdrawn")]
     ConsentWithdrawn,
-    /// A grant was made: the code went out.
+    /// A client was let in: a grant was made and its code or its token went out, or an ID token alone, of which no grant is kept.
     #[serde(rename = "grant.created")]
     GrantCreated,
     /// A grant and all its tokens were revoked.
@@ -113,9 +116,15 @@ pub enum Act {
     /// A code or refresh token was presented a second time; its grant was revoked.
     #[serde(rename = "grant.replay_detected")]
     ReplayDetected,
+    /// A proof of possession (DPoP) came a second time.
+    #[serde(rename = "token.proof_replayed")]
+    ProofReplayed,
     /// A token without a grant was revoked.
     #[serde(rename = "token.revoked")]
     TokenRevoked,
+    /// A token was exchanged for another.
+    #[serde(rename = "token.exchanged")]
+    TokenExchanged,
     /// A client was registered.
     #[serde(rename = "client.created")]
     ClientCreated,
@@ -137,6 +146,12 @@ pub enum Act {
     /// An initial access token was revoked.
     #[serde(rename = "initial_access_token.revoked")]
     InitialAccessTokenRevoked,
+    /// A client couldn't be told that a session had ended, and it isn't tried any more.
+    #[serde(rename = "logout_delivery.failed")]
+    LogoutDeliveryFailed,
+    /// An administrator had a logout token sent once more.
+    #[serde(rename = "logout_delivery.retried")]
+    LogoutDeliveryRetried,
     /// Client authentication failed.
     #[serde(rename = "client.authentication_failed")]
     ClientAuthenticationFailed,
@@ -156,7 +171,7 @@ pub enum Act {
 
 impl Act {
     /// All of them.
-    pub const ALL: [Self; 48] = [
+    pub const ALL: [Self; 53] = [
         Self::TenantCreated,
         Self::TenantImported,
         Self::TenantExported,
@@ -188,11 +203,14 @@ impl Act {
         Self::SessionEnded,
         Self::ConsentGranted,
         Self::ConsentDenied,
+        Self::DeviceGuessingStopped,
         Self::ConsentWithdrawn,
         Self::GrantCreated,
         Self::GrantRevoked,
         Self::ReplayDetected,
+        Self::ProofReplayed,
         Self::TokenRevoked,
+        Self::TokenExchanged,
         Self::ClientCreated,
         Self::ClientRegistered,
         Self::ClientUpdated,
@@ -200,6 +218,8 @@ impl Act {
         Self::ClientDeleted,
         Self::InitialAccessTokenCreated,
         Self::InitialAccessTokenRevoked,
+        Self::LogoutDeliveryFailed,
+        Self::LogoutDeliveryRetried,
         Self::ClientAuthenticationFailed,
         Self::KeyCreated,
         Self::KeyRotated,

@@ -1,5 +1,7 @@
 //! A client: an application or service that asks for tokens.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use super::ids::{ClientId, InitialAccessTokenId};
@@ -28,15 +30,44 @@ pub struct Client {
     pub updated_at: Timestamp,
 }
 
-/// Keyed hashes of a client's secrets: the present one and, for a while after a rotation, the one before.
+/// What is kept of a client's secrets: of the present one and, for a while after a rotation, of the one before.
 #[derive(Clone, Debug)]
 pub struct ClientSecrets {
     /// The secret handed out last.
-    pub current: HashedSecret,
+    pub current: KeptSecret,
     /// When that was made.
     pub made_at: Timestamp,
     /// The one before and until when it is accepted.
-    pub previous: Option<(HashedSecret, Timestamp)>,
+    pub previous: Option<(KeptSecret, Timestamp)>,
+}
+
+/// What is kept of a secret.
+#[derive(Clone)]
+pub struct KeptSecret {
+    /// Its keyed hash.
+    pub hash: HashedSecret,
+    /// The secret itself, sealed under the tenant's data key: only of a client that needs it read (`client_secret_jwt`).
+    pub sealed: Option<Vec<u8>>,
+}
+
+impl From<HashedSecret> for KeptSecret {
+    /// Of a secret that is compared and never read.
+    fn from(hash: HashedSecret) -> Self {
+        Self { hash, sealed: None }
+    }
+}
+
+impl fmt::Debug for KeptSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeptSecret(…)")
+    }
+}
+
+impl ClientSecrets {
+    /// Whether the present secret can be used by this method.
+    pub fn serve(&self, method: TokenEndpointAuthMethod) -> bool {
+        method.uses_secret() && (self.current.sealed.is_some() || !method.reads_secret())
+    }
 }
 
 /// What marks a client that registered itself (RFC 7591), and by what it manages its registration (RFC 7592).
@@ -54,6 +85,16 @@ impl Client {
     /// Whether the client can't keep a secret (RFC 6749 §2.1).
     pub fn is_public(&self) -> bool {
         self.metadata.token_endpoint_auth_method == TokenEndpointAuthMethod::None
+    }
+
+    /// Whether it lacks the secret that its method needs: it has none, or one that was kept in a way in which it can't be used.
+    pub fn lacks_secret(&self) -> bool {
+        let method = self.metadata.token_endpoint_auth_method;
+        let served = self
+            .secret
+            .as_ref()
+            .is_some_and(|secrets| secrets.serve(method));
+        method.uses_secret() && !served
     }
 
     /// Whether the client registered the grant type.

@@ -1,11 +1,13 @@
 //! A grant: what a person allowed a client once, and the tokens that hang on it.
 //!
 //! The authorization code is the grant's first stage, not a thing of its own: one row from the redirect to the last refresh. A
-//! JWT carries its grant's id, so that revoking one row refuses every token of it.
+//! JWT carries its grant's id, so that revoking one row refuses every token of it. An access token that goes out with the redirect hangs on the same
+//! row; where no code goes with it, the grant stays in its first stage, with a code that nobody has.
 
 use super::ids::{ClientId, GrantId, RefreshTokenId, SessionId, UserId};
 use crate::clock::Timestamp;
 use crate::protocol::claims::ClaimsRequest;
+use crate::protocol::dpop::Thumbprint;
 use crate::protocol::pkce::CodeChallenge;
 use crate::protocol::scope::Scope;
 use crate::secret::HashedSecret;
@@ -48,7 +50,7 @@ pub struct Grant {
 /// Where a grant stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GrantStage {
-    /// The code is out and not redeemed yet.
+    /// The code isn't redeemed. It may be out, and so may an access token that went through the browser.
     CodeIssued,
     /// The code was redeemed; tokens may be out.
     Redeemed {
@@ -74,12 +76,14 @@ pub struct PendingCode {
     pub nonce: Option<String>,
     /// PKCE (RFC 7636).
     pub code_challenge: Option<CodeChallenge>,
+    /// The key that it is bound to (RFC 9449 §10).
+    pub dpop_jkt: Option<Thumbprint>,
     /// End of its life.
     pub expires_at: Timestamp,
 }
 
 impl Grant {
-    /// Whether tokens of this grant are good at `now`.
+    /// Whether refresh tokens of this grant are good at `now`.
     pub fn is_alive(&self, now: Timestamp) -> bool {
         matches!(self.stage, GrantStage::Redeemed { .. }) && now < self.expires_at
     }
@@ -100,6 +104,8 @@ pub struct RefreshToken {
     pub expires_at: Timestamp,
     /// Whether it was rotated, and to what.
     pub rotated: Option<Rotation>,
+    /// The key that it is bound to (RFC 9449 §5): a public client's that proved to hold one.
+    pub dpop_jkt: Option<Thumbprint>,
 }
 
 /// The end of a refresh token's life by rotation.

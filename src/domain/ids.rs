@@ -102,8 +102,16 @@ id_type!(
     PushedRequestId
 );
 id_type!(
+    /// A device code's row, and the grant that comes of it.
+    DeviceCodeId
+);
+id_type!(
     /// An initial access token's row.
     InitialAccessTokenId
+);
+id_type!(
+    /// A logout token's delivery to a client.
+    LogoutDeliveryId
 );
 id_type!(
     /// A custom domain of a tenant.

@@ -30,6 +30,9 @@ pub struct Session {
     pub expires_at: Timestamp,
     /// When it was ended by hand.
     pub ended_at: Option<Timestamp>,
+    /// The first of the sessions that it carries on: its person signed in anew in the same browser. Whoever knew one of them is told of the end.
+    #[serde(skip)]
+    pub lineage: SessionId,
 }
 
 /// How exactly a session's last use is kept, in seconds: a use within it isn't written down.

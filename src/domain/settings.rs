@@ -39,12 +39,28 @@ pub struct TenantSettings {
     pub consent: ConsentPolicy,
     /// Whether signing out ends offline grants (those with `offline_access`) too.
     pub sign_out_ends_offline_access: bool,
+    /// Whether applications' pages may ask in a frame whether somebody is still signed in (OpenID Connect Session Management).
+    pub session_management: bool,
     /// Whether a confidential client must use PKCE, whatever its own metadata says.
     pub require_pkce: bool,
     /// Whether client assertions must have the issuer as their audience (and not an endpoint's URL).
     pub require_issuer_audience: bool,
     /// Whether every application must push its authorization requests (RFC 9126), whatever its own metadata says.
     pub require_pushed_authorization_requests: bool,
+    /// Whether a DPoP proof (RFC 9449) must carry a nonce of the server's, whatever its client's own metadata says.
+    pub require_dpop_nonce: bool,
+    /// How far a DPoP proof's `iat` may lie from the server's time, in either direction (10 to 300 s).
+    pub dpop_proof_leeway: u32,
+    /// Whether devices without a browser may be authorized (RFC 8628), for the applications that register that grant.
+    pub device_authorization: bool,
+    /// How long the code that a device shows is good (60 to 1800 s).
+    pub device_code_lifetime: u32,
+    /// How many devices of one application may wait for their people at a time (1 to 10,000).
+    pub device_code_limit: u32,
+    /// How many device codes of public applications are handed out to one address in an hour (1 to 10,000).
+    pub device_code_rate: u32,
+    /// Whether applications that are registered for it get tokens through the browser: every response type but `code`.
+    pub front_channel_tokens: bool,
     /// Who may register clients without being an administrator.
     pub registration: RegistrationPolicy,
     /// How many clients that registered themselves there may be (1 to 100,000).
@@ -72,9 +88,18 @@ impl Default for TenantSettings {
             lockout: LockoutPolicy::default(),
             consent: ConsentPolicy::default(),
             sign_out_ends_offline_access: false,
+            session_management: false,
             require_pkce: false,
             require_issuer_audience: false,
             require_pushed_authorization_requests: false,
+            require_dpop_nonce: false,
+            // Clients' clocks run 10 seconds off often enough, and never a minute.
+            dpop_proof_leeway: 30,
+            device_authorization: true,
+            device_code_lifetime: 600,
+            device_code_limit: 1000,
+            device_code_rate: 100,
+            front_channel_tokens: true,
             registration: RegistrationPolicy::default(),
             registration_limit: 1000,
             registration_rate: 100,
@@ -254,7 +279,7 @@ pub struct OutOfBounds {
 
 impl TenantSettings {
     /// Every number with the least and the most that it may be, as the other settings are.
-    pub fn bounds(&self) -> [Bound; 13] {
+    pub fn bounds(&self) -> [Bound; 17] {
         [
             ("access_token_lifetime", self.access_token_lifetime, 60, DAY),
             ("id_token_lifetime", self.id_token_lifetime, 60, DAY),
@@ -292,6 +317,10 @@ impl TenantSettings {
             ),
             ("lockout.attempts", self.lockout.attempts, 3, 100),
             ("lockout.window", self.lockout.window, 60, DAY),
+            ("dpop_proof_leeway", self.dpop_proof_leeway, 10, 300),
+            ("device_code_lifetime", self.device_code_lifetime, 60, 1800),
+            ("device_code_limit", self.device_code_limit, 1, 10_000),
+            ("device_code_rate", self.device_code_rate, 1, 10_000),
             ("registration_limit", self.registration_limit, 1, 100_000),
             ("registration_rate", self.registration_rate, 1, 10_000),
         ]

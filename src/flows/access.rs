@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::dpop::{Beside, DpopRefusal, ProofRequest};
 use super::issue::{is_opaque, open_access_token};
 use super::provider::{FlowError, Provider, UserState};
 use super::tenancy::Tenant;
@@ -13,6 +14,7 @@ use crate::domain::ids::{ClientId, GrantId, UserId};
 use crate::jose::jws::{JwsError, Type};
 use crate::jose::keys::Expect;
 use crate::protocol::access_token::{self, AccessTokenClaims};
+use crate::protocol::bearer::Scheme;
 use crate::protocol::{OAuthError, SigningAlgorithm};
 use crate::storage;
 
@@ -46,9 +48,27 @@ pub enum AccessRefusal {
     /// The token itself was revoked.
     #[error("the token was revoked")]
     Revoked,
+    /// It is bound to a key, but was presented as one that anybody may bear.
+    #[error("the token is bound to a key, but was presented as Bearer")]
+    Bound,
+    /// It was presented as bound to a key, and isn't.
+    #[error("the token isn't bound to a key, but was presented as DPoP")]
+    Unbound,
+    /// The proof that its key is held isn't good.
+    #[error(transparent)]
+    Dpop(DpopRefusal),
     /// A failure of ours.
     #[error(transparent)]
     Failed(#[from] FlowError),
+}
+
+impl From<DpopRefusal> for AccessRefusal {
+    fn from(refusal: DpopRefusal) -> Self {
+        match refusal {
+            DpopRefusal::Failed(error) => Self::Failed(error),
+            refusal => Self::Dpop(refusal),
+        }
+    }
 }
 
 impl From<storage::StorageError> for AccessRefusal {
@@ -63,9 +83,27 @@ impl From<AccessRefusal> for OAuthError {
             AccessRefusal::Failed(error) => error.into(),
             // RFC 6750 §3.1; one answer for all, but for what the holder can mend without asking anybody.
             AccessRefusal::Expired => OAuthError::invalid_token("the access token has expired"),
+            AccessRefusal::Bound => OAuthError::invalid_token(
+                "the access token is bound to a key: send it as Authorization: DPoP, with a proof in the header field DPoP",
+            ),
+            AccessRefusal::Unbound => OAuthError::invalid_token(
+                "the access token is not bound to a key: send it as Authorization: Bearer",
+            ),
+            AccessRefusal::Dpop(refusal) => refusal.into(),
             _ => OAuthError::invalid_token("the access token is not valid here"),
         }
     }
+}
+
+/// An access token as it was presented.
+#[derive(Clone, Copy)]
+pub struct Presented<'a> {
+    /// The token.
+    pub token: &'a str,
+    /// By which scheme.
+    pub scheme: Scheme,
+    /// The request that it came with, and what that proves.
+    pub request: ProofRequest<'a>,
 }
 
 /// An access token that is good here and now.
@@ -91,7 +129,31 @@ pub struct Person {
 }
 
 impl Provider {
-    /// Accepts or refuses an access token. What is looked up comes from caches, which hear of a change within a second.
+    /// Accepts or refuses an access token that somebody presents, who must hold its key where it is bound to one (RFC 9449 §7).
+    pub async fn check_presented_token(
+        &self,
+        tenant: &Arc<Tenant>,
+        presented: Presented<'_>,
+    ) -> Result<Access, AccessRefusal> {
+        let access = self.check_access(tenant, presented.token).await?;
+        match (access.claims.cnf, presented.scheme) {
+            (None, Scheme::Bearer) => {}
+            (None, Scheme::Dpop) => return Err(AccessRefusal::Unbound),
+            // §7.2: never downgraded.
+            (Some(_), Scheme::Bearer) => return Err(AccessRefusal::Bound),
+            (Some(bound), Scheme::Dpop) => {
+                let beside = Beside {
+                    token: presented.token,
+                    key: bound.jkt,
+                };
+                self.check_proof(tenant, &access.client, presented.request, Some(beside))
+                    .await?;
+            }
+        }
+        Ok(access)
+    }
+
+    /// Accepts or refuses an access token, whoever presents it. What is looked up comes from caches, which hear of a change within a second.
     pub async fn check_access(
         &self,
         tenant: &Arc<Tenant>,
@@ -106,12 +168,28 @@ impl Provider {
             .find_client(tenant, client_id)
             .await?
             .ok_or(AccessRefusal::Client)?;
+        // What was exchanged hangs on what it was made from: the grant and the client of the first token, and each that came after it.
+        let (granted_to, before) = match &claims.exchanged {
+            None => (client_id, [].as_slice()),
+            Some(lineage) => {
+                let first = lineage
+                    .client_id
+                    .parse()
+                    .map_err(|_| AccessRefusal::Malformed)?;
+                if self.find_client(tenant, first).await?.is_none() {
+                    return Err(AccessRefusal::Client);
+                }
+                (first, lineage.jti.as_slice())
+            }
+        };
         let person = match claims.grant_id.map(GrantId::from) {
-            Some(id) => Some(self.check_grant(tenant, id, client_id).await?),
+            Some(id) => Some(self.check_grant(tenant, id, granted_to).await?),
             None => None,
         };
-        if self.is_token_revoked(tenant, claims.jti).await? {
-            return Err(AccessRefusal::Revoked);
+        for jti in std::iter::once(&claims.jti).chain(before) {
+            if self.is_token_revoked(tenant, *jti).await? {
+                return Err(AccessRefusal::Revoked);
+            }
         }
         Ok(Access {
             claims,

@@ -242,6 +242,7 @@ impl Provider {
         let write = self.db.write(tenant, move |repo| {
             let withdrawn = repo.withdraw_consent(user, client)?;
             if withdrawn {
+                repo.tell_of_withdrawal(user, client)?;
                 let revoked = repo.revoke_grants_of_user(user, Some(client))?;
                 repo.record(
                     event

@@ -83,6 +83,8 @@ pub enum Cookie {
     Csrf,
     /// Who signed in here before.
     Device,
+    /// Which sessions there are, as a hash: the one cookie that our script reads, in a frame of others.
+    BrowserState,
     /// The session at the console.
     Console,
     /// A sign-in at the console that is on its way.
@@ -99,6 +101,7 @@ impl Cookie {
             Self::Session => "tessera_session",
             Self::Csrf => "tessera_csrf",
             Self::Device => "tessera_device",
+            Self::BrowserState => "tessera_state",
             Self::Console => "tessera_console",
             Self::ConsoleSignIn => "tessera_console_signin",
             Self::ConsoleNotice => "tessera_console_notice",
@@ -188,6 +191,16 @@ impl SessionCookie {
     }
 }
 
+/// What a browser's sessions come to (OpenID Connect Session Management §3.1, the "OP browser state"): another value with each sign-in and
+/// sign-out, from which nothing of a session can be told.
+pub fn browser_state(tenant: &Tenant, sessions: impl Iterator<Item = SessionId>) -> String {
+    let mut ids: Vec<_> = sessions.map(SessionId::uuid).collect();
+    ids.sort_unstable();
+    let parts: Vec<&[u8]> = ids.iter().map(|id| id.as_bytes().as_slice()).collect();
+    let hash = tenant.browser_key().mac("browser state", &parts);
+    URL_SAFE_NO_PAD.encode(hash.as_bytes())
+}
+
 /// The browser's part of every CSRF token: 32 random bytes in a cookie.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CsrfSeed([u8; 32]);
@@ -247,6 +260,10 @@ pub enum FormPurpose {
     Sessions,
     /// Withdrawing consents.
     Applications,
+    /// Typing the code that a device shows.
+    UserCode,
+    /// Allowing a device or not.
+    Device,
     /// Administering, in this session.
     Console(Uuid),
 }
@@ -262,6 +279,8 @@ impl FormPurpose {
             Self::Password => "password",
             Self::Sessions => "sessions",
             Self::Applications => "applications",
+            Self::UserCode => "user code",
+            Self::Device => "device",
             Self::Console(_) => "console",
         }
     }

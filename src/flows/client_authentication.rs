@@ -8,7 +8,9 @@ use std::sync::{Arc, LazyLock};
 use quick_cache::sync::Cache;
 use serde_json::{Value, json};
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
+use super::client_secrets::Keeper;
 use super::provider::{FlowError, Provider};
 use super::tenancy::{Tenant, TenantAt};
 use crate::domain::audit::{Act, Actor, Event, Origin};
@@ -18,7 +20,9 @@ use crate::egress::EgressError;
 use crate::jose::client_assertion::{
     Assertion, AssertionError, AssertionRules, DEFAULT_MAX_LIFETIME, UnverifiedAssertion,
 };
+use crate::jose::jws::JwsError;
 use crate::jose::keys::VerificationKeys;
+use crate::protocol::algorithm::AssertionAlgorithm;
 use crate::protocol::client_authentication::ClientCredentials;
 use crate::protocol::client_metadata::TokenEndpointAuthMethod;
 use crate::protocol::discovery::paths;
@@ -54,6 +58,11 @@ pub enum ClientRefusal {
     /// The client's keys can't be used.
     #[error("the client's keys are malformed")]
     MalformedKeys,
+    /// The client's secret was never kept in a way in which it could be read.
+    #[error(
+        "the client registered client_secret_jwt, but its secret can't be read; give it another one: rotate it"
+    )]
+    UnreadableSecret,
     /// The assertion was used before.
     #[error("the assertion's jti was used before")]
     Replayed,
@@ -95,24 +104,34 @@ impl Provider {
         credentials: &ClientCredentials,
         origin: &Origin,
     ) -> Result<Arc<Client>, ClientRefusal> {
-        let claimed = claimed_client(credentials);
+        let assertion = match credentials {
+            ClientCredentials::Assertion { assertion, .. } => {
+                Some(UnverifiedAssertion::parse(assertion.expose()))
+            }
+            _ => None,
+        };
+        let claimed = claimed_client(credentials, assertion.as_ref());
         let client = match claimed {
             Some(id) => self.find_client(&at.tenant, id).await?,
             None => None,
         };
         let checked = match credentials {
-            ClientCredentials::None { .. } => Ok(()),
+            ClientCredentials::None { .. } | ClientCredentials::Assertion { .. } => Ok(()),
             ClientCredentials::Basic { secret, .. } | ClientCredentials::Post { secret, .. } => {
                 self.check_secret(&at.tenant, claimed, client.as_deref(), secret)
             }
-            ClientCredentials::Assertion { assertion, .. } => match client.as_deref() {
-                Some(client) => self.check_assertion(at, client, assertion).await,
-                None => Err(ClientRefusal::Unknown),
-            },
         };
-        let result = match (client, checked) {
-            (None, _) => Err(ClientRefusal::Unknown),
-            (Some(client), checked) => check_method(&client, credentials.method())
+        let result = match (client, credentials.method(), assertion) {
+            (None, _, _) => Err(ClientRefusal::Unknown),
+            (Some(client), None, Some(Ok(assertion))) => self
+                .check_assertion(at, &client, assertion)
+                .await
+                .map(|()| client),
+            (Some(_), None, Some(Err(error))) => Err(AssertionError::from(error).into()),
+            (Some(client), method, _) => method
+                .map_or(Err(ClientRefusal::Unknown), |used| {
+                    check_method(&client, used)
+                })
                 .and(checked)
                 .map(|()| client),
         };
@@ -144,12 +163,12 @@ impl Provider {
         let nothing = HashedSecret::NONE;
         let now = self.now();
         let current = kept
-            .map_or(nothing, |secrets| secrets.current)
+            .map_or(nothing, |secrets| secrets.current.hash)
             .matches(&presented);
         let previous = kept
-            .and_then(|secrets| secrets.previous)
+            .and_then(|secrets| secrets.previous.as_ref())
             .filter(|(_, until)| now < *until)
-            .map_or(nothing, |(hash, _)| hash);
+            .map_or(nothing, |(kept, _)| kept.hash);
         let previous = previous.matches(&presented);
         if current | previous {
             Ok(())
@@ -162,16 +181,16 @@ impl Provider {
         &self,
         at: &TenantAt,
         client: &Client,
-        assertion: &PlainSecret,
+        unverified: UnverifiedAssertion<'_>,
     ) -> Result<(), ClientRefusal> {
-        // Before any fetch: a stranger must not have us fetch the keys of clients that use none.
-        check_method(client, TokenEndpointAuthMethod::PrivateKeyJwt)?;
-        let unverified =
-            UnverifiedAssertion::parse(assertion.expose()).map_err(AssertionError::from)?;
-        let keys = self
-            .keys_of_client(&at.tenant, client, unverified.kid())
-            .await?;
-        let registered = client.metadata.token_endpoint_auth_signing_alg.as_slice();
+        // Before any fetch: a stranger must not have us fetch the keys of clients that use none. And whichever of the two methods a client
+        // registered, nothing is tried that is of the other.
+        check_method(client, unverified.method())?;
+        let registered = client
+            .metadata
+            .token_endpoint_auth_signing_alg
+            .and_then(AssertionAlgorithm::asymmetric);
+        let registered = registered.as_slice();
         let token = format!("{}{}", at.issuer, paths::TOKEN);
         // RFC 9126 §2 has each of the three identify the server as the audience, wherever the assertion is presented.
         let pushed = format!("{}{}", at.issuer, paths::PAR);
@@ -190,12 +209,50 @@ impl Provider {
             max_lifetime: DEFAULT_MAX_LIFETIME,
             unix: self.clock.unix(),
         };
-        let verified = unverified.verify(&keys, rules)?;
+        let verified = if client.metadata.token_endpoint_auth_method.reads_secret() {
+            let secrets = self.read_secrets(&at.tenant, client)?;
+            let secrets: Vec<&[u8]> = secrets.iter().map(|secret| secret.as_slice()).collect();
+            unverified.verify_by_secret(&secrets, rules)?
+        } else {
+            let keys = self
+                .keys_of_client(&at.tenant, client, unverified.kid())
+                .await?;
+            unverified.verify(&keys, rules)?
+        };
         if verified.client_id != client.id.to_string() {
             return Err(AssertionError::IssuerIsNotSubject.into());
         }
         self.consume_assertion(&at.tenant, client.id, &verified)
             .await
+    }
+
+    /// The secrets that an assertion may be signed by: the present one and, for a while after a rotation, the one before.
+    fn read_secrets(
+        &self,
+        tenant: &Tenant,
+        client: &Client,
+    ) -> Result<Vec<Zeroizing<Vec<u8>>>, ClientRefusal> {
+        let kept = client
+            .secret
+            .as_ref()
+            .ok_or(ClientRefusal::UnreadableSecret)?;
+        let now = self.now();
+        let previous = kept
+            .previous
+            .as_ref()
+            .filter(|(_, until)| now < *until)
+            .map(|(kept, _)| kept);
+        let keeper = Keeper::of(tenant, &self.clock);
+        let secrets = [Some(&kept.current), previous]
+            .into_iter()
+            .flatten()
+            .filter_map(|kept| kept.sealed.as_deref())
+            .map(|sealed| keeper.read(client.id, sealed).map_err(FlowError::from))
+            .collect::<Result<Vec<_>, _>>()?;
+        if secrets.is_empty() {
+            return Err(ClientRefusal::UnreadableSecret);
+        }
+        Ok(secrets)
     }
 
     /// The client's public keys, registered or fetched: those that can be meant by `kid`.
@@ -298,7 +355,10 @@ impl Provider {
 }
 
 /// Who the request says that it is from. An assertion may say it by its subject alone (RFC 7521 §4.2).
-fn claimed_client(credentials: &ClientCredentials) -> Option<ClientId> {
+fn claimed_client(
+    credentials: &ClientCredentials,
+    assertion: Option<&Result<UnverifiedAssertion<'_>, JwsError>>,
+) -> Option<ClientId> {
     match credentials {
         ClientCredentials::None { client_id }
         | ClientCredentials::Basic { client_id, .. }
@@ -308,13 +368,8 @@ fn claimed_client(credentials: &ClientCredentials) -> Option<ClientId> {
             ..
         } => client_id.parse().ok(),
         ClientCredentials::Assertion {
-            client_id: None,
-            assertion,
-        } => UnverifiedAssertion::parse(assertion.expose())
-            .ok()?
-            .claimed_client()?
-            .parse()
-            .ok(),
+            client_id: None, ..
+        } => assertion?.as_ref().ok()?.claimed_client()?.parse().ok(),
     }
 }
 

@@ -370,7 +370,7 @@ impl Provider {
         ]
         .into_iter()
         .collect();
-        let answer = match self.token(at, &[], &body, origin).await {
+        let answer = match self.token(at, &[], &[], &body, origin).await {
             Ok(answer) => answer.response,
             Err(TokenRefusal::Failed(error)) => return Err(error.into()),
             Err(refusal) => return Err(CallbackRefusal::Code(refusal.to_string())),

@@ -2,7 +2,7 @@
 //! have been issued by this tenant.
 
 use super::tenancy::Tenant;
-use crate::jose::claims::{ClaimError, audiences, find_string, load_string};
+use crate::jose::claims::{ClaimError, audiences, find_string, load_date, load_string};
 use crate::jose::jws::{JwsError, Type};
 use crate::jose::keys::Expect;
 use crate::protocol::{SigningAlgorithm, id_token};
@@ -37,6 +37,8 @@ pub fn check_id_token_hint(tenant: &Tenant, hint: &str) -> Result<IdTokenHint, I
     // Access and logout tokens have types of their own, so that none of them passes for an ID token.
     let expect = Expect::own(Type::IfPresent(&[id_token::TYP]), &SigningAlgorithm::ALL);
     let claims = tenant.keys.verification().verify(hint, expect)?.claims;
+    // Signed userinfo (OpenID Connect Core §5.3.2) is of the same type, and says of no sign-in when it ends.
+    load_date(&claims, "exp")?;
     if !tenant.is_issuer(load_string(&claims, "iss")?) {
         return Err(InvalidHint::Issuer);
     }

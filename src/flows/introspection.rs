@@ -1,6 +1,8 @@
 //! Token introspection (RFC 7662): any client of the tenant that authenticates may ask about a token that it was shown. Whatever isn't good
 //! here and now is inactive, and nothing else is said of it.
 
+use std::sync::Arc;
+
 use super::access::AccessRefusal;
 use super::client_authentication::ClientRefusal;
 use super::grants::TokenRefusal;
@@ -16,9 +18,21 @@ use crate::domain::user::User;
 use crate::protocol::Params;
 use crate::protocol::access_token::AccessTokenClaims;
 use crate::protocol::client_authentication::ClientCredentials;
-use crate::protocol::introspection::{ActiveToken, IntrospectionRequest, IntrospectionResponse};
+use crate::protocol::dpop::Confirmation;
+use crate::protocol::introspection::{
+    ActiveToken, IntrospectionRequest, IntrospectionResponse, SignedIntrospection,
+};
 use crate::protocol::token::TokenType;
 use crate::secret::{Handle, Purpose};
+
+/// What is answered, and to whom.
+#[derive(Debug)]
+pub struct Introspection {
+    /// Who asked.
+    pub asking: Arc<Client>,
+    /// What is said.
+    pub response: IntrospectionResponse,
+}
 
 impl Provider {
     /// Answers an introspection request.
@@ -28,7 +42,7 @@ impl Provider {
         authorization: &[&str],
         body: &Params,
         origin: &Origin,
-    ) -> Result<IntrospectionResponse, TokenRefusal> {
+    ) -> Result<Introspection, TokenRefusal> {
         let credentials = ClientCredentials::from_request(authorization, body)
             .map_err(ClientRefusal::Malformed)?;
         let asking = self.authenticate_client(at, &credentials, origin).await?;
@@ -44,9 +58,26 @@ impl Provider {
                     .await?
             }
         };
-        Ok(found.map_or(IntrospectionResponse::Inactive, |token| {
+        let response = found.map_or(IntrospectionResponse::Inactive, |token| {
             IntrospectionResponse::Active(Box::new(token))
-        }))
+        });
+        Ok(Introspection { asking, response })
+    }
+
+    /// The answer as a JWT (RFC 9701 §5).
+    pub async fn sign_introspected(
+        &self,
+        at: &TenantAt,
+        answer: Introspection,
+    ) -> Result<String, FlowError> {
+        let claims = SignedIntrospection {
+            iss: at.issuer.to_string(),
+            aud: answer.asking.id.to_string(),
+            iat: self.clock.unix(),
+            token_introspection: answer.response,
+        };
+        self.sign_introspection(&at.tenant, &answer.asking, &claims)
+            .await
     }
 
     async fn introspect_access_token(
@@ -57,13 +88,14 @@ impl Provider {
         match self.check_access(&at.tenant, token).await {
             Ok(access) => {
                 let mut claims = access.claims;
+                let cnf = claims.cnf;
                 // Whoever asks learns what holds now, not what held when the token was made.
                 if let Some(person) = access.person {
                     claims.roles = person.state.roles.iter().map(ToString::to_string).collect();
                 }
                 Ok(Some(ActiveToken {
                     claims,
-                    token_type: Some(TokenType::Bearer),
+                    token_type: Some(TokenType::of(cnf)),
                     username: None,
                 }))
             }
@@ -159,6 +191,9 @@ impl Provider {
             tenant: at.tenant.slug().clone(),
             tenant_id: at.tenant.id().uuid(),
             grant_id: Some(grant.id.uuid()),
+            act: None,
+            exchanged: None,
+            cnf: token.dpop_jkt.map(|jkt| Confirmation { jkt }),
         }
     }
 }

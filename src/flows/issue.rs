@@ -1,4 +1,5 @@
-//! The only place where a token is minted: access tokens (RFC 9068, or sealed and opaque) and ID tokens (`OpenID` Connect Core §2).
+//! The only place where a token is minted: access tokens (RFC 9068, or sealed and opaque), ID tokens (`OpenID` Connect Core §2), logout tokens
+//! (Back-Channel Logout §2.4), and answers that are tokens themselves (JARM, signed userinfo, RFC 9701).
 //!
 //! To be called after the commit that allows it. RSA signatures go through the blocking pool; the others take microseconds and are made
 //! here.
@@ -16,15 +17,21 @@ use super::tenancy::Tenant;
 use crate::domain::client::Client;
 use crate::domain::grant::Grant;
 use crate::domain::ids::UserId;
+use crate::domain::logout_delivery::LogoutDelivery;
 use crate::domain::role::Role;
 use crate::domain::user::User;
 use crate::jose::half_hash::half_hash;
 use crate::jose::seal::SealContext;
-use crate::protocol::SigningAlgorithm;
 use crate::protocol::access_token::{self, AccessTokenClaims, Audience};
-use crate::protocol::claims::StandardClaims;
+use crate::protocol::claims::{StandardClaims, claims_for_scope};
 use crate::protocol::client_metadata::{AccessTokenFormat, SubjectType};
+use crate::protocol::dpop::{Confirmation, Thumbprint};
 use crate::protocol::id_token::{self, IdTokenClaims, ReleasedClaims};
+use crate::protocol::introspection::{self, SignedIntrospection};
+use crate::protocol::jarm::{self, ResponseClaims};
+use crate::protocol::logout_token::{self, LogoutTokenClaims};
+use crate::protocol::userinfo::{self, SignedUserInfo};
+use crate::protocol::{Scope, SigningAlgorithm};
 use crate::secret::Purpose;
 
 /// What access tokens are signed by unless their client says otherwise: every tenant has such a key from its first token on, and it costs the
@@ -54,6 +61,19 @@ pub enum Principal<'a> {
     },
 }
 
+/// What an access token is to be.
+#[derive(Clone, Copy)]
+pub struct AccessTokenOrder<'a> {
+    /// The tenant's address at which the flow began.
+    pub issuer: &'a str,
+    /// What it is for.
+    pub target: &'a Target,
+    /// For whom it speaks.
+    pub principal: Principal<'a>,
+    /// The key that it is to be bound to (RFC 9449 §5).
+    pub key: Option<Thumbprint>,
+}
+
 /// An access token that was minted.
 pub struct MintedAccessToken {
     /// What is handed out.
@@ -71,6 +91,12 @@ pub struct IdTokenBinding<'a> {
     pub nonce: Option<&'a str>,
     /// The access token that comes with it.
     pub access_token: Option<&'a str>,
+    /// The code that comes with it.
+    pub code: Option<&'a str>,
+    /// The `state` that comes back with it; none at the token endpoint.
+    pub state: Option<&'a str>,
+    /// The scope whose claims it holds itself, as no access token is to be had that could fetch them (`OpenID` Connect Core §5.4).
+    pub scope: Option<&'a Scope>,
 }
 
 /// The person's `sub` at this client: their id, or one that only this client's sector knows (`OpenID` Connect Core §8).
@@ -117,10 +143,14 @@ impl Provider {
         &self,
         tenant: &Arc<Tenant>,
         client: &Client,
-        issuer: &str,
-        target: &Target,
-        principal: Principal<'_>,
+        order: AccessTokenOrder<'_>,
     ) -> Result<MintedAccessToken, FlowError> {
+        let AccessTokenOrder {
+            issuer,
+            target,
+            principal,
+            key,
+        } = order;
         let now = self.clock.unix();
         let audience = Rules::new(self, tenant, client).audience(&target.resources, issuer);
         let mut claims = AccessTokenClaims {
@@ -141,6 +171,9 @@ impl Provider {
             tenant: tenant.slug().clone(),
             tenant_id: tenant.id().uuid(),
             grant_id: None,
+            act: None,
+            exchanged: None,
+            cnf: key.map(|jkt| Confirmation { jkt }),
         };
         if let Principal::Person { grant, roles } = principal {
             claims.sub = subject_of(tenant, client, grant.user_id);
@@ -153,6 +186,16 @@ impl Provider {
             claims.roles = roles.iter().map(ToString::to_string).collect();
             claims.grant_id = Some(grant.id.uuid());
         }
+        self.write_access_token(tenant, client, claims).await
+    }
+
+    /// An access token that says this, in the form that its client's tokens have.
+    pub(super) async fn write_access_token(
+        &self,
+        tenant: &Arc<Tenant>,
+        client: &Client,
+        claims: AccessTokenClaims,
+    ) -> Result<MintedAccessToken, FlowError> {
         let text = match client.metadata.access_token_format {
             AccessTokenFormat::Jwt => {
                 self.sign(
@@ -167,7 +210,7 @@ impl Provider {
         };
         Ok(MintedAccessToken {
             text,
-            expires_in: claims.exp - now,
+            expires_in: claims.exp - claims.iat,
             claims,
         })
     }
@@ -183,11 +226,18 @@ impl Provider {
     ) -> Result<String, FlowError> {
         let now = self.clock.unix();
         let algorithm = client.metadata.id_token_signed_response_alg;
-        // OpenID Connect Core §5.4: with an access token beside it, the claims of the scope are at the userinfo endpoint.
+        let bound = |value: Option<&str>| value.map(|value| half_hash(algorithm, value));
+        // OpenID Connect Core §5.4: where there is an access token, the claims of the scope are at the userinfo endpoint.
+        let by_scope = binding
+            .scope
+            .iter()
+            .flat_map(|scope| scope.iter())
+            .flat_map(|token| claims_for_scope(token).iter().map(|name| -> &str { name }));
         let asked = grant
             .claims
             .iter()
-            .flat_map(|claims| claims.id_token.keys().map(String::as_str));
+            .flat_map(|claims| claims.id_token.keys().map(String::as_str))
+            .chain(by_scope);
         let claims = IdTokenClaims {
             iss: grant.issuer.clone(),
             sub: subject_of(tenant, client, grant.user_id),
@@ -198,15 +248,72 @@ impl Provider {
             nonce: binding.nonce.map(ToOwned::to_owned),
             acr: grant.acr.clone(),
             amr: grant.amr.clone(),
-            at_hash: binding
-                .access_token
-                .map(|token| half_hash(algorithm, token)),
+            at_hash: bound(binding.access_token),
+            c_hash: bound(binding.code),
+            s_hash: bound(binding.state),
             sid: Some(grant.session_id.to_string()),
             tenant: tenant.slug().clone(),
             tenant_id: tenant.id().uuid(),
             released: ReleasedClaims::new(claims_of(user).select(asked)),
         };
         self.sign(tenant, algorithm, id_token::TYP, &claims).await
+    }
+
+    /// Mints a logout token, by the algorithm of the client's ID tokens (OpenID Connect Back-Channel Logout §2.4).
+    pub(super) async fn mint_logout_token(
+        &self,
+        tenant: &Arc<Tenant>,
+        client: &Client,
+        delivery: &LogoutDelivery,
+    ) -> Result<String, FlowError> {
+        let now = self.clock.unix();
+        let claims = LogoutTokenClaims {
+            iss: delivery.issuer.clone(),
+            sub: subject_of(tenant, client, delivery.user_id),
+            aud: Audience::Single(client.id.to_string()),
+            iat: now,
+            exp: now + logout_token::LIFETIME,
+            jti: self.clock.uuid_v7(),
+            events: LogoutTokenClaims::events(),
+            sid: delivery.session_id.to_string(),
+        };
+        let algorithm = client.metadata.id_token_signed_response_alg;
+        self.sign(tenant, algorithm, logout_token::TYP, &claims)
+            .await
+    }
+
+    /// Signs an authorization response, by the algorithm that the client registered (JARM §3).
+    pub async fn sign_response(
+        &self,
+        tenant: &Arc<Tenant>,
+        client: &Client,
+        claims: &ResponseClaims,
+    ) -> Result<String, FlowError> {
+        let algorithm = client.metadata.authorization_response_algorithm();
+        self.sign(tenant, algorithm, jarm::TYP, claims).await
+    }
+
+    /// Signs what the userinfo endpoint says (`OpenID` Connect Core §5.3.2).
+    pub async fn sign_userinfo(
+        &self,
+        tenant: &Arc<Tenant>,
+        algorithm: SigningAlgorithm,
+        claims: &SignedUserInfo,
+    ) -> Result<String, FlowError> {
+        self.sign(tenant, algorithm, userinfo::SIGNED_TYP, claims)
+            .await
+    }
+
+    /// Signs what the introspection endpoint says to a client, by the algorithm that it registered (RFC 9701 §5).
+    pub async fn sign_introspection(
+        &self,
+        tenant: &Arc<Tenant>,
+        client: &Client,
+        claims: &SignedIntrospection,
+    ) -> Result<String, FlowError> {
+        let algorithm = client.metadata.introspection_algorithm();
+        self.sign(tenant, algorithm, introspection::SIGNED_TYP, claims)
+            .await
     }
 
     async fn sign(

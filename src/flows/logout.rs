@@ -3,7 +3,10 @@
 //! A hint that this tenant issued, about whoever is signed in, proves what the client may ask for. Without such a hint the person is asked,
 //! in the tenant's name alone: a `client_id`, or somebody else's hint, is what the author of any link can write, and a page that said
 //! "Orders asks you to sign out" would lend them our word for it. Such a request is never redirected either, not even after the person agreed.
-//! Only a registered URI of the hint's client is. Left out: telling other clients.
+//! Only a registered URI of the hint's client is.
+//!
+//! Whoever ends a session has its clients told: by the back channel wherever it ends, see [`super::logout_delivery`]; by the front channel
+//! ([Front-Channel Logout 1.0](https://openid.net/specs/openid-connect-frontchannel-1_0.html) §3) here, where the browser is at hand.
 
 use super::browser::CheckedForm;
 use super::hint::{IdTokenHint, check_id_token_hint};
@@ -14,9 +17,11 @@ use super::tenancy::TenantAt;
 use crate::domain::audit::Origin;
 use crate::domain::client::Client;
 use crate::domain::ids::{ClientId, SessionId};
-use crate::protocol::OAuthError;
 use crate::protocol::logout::LogoutRequest;
+use crate::protocol::logout_token::frontchannel_address;
 use crate::protocol::redirect_uri::PostLogoutRedirectUri;
+use crate::protocol::{OAuthError, uri};
+use crate::storage::FrontChannelClient;
 use std::sync::Arc;
 
 /// What is to be done about a request to sign out.
@@ -27,12 +32,26 @@ pub enum SignOut {
         location: Option<String>,
         /// The sessions that ended.
         ended: Vec<SessionId>,
+        /// What the browser is to load first.
+        frames: Vec<Frame>,
     },
     /// The person must be asked; by whom the request was made isn't certain.
     Ask,
     /// The request is wrong: a page, and nobody is signed out.
     Refuse(OAuthError),
 }
+
+/// A client's page that is loaded in a frame, so that it forgets its session in this browser.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Which page.
+    pub address: String,
+    /// Its origin: what a Content-Security-Policy has to admit.
+    pub origin: String,
+}
+
+/// How many frames one page has at the most: each is a request to somebody else, and all origins stand in one header.
+const MOST_FRAMES: usize = 50;
 
 impl Provider {
     /// Answers a client's request to sign a person out.
@@ -72,17 +91,20 @@ impl Provider {
             return Ok(SignOut::Done {
                 location,
                 ended: Vec::new(),
+                frames: Vec::new(),
             });
         }
         // §2: where the hint isn't about whoever is here, this is to be treated as suspect.
         let Some(meant) = find_meant(at, &client, &hint, signed_in) else {
             return Ok(SignOut::Ask);
         };
-        self.end_sessions_of_browser(&at.tenant, &[meant], origin)
+        let told = self
+            .end_sessions_of_browser(&at.tenant, &[meant], origin)
             .await?;
         Ok(SignOut::Done {
             location,
             ended: vec![meant.session.id],
+            frames: self.frames(at, told).await?,
         })
     }
 
@@ -115,16 +137,54 @@ impl Provider {
             .ok_or_else(|| OAuthError::invalid_request("the client is none of this tenant's")))
     }
 
-    /// The person said yes: everybody who is signed in in this browser is signed out.
+    /// The pages of clients that want to be told in the browser, each once.
+    async fn frames(
+        &self,
+        at: &TenantAt,
+        told: Vec<FrontChannelClient>,
+    ) -> Result<Vec<Frame>, FlowError> {
+        let mut frames: Vec<Frame> = Vec::new();
+        for one in told {
+            let Some(client) = self.find_client(&at.tenant, one.client_id).await? else {
+                continue;
+            };
+            let Some((uri, url)) = client
+                .metadata
+                .frontchannel_logout_uri
+                .as_deref()
+                .and_then(|uri| Some((uri, uri::parse_web(uri).ok()?)))
+            else {
+                continue;
+            };
+            let sid = one.session_id.to_string();
+            let session = client
+                .metadata
+                .frontchannel_logout_session_required
+                .then_some((one.issuer.as_str(), sid.as_str()));
+            let frame = Frame {
+                address: frontchannel_address(uri, session),
+                origin: url.origin().ascii_serialization(),
+            };
+            if frames.len() < MOST_FRAMES && !frames.contains(&frame) {
+                frames.push(frame);
+            }
+        }
+        Ok(frames)
+    }
+
+    /// The person said yes: everybody who is signed in in this browser is signed out. Answers what the browser is to load.
     pub async fn sign_out_confirmed(
         &self,
         at: &TenantAt,
         _form: &CheckedForm,
         signed_in: &[SignedIn],
         origin: &Origin,
-    ) -> Result<(), FlowError> {
+    ) -> Result<Vec<Frame>, FlowError> {
         let all: Vec<_> = signed_in.iter().collect();
-        self.end_sessions_of_browser(&at.tenant, &all, origin).await
+        let told = self
+            .end_sessions_of_browser(&at.tenant, &all, origin)
+            .await?;
+        self.frames(at, told).await
     }
 }
 
@@ -134,6 +194,7 @@ fn ask_or_say(signed_in: &[SignedIn]) -> SignOut {
         SignOut::Done {
             location: None,
             ended: Vec::new(),
+            frames: Vec::new(),
         }
     } else {
         SignOut::Ask

@@ -9,12 +9,13 @@ use uuid::Uuid;
 
 use super::cache::{Cache, Dependent};
 use super::issue::claims_of;
+use super::logout_delivery::Deliveries;
 use super::rsa_pool::RsaPool;
 use super::tenancy::{Tenant, TenantError};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::domain::client::Client;
-use crate::domain::ids::{ClientId, GrantId, TenantId, UserId};
+use crate::domain::ids::{ClientId, DeviceCodeId, GrantId, TenantId, UserId};
 use crate::domain::role::Role;
 use crate::egress::{DnsClient, EgressClient, EgressOptions, JwksCache};
 use crate::jose::keys::{GeneratedKey, KeyError, RsaBits, SigningKey};
@@ -106,6 +107,7 @@ const USERS: usize = 50_000;
 const GRANTS: usize = 100_000;
 const ORIGINS: usize = 20_000;
 const SLUGS: usize = 20_000;
+const POLLS: usize = 20_000;
 
 /// So many tokens that were revoked one by one are kept of a tenant.
 const REVOKED_TOKENS: u32 = 1_000;
@@ -126,6 +128,8 @@ struct Caches {
     /// They hang on their people.
     grants: Dependent<(TenantId, GrantId), GrantSummary>,
     revoked: Cache<TenantId, Arc<RevokedTokens>>,
+    /// When a device that waits polled last, at this node.
+    polls: Cache<(TenantId, DeviceCodeId), Timestamp>,
     /// Whether an origin may call from a browser; that hangs on the tenant's clients.
     origins: Dependent<(TenantId, String), bool>,
 }
@@ -146,6 +150,8 @@ pub struct Provider {
     pub dns: DnsClient,
     /// Clients' published keys.
     pub client_keys: JwksCache,
+    /// Logout tokens on their way.
+    pub deliveries: Arc<Deliveries>,
     pub(super) master: MasterKey,
     blocking: Arc<ThreadPool>,
     rsa_keys: Arc<RsaPool>,
@@ -172,10 +178,21 @@ impl Provider {
             users: Cache::new(USERS),
             grants: Dependent::new(GRANTS),
             revoked: Cache::new(tenants),
+            polls: Cache::new(POLLS),
             origins: Dependent::new(ORIGINS),
         });
-        let told = Arc::clone(&caches);
-        db.on_commit(move |notice| told.hear(&notice));
+        let deliveries = Arc::<Deliveries>::default();
+        let (told, woken) = (Arc::clone(&caches), Arc::clone(&deliveries));
+        db.on_commit(move |notice| {
+            told.hear(&notice);
+            if let Notice::Changes(changes) = notice
+                && changes
+                    .iter()
+                    .any(|change| change.entity == Entity::LogoutDelivery)
+            {
+                woken.wake();
+            }
+        });
         let feed = match feed {
             FeedUse::None => None,
             FeedUse::Every(interval) => Some(Feed::start(db.clone(), interval)),
@@ -201,6 +218,7 @@ impl Provider {
         Ok(Self {
             hashing,
             client_keys: JwksCache::new(egress.clone(), clock.clone()),
+            deliveries,
             egress,
             dns: DnsClient::new(&config),
             clock,
@@ -222,6 +240,19 @@ impl Provider {
     /// Whether this node knows what the others change: it may serve tokens and pages only then.
     pub fn is_current(&self) -> bool {
         self.feed.as_ref().is_none_or(Feed::is_current)
+    }
+
+    /// Notes that a device polled; says when it did last, as far as this node knows.
+    pub(super) fn note_poll(
+        &self,
+        tenant: TenantId,
+        device: DeviceCodeId,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let key = (tenant, device);
+        let last = self.caches.polls.get(&key);
+        self.caches.polls.put(&key, now);
+        last
     }
 
     /// What new passwords are hashed with.
@@ -558,6 +589,7 @@ impl Caches {
                 self.grants.changed(&user);
             }
             Entity::RevokedToken => self.revoked.remove(&tenant),
+            Entity::LogoutDelivery => {}
             Entity::Grant => self.grants.remove(&(tenant, GrantId::from(change.id))),
         }
     }

@@ -9,6 +9,7 @@ use super::tenancy::Tenant;
 use crate::domain::client::Client;
 use crate::domain::resource::Resource;
 use crate::protocol::access_token::Audience;
+use crate::protocol::client_metadata::GrantType;
 use crate::protocol::resource::ResourceIndicator;
 use crate::protocol::scope::{ADDRESS, EMAIL, OFFLINE_ACCESS, OPENID, PHONE, PROFILE};
 use crate::protocol::{OAuthError, Scope};
@@ -20,7 +21,7 @@ pub const ADMIN: &str = "tessera:admin";
 pub const OF_PERSONS: [&str; 6] = [OPENID, PROFILE, EMAIL, ADDRESS, PHONE, OFFLINE_ACCESS];
 
 /// The most bytes that the resources of one token may have together: a token has to fit into a header.
-const RESOURCES_MAX: usize = 4096;
+pub(super) const RESOURCES_MAX: usize = 4096;
 
 /// What a token is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -180,6 +181,29 @@ impl<'a> Rules<'a> {
                 })
         };
         scope.iter().filter(|token| fits(token)).collect()
+    }
+
+    /// What a person is asked to allow: what the request names, or else all that the client registered but what has to be said.
+    pub fn scope_to_ask_for(
+        &self,
+        requested: &Scope,
+        resources: &[String],
+    ) -> Result<Scope, OAuthError> {
+        let scope = if requested.is_empty() {
+            // RFC 6749 §3.3: the default where none is asked for; what makes it an OpenID Connect request has to be said.
+            self.scope_at(
+                &self.registered().without(OPENID).without(OFFLINE_ACCESS),
+                resources,
+            )
+        } else {
+            self.require_scope_at(requested, resources)?
+        };
+        // OpenID Connect Core §11: ignored where no refresh token can come of it.
+        Ok(if self.client.allows(GrantType::RefreshToken) {
+            scope
+        } else {
+            scope.without(OFFLINE_ACCESS)
+        })
     }
 
     /// [`Rules::scope_at`] for a scope that was asked for: an error where nothing of it remains.

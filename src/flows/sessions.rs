@@ -9,7 +9,7 @@ use crate::domain::ids::{ClientId, SessionId};
 use crate::domain::session::Session;
 use crate::domain::user::User;
 use crate::secret::Purpose;
-use crate::storage::SessionGrants;
+use crate::storage::{FrontChannelClient, SessionGrants};
 
 /// A person who is signed in in this browser.
 #[derive(Clone, Debug)]
@@ -110,24 +110,26 @@ impl Provider {
         Ok(())
     }
 
-    /// Ends sessions that their person (or the proof of them) asked to end.
+    /// Ends sessions that their person (or the proof of them) asked to end; answers which clients want to be told in the browser.
     pub(super) async fn end_sessions_of_browser(
         &self,
         tenant: &Tenant,
         ended: &[&SignedIn],
         origin: &Origin,
-    ) -> Result<(), FlowError> {
+    ) -> Result<Vec<FrontChannelClient>, FlowError> {
         let ended: Vec<_> = ended
             .iter()
             .map(|one| (one.user.id, one.session.id))
             .collect();
         if ended.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let (grants, origin) = (grants_ended_by_sign_out(tenant), origin.clone());
         let write = self.db.write(tenant, move |repo| {
+            let mut told = Vec::new();
             for (user, session) in &ended {
-                if repo.end_session(*user, *session, grants)? {
+                if let Some(front) = repo.end_session_in_browser(*user, *session, grants)? {
+                    told.extend(front);
                     let detail = serde_json::json!({ "session": session, "reason": "sign-out" });
                     repo.record(
                         Event::new(Act::SessionEnded, Actor::User(*user))
@@ -137,7 +139,7 @@ impl Provider {
                     )?;
                 }
             }
-            Ok(())
+            Ok(told)
         });
         Ok(write.await?)
     }

@@ -24,7 +24,7 @@ use super::grants::TokenRefusal;
 use super::provider::{FlowError, Provider};
 use super::scopes::{ADMIN, admin_api};
 use super::tenancy::TenantAt;
-use super::userinfo::UserInfoRefusal;
+use super::userinfo::{UserInfoAnswer, UserInfoRefusal};
 use crate::domain::audit::{Act, Event};
 use crate::domain::client::Client;
 use crate::domain::ids::ClientId;
@@ -169,10 +169,20 @@ fn stand_in(client: &Client, issuer: &str, admin_api: &str) -> ClientMetadata {
         application_type: ApplicationType::Web,
         initiate_login_uri: None,
         allowed_origins: Vec::new(),
+        backchannel_logout_uri: None,
+        backchannel_logout_session_required: false,
+        frontchannel_logout_uri: None,
+        frontchannel_logout_session_required: false,
         require_pkce: true,
         require_pushed_authorization_requests: false,
         require_signed_request_object: false,
         request_object_signing_alg: None,
+        dpop_bound_access_tokens: false,
+        require_dpop_nonce: false,
+        token_exchange_subjects: Vec::new(),
+        token_exchange_targets: Vec::new(),
+        token_exchange_scope: None,
+        token_exchange_impersonation: false,
         refresh_token_lifetime: None,
         refresh_token_leeway: 0,
         software_id: Some(SOFTWARE_ID.to_owned()),
@@ -197,7 +207,7 @@ impl Provider {
     ) -> Result<String, AdminError> {
         let client = &request.client;
         let built_in = client.id == console::client_id() || is_stand_in(client);
-        if built_in || !client.allows(GrantType::AuthorizationCode) {
+        if built_in || !client.metadata.has_people_sign_in() {
             return Err(AdminError::Refused(
                 "nobody signs in with this client, so there is nothing to try".to_owned(),
             ));
@@ -337,7 +347,7 @@ impl Provider {
         ]
         .into_iter()
         .collect();
-        let answer = match self.token(at, &[], &body, &by.origin).await {
+        let answer = match self.token(at, &[], &[], &body, &by.origin).await {
             Ok(answer) => answer.response,
             Err(TokenRefusal::Failed(error)) => return Err(error.into()),
             Err(refusal) => return Err(refused(refusal.to_string())),
@@ -348,8 +358,13 @@ impl Provider {
         if id_token.as_ref().is_some_and(|claims| !nonce(claims)) {
             return Err(refused("the nonce is another one".to_owned()));
         }
-        let userinfo = match self.userinfo(at, &answer.access_token).await {
-            Ok(info) => serde_json::to_value(&info).ok(),
+        let told = match self.check_access(&at.tenant, &answer.access_token).await {
+            Ok(access) => self.userinfo_of(at, access).await,
+            Err(refusal) => Err(refusal.into()),
+        };
+        let userinfo = match told {
+            Ok(UserInfoAnswer::Plain(info)) => serde_json::to_value(&info).ok(),
+            Ok(UserInfoAnswer::Signed(jwt)) => part(&jwt, 1),
             Err(UserInfoRefusal::Scope) => None,
             Err(refusal) => return Err(refused(refusal.to_string())),
         };
@@ -415,12 +430,13 @@ mod tests {
         let api = "https://id.example/api/v1";
         let tried = client(json!({
             "client_name": "Shop", "client_name#de": "Laden", "redirect_uris": ["https://shop.example/cb"],
-            "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
+            "grant_types": ["authorization_code", "refresh_token", "client_credentials", "implicit"],
+            "response_types": ["code id_token"],
             "scope": "openid email offline_access tessera:admin", "default_audience": api, "resources": [api],
             "allowed_origins": ["https://shop.example"], "initiate_login_uri": "https://shop.example/login",
             "access_token_format": "opaque", "refresh_token_leeway": 5, "require_pkce": false, "subject_type": "pairwise",
             "require_pushed_authorization_requests": true, "require_signed_request_object": true,
-            "request_object_signing_alg": "ES256", "jwks_uri": "https://shop.example/jwks",
+            "request_object_signing_alg": "ES256", "jwks_uri": "https://shop.example/jwks", "dpop_bound_access_tokens": true,
         }));
         let made = stand_in(&tried, "https://id.example/t/acme", api);
         assert_eq!(
@@ -429,6 +445,7 @@ mod tests {
         );
         assert_eq!(made.scope.as_ref().unwrap().to_string(), "openid email");
         assert!(made.is_public() && made.require_pkce && made.resources.is_empty());
+        assert!(!made.dpop_bound_access_tokens);
         assert!(made.default_audience.is_none() && made.allowed_origins.is_empty());
         assert_eq!(made.grant_types, [GrantType::AuthorizationCode]);
         assert_eq!(made.client_name, tried.metadata.client_name);

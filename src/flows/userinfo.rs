@@ -1,13 +1,13 @@
 //! The userinfo endpoint (`OpenID` Connect Core §5.3): what the scope and the `claims` parameter ask for, of the person as they are now.
 
-use super::access::AccessRefusal;
+use super::access::{Access, AccessRefusal, Presented};
 use super::issue::subject_of;
 use super::provider::Provider;
 use super::tenancy::TenantAt;
 use crate::protocol::claims::claims_for_scope;
 use crate::protocol::id_token::ReleasedClaims;
 use crate::protocol::scope::OPENID;
-use crate::protocol::userinfo::UserInfo;
+use crate::protocol::userinfo::{SignedUserInfo, UserInfo};
 use crate::protocol::{OAuthError, Scope};
 
 /// Why userinfo isn't told.
@@ -32,15 +32,36 @@ impl From<UserInfoRefusal> for OAuthError {
     }
 }
 
+/// What is said, in the form that the client registered.
+pub enum UserInfoAnswer {
+    /// As it is.
+    Plain(UserInfo),
+    /// As a JWT.
+    Signed(String),
+}
+
 /// The scope that the endpoint needs.
 pub fn needed_scope() -> Scope {
     [OPENID].into_iter().collect()
 }
 
 impl Provider {
-    /// What is said of the token's person.
-    pub async fn userinfo(&self, at: &TenantAt, token: &str) -> Result<UserInfo, UserInfoRefusal> {
-        let access = self.check_access(&at.tenant, token).await?;
+    /// What is said of the token's person, to whoever presents it.
+    pub async fn userinfo(
+        &self,
+        at: &TenantAt,
+        presented: Presented<'_>,
+    ) -> Result<UserInfoAnswer, UserInfoRefusal> {
+        let access = self.check_presented_token(&at.tenant, presented).await?;
+        self.userinfo_of(at, access).await
+    }
+
+    /// What is said of the person of a token that was found good.
+    pub(super) async fn userinfo_of(
+        &self,
+        at: &TenantAt,
+        access: Access,
+    ) -> Result<UserInfoAnswer, UserInfoRefusal> {
         if !access.claims.scope.contains(OPENID) {
             return Err(UserInfoRefusal::Scope);
         }
@@ -58,9 +79,21 @@ impl Provider {
             .filter_map(|name| person.state.claims.get_key_value(name))
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
-        Ok(UserInfo {
+        let info = UserInfo {
             sub: subject_of(&at.tenant, &access.client, person.id),
             released: ReleasedClaims::new(claims),
-        })
+        };
+        let Some(algorithm) = access.client.metadata.userinfo_signed_response_alg else {
+            return Ok(UserInfoAnswer::Plain(info));
+        };
+        let claims = SignedUserInfo {
+            iss: access.claims.iss,
+            aud: access.client.id.to_string(),
+            info,
+        };
+        let signed = self.sign_userinfo(&at.tenant, algorithm, &claims).await;
+        Ok(UserInfoAnswer::Signed(
+            signed.map_err(AccessRefusal::Failed)?,
+        ))
     }
 }

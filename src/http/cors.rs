@@ -33,9 +33,12 @@ fn admits(rest: &str, tenant: &Tenant) -> Admits {
         paths::JWKS | paths::OPENID_CONFIGURATION | paths::OAUTH_AUTHORIZATION_SERVER => {
             Admits::Everybody
         }
-        paths::PAR | paths::TOKEN | paths::USERINFO | paths::REVOKE | paths::INTROSPECT => {
-            Admits::KnownOrigins
-        }
+        paths::PAR
+        | paths::TOKEN
+        | paths::DEVICE_AUTHORIZATION
+        | paths::USERINFO
+        | paths::REVOKE
+        | paths::INTROSPECT => Admits::KnownOrigins,
         _ if is_registration(rest)
             && tenant.settings().registration != RegistrationPolicy::Closed =>
         {
@@ -103,7 +106,7 @@ impl Cors {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.insert(
             ACCESS_CONTROL_EXPOSE_HEADERS,
-            HeaderValue::from_static("WWW-Authenticate, X-Request-Id"),
+            HeaderValue::from_static("DPoP-Nonce, WWW-Authenticate, X-Request-Id"),
         );
         if self.preflight {
             headers.insert(
@@ -112,7 +115,7 @@ impl Cors {
             );
             headers.insert(
                 ACCESS_CONTROL_ALLOW_HEADERS,
-                HeaderValue::from_static("Authorization, Content-Type"),
+                HeaderValue::from_static("Authorization, Content-Type, DPoP"),
             );
             headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
         }

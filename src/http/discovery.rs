@@ -61,11 +61,14 @@ pub(super) fn metadata_of(at: &TenantAt) -> Option<Vec<u8>> {
         acr_values: ACR_VALUES.iter().map(ToString::to_string).collect(),
         ui_locales: Messages::tags().map(ToOwned::to_owned).collect(),
         dynamic_registration: at.tenant.settings().registration != RegistrationPolicy::Closed,
+        device_authorization: at.tenant.settings().device_authorization,
+        front_channel_tokens: at.tenant.settings().front_channel_tokens,
         further_subject_types: vec![SubjectType::Pairwise],
         require_pushed_authorization_requests: at
             .tenant
             .settings()
             .require_pushed_authorization_requests,
+        session_management: at.tenant.settings().session_management,
         ..Capabilities::default()
     };
     serde_json::to_vec(&ProviderMetadata::new(&at.issuer, capabilities)).ok()

@@ -14,7 +14,7 @@ use super::pages::render;
 use crate::flows::provider::FlowError;
 use crate::flows::tenancy::TenantAt;
 use crate::protocol::redirect_uri::RedirectResponse;
-use crate::protocol::{OAuthError, ValidatedRedirect};
+use crate::protocol::{OAuthError, dpop};
 
 /// How long a client is asked to wait when there is too much to do, in seconds.
 const RETRY_SECONDS: &str = "2";
@@ -36,7 +36,9 @@ fn log(error: &FlowError) {
 #[derive(Debug)]
 pub struct ApiError {
     error: OAuthError,
-    challenge: Option<String>,
+    status: u16,
+    challenges: Vec<String>,
+    nonce: Option<String>,
     allow: Option<&'static str>,
     page: Option<Box<PageContext>>,
 }
@@ -64,17 +66,29 @@ impl ApiError {
             })
         });
         Self {
-            error,
-            challenge: None,
-            allow: None,
             page,
+            ..Self::from(error)
         }
     }
 
     /// Adds a `WWW-Authenticate` challenge.
     #[must_use]
     pub fn challenge(mut self, challenge: String) -> Self {
-        self.challenge = Some(challenge);
+        self.challenges.push(challenge);
+        self
+    }
+
+    /// Gives a nonce for the next proof of possession (RFC 9449 §8).
+    #[must_use]
+    pub fn nonce(mut self, nonce: Option<String>) -> Self {
+        self.nonce = nonce;
+        self
+    }
+
+    /// For where an access token is presented.
+    #[must_use]
+    pub fn at_resource(mut self) -> Self {
+        self.status = self.error.code.status_at_resource();
         self
     }
 
@@ -94,8 +108,10 @@ impl ApiError {
 impl From<OAuthError> for ApiError {
     fn from(error: OAuthError) -> Self {
         Self {
+            status: error.status(),
             error,
-            challenge: None,
+            challenges: Vec::new(),
+            nonce: None,
             allow: None,
             page: None,
         }
@@ -117,7 +133,7 @@ impl fmt::Display for ApiError {
 
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
-        status_of(&self.error)
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     fn error_response(&self) -> HttpResponse {
@@ -128,8 +144,11 @@ impl ResponseError for ApiError {
         response
             .insert_header((CACHE_CONTROL, "no-store"))
             .insert_header((PRAGMA, "no-cache"));
-        if let Some(challenge) = &self.challenge {
-            response.insert_header((WWW_AUTHENTICATE, challenge.as_str()));
+        for challenge in &self.challenges {
+            response.append_header((WWW_AUTHENTICATE, challenge.as_str()));
+        }
+        if let Some(nonce) = &self.nonce {
+            response.insert_header((dpop::NONCE_HEADER, nonce.as_str()));
         }
         if self.error.status() == 503 {
             response.insert_header((RETRY_AFTER, RETRY_SECONDS));
@@ -183,24 +202,8 @@ impl ResponseError for PageError {
     }
 }
 
-/// An error that goes back to the client by redirect (RFC 6749 §4.1.2.1): there is no other way to make one than from a validated
-/// redirect.
-#[derive(Debug)]
-pub struct RedirectError {
-    /// Where to, by which mode.
-    pub redirect: ValidatedRedirect,
-    /// What.
-    pub error: OAuthError,
-}
-
-impl RedirectError {
-    /// The answer; 303, so that a browser never repeats a POST at the client (RFC 9700 §4.12).
-    pub fn response(&self, at: &TenantAt, caller: &Caller) -> HttpResponse {
-        redirect(self.redirect.respond_error(&self.error), at, caller)
-    }
-}
-
-/// Sends an authorization response to its client.
+/// Sends an authorization response to its client, an error too (RFC 6749 §4.1.2.1): there is no other way to make one than from a validated
+/// redirect. 303, so that a browser never repeats a POST at the client (RFC 9700 §4.12).
 pub fn redirect(response: RedirectResponse, at: &TenantAt, caller: &Caller) -> HttpResponse {
     match response {
         RedirectResponse::Location(location) => HttpResponse::SeeOther()

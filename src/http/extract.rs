@@ -15,7 +15,7 @@ use super::telemetry::{RequestId, client_of};
 use crate::domain::audit::Origin;
 use crate::flows::Provider;
 use crate::flows::tenancy::TenantAt;
-use crate::protocol::{ErrorCode, OAuthError, Params};
+use crate::protocol::{ErrorCode, OAuthError, Params, dpop};
 
 /// The tenant that the request is for, at the address where it came.
 #[derive(Clone)]
@@ -117,12 +117,28 @@ impl FromRequest for Sender {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self::of(request)))
+    }
+}
+
+impl Sender {
+    /// From a request that the telemetry has seen.
+    pub fn of(request: &HttpRequest) -> Self {
         let address = client_of(request).map(|client| client.address.to_string());
-        ready(Ok(Self(Origin {
+        Self(Origin {
             request_id: Some(RequestId::of(request).as_str().to_owned()),
             address: Some(address.unwrap_or_default()),
-        })))
+        })
     }
+}
+
+/// The values of all `DPoP` headers; one that isn't visible ASCII is no proof, and stays one too many.
+pub fn proofs(request: &HttpRequest) -> Vec<&str> {
+    request
+        .headers()
+        .get_all(dpop::HEADER)
+        .map(|value| value.to_str().unwrap_or_default())
+        .collect()
 }
 
 /// The query's parameters.

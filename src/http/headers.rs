@@ -6,37 +6,61 @@ use actix_web::http::header::{
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 
-/// A CSP source that a page's forms may be redirected to: Chromium applies `form-action` to the redirects after a form too. To be put
-/// into the response's extensions; only ever a validated redirect's origin.
+/// What one answer's policy allows beyond everybody else's. To be put into the response's extensions.
 #[derive(Clone, Debug)]
-pub struct FormAction(pub String);
+pub enum Exception {
+    /// A source that the page's forms may be redirected to: Chromium applies `form-action` to the redirects after a form too. Only ever a
+    /// validated redirect's origin.
+    FormAction(String),
+    /// The origins that the page loads frames of. Only ever those of registered front-channel logout URIs.
+    Frames(Vec<String>),
+    /// Anybody may frame the page, which can do nothing but run its script.
+    FramedByAnybody,
+}
 
-/// The policy of an answer that redirects no form: nearly all of them.
+/// The policy of an answer without exceptions: nearly all of them.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https: data:; form-action 'self'; \
      frame-ancestors 'none'; base-uri 'none'; connect-src 'none'; object-src 'none'";
 
-/// Puts the headers on every answer. No script but our own files, no framing, no sniffing, no referrer to elsewhere.
-pub(super) fn protect<B>(response: &mut ServiceResponse<B>, https: bool) {
-    let widened = response
-        .response()
-        .extensions()
-        .get::<FormAction>()
-        // A source with a character that a header can't hold is left out rather than failing the page.
-        .and_then(|source| {
-            let policy = POLICY.replace(
+/// The policy of a page that is framed: nothing but its script.
+const FRAMED: &str =
+    "default-src 'none'; script-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors *";
+
+impl Exception {
+    fn policy(&self) -> String {
+        match self {
+            Self::FormAction(source) => POLICY.replace(
                 "form-action 'self'",
-                &format!("form-action 'self' {}", source.0),
-            );
-            HeaderValue::from_str(&policy).ok()
-        });
-    let headers = response.headers_mut();
-    insert(headers, https);
-    if let Some(policy) = widened {
-        headers.insert(CONTENT_SECURITY_POLICY, policy);
+                &format!("form-action 'self' {source}"),
+            ),
+            Self::Frames(origins) => format!("{POLICY}; frame-src {}", origins.join(" ")),
+            Self::FramedByAnybody => FRAMED.to_owned(),
+        }
     }
 }
 
-/// The headers of an answer that redirects no form.
+/// Puts the headers on every answer. No script but our own files, no framing, no sniffing, no referrer to elsewhere.
+pub(super) fn protect<B>(response: &mut ServiceResponse<B>, https: bool) {
+    let excepted = response
+        .response()
+        .extensions()
+        .get::<Exception>()
+        // A source with a character that a header can't hold is left out rather than failing the page.
+        .and_then(|exception| {
+            let policy = HeaderValue::from_str(&exception.policy()).ok()?;
+            Some((policy, matches!(exception, Exception::FramedByAnybody)))
+        });
+    let headers = response.headers_mut();
+    insert(headers, https);
+    if let Some((policy, framed)) = excepted {
+        headers.insert(CONTENT_SECURITY_POLICY, policy);
+        if framed {
+            headers.remove(X_FRAME_OPTIONS);
+        }
+    }
+}
+
+/// The headers of an answer without exceptions.
 pub(super) fn insert(headers: &mut HeaderMap, https: bool) {
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));

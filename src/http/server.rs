@@ -179,6 +179,21 @@ fn watch(metrics: &Metrics, provider: &Arc<Provider>) -> Result<(), prometheus::
         of(|p| p.db.gauges().statements),
     )?;
     metrics.watch(
+        "tessera_logout_tokens_delivered",
+        "Logout tokens that clients took since the start.",
+        of(|p| p.deliveries.delivered()),
+    )?;
+    metrics.watch(
+        "tessera_logout_tokens_retried",
+        "Attempts to deliver a logout token that failed and are made again.",
+        of(|p| p.deliveries.retried()),
+    )?;
+    metrics.watch(
+        "tessera_logout_tokens_failed",
+        "Logout tokens that were given up since the start.",
+        of(|p| p.deliveries.failed()),
+    )?;
+    metrics.watch(
         "tessera_password_hashes",
         "Password hashes computed since the start.",
         of(|p| p.hashing.tally().hashes()),

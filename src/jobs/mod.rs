@@ -5,6 +5,7 @@
 
 pub mod deletion;
 pub mod expiry;
+pub mod logout;
 mod runner;
 
 pub use runner::{Jobs, start};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::rt::task::JoinHandle;
 
-use super::{deletion, expiry};
+use super::{deletion, expiry, logout};
 use crate::flows::Provider;
 
 /// The jobs that run beside a server.
@@ -16,6 +16,7 @@ pub fn start(provider: &Arc<Provider>) -> Jobs {
     Jobs(vec![
         deletion::start(Arc::clone(provider)),
         expiry::start(Arc::clone(provider)),
+        logout::start(Arc::clone(provider)),
     ])
 }
 

@@ -1,16 +1,20 @@
-//! JWTs by which clients authenticate: `private_key_jwt` (RFC 7523 §2.2, §3; OpenID Connect Core §9).
+//! JWTs by which clients authenticate: `private_key_jwt` and `client_secret_jwt` (RFC 7523 §2.2, §3; OpenID Connect Core §9).
 //!
 //! Stricter than RFC 7523: `aud` is one text, `jti` is required, and an assertion is short-lived, so that what must be remembered of
-//! it stays small. That a `jti` is taken once is for `storage` to say. Left out: `client_secret_jwt`, whose key is symmetric.
+//! it stays small. That a `jti` is taken once is for `storage` to say. By which of the two methods one comes its `alg` tells; a key of one is
+//! never tried on the other, so that no public key can be taken for a secret.
 
 use std::time::Duration;
 
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::Value;
+use sha2::Sha256;
 
 use super::claims::{ClaimError, Claims, Present, load_string, seconds};
 use super::jws::{Compact, JwsError, Type};
 use super::keys::{Expect, KeyChoice, VerificationKeys};
-use crate::protocol::algorithm::SigningAlgorithm;
+use crate::protocol::algorithm::{AssertionAlgorithm, SigningAlgorithm};
+use crate::protocol::client_metadata::TokenEndpointAuthMethod;
 
 /// The longest `jti`, in bytes.
 pub const MAX_JTI: usize = 256;
@@ -51,7 +55,7 @@ pub enum AssertionError {
 pub struct AssertionRules<'a> {
     /// What `aud` may be: the issuer, the URLs of the endpoints that RFC 7523 and RFC 9126 name; the issuer alone under FAPI 2.0.
     pub audiences: &'a [&'a str],
-    /// The algorithms the client may use.
+    /// The algorithms of keys that the client may use; HS256 is the only one of secrets.
     pub algorithms: &'a [SigningAlgorithm],
     /// How far ahead `exp` may lie.
     pub max_lifetime: Duration,
@@ -64,12 +68,23 @@ pub struct AssertionRules<'a> {
 /// Of its claims nothing is judged before [`UnverifiedAssertion::verify`] has seen the signature, so that a stranger isn't told what is
 /// wrong with them.
 #[derive(Debug)]
-pub struct UnverifiedAssertion<'t>(Compact<'t>);
+pub struct UnverifiedAssertion<'t>(Compact<'t, AssertionAlgorithm>);
+
+/// RFC 8725 §3.11 and the draft that revises RFC 7523 give it a type of its own; nearly all clients write JWT.
+const TYPE: Type<'static> = Type::IfPresent(&["JWT", "client-authentication+jwt"]);
 
 impl<'t> UnverifiedAssertion<'t> {
     /// Reads an assertion.
     pub fn parse(token: &'t str) -> Result<Self, JwsError> {
-        Compact::parse(token).map(Self)
+        Compact::parse_assertion(token).map(Self)
+    }
+
+    /// The method that it is of.
+    pub const fn method(&self) -> TokenEndpointAuthMethod {
+        match self.0.header.algorithm.asymmetric() {
+            Some(_) => TokenEndpointAuthMethod::PrivateKeyJwt,
+            None => TokenEndpointAuthMethod::ClientSecretJwt,
+        }
     }
 
     /// The client that it claims to be from (RFC 7521 §4.2: its subject), if it can be read.
@@ -92,40 +107,69 @@ impl<'t> UnverifiedAssertion<'t> {
         rules: AssertionRules<'_>,
     ) -> Result<Assertion, AssertionError> {
         let expect = Expect {
-            // RFC 8725 §3.11 and the draft that revises RFC 7523 give it a type of its own; nearly all clients write JWT.
-            typ: Type::IfPresent(&["JWT", "client-authentication+jwt"]),
+            typ: TYPE,
             algorithms: rules.algorithms,
             choice: KeyChoice::ByKidOrOnly,
         };
-        let claims = keys.verify_compact(self.0, expect)?.claims;
-        let client_id = subject(&claims)?.to_owned();
-        if !rules.audiences.contains(&load_audience(&claims)?) {
-            return Err(AssertionError::Audience);
-        }
-        let present = Present {
-            unix: rules.unix,
-            expiry_leeway: EXPIRY_LEEWAY,
-            future_leeway: FUTURE_LEEWAY,
-        };
-        let expires_at = present.check(&claims)?;
-        if expires_at
-            > rules
-                .unix
-                .saturating_add(seconds(rules.max_lifetime))
-                .saturating_add(seconds(FUTURE_LEEWAY))
-        {
-            return Err(AssertionError::TooLong);
-        }
-        let jti = load_string(&claims, "jti")?;
-        if jti.is_empty() || jti.len() > MAX_JTI {
-            return Err(AssertionError::JwtId);
-        }
-        Ok(Assertion {
-            client_id,
-            jti: jti.to_owned(),
-            remember_until: expires_at.saturating_add(seconds(EXPIRY_LEEWAY)),
-        })
+        let compact = self.0.by_key().ok_or(JwsError::Algorithm)?;
+        check(&keys.verify_compact(compact, expect)?.claims, rules)
     }
+
+    /// Verifies it by the client's secrets, of which there are two while one takes over from the other: as [`UnverifiedAssertion::verify`] does.
+    pub fn verify_by_secret(
+        self,
+        secrets: &[&[u8]],
+        rules: AssertionRules<'_>,
+    ) -> Result<Assertion, AssertionError> {
+        if self.0.header.algorithm != AssertionAlgorithm::Hs256 {
+            return Err(JwsError::Algorithm.into());
+        }
+        TYPE.check(self.0.header.typ.as_deref())?;
+        let signed = |secret: &&[u8]| is_signed_by(secret, &self.0);
+        // Each of them in any case, so that the time doesn't tell which.
+        if secrets.iter().filter(|secret| signed(secret)).count() == 0 {
+            return Err(JwsError::Signature.into());
+        }
+        check(&self.0.claims()?, rules)
+    }
+}
+
+/// OpenID Connect Core §10.1: the key is "the octets of the UTF-8 representation of the `client_secret`". Compared in constant time.
+fn is_signed_by(secret: &[u8], token: &Compact<'_, AssertionAlgorithm>) -> bool {
+    let mut mac = <Hmac<Sha256>>::new_from_slice(secret).expect("HMAC takes a key of any length");
+    mac.update(token.signing_input.as_bytes());
+    mac.verify_slice(&token.signature).is_ok()
+}
+
+/// What it says, once it is known to be the client's: the same for both methods.
+fn check(claims: &Claims, rules: AssertionRules<'_>) -> Result<Assertion, AssertionError> {
+    let client_id = subject(claims)?.to_owned();
+    if !rules.audiences.contains(&load_audience(claims)?) {
+        return Err(AssertionError::Audience);
+    }
+    let present = Present {
+        unix: rules.unix,
+        expiry_leeway: EXPIRY_LEEWAY,
+        future_leeway: FUTURE_LEEWAY,
+    };
+    let expires_at = present.check(claims)?;
+    if expires_at
+        > rules
+            .unix
+            .saturating_add(seconds(rules.max_lifetime))
+            .saturating_add(seconds(FUTURE_LEEWAY))
+    {
+        return Err(AssertionError::TooLong);
+    }
+    let jti = load_string(claims, "jti")?;
+    if jti.is_empty() || jti.len() > MAX_JTI {
+        return Err(AssertionError::JwtId);
+    }
+    Ok(Assertion {
+        client_id,
+        jti: jti.to_owned(),
+        remember_until: expires_at.saturating_add(seconds(EXPIRY_LEEWAY)),
+    })
 }
 
 /// An assertion that is good if its `jti` was not seen before.
@@ -247,6 +291,101 @@ mod tests {
                 "{algorithm}"
             );
         }
+    }
+
+    /// HS256 over a header and a payload.
+    fn by_secret(secret: &[u8], header: &str, payload: &str) -> String {
+        use base64::Engine as _;
+        use base64::engine::general_purpose::URL_SAFE_NO_PAD as B64;
+        let input = format!("{}.{}", B64.encode(header), B64.encode(payload));
+        let mut mac = <Hmac<Sha256>>::new_from_slice(secret).unwrap();
+        mac.update(input.as_bytes());
+        format!("{input}.{}", B64.encode(mac.finalize().into_bytes()))
+    }
+
+    fn verify_by(
+        secrets: &[&[u8]],
+        header: &str,
+        payload: &str,
+    ) -> Result<Assertion, AssertionError> {
+        let token = by_secret(b"the secret of the client", header, payload);
+        UnverifiedAssertion::parse(&token)?.verify_by_secret(secrets, rules())
+    }
+
+    #[test]
+    fn a_secret_signs_as_a_key_does() {
+        let (own, other) = (
+            b"the secret of the client".as_slice(),
+            b"another".as_slice(),
+        );
+        let (header, payload) = (r#"{"alg":"HS256","typ":"JWT"}"#, sound().to_string());
+        for secrets in [vec![own], vec![own, other], vec![other, own]] {
+            assert_eq!(
+                verify_by(&secrets, header, &payload).map(|read| read.client_id),
+                Ok("c1".to_owned())
+            );
+        }
+        for secrets in [vec![], vec![other], vec![b"".as_slice(), other]] {
+            let refused = verify_by(&secrets, header, &payload).err();
+            assert_eq!(refused, Some(JwsError::Signature.into()));
+        }
+        for (header, error) in [
+            (r#"{"alg":"HS256","typ":"at+jwt"}"#, JwsError::Type),
+            (r#"{"alg":"HS512"}"#, JwsError::Algorithm),
+            (r#"{"alg":"ES256"}"#, JwsError::Algorithm),
+        ] {
+            assert_eq!(
+                verify_by(&[own], header, &payload).err(),
+                Some(error.into())
+            );
+        }
+        for (change, error) in [
+            (json!({"aud": [ISSUER]}), AssertionError::Audience),
+            (json!({"sub": "c2"}), AssertionError::IssuerIsNotSubject),
+            (json!({"exp": NOW - 10}), ClaimError::Expired.into()),
+            (json!({"exp": NOW + 7_200}), AssertionError::TooLong),
+            (json!({"nbf": NOW + 61}), ClaimError::NotYet.into()),
+            (json!({"jti": "absent"}), ClaimError::Missing("jti").into()),
+        ] {
+            let refused = verify_by(&[own], header, &sound_but(change.clone()).to_string()).err();
+            assert_eq!(refused, Some(error), "{change}");
+        }
+    }
+
+    #[test]
+    fn the_example_of_rfc_7515_is_verified() {
+        use base64::Engine as _;
+        // Appendix A.1; its claims are those of no assertion, which is looked at last.
+        let token = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+        let secret = base64::engine::general_purpose::URL_SAFE_NO_PAD
+            .decode("AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow")
+            .unwrap();
+        let verify = |secret: &[u8]| {
+            let read = UnverifiedAssertion::parse(token).unwrap();
+            read.verify_by_secret(&[secret], rules()).err()
+        };
+        assert_eq!(verify(&secret), Some(ClaimError::Missing("sub").into()));
+        assert_eq!(verify(&secret[1..]), Some(JwsError::Signature.into()));
+    }
+
+    #[test]
+    fn no_key_is_taken_for_a_secret_and_no_secret_for_a_key() {
+        let key = key();
+        let public = key.public_jwk().to_string();
+        let forged = by_secret(
+            public.as_bytes(),
+            r#"{"alg":"HS256"}"#,
+            &sound().to_string(),
+        );
+        assert_eq!(
+            verify_with(&key, &forged, rules()).err(),
+            Some(JwsError::Algorithm.into())
+        );
+        let token = key.sign_jwt("JWT", &sound()).unwrap();
+        let unverified = UnverifiedAssertion::parse(&token).unwrap();
+        assert_eq!(unverified.method(), TokenEndpointAuthMethod::PrivateKeyJwt);
+        let refused = unverified.verify_by_secret(&[public.as_bytes()], rules());
+        assert_eq!(refused.err(), Some(JwsError::Algorithm.into()));
     }
 
     #[test]

@@ -1,15 +1,17 @@
 //! JWS compact serialization, read strictly (RFC 7515 §3.1, §5.2; RFC 8725).
 //!
 //! Only what the provider's own tokens and its clients' assertions need: one signature, no `crit`, and no key in the header, so that
-//! a header can choose among known keys and never bring one or have one fetched. Left out: the JSON serializations, detached and
-//! unencoded payloads (RFC 7797), and DPoP proofs, whose header carries a key by design.
+//! a header can choose among known keys and never bring one or have one fetched. Two kinds are read apart: DPoP proofs, whose header carries a
+//! key by design, and clients' assertions, which may be by HMAC. Left out: the JSON serializations, detached and unencoded payloads (RFC 7797).
+
+use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
 use super::strict_json::parse_object;
-use crate::protocol::algorithm::SigningAlgorithm;
+use crate::protocol::algorithm::{AssertionAlgorithm, SigningAlgorithm};
 
 /// The longest token that is looked at, in bytes.
 pub const MAX_TOKEN: usize = 16 * 1_024;
@@ -59,18 +61,21 @@ pub enum JwsError {
 
 /// The header parameters that count.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Header {
+pub struct Header<A = SigningAlgorithm> {
     /// `alg`.
-    pub algorithm: SigningAlgorithm,
+    pub algorithm: A,
     /// `kid`.
     pub kid: Option<String>,
     /// `typ`, as it was written.
     pub typ: Option<String>,
 }
 
-impl Header {
+impl<A: FromStr> Header<A> {
     fn parse(encoded: &str) -> Result<Self, JwsError> {
-        let mut members = parse_object(&decode(encoded)?).map_err(|_| JwsError::Header)?;
+        Self::of(parse_object(&decode(encoded)?).map_err(|_| JwsError::Header)?)
+    }
+
+    fn of(mut members: Map<String, Value>) -> Result<Self, JwsError> {
         // RFC 7515 §4.1.11: what isn't understood must be refused, and nothing is.
         if members.contains_key("crit") {
             return Err(JwsError::Critical);
@@ -130,19 +135,26 @@ fn bare(typ: &str) -> &str {
 
 /// A token that was taken apart and whose header was found sound; its signature was not looked at.
 #[derive(Debug, Clone)]
-pub struct Compact<'t> {
+pub struct Compact<'t, A = SigningAlgorithm> {
     /// What was signed: header and payload as they came.
     pub signing_input: &'t str,
     /// The header.
-    pub header: Header,
+    pub header: Header<A>,
     /// The signature.
     pub signature: Vec<u8>,
     payload: &'t str,
 }
 
-impl<'t> Compact<'t> {
-    /// Takes a token apart.
-    pub fn parse(token: &'t str) -> Result<Self, JwsError> {
+/// The parts of a token as they came.
+struct Parts<'t> {
+    signing_input: &'t str,
+    header: &'t str,
+    payload: &'t str,
+    signature: &'t str,
+}
+
+impl<'t> Parts<'t> {
+    fn of(token: &'t str) -> Result<Self, JwsError> {
         if token.len() > MAX_TOKEN {
             return Err(JwsError::TooLong);
         }
@@ -154,12 +166,66 @@ impl<'t> Compact<'t> {
         }
         Ok(Self {
             signing_input,
-            header: Header::parse(header)?,
-            signature: decode(signature)?,
+            header,
             payload,
+            signature,
         })
     }
 
+    fn with<A>(self, header: Header<A>) -> Result<Compact<'t, A>, JwsError> {
+        Ok(Compact {
+            signing_input: self.signing_input,
+            header,
+            signature: decode(self.signature)?,
+            payload: self.payload,
+        })
+    }
+}
+
+impl<'t> Compact<'t> {
+    /// Takes a token apart.
+    pub fn parse(token: &'t str) -> Result<Self, JwsError> {
+        let parts = Parts::of(token)?;
+        let header = Header::parse(parts.header)?;
+        parts.with(header)
+    }
+
+    /// Takes a token apart whose header carries the key that it is signed by: a proof that the key is held, and of nothing else (RFC 9449 §4.2).
+    pub fn parse_with_key(token: &'t str) -> Result<(Self, Map<String, Value>), JwsError> {
+        let parts = Parts::of(token)?;
+        let mut members = parse_object(&decode(parts.header)?).map_err(|_| JwsError::Header)?;
+        let Some(Value::Object(key)) = members.remove("jwk") else {
+            return Err(JwsError::Header);
+        };
+        let header = Header::of(members)?;
+        Ok((parts.with(header)?, key))
+    }
+}
+
+impl<'t> Compact<'t, AssertionAlgorithm> {
+    /// Takes a client's assertion apart, whose algorithm says whether it is by a key or by the client's secret.
+    pub fn parse_assertion(token: &'t str) -> Result<Self, JwsError> {
+        let parts = Parts::of(token)?;
+        let header = Header::parse(parts.header)?;
+        parts.with(header)
+    }
+
+    /// The same where it is by a key; none where it is by a secret.
+    pub fn by_key(self) -> Option<Compact<'t>> {
+        Some(Compact {
+            header: Header {
+                algorithm: self.header.algorithm.asymmetric()?,
+                kid: self.header.kid,
+                typ: self.header.typ,
+            },
+            signing_input: self.signing_input,
+            signature: self.signature,
+            payload: self.payload,
+        })
+    }
+}
+
+impl<A> Compact<'_, A> {
     /// The payload's claims. Before the signature was verified they are only what somebody says.
     pub fn claims(&self) -> Result<Map<String, Value>, JwsError> {
         parse_object(&decode(self.payload)?).map_err(|_| JwsError::Payload)
@@ -274,6 +340,65 @@ mod tests {
                 Some(JwsError::Algorithm),
                 "{algorithm}"
             );
+        }
+    }
+
+    #[test]
+    fn a_key_in_the_header_is_for_proofs_alone() {
+        let with = |header: &str| {
+            Compact::parse_with_key(&token(header, "{}"))
+                .map(|(compact, key)| (compact.header, key))
+        };
+        let (header, key) = with(r#"{"alg":"ES256","typ":"dpop+jwt","jwk":{"kty":"EC"}}"#).unwrap();
+        assert_eq!(
+            (header.typ.as_deref(), &key["kty"]),
+            (Some("dpop+jwt"), &"EC".into())
+        );
+        for (header, error) in [
+            (r#"{"alg":"ES256"}"#, JwsError::Header),
+            (r#"{"alg":"ES256","jwk":null}"#, JwsError::Header),
+            (r#"{"alg":"ES256","jwk":"EC"}"#, JwsError::Header),
+            (r#"{"alg":"ES256","jwk":{},"jwk":{}}"#, JwsError::Header),
+            (
+                r#"{"alg":"ES256","jwk":{"kty":"EC","kty":"EC"}}"#,
+                JwsError::Header,
+            ),
+            (r#"{"alg":"none","jwk":{}}"#, JwsError::Algorithm),
+            (r#"{"alg":"HS256","jwk":{}}"#, JwsError::Algorithm),
+            (
+                r#"{"alg":"ES256","jwk":{},"crit":["jwk"]}"#,
+                JwsError::Critical,
+            ),
+            (
+                r#"{"alg":"ES256","jwk":{},"jku":"x"}"#,
+                JwsError::KeyInHeader,
+            ),
+            (
+                r#"{"alg":"ES256","jwk":{},"x5c":["x"]}"#,
+                JwsError::KeyInHeader,
+            ),
+        ] {
+            assert_eq!(with(header).err(), Some(error), "{header}");
+        }
+    }
+
+    #[test]
+    fn an_assertion_is_by_a_key_or_by_a_secret() {
+        let by_secret = token(r#"{"alg":"HS256"}"#, "{}");
+        assert_eq!(Compact::parse(&by_secret).err(), Some(JwsError::Algorithm));
+        let read = Compact::parse_assertion(&by_secret).unwrap();
+        assert_eq!(read.header.algorithm, AssertionAlgorithm::Hs256);
+        assert!(read.by_key().is_none());
+        let by_key = token(r#"{"alg":"PS256","kid":"k","typ":"JWT"}"#, "{}");
+        let read = Compact::parse_assertion(&by_key).unwrap().by_key().unwrap();
+        assert_eq!(read.header, Compact::parse(&by_key).unwrap().header);
+        for header in [
+            r#"{"alg":"none"}"#,
+            r#"{"alg":"HS512"}"#,
+            r#"{"alg":"hs256"}"#,
+        ] {
+            let refused = Compact::parse_assertion(&token(header, "{}")).err();
+            assert_eq!(refused, Some(JwsError::Algorithm), "{header}");
         }
     }
 

@@ -5,7 +5,8 @@
 //! | [`jws`] | RFC 7515 compact serialization, RFC 8725 |
 //! | [`keys`] | RFC 7517, RFC 7518 §3 and §6, RFC 8037, RFC 7638 |
 //! | [`claims`] | RFC 7519 §4.1 |
-//! | [`client_assertion`] | RFC 7523 §2.2, §3 |
+//! | [`client_assertion`] | RFC 7523 §2.2, §3; OpenID Connect Core §9 |
+//! | [`dpop`] | RFC 9449 §4.2, §4.3 |
 //! | [`request_object`] | RFC 9101 §4, §6; OpenID Connect Core §6.1 |
 //! | [`software_statement`] | RFC 7591 §2.3 |
 //! | [`half_hash`] | OpenID Connect Core §3.1.3.6, §3.3.2.11 |
@@ -15,6 +16,7 @@
 
 pub mod claims;
 pub mod client_assertion;
+pub mod dpop;
 pub mod half_hash;
 pub mod jws;
 pub mod keys;

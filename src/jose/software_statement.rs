@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::claims::{ClaimError, Claims, Present, load_string};
+use super::claims::{ClaimError, Claims, Present, audiences, load_string};
 use super::jws::{Compact, JwsError, Type};
 use super::keys::{Expect, KeyChoice, VerificationKeys};
 use crate::protocol::algorithm::SigningAlgorithm;
@@ -26,6 +26,9 @@ pub enum StatementError {
     /// A claim.
     #[error(transparent)]
     Claim(#[from] ClaimError),
+    /// It is for somebody else.
+    #[error("the claim aud must contain the issuer, where it is there")]
+    Audience,
 }
 
 /// A statement that was read and not verified: it tells whose keys to look for.
@@ -54,15 +57,28 @@ impl<'t> UnverifiedStatement<'t> {
     }
 
     /// Verifies it by its issuer's keys; what it says of the client is returned.
-    pub fn verify(self, keys: &VerificationKeys, unix: i64) -> Result<Claims, StatementError> {
+    ///
+    /// Whoever issues statements may sign other JWTs by the same keys, ID tokens above all: what says nothing of a software, or is for
+    /// another audience than `own`, is none.
+    pub fn verify(
+        self,
+        keys: &VerificationKeys,
+        own: &str,
+        unix: i64,
+    ) -> Result<Claims, StatementError> {
         let expect = Expect {
-            // RFC 7591 names no type. One of another purpose, an ID token of the same issuer say, has its own where it is typed at all.
+            // RFC 7591 names no type.
             typ: Type::IfPresent(&["JWT", "software-statement+jwt"]),
             algorithms: &SigningAlgorithm::ALL,
             choice: KeyChoice::ByKidOrOnly,
         };
         let claims = keys.verify_compact(self.compact, expect)?.claims;
         Present::new(unix, LEEWAY).check_where_present(&claims)?;
+        load_string(&claims, "software_id")?;
+        let audiences = audiences(&claims)?;
+        if !audiences.is_empty() && !audiences.contains(&own) {
+            return Err(StatementError::Audience);
+        }
         Ok(about_client(claims))
     }
 }
@@ -97,13 +113,13 @@ mod tests {
         let token = key.sign_jwt(typ, claims).unwrap();
         let statement = UnverifiedStatement::parse(&token)?;
         let keys = VerificationKeys::new(vec![key.verification_key().unwrap()]);
-        statement.verify(&keys, NOW)
+        statement.verify(&keys, "https://id.example/t/acme", NOW)
     }
 
     #[test]
     fn what_it_says_of_the_client_is_told_from_what_it_says_of_itself() {
         let claims = json!({
-            "iss": "https://federation.example", "sub": "s", "aud": "a", "exp": NOW + 1, "nbf": NOW, "iat": NOW, "jti": "j",
+            "iss": "https://federation.example", "sub": "s", "aud": ["a", "https://id.example/t/acme"], "exp": NOW + 1, "nbf": NOW, "iat": NOW, "jti": "j",
             "client_name": "Board", "software_id": "1",
         });
         let said = verify("JWT", &claims).unwrap();
@@ -142,6 +158,16 @@ mod tests {
                 ClaimError::NotYet.into(),
             ),
             (
+                "JWT",
+                json!({ "iss": "i" }),
+                ClaimError::Missing("software_id").into(),
+            ),
+            (
+                "JWT",
+                json!({ "iss": "i", "software_id": "s", "aud": "https://id.example/t/globex" }),
+                StatementError::Audience,
+            ),
+            (
                 "at+jwt",
                 json!({ "iss": "i" }),
                 StatementError::Jws(JwsError::Type),
@@ -151,9 +177,11 @@ mod tests {
         }
         let token = key().sign_jwt("JWT", &json!({ "iss": "i" })).unwrap();
         let strange = VerificationKeys::new(vec![key().verification_key().unwrap()]);
-        let refused = UnverifiedStatement::parse(&token)
-            .unwrap()
-            .verify(&strange, NOW);
+        let refused = UnverifiedStatement::parse(&token).unwrap().verify(
+            &strange,
+            "https://id.example/t/acme",
+            NOW,
+        );
         assert!(
             matches!(refused, Err(StatementError::Jws(_))),
             "{refused:?}"

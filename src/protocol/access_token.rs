@@ -5,8 +5,10 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use uuid::Uuid;
 
+use super::dpop::Confirmation;
 use super::scope::Scope;
 use super::slug::Slug;
+use super::token_exchange::{Actor, Lineage};
 
 /// The `typ` header (RFC 9068 §2.1).
 pub const TYP: &str = "at+jwt";
@@ -56,6 +58,15 @@ pub struct AccessTokenClaims {
     /// The grant that it comes from, with which it dies; none where a client acts for itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant_id: Option<Uuid>,
+    /// The key that it is bound to (RFC 9449 §6); none where whoever bears it may use it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Confirmation>,
+    /// Who acts on the subject's behalf (RFC 8693 §4.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<Actor>,
+    /// Where it comes from, if it was exchanged for another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchanged: Option<Lineage>,
 }
 
 /// The audience of a token: one text, or several in an array (RFC 7519 §4.1.3).
@@ -155,6 +166,9 @@ pub(super) mod tests {
             tenant: Slug::parse("acme").unwrap(),
             tenant_id: Uuid::max(),
             grant_id: None,
+            act: None,
+            exchanged: None,
+            cnf: None,
         }
     }
 
@@ -174,6 +188,24 @@ pub(super) mod tests {
             serde_json::from_value::<AccessTokenClaims>(json).unwrap(),
             example()
         );
+    }
+
+    #[test]
+    fn a_bound_token_says_to_what() {
+        let jkt = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
+        let bound = AccessTokenClaims {
+            cnf: Some(Confirmation {
+                jkt: jkt.parse().unwrap(),
+            }),
+            ..example()
+        };
+        let mut json = serde_json::to_value(&bound).unwrap();
+        assert_eq!(json["cnf"], serde_json::json!({ "jkt": jkt }));
+        let read = |json| serde_json::from_value::<AccessTokenClaims>(json);
+        assert_eq!(read(json.clone()).unwrap(), bound);
+        // Bound in a way that isn't understood: not a token that anybody may bear.
+        json["cnf"] = serde_json::json!({ "x5t#S256": jkt });
+        assert!(read(json).is_err());
     }
 
     #[test]

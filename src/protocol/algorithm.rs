@@ -1,6 +1,7 @@
 //! Signature algorithms: the explicit list of RFC 7518 §3.1 and RFC 8037 §3.1 names that this provider makes and accepts.
 //!
-//! Left out on purpose: `none`, and every HMAC algorithm, which would let a public key be taken for a shared secret.
+//! Left out on purpose: `none`, and every HMAC algorithm, which would let a public key be taken for a shared secret. The one place for HS256,
+//! `client_secret_jwt`, has a type of its own, so that it can't get in elsewhere.
 
 use std::fmt;
 use std::str::FromStr;
@@ -65,9 +66,88 @@ impl FromStr for SigningAlgorithm {
     }
 }
 
+/// What a client's assertion may be signed by (OpenID Connect Core §9): its key, or by HMAC with its secret.
+///
+/// HS256 alone of the three (RFC 7518 §3.2): a secret of ours has 256 random bits, which a longer hash makes no better, and HS512 wants keys
+/// longer than its text.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[expect(missing_docs, reason = "the first four are those of SigningAlgorithm")]
+pub enum AssertionAlgorithm {
+    #[serde(rename = "RS256")]
+    Rs256,
+    #[serde(rename = "ES256")]
+    Es256,
+    #[serde(rename = "PS256")]
+    Ps256,
+    #[serde(rename = "EdDSA")]
+    EdDsa,
+    /// HMAC with SHA-256 ([RFC 7518 §3.2](https://www.rfc-editor.org/rfc/rfc7518#section-3.2)).
+    #[serde(rename = "HS256")]
+    Hs256,
+}
+
+impl AssertionAlgorithm {
+    /// Every algorithm, in the order in which discovery announces them.
+    pub const ALL: [Self; 5] = [
+        Self::Rs256,
+        Self::Es256,
+        Self::Ps256,
+        Self::EdDsa,
+        Self::Hs256,
+    ];
+
+    /// The registered name.
+    pub const fn as_str(self) -> &'static str {
+        match self.asymmetric() {
+            Some(algorithm) => algorithm.as_str(),
+            None => "HS256",
+        }
+    }
+
+    /// The algorithm of a key; none for that of a secret.
+    pub const fn asymmetric(self) -> Option<SigningAlgorithm> {
+        match self {
+            Self::Rs256 => Some(SigningAlgorithm::Rs256),
+            Self::Es256 => Some(SigningAlgorithm::Es256),
+            Self::Ps256 => Some(SigningAlgorithm::Ps256),
+            Self::EdDsa => Some(SigningAlgorithm::EdDsa),
+            Self::Hs256 => None,
+        }
+    }
+}
+
+impl FromStr for AssertionAlgorithm {
+    type Err = UnsupportedAlgorithm;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.as_str() == name)
+            .ok_or(UnsupportedAlgorithm)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn assertions_know_every_algorithm_and_one_more() {
+        for algorithm in AssertionAlgorithm::ALL {
+            assert_eq!(algorithm.as_str().parse(), Ok(algorithm));
+            let json = serde_json::to_string(&algorithm).unwrap();
+            assert_eq!(json, format!("\"{}\"", algorithm.as_str()));
+        }
+        let keys = AssertionAlgorithm::ALL
+            .into_iter()
+            .filter_map(AssertionAlgorithm::asymmetric);
+        assert!(keys.eq(SigningAlgorithm::ALL));
+        for name in ["none", "HS384", "HS512", "hs256", ""] {
+            assert!(name.parse::<AssertionAlgorithm>().is_err(), "{name}");
+        }
+    }
 
     #[test]
     fn names_round_trip_in_text_and_json() {

@@ -4,10 +4,11 @@
 //! It is read in two steps. [`RedirectTarget`] is what must be known before a redirect is trusted; a fault there is answered by a page.
 //! [`AuthorizationRequest`] is the whole; a fault there is answered by a redirect. What the client and the tenant allow is decided above. Request
 //! objects (RFC 9101) and the names of pushed requests (RFC 9126) are resolved before: see `request_object` and `pushed_request`. Left out:
-//! requests by reference to an address, rich requests (RFC 9396), and every response type but `code`.
+//! requests by reference to an address and rich requests (RFC 9396).
 
 use super::claims::ClaimsRequest;
-use super::client_metadata::ResponseType;
+use super::client_metadata::{ResponseType, UnsupportedResponseType};
+use super::dpop::Thumbprint;
 use super::errors::{ErrorCode, OAuthError};
 use super::params::Params;
 use super::pkce::{CodeChallenge, PkceError};
@@ -32,7 +33,7 @@ pub struct RedirectTarget {
     pub redirect_uri: Option<String>,
     /// The value to give back; absent where it is faulty, which the second step reports.
     pub state: Option<String>,
-    /// How to answer; the default where it is faulty, which the second step reports.
+    /// How to answer: the mode in force, by default where it is faulty or may not be, which the second step reports.
     pub response_mode: ResponseMode,
 }
 
@@ -45,9 +46,10 @@ impl RedirectTarget {
                 .get_bounded("redirect_uri", super::uri::MAX_URI)?
                 .map(str::to_owned),
             state: read_state(params).unwrap_or_default(),
-            response_mode: read_response_mode(params)
-                .unwrap_or_default()
-                .unwrap_or_default(),
+            response_mode: ResponseMode::in_force(
+                read_response_mode(params).unwrap_or_default(),
+                asks_for_token(params),
+            ),
         })
     }
 }
@@ -91,6 +93,8 @@ pub struct AuthorizationRequest {
     pub resources: Vec<ResourceIndicator>,
     /// The code challenge (RFC 7636).
     pub code_challenge: Option<CodeChallenge>,
+    /// The key that the code is bound to (RFC 9449 §10).
+    pub dpop_jkt: Option<Thumbprint>,
 }
 
 impl AuthorizationRequest {
@@ -98,7 +102,7 @@ impl AuthorizationRequest {
     pub fn from_params(params: &Params) -> Result<Self, OAuthError> {
         let target = RedirectTarget::from_params(params)?;
         refuse_unsupported(params)?;
-        Ok(Self {
+        let request = Self {
             client_id: target.client_id,
             redirect_uri: target.redirect_uri,
             response_type: read_response_type(params)?,
@@ -125,7 +129,37 @@ impl AuthorizationRequest {
             claims: read_claims(params)?,
             resources: read_resources(params)?,
             code_challenge: read_code_challenge(params)?,
-        })
+            dpop_jkt: Thumbprint::from_params(params)?,
+        };
+        request.check_front_channel()?;
+        Ok(request)
+    }
+
+    /// What a request has to be by which a token comes through the browser.
+    fn check_front_channel(&self) -> Result<(), OAuthError> {
+        let response_type = self.response_type;
+        let by_query = self.response_mode.is_some_and(ResponseMode::is_query);
+        // Multiple Response Types §3, §5; JARM §2.3.1: tokens in a query end up in histories and logs.
+        if response_type.is_front_channel() && by_query {
+            return Err(OAuthError::invalid_request(
+                "response_mode must not be query or query.jwt with a response_type that has a token; use fragment, form_post or their .jwt forms",
+            ));
+        }
+        if !response_type.has_id_token() {
+            return Ok(());
+        }
+        if !self.is_openid() {
+            return Err(OAuthError::invalid_request(
+                "a response_type with id_token needs the scope openid",
+            ));
+        }
+        // OpenID Connect Core §3.2.2.1, §3.3.2.11
+        if self.nonce.is_none() {
+            return Err(OAuthError::invalid_request(
+                "nonce is missing: it is required with a response_type that has id_token",
+            ));
+        }
+        Ok(())
     }
 
     /// Whether this is an OpenID Connect request.
@@ -148,6 +182,7 @@ impl AuthorizationRequest {
             .and_then(|claims| serde_json::to_string(claims).ok());
         let challenge = self.code_challenge.map(|challenge| challenge.to_string());
         let method = challenge.as_ref().map(|_| CodeChallenge::METHOD);
+        let dpop_jkt = self.dpop_jkt.map(|jkt| jkt.to_string());
         let single = [
             ("client_id", Some(self.client_id.as_str())),
             ("redirect_uri", self.redirect_uri.as_deref()),
@@ -170,6 +205,7 @@ impl AuthorizationRequest {
             ("claims", claims.as_deref()),
             ("code_challenge", challenge.as_deref()),
             ("code_challenge_method", method),
+            ("dpop_jkt", dpop_jkt.as_deref()),
         ];
         let single = single
             .into_iter()
@@ -219,10 +255,17 @@ fn read_response_mode(params: &Params) -> Result<Option<ResponseMode>, OAuthErro
 
 fn read_response_type(params: &Params) -> Result<ResponseType, OAuthError> {
     let name = params.require("response_type", 256)?;
-    ResponseType::ALL
-        .into_iter()
-        .find(|own| own.as_str() == name)
-        .ok_or_else(|| OAuthError::unsupported_response_type("response_type must be code"))
+    name.parse().map_err(|error: UnsupportedResponseType| {
+        OAuthError::unsupported_response_type(error.to_string())
+    })
+}
+
+/// Whether the response type, sound or not, names a token: then not even an error goes into the query.
+fn asks_for_token(params: &Params) -> bool {
+    params
+        .get_all("response_type")
+        .flat_map(|text| text.split(' '))
+        .any(|value| ["token", "id_token"].contains(&value))
 }
 
 /// Reads `scope` as every endpoint does; absent and empty are the same.
@@ -337,186 +380,4 @@ fn is_acr(text: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::{Duration, Instant};
-
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::protocol::prompt::Prompt;
-
-    const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
-
-    fn params(query: &str) -> Params {
-        Params::parse(query.as_bytes()).unwrap()
-    }
-
-    fn read(query: &str) -> Result<AuthorizationRequest, ErrorCode> {
-        AuthorizationRequest::from_params(&params(query)).map_err(|error| error.code)
-    }
-
-    #[test]
-    fn a_whole_request() {
-        let state = "s".repeat(128);
-        let query = format!(
-            "response_type=code&client_id=s6BhdRkqt3&redirect_uri=https%3A%2F%2Fclient.example.org%2Fcb%3Fx%3D1&scope=openid%20profile&state={state}\
-             &nonce=n-0S6_WzA2Mj&prompt=login+consent&display=hologram&max_age=0&ui_locales=fr-CA+en+%3Cscript%3E&acr_values=a+b\
-             &claims=%7B%22id_token%22%3A%7B%22acr%22%3Anull%7D%7D&resource=https%3A%2F%2Fa.example%2F&resource=urn%3Ab&resource=urn%3Ab\
-             &login_hint=ada%40example.com&id_token_hint=a.b.c&response_mode=form_post&code_challenge={CHALLENGE}&code_challenge_method=S256&unknown=1&unknown=2"
-        );
-        let request = read(&query).unwrap();
-        assert!(request.is_openid() && request.prompt.contains(Prompt::Consent));
-        assert_eq!(
-            request.redirect_uri.as_deref(),
-            Some("https://client.example.org/cb?x=1")
-        );
-        assert_eq!(
-            (request.state.as_deref(), request.max_age),
-            (Some(state.as_str()), Some(0))
-        );
-        assert_eq!(
-            (request.ui_locales.join(","), request.display),
-            ("fr-CA,en".into(), None)
-        );
-        assert_eq!(
-            (request.resources.len(), request.response_mode),
-            (2, Some(ResponseMode::FormPost))
-        );
-        assert!(request.code_challenge.is_some());
-        assert_eq!(read(&request.to_query()).unwrap(), request);
-    }
-
-    #[test]
-    fn the_first_step_survives_faults_of_the_second() {
-        let target = |query: &str| RedirectTarget::from_params(&params(query));
-        let sound = target("client_id=a&redirect_uri=https%3A%2F%2Fa.example%2F&state=s&response_type=pizza&scope=%22&max_age=x&prompt=none+login").unwrap();
-        assert_eq!(sound.state.as_deref(), Some("s"));
-        let faulty = target("client_id=a&state=1&state=2&response_mode=pigeon").unwrap();
-        assert_eq!(
-            (faulty.state, faulty.response_mode),
-            (None, ResponseMode::Query)
-        );
-        for query in [
-            "",
-            "client_id=",
-            "client_id=a&client_id=a",
-            "client_id=a&redirect_uri=b&redirect_uri=b",
-        ] {
-            assert!(target(query).is_err(), "{query}");
-        }
-    }
-
-    #[test]
-    fn faults() {
-        use ErrorCode::{
-            InvalidRequest, InvalidScope, InvalidTarget, RegistrationNotSupported,
-            RequestNotSupported, RequestUriNotSupported, UnsupportedResponseType,
-        };
-        let long = format!("state={}", "s".repeat(MAX_OPAQUE + 1));
-        let verbose = format!("nonce={}", "n".repeat(MAX_OPAQUE + 1));
-        let resources = "resource=urn:a&".repeat(21);
-        for (query, code) in [
-            ("response_type=", InvalidRequest),
-            ("response_type=code&response_type=code", InvalidRequest),
-            ("response_type=token", UnsupportedResponseType),
-            ("response_type=code+id_token", UnsupportedResponseType),
-            ("state=1&state=2", InvalidRequest),
-            (&long, InvalidRequest),
-            (&verbose, InvalidRequest),
-            ("response_mode=pigeon", InvalidRequest),
-            ("scope=a%0Ab", InvalidScope),
-            ("prompt=none+login", InvalidRequest),
-            ("prompt=create", InvalidRequest),
-            ("max_age=-1", InvalidRequest),
-            ("max_age=1.5", InvalidRequest),
-            ("claims=%5B%5D", InvalidRequest),
-            ("id_token_hint=%3Cscript%3E", InvalidRequest),
-            ("resource=relative", InvalidTarget),
-            ("resource=https%3A%2F%2Fa.example%2F%23x", InvalidTarget),
-            (&resources, InvalidTarget),
-            ("request=e30.e30.", RequestNotSupported),
-            (
-                "request_uri=https%3A%2F%2Fa.example",
-                RequestUriNotSupported,
-            ),
-            ("registration=%7B%7D", RegistrationNotSupported),
-            (
-                "code_challenge=x&code_challenge_method=S256",
-                InvalidRequest,
-            ),
-            (&format!("code_challenge={CHALLENGE}"), InvalidRequest),
-            (
-                &format!("code_challenge={CHALLENGE}&code_challenge_method=plain"),
-                InvalidRequest,
-            ),
-            ("code_challenge_method=S256", InvalidRequest),
-        ] {
-            let rest = if query.starts_with("response_type") {
-                "client_id=a"
-            } else {
-                "client_id=a&response_type=code"
-            };
-            assert_eq!(
-                read(&format!("{rest}&{query}")).unwrap_err(),
-                code,
-                "{query}"
-            );
-        }
-        assert_eq!(read("client_id=a").unwrap_err(), InvalidRequest);
-    }
-
-    #[test]
-    fn hints_never_cause_an_error() {
-        let huge = format!("login_hint={}", "x".repeat(5000));
-        let locales = format!("ui_locales={}", "de+".repeat(10_000));
-        for query in [
-            "display=%00x".replace("%00", "%07").as_str(),
-            "ui_locales=%22+%3C+--",
-            "login_hint=a%0Ab",
-            "acr_values=%E2%98%83",
-            "claims_locales=+++",
-            &huge,
-            &locales,
-        ] {
-            let request = read(&format!("client_id=a&response_type=code&{query}")).unwrap();
-            assert!(
-                request.login_hint.is_none()
-                    && request.acr_values.is_empty()
-                    && request.ui_locales.len() <= 20,
-                "{query}"
-            );
-        }
-        assert_eq!(
-            read("client_id=a&response_type=code&max_age=99999999999999999999")
-                .unwrap()
-                .max_age,
-            Some(u32::MAX)
-        );
-    }
-
-    #[test]
-    fn a_flood_of_scopes_is_refused_at_once() {
-        let query = format!(
-            "client_id=a&response_type=code&scope={}",
-            "s+".repeat(30_000)
-        );
-        let begun = Instant::now();
-        assert_eq!(read(&query).unwrap_err(), ErrorCode::InvalidRequest);
-        assert!(begun.elapsed() < Duration::from_millis(50));
-    }
-
-    proptest! {
-        #[test]
-        fn whatever_is_accepted_reads_the_same_again(
-            names in proptest::collection::vec("scope|state|nonce|prompt|display|max_age|ui_locales|login_hint|acr_values|claims|resource|response_mode", 0..8),
-            values in proptest::collection::vec("login|consent|none|popup|[0-9]{1,5}|de-CH en|urn:x|query|\\{\\}|\\PC{0,12}", 8),
-        ) {
-            let pairs = names.iter().map(String::as_str).zip(values.iter().map(String::as_str));
-            let params: Params = [("client_id", "a"), ("response_type", "code")].into_iter().chain(pairs).collect();
-            if let Ok(request) = AuthorizationRequest::from_params(&params) {
-                let again = read(&request.to_query()).unwrap();
-                prop_assert_eq!(again, request);
-            }
-        }
-    }
-}
+mod tests;

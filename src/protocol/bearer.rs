@@ -10,11 +10,41 @@ use super::scope::Scope;
 use super::token::MAX_TOKEN;
 use crate::secret::PlainSecret;
 
-/// Finds the bearer token in the values of all `Authorization` headers and in a form body. `None`: no token is there.
+/// The scheme by which a token is presented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// Whoever bears it (RFC 6750 §2.1); a token in the body counts as such.
+    Bearer,
+    /// Whoever proves to hold its key (RFC 9449 §7.1).
+    Dpop,
+}
+
+/// An access token as it was presented.
+#[derive(Debug, Clone)]
+pub struct PresentedToken {
+    /// The token.
+    pub token: PlainSecret,
+    /// How it came.
+    pub scheme: Scheme,
+}
+
+/// Finds the token in the values of all `Authorization` headers and in a form body, where it can be one that is never bound to a key: by the
+/// scheme `Bearer` alone. `None`: no token is there.
 pub fn find_token(
     authorization: &[&str],
     body: Option<&Params>,
 ) -> Result<Option<PlainSecret>, OAuthError> {
+    let found = find_presented(authorization, body)?;
+    Ok(found
+        .filter(|presented| presented.scheme == Scheme::Bearer)
+        .map(|presented| presented.token))
+}
+
+/// Finds the access token in the values of all `Authorization` headers and in a form body. `None`: no token is there.
+pub fn find_presented(
+    authorization: &[&str],
+    body: Option<&Params>,
+) -> Result<Option<PresentedToken>, OAuthError> {
     let header = match authorization {
         [] => None,
         [header] => parse_header(header)?,
@@ -33,23 +63,29 @@ pub fn find_token(
         (Some(_), Some(_)) => Err(OAuthError::invalid_request(
             "the access token is there more than once",
         )),
-        (Some(token), None) | (None, Some(token)) => check_syntax(token).map(Some),
+        (Some((scheme, token)), None) => check_syntax(token, scheme).map(Some),
+        (None, Some(token)) => check_syntax(token, Scheme::Bearer).map(Some),
         (None, None) => Ok(None),
     }
 }
 
-fn parse_header(header: &str) -> Result<Option<&str>, OAuthError> {
-    let (scheme, token) = header.split_once(' ').unwrap_or((header, ""));
-    if !scheme.eq_ignore_ascii_case("bearer") {
+fn parse_header(header: &str) -> Result<Option<(Scheme, &str)>, OAuthError> {
+    let (name, token) = header.split_once(' ').unwrap_or((header, ""));
+    // RFC 9110 §11.1: the scheme is case-insensitive.
+    let scheme = if name.eq_ignore_ascii_case("bearer") {
+        Scheme::Bearer
+    } else if name.eq_ignore_ascii_case("dpop") {
+        Scheme::Dpop
+    } else {
         return Ok(None);
-    }
+    };
     let token = token.trim_matches(' ');
     if token.is_empty() {
         return Err(OAuthError::invalid_request(
             "the Authorization header holds no token",
         ));
     }
-    Ok(Some(token))
+    Ok(Some((scheme, token)))
 }
 
 /// The bytes of a `b64token` (RFC 6750 §2.1): `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`. A table, as tokens are long.
@@ -64,7 +100,7 @@ const ALLOWED: [bool; 256] = {
     allowed
 };
 
-fn check_syntax(token: &str) -> Result<PlainSecret, OAuthError> {
+fn check_syntax(token: &str, scheme: Scheme) -> Result<PresentedToken, OAuthError> {
     let body = token.trim_end_matches('=');
     if body.is_empty()
         || token.len() > MAX_TOKEN
@@ -72,7 +108,10 @@ fn check_syntax(token: &str) -> Result<PlainSecret, OAuthError> {
     {
         return Err(OAuthError::invalid_token("the access token is malformed"));
     }
-    Ok(PlainSecret::new(token.to_owned()))
+    Ok(PresentedToken {
+        token: PlainSecret::new(token.to_owned()),
+        scheme,
+    })
 }
 
 /// The `WWW-Authenticate` header of a refusal (RFC 6750 §3).
@@ -135,6 +174,33 @@ mod tests {
         );
         assert_eq!(find(&[], None), Ok(None));
         assert_eq!(find(&["Basic abc"], Some("x=y")), Ok(None));
+    }
+
+    #[test]
+    fn a_scheme_tells_how_it_is_presented() {
+        let scheme = |authorization: &[&str], body: Option<&str>| {
+            let body = body.map(|body| Params::parse(body.as_bytes()).unwrap());
+            let found = find_presented(authorization, body.as_ref()).unwrap();
+            found.map(|presented| presented.scheme)
+        };
+        for header in ["DPoP a.b.c", "dpop a.b.c", "DPOP  a.b.c"] {
+            assert_eq!(scheme(&[header], None), Some(Scheme::Dpop), "{header}");
+            assert_eq!(find(&[header], None), Ok(None), "{header}");
+        }
+        assert_eq!(scheme(&["bEARER a.b.c"], None), Some(Scheme::Bearer));
+        assert_eq!(scheme(&[], Some("access_token=a")), Some(Scheme::Bearer));
+        for header in ["DPoP-like a", "DPo a", "Basic a"] {
+            assert_eq!(scheme(&[header], None), None, "{header}");
+        }
+        assert_eq!(find(&["DPoP"], None), Err(ErrorCode::InvalidRequest));
+        assert_eq!(
+            find(&["DPoP a"], Some("access_token=a")),
+            Err(ErrorCode::InvalidRequest)
+        );
+        assert_eq!(
+            find(&["DPoP a", "Bearer a"], None),
+            Err(ErrorCode::InvalidRequest)
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Client authentication: what a request presents ([RFC 6749 §2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3),
 //! [RFC 7521 §4.2](https://www.rfc-editor.org/rfc/rfc7521#section-4.2)).
 //!
-//! Whether a secret or an assertion is right is decided above. Left out: `client_secret_jwt`, mutual TLS.
+//! Whether a secret or an assertion is right is decided above. Left out: mutual TLS.
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -98,13 +98,13 @@ impl ClientCredentials {
         }
     }
 
-    /// Which method this is.
-    pub const fn method(&self) -> TokenEndpointAuthMethod {
+    /// Which method this is; none for an assertion, whose algorithm tells.
+    pub const fn method(&self) -> Option<TokenEndpointAuthMethod> {
         match self {
-            Self::None { .. } => TokenEndpointAuthMethod::None,
-            Self::Basic { .. } => TokenEndpointAuthMethod::ClientSecretBasic,
-            Self::Post { .. } => TokenEndpointAuthMethod::ClientSecretPost,
-            Self::Assertion { .. } => TokenEndpointAuthMethod::PrivateKeyJwt,
+            Self::None { .. } => Some(TokenEndpointAuthMethod::None),
+            Self::Basic { .. } => Some(TokenEndpointAuthMethod::ClientSecretBasic),
+            Self::Post { .. } => Some(TokenEndpointAuthMethod::ClientSecretPost),
+            Self::Assertion { .. } => None,
         }
     }
 }
@@ -210,21 +210,18 @@ mod tests {
     #[test]
     fn the_other_methods() {
         let method = |body: &str| read(&[], body).unwrap().method();
-        assert_eq!(method("client_id=a"), TokenEndpointAuthMethod::None);
+        assert_eq!(method("client_id=a"), Some(TokenEndpointAuthMethod::None));
         assert_eq!(
             method("client_id=a&client_secret="),
-            TokenEndpointAuthMethod::None
+            Some(TokenEndpointAuthMethod::None)
         );
         assert_eq!(
             method("client_id=a&client_secret=b"),
-            TokenEndpointAuthMethod::ClientSecretPost
+            Some(TokenEndpointAuthMethod::ClientSecretPost)
         );
         let assertion = format!("client_assertion_type={JWT_BEARER}&client_assertion=x.y.z");
-        assert_eq!(method(&assertion), TokenEndpointAuthMethod::PrivateKeyJwt);
-        assert_eq!(
-            method(&format!("{assertion}&client_id=a")),
-            TokenEndpointAuthMethod::PrivateKeyJwt
-        );
+        assert_eq!(method(&assertion), None);
+        assert_eq!(method(&format!("{assertion}&client_id=a")), None);
     }
 
     #[test]

@@ -1,15 +1,18 @@
 //! What the provider says of itself (OpenID Connect Discovery 1.0 [§3](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderMetadata),
 //! [RFC 8414 §2](https://www.rfc-editor.org/rfc/rfc8414#section-2), [RFC 9126 §5](https://www.rfc-editor.org/rfc/rfc9126#section-5),
-//! [RFC 9207 §3](https://www.rfc-editor.org/rfc/rfc9207#section-3)), and the paths at which it
+//! [RFC 8628 §4](https://www.rfc-editor.org/rfc/rfc8628#section-4), [RFC 9207 §3](https://www.rfc-editor.org/rfc/rfc9207#section-3),
+//! [RFC 9449 §5.1](https://www.rfc-editor.org/rfc/rfc9449#section-5.1), JARM §4, RFC 9701 §7, and the three specifications of signing out), and the
+//! paths at which it
 //! answers.
 //!
 //! Every field is derived from the type that does the work, so that nothing is announced that isn't there.
 
 use serde::Serialize;
 
-use super::algorithm::SigningAlgorithm;
+use super::algorithm::{AssertionAlgorithm, SigningAlgorithm};
 use super::claims::claims_for_scope;
 use super::client_metadata::{GrantType, ResponseType, SubjectType, TokenEndpointAuthMethod};
+use super::dpop;
 use super::pkce::CodeChallenge;
 use super::prompt::Prompt;
 use super::response_mode::ResponseMode;
@@ -29,6 +32,10 @@ pub mod paths {
     pub const PAR: &str = "/par";
     /// The token endpoint.
     pub const TOKEN: &str = "/token";
+    /// The device authorization endpoint (RFC 8628 §3.1).
+    pub const DEVICE_AUTHORIZATION: &str = "/device_authorization";
+    /// Where a person types the code that a device shows (RFC 8628 §3.3).
+    pub const DEVICE: &str = "/device";
     /// The userinfo endpoint.
     pub const USERINFO: &str = "/userinfo";
     /// The revocation endpoint.
@@ -37,12 +44,18 @@ pub mod paths {
     pub const INTROSPECT: &str = "/introspect";
     /// The end-session endpoint.
     pub const LOGOUT: &str = "/logout";
+    /// The page that clients frame to ask whether somebody is still signed in (OpenID Connect Session Management).
+    pub const CHECK_SESSION: &str = "/session/check";
     /// The client registration endpoint; a client's configuration endpoint lies below it (RFC 7591 §3, RFC 7592 §2).
     pub const REGISTER: &str = "/register";
 }
 
 /// What varies between tenants.
 #[derive(Debug, Clone, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a capability of its own"
+)]
 pub struct Capabilities {
     /// Scopes of the tenant's own resources, besides the standard ones.
     pub scopes: Vec<String>,
@@ -56,6 +69,12 @@ pub struct Capabilities {
     pub require_pushed_authorization_requests: bool,
     /// Whether clients may register themselves.
     pub dynamic_registration: bool,
+    /// Whether clients' pages may ask whether somebody is still signed in.
+    pub session_management: bool,
+    /// Whether devices may be authorized.
+    pub device_authorization: bool,
+    /// Whether clients that register so get tokens through the browser.
+    pub front_channel_tokens: bool,
     /// The tenant's privacy policy.
     pub policy_uri: Option<String>,
     /// The tenant's terms of service.
@@ -83,7 +102,15 @@ pub struct ProviderMetadata {
     pub introspection_endpoint: String,
     pub end_session_endpoint: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub check_session_iframe: Option<String>,
+    pub backchannel_logout_supported: bool,
+    pub backchannel_logout_session_supported: bool,
+    pub frontchannel_logout_supported: bool,
+    pub frontchannel_logout_session_supported: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub registration_endpoint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_authorization_endpoint: Option<String>,
     pub scopes_supported: Vec<String>,
     pub response_types_supported: Vec<&'static str>,
     pub response_modes_supported: Vec<&'static str>,
@@ -92,12 +119,15 @@ pub struct ProviderMetadata {
     pub acr_values_supported: Vec<String>,
     pub subject_types_supported: Vec<SubjectType>,
     pub id_token_signing_alg_values_supported: Vec<SigningAlgorithm>,
+    pub authorization_signing_alg_values_supported: Vec<SigningAlgorithm>,
+    pub userinfo_signing_alg_values_supported: Vec<SigningAlgorithm>,
+    pub introspection_signing_alg_values_supported: Vec<SigningAlgorithm>,
     pub token_endpoint_auth_methods_supported: Vec<&'static str>,
-    pub token_endpoint_auth_signing_alg_values_supported: Vec<SigningAlgorithm>,
+    pub token_endpoint_auth_signing_alg_values_supported: Vec<AssertionAlgorithm>,
     pub revocation_endpoint_auth_methods_supported: Vec<&'static str>,
-    pub revocation_endpoint_auth_signing_alg_values_supported: Vec<SigningAlgorithm>,
+    pub revocation_endpoint_auth_signing_alg_values_supported: Vec<AssertionAlgorithm>,
     pub introspection_endpoint_auth_methods_supported: Vec<&'static str>,
-    pub introspection_endpoint_auth_signing_alg_values_supported: Vec<SigningAlgorithm>,
+    pub introspection_endpoint_auth_signing_alg_values_supported: Vec<AssertionAlgorithm>,
     pub code_challenge_methods_supported: Vec<&'static str>,
     pub prompt_values_supported: Vec<&'static str>,
     pub claim_types_supported: Vec<&'static str>,
@@ -109,6 +139,7 @@ pub struct ProviderMetadata {
     pub request_object_signing_alg_values_supported: Vec<SigningAlgorithm>,
     pub request_uri_parameter_supported: bool,
     pub authorization_response_iss_parameter_supported: bool,
+    pub dpop_signing_alg_values_supported: Vec<SigningAlgorithm>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub op_policy_uri: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -125,7 +156,7 @@ impl ProviderMetadata {
             .into_iter()
             .map(TokenEndpointAuthMethod::as_str)
             .collect();
-        let algorithms = SigningAlgorithm::ALL.to_vec();
+        let algorithms = AssertionAlgorithm::ALL.to_vec();
         Self {
             issuer: issuer.to_owned(),
             authorization_endpoint: endpoint(paths::AUTHORIZE),
@@ -138,25 +169,46 @@ impl ProviderMetadata {
             revocation_endpoint: endpoint(paths::REVOKE),
             introspection_endpoint: endpoint(paths::INTROSPECT),
             end_session_endpoint: endpoint(paths::LOGOUT),
+            check_session_iframe: capabilities
+                .session_management
+                .then(|| endpoint(paths::CHECK_SESSION)),
+            backchannel_logout_supported: true,
+            backchannel_logout_session_supported: true,
+            frontchannel_logout_supported: true,
+            frontchannel_logout_session_supported: true,
             registration_endpoint: capabilities
                 .dynamic_registration
                 .then(|| endpoint(paths::REGISTER)),
+            device_authorization_endpoint: capabilities
+                .device_authorization
+                .then(|| endpoint(paths::DEVICE_AUTHORIZATION)),
             scopes_supported: scopes(capabilities.scopes),
             response_types_supported: ResponseType::ALL
                 .into_iter()
+                .filter(|kind| capabilities.front_channel_tokens || !kind.is_front_channel())
                 .map(ResponseType::as_str)
                 .collect(),
             response_modes_supported: ResponseMode::ALL
                 .into_iter()
                 .map(ResponseMode::as_str)
                 .collect(),
-            grant_types_supported: GrantType::ALL.into_iter().map(GrantType::as_str).collect(),
+            grant_types_supported: GrantType::ALL
+                .into_iter()
+                .filter(|grant| {
+                    *grant != GrantType::DeviceCode || capabilities.device_authorization
+                })
+                .filter(|grant| capabilities.front_channel_tokens || *grant != GrantType::Implicit)
+                .map(GrantType::as_str)
+                .collect(),
             acr_values_supported: capabilities.acr_values,
             subject_types_supported: [SubjectType::Public]
                 .into_iter()
                 .chain(capabilities.further_subject_types)
                 .collect(),
-            id_token_signing_alg_values_supported: algorithms.clone(),
+            id_token_signing_alg_values_supported: SigningAlgorithm::ALL.to_vec(),
+            authorization_signing_alg_values_supported: SigningAlgorithm::ALL.to_vec(),
+            userinfo_signing_alg_values_supported: SigningAlgorithm::ALL.to_vec(),
+            introspection_signing_alg_values_supported: SigningAlgorithm::ALL.to_vec(),
             token_endpoint_auth_methods_supported: methods.clone(),
             token_endpoint_auth_signing_alg_values_supported: algorithms.clone(),
             revocation_endpoint_auth_methods_supported: methods.clone(),
@@ -178,6 +230,7 @@ impl ProviderMetadata {
             // Discovery §3: it counts as true where it is left out. It means addresses; names of pushed requests go by RFC 9126.
             request_uri_parameter_supported: false,
             authorization_response_iss_parameter_supported: true,
+            dpop_signing_alg_values_supported: dpop::ALGORITHMS.to_vec(),
             op_policy_uri: capabilities.policy_uri,
             op_tos_uri: capabilities.tos_uri,
             service_documentation: capabilities.service_documentation,
@@ -236,11 +289,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_tenant_without_front_channel_tokens_announces_none() {
+        let metadata =
+            ProviderMetadata::new("https://id.example.com/t/acme", Capabilities::default());
+        assert_eq!(metadata.response_types_supported, ["code"]);
+        assert!(!metadata.grant_types_supported.contains(&"implicit"));
+        // A code may come by any of them.
+        assert_eq!(
+            metadata.response_modes_supported.len(),
+            ResponseMode::ALL.len()
+        );
+    }
+
+    #[test]
     fn the_whole_document() {
         let capabilities = Capabilities {
             scopes: vec!["orders:read".into(), "openid".into()],
             ui_locales: vec!["en".into()],
             dynamic_registration: true,
+            session_management: true,
+            device_authorization: true,
+            front_channel_tokens: true,
             ..Capabilities::default()
         };
         insta::assert_json_snapshot!(ProviderMetadata::new(

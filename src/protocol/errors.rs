@@ -86,6 +86,13 @@ error_codes! {
     /// [RFC 8707 §2](https://www.rfc-editor.org/rfc/rfc8707#section-2)
     InvalidTarget = "invalid_target", 400;
 
+    /// The proof of possession is missing, malformed, for another request, or was used before.
+    /// [RFC 9449 §5](https://www.rfc-editor.org/rfc/rfc9449#section-5), [§7.1](https://www.rfc-editor.org/rfc/rfc9449#section-7.1)
+    InvalidDpopProof = "invalid_dpop_proof", 400;
+    /// "Authorization server requires nonce in DPoP proof"
+    /// [RFC 9449 §8](https://www.rfc-editor.org/rfc/rfc9449#section-8), [§9](https://www.rfc-editor.org/rfc/rfc9449#section-9)
+    UseDpopNonce = "use_dpop_nonce", 400;
+
     /// "The Authorization Server requires End-User interaction of some form to proceed."
     /// [OpenID Connect Core §3.1.2.6](https://openid.net/specs/openid-connect-core-1_0.html#AuthError)
     InteractionRequired = "interaction_required", 400;
@@ -160,6 +167,17 @@ error_codes! {
     ExpiredLink = "expired_link", 400;
 }
 
+impl ErrorCode {
+    /// The HTTP status where an access token is presented rather than asked for: there a proof is part of what authenticates the request
+    /// (RFC 9449 §7.1, §9).
+    pub const fn status_at_resource(self) -> u16 {
+        match self {
+            Self::InvalidDpopProof | Self::UseDpopNonce => 401,
+            code => code.status(),
+        }
+    }
+}
+
 impl fmt::Display for ErrorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -208,6 +226,7 @@ impl OAuthError {
         temporarily_unavailable => TemporarilyUnavailable,
         invalid_token => InvalidToken,
         insufficient_scope => InsufficientScope,
+        invalid_dpop_proof => InvalidDpopProof,
         invalid_target => InvalidTarget,
         interaction_required => InteractionRequired,
         login_required => LoginRequired,
@@ -289,6 +308,9 @@ mod tests {
         assert_eq!(ErrorCode::InvalidGrant.status(), 400);
         assert_eq!(ErrorCode::InvalidToken.status(), 401);
         assert_eq!(ErrorCode::InsufficientScope.status(), 403);
+        assert_eq!(ErrorCode::InvalidDpopProof.status(), 400);
+        assert_eq!(ErrorCode::UseDpopNonce.status_at_resource(), 401);
+        assert_eq!(ErrorCode::InvalidToken.status_at_resource(), 401);
         assert_eq!(ErrorCode::TenantNotFound.status(), 404);
         assert_eq!(ErrorCode::TenantSuspended.status(), 403);
         assert_eq!(ErrorCode::TemporarilyUnavailable.status(), 503);

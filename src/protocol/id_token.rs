@@ -1,6 +1,6 @@
 //! The claims of an ID token ([OpenID Connect Core §2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken)).
 //!
-//! How `at_hash` is made is `jose::half_hash`.
+//! How `at_hash` and its like are made is `jose::half_hash`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -65,6 +65,12 @@ pub struct IdTokenClaims {
     /// The hash of the access token that came with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_hash: Option<String>,
+    /// The hash of the code that came with it (§3.3.2.11).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub c_hash: Option<String>,
+    /// The hash of the `state` beside it (FAPI 1.0 Advanced §5.2.2.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub s_hash: Option<String>,
     /// The session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
@@ -116,6 +122,8 @@ mod tests {
             acr: None,
             amr: vec!["pwd".into()],
             at_hash: None,
+            c_hash: None,
+            s_hash: None,
             sid: None,
             tenant: Slug::parse("acme").unwrap(),
             tenant_id: Uuid::nil(),

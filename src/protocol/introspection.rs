@@ -1,11 +1,13 @@
-//! Token introspection ([RFC 7662](https://www.rfc-editor.org/rfc/rfc7662)): request and answer.
+//! Token introspection ([RFC 7662](https://www.rfc-editor.org/rfc/rfc7662)): request and answer, which may be asked for as a JWT
+//! ([RFC 9701](https://www.rfc-editor.org/rfc/rfc9701)).
 //!
-//! Left out: signed answers (RFC 9701).
+//! Left out: encrypted answers.
 
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
 use super::access_token::AccessTokenClaims;
+use super::algorithm::SigningAlgorithm;
 use super::errors::OAuthError;
 use super::params::Params;
 use super::revocation::TokenTypeHint;
@@ -31,6 +33,42 @@ impl IntrospectionRequest {
     }
 }
 
+/// The media type of signed answers (RFC 9701 §4).
+pub const SIGNED_MEDIA_TYPE: &str = "application/token-introspection+jwt";
+/// The `typ` header of signed answers (RFC 9701 §5).
+pub const SIGNED_TYP: &str = "token-introspection+jwt";
+/// RFC 9701 §6, of `introspection_signed_response_alg`: "The default, if omitted, is RS256."
+pub const DEFAULT_ALGORITHM: SigningAlgorithm = SigningAlgorithm::Rs256;
+
+/// Whether an `Accept` header asks for a signed answer by name; whatever is content with anything gets JSON.
+pub fn wants_signed(accept: &str) -> bool {
+    accept.split(',').any(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let named = parts
+            .next()
+            .is_some_and(|name| name.eq_ignore_ascii_case(SIGNED_MEDIA_TYPE));
+        // RFC 9110 §12.4.2: a weight of 0 means "not acceptable".
+        let refused = |part: &str| {
+            let weight = part.strip_prefix("q=").or_else(|| part.strip_prefix("Q="));
+            weight.is_some_and(|weight| weight.bytes().all(|byte| b"0.".contains(&byte)))
+        };
+        named && !parts.any(refused)
+    })
+}
+
+/// A signed answer's claims (RFC 9701 §5). There is neither `sub` nor `exp`, so that it passes for no token of the person's.
+#[derive(Debug, Clone, Serialize)]
+pub struct SignedIntrospection {
+    /// The issuer that answers.
+    pub iss: String,
+    /// Who asked.
+    pub aud: String,
+    /// When.
+    pub iat: i64,
+    /// The answer.
+    pub token_introspection: IntrospectionResponse,
+}
+
 /// The answer.
 #[derive(Debug, Clone)]
 pub enum IntrospectionResponse {
@@ -46,7 +84,7 @@ pub struct ActiveToken {
     /// The claims, those of the JWT form whatever form the token has.
     #[serde(flatten)]
     pub claims: AccessTokenClaims,
-    /// `Bearer` for an access token; nothing for a refresh token, which is no credential for an API.
+    /// `Bearer` or `DPoP` for an access token; nothing for a refresh token, which is no credential for an API.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_type: Option<token::TokenType>,
     /// A name for the person, for people to read.
@@ -89,6 +127,30 @@ mod tests {
             serde_json::to_string(&IntrospectionResponse::Inactive).unwrap(),
             r#"{"active":false}"#
         );
+    }
+
+    #[test]
+    fn signed_answers_are_asked_for_by_name() {
+        for accept in [
+            "application/token-introspection+jwt",
+            "Application/Token-Introspection+JWT",
+            "application/json;q=0.5, application/token-introspection+jwt;q=1",
+            "application/token-introspection+jwt; q=0.1,*/*",
+        ] {
+            assert!(wants_signed(accept), "{accept}");
+        }
+        for accept in [
+            "",
+            "*/*",
+            "application/*",
+            "application/json",
+            "application/jwt",
+            "application/token-introspection+jwt;q=0",
+            "application/token-introspection+jwt; q=0.000, application/json",
+            "application/token-introspection+jwtx",
+        ] {
+            assert!(!wants_signed(accept), "{accept}");
+        }
     }
 
     #[test]

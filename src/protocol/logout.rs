@@ -1,6 +1,6 @@
 //! OpenID Connect RP-Initiated Logout 1.0 [§2](https://openid.net/specs/openid-connect-rpinitiated-1_0.html#RPLogout): the request.
 //!
-//! Left out: telling other clients (front-channel and back-channel logout).
+//! How other clients are told is `logout_token`.
 
 use super::authorization::{
     MAX_CLIENT_ID, MAX_OPAQUE, is_hint, is_language_tag, read_jwt, read_list,

@@ -7,6 +7,7 @@
 use serde_json::{Map, Value};
 
 use super::authorization::read_scope;
+use super::client_metadata::same_values;
 use super::errors::{ErrorCode, OAuthError};
 use super::params::Params;
 use super::scope::OPENID;
@@ -16,7 +17,7 @@ pub const TYP: &str = "oauth-authz-req+jwt";
 
 /// The parameters that a request object may carry: those that the authorization endpoint reads. Whatever else it says is ignored, as in a
 /// query.
-const PARAMETERS: [&str; 20] = [
+const PARAMETERS: [&str; 21] = [
     "client_id",
     "redirect_uri",
     "response_type",
@@ -36,6 +37,7 @@ const PARAMETERS: [&str; 20] = [
     "resource",
     "code_challenge",
     "code_challenge_method",
+    "dpop_jkt",
     "registration",
 ];
 
@@ -112,8 +114,14 @@ pub fn parameters_of(
         Beside::FillIn => &["client_id", "response_type"],
     };
     for name in agreeing.iter().copied() {
-        let given = outer.get(name)?;
-        if given.is_some() && given != params.get(name)? {
+        let Some(given) = outer.get(name)? else {
+            continue;
+        };
+        let own = params.get(name)?;
+        // RFC 6749 §3.1.1: the order of a response type's values says nothing.
+        let agrees = own
+            .is_some_and(|own| own == given || name == "response_type" && same_values(own, given));
+        if !agrees {
             return Err(InvalidRequestObject::Differs(name).into());
         }
     }
@@ -216,6 +224,17 @@ mod tests {
         );
         assert!(read(&claims, outer, Beside::FillIn).is_err());
         assert!(read(&claims, outer, Beside::Ignored).is_ok());
+        let claims = json!({ "response_type": "code id_token" });
+        for (outer, agrees) in [
+            ("client_id=c&response_type=id_token+code", true),
+            ("client_id=c&response_type=code+token", false),
+        ] {
+            assert_eq!(
+                read(&claims, outer, Beside::FillIn).is_ok(),
+                agrees,
+                "{outer}"
+            );
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The token endpoint ([RFC 6749 §4.1.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3), §4.4.2, §5, §6): requests by grant, and the answer.
+//! The token endpoint ([RFC 6749 §4.1.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3), §4.4.2, §5, §6, RFC 8628 §3.4, RFC 8693 §2): requests by
+//! grant, and the answer.
 //!
 //! Left out: the resource owner's password (§4.3), which RFC 9700 §2.4 forbids.
 
@@ -8,11 +9,13 @@ use serde::Serialize;
 
 use super::authorization::{read_resources, read_scope};
 use super::client_metadata::GrantType;
+use super::dpop::Confirmation;
 use super::errors::OAuthError;
 use super::params::Params;
 use super::pkce::CodeVerifier;
 use super::resource::ResourceIndicator;
 use super::scope::Scope;
+use super::token_exchange::{ExchangeRequest, TokenKind};
 use crate::secret::PlainSecret;
 
 /// The longest code or token that is looked at, in bytes.
@@ -51,6 +54,13 @@ pub enum TokenGrant {
         /// The scope that is asked for.
         scope: Option<Scope>,
     },
+    /// A device code (RFC 8628 §3.4).
+    DeviceCode {
+        /// The code.
+        device_code: PlainSecret,
+    },
+    /// Another token (RFC 8693 §2.1).
+    TokenExchange(Box<ExchangeRequest>),
 }
 
 impl TokenGrant {
@@ -60,6 +70,8 @@ impl TokenGrant {
             Self::AuthorizationCode { .. } => GrantType::AuthorizationCode,
             Self::RefreshToken { .. } => GrantType::RefreshToken,
             Self::ClientCredentials { .. } => GrantType::ClientCredentials,
+            Self::DeviceCode { .. } => GrantType::DeviceCode,
+            Self::TokenExchange(_) => GrantType::TokenExchange,
         }
     }
 }
@@ -68,14 +80,15 @@ impl TokenRequest {
     /// Reads the body of a request.
     pub fn from_params(params: &Params) -> Result<Self, OAuthError> {
         let name = params.require("grant_type", 256)?;
+        let unsupported = || {
+            OAuthError::unsupported_grant_type(
+                "grant_type must be authorization_code, refresh_token, client_credentials, urn:ietf:params:oauth:grant-type:device_code or urn:ietf:params:oauth:grant-type:token-exchange",
+            )
+        };
         let grant_type = GrantType::ALL
             .into_iter()
             .find(|own| own.as_str() == name)
-            .ok_or_else(|| {
-                OAuthError::unsupported_grant_type(
-                    "grant_type must be authorization_code, refresh_token or client_credentials",
-                )
-            })?;
+            .ok_or_else(unsupported)?;
         let grant = match grant_type {
             GrantType::AuthorizationCode => TokenGrant::AuthorizationCode {
                 code: secret(params, "code")?,
@@ -91,6 +104,14 @@ impl TokenRequest {
             GrantType::ClientCredentials => TokenGrant::ClientCredentials {
                 scope: read_scope(params)?,
             },
+            GrantType::DeviceCode => TokenGrant::DeviceCode {
+                device_code: secret(params, "device_code")?,
+            },
+            GrantType::TokenExchange => {
+                TokenGrant::TokenExchange(Box::new(ExchangeRequest::from_params(params)?))
+            }
+            // RFC 6749 §4.2: its tokens come from the authorization endpoint.
+            GrantType::Implicit => return Err(unsupported()),
         };
         Ok(Self {
             grant,
@@ -120,6 +141,9 @@ fn read_code_verifier(params: &Params) -> Result<Option<CodeVerifier>, OAuthErro
 pub struct TokenResponse {
     /// The access token.
     pub access_token: String,
+    /// What it is, where it was exchanged for another (RFC 8693 §2.2.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issued_token_type: Option<TokenKind>,
     /// How it is used.
     pub token_type: TokenType,
     /// Its life in seconds.
@@ -140,6 +164,27 @@ pub struct TokenResponse {
 pub enum TokenType {
     /// By whoever bears it (RFC 6750).
     Bearer,
+    /// By whoever proves to hold its key (RFC 9449 §5).
+    #[serde(rename = "DPoP")]
+    Dpop,
+}
+
+impl TokenType {
+    /// That of an access token, by what it is bound to.
+    pub const fn of(confirmation: Option<Confirmation>) -> Self {
+        match confirmation {
+            Some(_) => Self::Dpop,
+            None => Self::Bearer,
+        }
+    }
+
+    /// The registered name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bearer => "Bearer",
+            Self::Dpop => "DPoP",
+        }
+    }
 }
 
 impl fmt::Debug for TokenResponse {
@@ -240,6 +285,22 @@ mod tests {
                 "grant_type=client_credentials&resource=relative",
                 ErrorCode::InvalidTarget,
             ),
+            (
+                "grant_type=urn:ietf:params:oauth:grant-type:device_code",
+                ErrorCode::InvalidRequest,
+            ),
+            (
+                "grant_type=urn:ietf:params:oauth:grant-type:device_code&device_code=a&device_code=b",
+                ErrorCode::InvalidRequest,
+            ),
+            (
+                "grant_type=device_code&device_code=a",
+                ErrorCode::UnsupportedGrantType,
+            ),
+            (
+                "grant_type=urn:ietf:params:oauth:grant-type:token-exchange",
+                ErrorCode::InvalidRequest,
+            ),
             (&wide, ErrorCode::InvalidRequest),
         ] {
             assert_eq!(read(body).unwrap_err().code, code, "{body}");
@@ -250,6 +311,7 @@ mod tests {
     fn the_answer_leaves_out_what_is_not_there_and_debug_tells_no_token() {
         let response = TokenResponse {
             access_token: "a.b.c".into(),
+            issued_token_type: None,
             token_type: TokenType::Bearer,
             expires_in: 300,
             refresh_token: None,

@@ -96,7 +96,8 @@ fn check_authority(authority: &str, url: &Url) -> Result<(), InvalidUri> {
     Ok(())
 }
 
-fn percent_encoding_is_sound(text: &str) -> bool {
+/// Whether each `%` begins an escape.
+pub(super) fn percent_encoding_is_sound(text: &str) -> bool {
     text.split('%').skip(1).all(|after| {
         let mut digits = after.bytes();
         [digits.next(), digits.next()]

@@ -1,6 +1,6 @@
 //! The userinfo endpoint's answer ([OpenID Connect Core §5.3](https://openid.net/specs/openid-connect-core-1_0.html#UserInfo)).
 //!
-//! Left out: signed and encrypted answers.
+//! Left out: encrypted answers.
 
 use serde::Serialize;
 
@@ -15,6 +15,23 @@ pub struct UserInfo {
     #[serde(flatten)]
     pub released: ReleasedClaims,
 }
+
+/// The same as the claims of a JWT, with `iss` and `aud` among them (§5.3.2).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SignedUserInfo {
+    /// The issuer, as the access token names it.
+    pub iss: String,
+    /// The client.
+    pub aud: String,
+    /// What is said.
+    #[serde(flatten)]
+    pub info: UserInfo,
+}
+
+/// The media type of signed answers.
+pub const SIGNED_MEDIA_TYPE: &str = "application/jwt";
+/// The `typ` header of signed answers.
+pub const SIGNED_TYP: &str = "JWT";
 
 #[cfg(test)]
 mod tests {

@@ -37,7 +37,7 @@ use crate::domain::resource::Resource;
 use crate::domain::tenant::{TenantRecord, TenantStatus};
 use crate::domain::user::User;
 
-/// Rows of one statement: the widest row has 14 values, and SQLite takes 32,766 of them, PostgreSQL 65,535.
+/// Rows of one statement: the widest row has 16 values, and SQLite takes 32,766 of them, PostgreSQL 65,535.
 const ROWS: usize = 1_000;
 
 /// Names or identifiers that are looked for at once.

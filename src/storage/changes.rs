@@ -23,6 +23,8 @@ pub enum Entity {
     Grant,
     /// The tokens that were revoked one by one.
     RevokedToken,
+    /// A logout token that is to be delivered. Told in this process alone: the first to look delivers it.
+    LogoutDelivery,
 }
 
 impl Entity {
@@ -33,6 +35,7 @@ impl Entity {
             Self::User => "user",
             Self::Grant => "grant",
             Self::RevokedToken => "revoked_token",
+            Self::LogoutDelivery => "logout_delivery",
         }
     }
 

@@ -9,7 +9,7 @@ use super::schema::{client_origins, clients, scoped};
 use super::types::{DbInstant, DbUuid};
 use super::users::containing;
 use crate::clock::Timestamp;
-use crate::domain::client::{Client, ClientSecrets, SelfRegistration};
+use crate::domain::client::{Client, ClientSecrets, KeptSecret, SelfRegistration};
 use crate::domain::ids::{ClientId, TenantId};
 use crate::protocol::redirect_uri::RedirectUri;
 use crate::secret::HashedSecret;
@@ -29,6 +29,8 @@ struct ClientRow {
     registration_hash: Option<Vec<u8>>,
     initial_access_token_id: Option<DbUuid>,
     software_statement: Option<String>,
+    sealed_secret: Option<Vec<u8>>,
+    previous_sealed_secret: Option<Vec<u8>>,
 }
 
 impl TryFrom<ClientRow> for Client {
@@ -39,12 +41,21 @@ impl TryFrom<ClientRow> for Client {
             HashedSecret::from_slice(&bytes).ok_or(StorageError::Corrupt("clients.secret_hash"))
         };
         let previous = match (row.previous_secret_hash, row.previous_secret_expires_at) {
-            (Some(bytes), Some(until)) => Some((hash(bytes)?, until.0)),
+            (Some(bytes), Some(until)) => {
+                let kept = KeptSecret {
+                    hash: hash(bytes)?,
+                    sealed: row.previous_sealed_secret,
+                };
+                Some((kept, until.0))
+            }
             _ => None,
         };
         let secret = match row.secret_hash {
             Some(bytes) => Some(ClientSecrets {
-                current: hash(bytes)?,
+                current: KeptSecret {
+                    hash: hash(bytes)?,
+                    sealed: row.sealed_secret,
+                },
                 made_at: row.secret_created_at.unwrap_or(row.created_at).0,
                 previous,
             }),
@@ -90,7 +101,11 @@ pub(super) struct NewClientRow<'a> {
     updated_at: DbInstant,
     registration_hash: Option<Vec<u8>>,
     initial_access_token_id: Option<DbUuid>,
-    software_statement: Option<&'a str>,
+    software_statement: Option<String>,
+    backchannel_logout: bool,
+    frontchannel_logout: bool,
+    sealed_secret: Option<Vec<u8>>,
+    previous_sealed_secret: Option<Vec<u8>>,
 }
 
 impl<'a> NewClientRow<'a> {
@@ -104,9 +119,9 @@ impl<'a> NewClientRow<'a> {
             name: client.metadata.client_name.as_deref().unwrap_or_default(),
             name_key: name_key(client),
             metadata: metadata_text(client)?,
-            secret_hash: secret.map(|secret| secret.current.as_bytes().to_vec()),
+            secret_hash: secret.map(|secret| secret.current.hash.as_bytes().to_vec()),
             secret_created_at: secret.map(|secret| DbInstant(secret.made_at)),
-            previous_secret_hash: previous.map(|(hash, _)| hash.as_bytes().to_vec()),
+            previous_secret_hash: previous.map(|(kept, _)| kept.hash.as_bytes().to_vec()),
             previous_secret_expires_at: previous.map(|(_, until)| DbInstant(*until)),
             version: client.version,
             created_at: DbInstant(client.created_at),
@@ -115,7 +130,11 @@ impl<'a> NewClientRow<'a> {
             initial_access_token_id: registration
                 .and_then(|own| own.initial_access_token)
                 .map(DbUuid::from),
-            software_statement: registration.and_then(|own| own.software_statement.as_deref()),
+            software_statement: registration.and_then(|own| own.software_statement.clone()),
+            backchannel_logout: client.metadata.backchannel_logout_uri.is_some(),
+            frontchannel_logout: client.metadata.frontchannel_logout_uri.is_some(),
+            sealed_secret: secret.and_then(|secret| secret.current.sealed.clone()),
+            previous_sealed_secret: previous.and_then(|(kept, _)| kept.sealed.clone()),
         })
     }
 }
@@ -227,8 +246,12 @@ impl Repo<'_> {
         Ok(Page::cut(items, page, |client| client.id.uuid()))
     }
 
-    /// Replaces a client's metadata if nobody changed it since; `false` where somebody did.
+    /// Replaces a client's metadata if nobody changed it since; `false` where somebody did. Secrets stay as they are, but that they can't be
+    /// read any more where the client doesn't need that any more.
     pub fn update_client(&mut self, client: &Client) -> Result<bool> {
+        let reads = client.metadata.token_endpoint_auth_method.reads_secret();
+        let secrets = client.secret.as_ref().filter(|_| reads);
+        let previous = secrets.and_then(|secrets| secrets.previous.as_ref());
         let changed = diesel::update(
             scoped::clients(self.tenant)
                 .filter(clients::id.eq(DbUuid::from(client.id)))
@@ -238,6 +261,10 @@ impl Repo<'_> {
             clients::name.eq(client.metadata.client_name.clone().unwrap_or_default()),
             clients::name_key.eq(name_key(client)),
             clients::metadata.eq(metadata_text(client)?),
+            clients::backchannel_logout.eq(client.metadata.backchannel_logout_uri.is_some()),
+            clients::frontchannel_logout.eq(client.metadata.frontchannel_logout_uri.is_some()),
+            clients::sealed_secret.eq(secrets.and_then(|secrets| secrets.current.sealed.clone())),
+            clients::previous_sealed_secret.eq(previous.and_then(|(kept, _)| kept.sealed.clone())),
             clients::version.eq(client.version + 1),
             clients::updated_at.eq(self.db_now()),
         ))
@@ -253,27 +280,27 @@ impl Repo<'_> {
     pub fn rotate_client_secret(
         &mut self,
         id: ClientId,
-        secret: &HashedSecret,
+        secret: &KeptSecret,
         overlap_until: Option<Timestamp>,
     ) -> Result<bool> {
         let Some(client) = self.find_client(id)? else {
             return Ok(false);
         };
-        let previous = overlap_until.and_then(|until| {
-            client
-                .secret
-                .map(|secrets| (secrets.current.as_bytes().to_vec(), until))
-        });
-        let (previous_hash, previous_until) = previous.unzip();
+        let previous = overlap_until.zip(client.secret);
+        let (previous_until, previous) = previous.unzip();
+        let previous = previous.map(|secrets| secrets.current);
+        let previous_hash = previous.as_ref().map(|kept| kept.hash.as_bytes().to_vec());
         let changed = diesel::update(
             scoped::clients(self.tenant)
                 .filter(clients::id.eq(DbUuid::from(id)))
                 .filter(clients::version.eq(client.version)),
         )
         .set((
-            clients::secret_hash.eq(Some(secret.as_bytes().to_vec())),
+            clients::secret_hash.eq(Some(secret.hash.as_bytes().to_vec())),
+            clients::sealed_secret.eq(secret.sealed.clone()),
             clients::secret_created_at.eq(Some(self.db_now())),
             clients::previous_secret_hash.eq(previous_hash),
+            clients::previous_sealed_secret.eq(previous.and_then(|kept| kept.sealed)),
             clients::previous_secret_expires_at.eq(previous_until.map(DbInstant)),
             clients::version.eq(client.version + 1),
             clients::updated_at.eq(self.db_now()),

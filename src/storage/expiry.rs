@@ -21,6 +21,8 @@ pub struct Expired {
     pub revoked_tokens: usize,
     /// Identifiers of client assertions.
     pub assertion_ids: usize,
+    /// Proofs of possession that were used.
+    pub dpop_proofs: usize,
     /// Sessions.
     pub sessions: usize,
     /// Counters of failed sign-ins.
@@ -29,6 +31,10 @@ pub struct Expired {
     pub one_time_links: usize,
     /// Pushed authorization requests.
     pub pushed_requests: usize,
+    /// Deliveries of logout tokens.
+    pub logout_deliveries: usize,
+    /// Device codes.
+    pub device_codes: usize,
     /// Initial access tokens.
     pub initial_access_tokens: usize,
     /// Idempotency keys.
@@ -60,10 +66,13 @@ impl Expired {
         self.refresh_tokens
             + self.revoked_tokens
             + self.assertion_ids
+            + self.dpop_proofs
             + self.sessions
             + self.login_failures
             + self.one_time_links
             + self.pushed_requests
+            + self.logout_deliveries
+            + self.device_codes
             + self.initial_access_tokens
             + self.idempotency_keys
             + self.grants
@@ -113,6 +122,15 @@ impl Installation<'_> {
             &mut expired.assertion_ids,
         )?;
         sweep(
+            &row(
+                "dpop_proofs",
+                "tenant_id, proof_hash",
+                "expires_at < $1",
+                none,
+            ),
+            &mut expired.dpop_proofs,
+        )?;
+        sweep(
             &row("sessions", "tenant_id, id", "expires_at < $1", MONTH),
             &mut expired.sessions,
         )?;
@@ -144,6 +162,16 @@ impl Installation<'_> {
             ),
             &mut expired.pushed_requests,
         )?;
+        // A device that comes late is told that it is late.
+        sweep(
+            &row(
+                "device_codes",
+                "tenant_id, id",
+                "expires_at < $1",
+                Duration::hours(1),
+            ),
+            &mut expired.device_codes,
+        )?;
         sweep(
             &row(
                 "initial_access_tokens",
@@ -152,6 +180,22 @@ impl Installation<'_> {
                 MONTH,
             ),
             &mut expired.initial_access_tokens,
+        )?;
+        // Long enough for somebody who asks why an application didn't notice.
+        let delivered = "state = 'delivered' AND ended_at < $1";
+        sweep(
+            &row(
+                "logout_deliveries",
+                "tenant_id, id",
+                delivered,
+                Duration::days(1),
+            ),
+            &mut expired.logout_deliveries,
+        )?;
+        let failed = "state = 'failed' AND ended_at < $1";
+        sweep(
+            &row("logout_deliveries", "tenant_id, id", failed, MONTH),
+            &mut expired.logout_deliveries,
         )?;
         sweep(
             &row(
@@ -162,10 +206,11 @@ impl Installation<'_> {
             ),
             &mut expired.idempotency_keys,
         )?;
-        // A code that was never redeemed made no tokens: there is nothing to remember of it.
+        // A code that was never redeemed made no tokens. One may have gone out with it: no access token lives longer than a day.
         let unredeemed = "redeemed_at IS NULL AND code_expires_at < $1";
+        let longest = Duration::days(1) + Duration::minutes(10);
         sweep(
-            &row("grants", "tenant_id, id", unredeemed, Duration::minutes(10)),
+            &row("grants", "tenant_id, id", unredeemed, longest),
             &mut expired.grants,
         )?;
         sweep(

@@ -16,6 +16,7 @@ use crate::clock::Timestamp;
 use crate::domain::grant::{Grant, GrantStage, PendingCode, RefreshToken, Rotation};
 use crate::domain::ids::{ClientId, GrantId, RefreshTokenId, SessionId, UserId};
 use crate::protocol::claims::ClaimsRequest;
+use crate::protocol::dpop::Thumbprint;
 use crate::protocol::pkce::CodeChallenge;
 use crate::secret::HashedSecret;
 
@@ -43,6 +44,7 @@ pub(super) struct GrantRow {
     revoked_at: Option<DbInstant>,
     created_at: DbInstant,
     expires_at: DbInstant,
+    dpop_jkt: Option<Vec<u8>>,
 }
 
 #[derive(Queryable, Selectable)]
@@ -55,6 +57,7 @@ pub(super) struct RefreshTokenRow {
     expires_at: DbInstant,
     rotated_at: Option<DbInstant>,
     successor_id: Option<DbUuid>,
+    dpop_jkt: Option<Vec<u8>>,
 }
 
 impl TryFrom<RefreshTokenRow> for RefreshToken {
@@ -74,12 +77,20 @@ impl TryFrom<RefreshTokenRow> for RefreshToken {
                     at: at.0,
                     successor: RefreshTokenId::from(successor.0),
                 }),
+            dpop_jkt: bound_to(row.dpop_jkt.as_deref(), "refresh_tokens.dpop_jkt")?,
         })
     }
 }
 
 fn hashed(bytes: &[u8], column: &'static str) -> Result<HashedSecret> {
     HashedSecret::from_slice(bytes).ok_or(StorageError::Corrupt(column))
+}
+
+/// A column that isn't a thumbprint is a fault, never "bound to nothing".
+fn bound_to(bytes: Option<&[u8]>, column: &'static str) -> Result<Option<Thumbprint>> {
+    bytes
+        .map(|bytes| Thumbprint::from_slice(bytes).ok_or(StorageError::Corrupt(column)))
+        .transpose()
 }
 
 impl TryFrom<GrantRow> for (Grant, PendingCode) {
@@ -103,6 +114,7 @@ impl TryFrom<GrantRow> for (Grant, PendingCode) {
                         .map_err(|_| StorageError::Corrupt("grants.code_challenge"))
                 })
                 .transpose()?,
+            dpop_jkt: bound_to(row.dpop_jkt.as_deref(), "grants.dpop_jkt")?,
             expires_at: row.code_expires_at.0,
         };
         let grant = Grant {
@@ -142,7 +154,7 @@ pub struct GrantSummary {
     pub user_id: UserId,
     /// To which client.
     pub client_id: ClientId,
-    /// Whether it is redeemed and not revoked.
+    /// Whether it is not revoked. Whether its code was redeemed says nothing of an access token: one that is there came of that, or with the code.
     pub live: bool,
     /// When it ends at the latest.
     pub expires_at: Timestamp,
@@ -187,6 +199,7 @@ impl Repo<'_> {
                     grants::code_expires_at.eq(DbInstant(code.expires_at)),
                     grants::created_at.eq(DbInstant(grant.created_at)),
                     grants::expires_at.eq(DbInstant(grant.expires_at)),
+                    grants::dpop_jkt.eq(code.dpop_jkt.map(|jkt| jkt.as_bytes().to_vec())),
                 ),
             )
         )
@@ -212,21 +225,15 @@ impl Repo<'_> {
             .select((
                 grants::user_id,
                 grants::client_id,
-                grants::redeemed_at,
                 grants::revoked_at,
                 grants::expires_at,
                 grants::claims,
             ))
-            .get_result::<(
-                DbUuid,
-                DbUuid,
-                Option<DbInstant>,
-                Option<DbInstant>,
-                DbInstant,
-                Option<String>,
-            )>(self.connection)
+            .get_result::<(DbUuid, DbUuid, Option<DbInstant>, DbInstant, Option<String>)>(
+                self.connection,
+            )
             .optional()?;
-        let Some((user, client, redeemed, revoked, expires, claims)) = row else {
+        let Some((user, client, revoked, expires, claims)) = row else {
             return Ok(None);
         };
         let asked = claims
@@ -237,13 +244,32 @@ impl Repo<'_> {
         Ok(Some(GrantSummary {
             user_id: UserId::from(user.0),
             client_id: ClientId::from(client.0),
-            live: redeemed.is_some() && revoked.is_none(),
+            live: revoked.is_none(),
             expires_at: expires.0,
             userinfo_claims: asked
                 .iter()
                 .flat_map(|asked| asked.userinfo.keys().cloned())
                 .collect(),
         }))
+    }
+
+    /// The newest grant to a client that a person gave in a session, of those that are good still.
+    pub fn find_live_grant_of_session(
+        &mut self,
+        session: SessionId,
+        client: ClientId,
+    ) -> Result<Option<GrantId>> {
+        let found = scoped::grants(self.tenant)
+            .filter(grants::session_id.eq(DbUuid::from(session)))
+            .filter(grants::client_id.eq(DbUuid::from(client)))
+            .filter(grants::redeemed_at.is_not_null())
+            .filter(grants::revoked_at.is_null())
+            .filter(grants::expires_at.gt(self.db_now()))
+            .order(grants::id.desc())
+            .select(grants::id)
+            .first::<DbUuid>(self.connection)
+            .optional()?;
+        Ok(found.map(|id| GrantId::from(id.0)))
     }
 
     /// Redeems a grant's code: `true` for the one that wins.
@@ -333,6 +359,7 @@ impl Repo<'_> {
                 refresh_tokens::proof_hash.eq(token.proof.as_bytes().to_vec()),
                 refresh_tokens::created_at.eq(DbInstant(token.created_at)),
                 refresh_tokens::expires_at.eq(DbInstant(token.expires_at)),
+                refresh_tokens::dpop_jkt.eq(token.dpop_jkt.map(|jkt| jkt.as_bytes().to_vec())),
             )
         )
         .execute(self.connection)?;

@@ -60,6 +60,15 @@ impl<'c> Repo<'c> {
         self.noted.push(change);
         Ok(())
     }
+
+    /// Tells this process alone that there is something to do, once this transaction is committed.
+    pub(super) fn note_here(&mut self, entity: Entity, id: impl Into<Uuid>) {
+        self.noted.push(Change {
+            tenant: self.tenant,
+            entity,
+            id: id.into(),
+        });
+    }
 }
 
 /// The largest page of a list.

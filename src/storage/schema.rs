@@ -126,6 +126,10 @@ tenant_tables! {
         updated_at -> InstantType,
         registration_hash -> Nullable<Binary>,
         initial_access_token_id -> Nullable<UuidType>,
+        sealed_secret -> Nullable<Binary>,
+        previous_sealed_secret -> Nullable<Binary>,
+        backchannel_logout -> Bool,
+        frontchannel_logout -> Bool,
         software_statement -> Nullable<Text>,
     }
     initial_access_tokens (id) {
@@ -170,6 +174,7 @@ tenant_tables! {
         last_used_at -> InstantType,
         expires_at -> InstantType,
         ended_at -> Nullable<InstantType>,
+        lineage_id -> Nullable<UuidType>,
     }
     login_failures (counter) { counter -> Binary, count -> Integer, window_start -> InstantType, }
     consents (user_id, client_id) {
@@ -201,6 +206,7 @@ tenant_tables! {
         revoked_at -> Nullable<InstantType>,
         created_at -> InstantType,
         expires_at -> InstantType,
+        dpop_jkt -> Nullable<Binary>,
     }
     refresh_tokens (id) {
         id -> UuidType,
@@ -210,9 +216,11 @@ tenant_tables! {
         expires_at -> InstantType,
         rotated_at -> Nullable<InstantType>,
         successor_id -> Nullable<UuidType>,
+        dpop_jkt -> Nullable<Binary>,
     }
     revoked_tokens (jti) { jti -> UuidType, expires_at -> InstantType, }
     assertion_ids (client_id, jti_hash) { client_id -> UuidType, jti_hash -> Binary, expires_at -> InstantType, }
+    dpop_proofs (proof_hash) { proof_hash -> Binary, expires_at -> InstantType, }
     one_time_links (id) {
         id -> UuidType,
         user_id -> UuidType,
@@ -228,6 +236,35 @@ tenant_tables! {
         parameters -> Text,
         expires_at -> InstantType,
         consumed_at -> Nullable<InstantType>,
+    }
+    logout_deliveries (id) {
+        id -> UuidType,
+        client_id -> UuidType,
+        user_id -> UuidType,
+        session_id -> UuidType,
+        issuer -> Text,
+        state -> Text,
+        attempts -> Integer,
+        claimed -> Bool,
+        due_at -> Nullable<InstantType>,
+        last_error -> Nullable<Text>,
+        created_at -> InstantType,
+        ended_at -> Nullable<InstantType>,
+    }
+    device_codes (id) {
+        id -> UuidType,
+        client_id -> UuidType,
+        proof_hash -> Binary,
+        user_code_hash -> Binary,
+        issuer -> Text,
+        scope -> Text,
+        resources -> Text,
+        address -> Text,
+        poll_interval -> Integer,
+        allowed_at -> Nullable<InstantType>,
+        denied_at -> Nullable<InstantType>,
+        created_at -> InstantType,
+        expires_at -> InstantType,
     }
     idempotency_keys (caller_id, key_hash) {
         caller_id -> UuidType,
@@ -260,3 +297,5 @@ diesel::allow_tables_to_appear_in_same_query!(
 );
 diesel::allow_tables_to_appear_in_same_query!(consents, clients);
 diesel::allow_tables_to_appear_in_same_query!(grants, clients);
+diesel::allow_tables_to_appear_in_same_query!(clients, sessions);
+diesel::allow_tables_to_appear_in_same_query!(tenants, logout_deliveries);

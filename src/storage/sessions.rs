@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 
 use super::error::{Result, StorageError};
+use super::logout_deliveries::FrontChannelClient;
 use super::repo::{Page, PageRequest, Repo};
 use super::schema::{insert_scoped, scoped, sessions};
 use super::types::{DbInstant, DbUuid};
@@ -23,6 +24,7 @@ struct SessionRow {
     last_used_at: DbInstant,
     expires_at: DbInstant,
     ended_at: Option<DbInstant>,
+    lineage_id: Option<DbUuid>,
 }
 
 impl TryFrom<SessionRow> for Session {
@@ -46,6 +48,7 @@ impl TryFrom<SessionRow> for Session {
             last_used_at: row.last_used_at.0,
             expires_at: row.expires_at.0,
             ended_at: row.ended_at.map(|at| at.0),
+            lineage: SessionId::from(row.lineage_id.unwrap_or(row.id).0),
         })
     }
 }
@@ -66,6 +69,7 @@ impl Repo<'_> {
                 sessions::address.eq(session.address.clone()),
                 sessions::last_used_at.eq(DbInstant(session.last_used_at)),
                 sessions::expires_at.eq(DbInstant(session.expires_at)),
+                sessions::lineage_id.eq(Some(DbUuid::from(session.lineage))),
             )
         )
         .execute(self.connection)?;
@@ -104,6 +108,19 @@ impl Repo<'_> {
         Ok(Page::cut(items, page, |session| session.id.uuid()))
     }
 
+    /// Holds a session until the end of the transaction, so that whoever ends it meanwhile comes after what is made for it here, and finds it;
+    /// `false` where it has ended. PostgreSQL lets a reader see what another transaction is about to end; SQLite has one writer.
+    pub fn hold_session(&mut self, id: SessionId) -> Result<bool> {
+        let changed = diesel::update(
+            scoped::sessions(self.tenant)
+                .filter(sessions::id.eq(DbUuid::from(id)))
+                .filter(sessions::ended_at.is_null()),
+        )
+        .set(sessions::last_used_at.eq(sessions::last_used_at))
+        .execute(self.connection)?;
+        Ok(changed == 1)
+    }
+
     /// Writes down that a session was used.
     pub fn touch_session(&mut self, id: SessionId) -> Result<()> {
         diesel::update(scoped::sessions(self.tenant).filter(sessions::id.eq(DbUuid::from(id))))
@@ -112,8 +129,32 @@ impl Repo<'_> {
         Ok(())
     }
 
-    /// Ends a session, and with it the grants that don't outlive it; `offline_too` ends all its grants.
+    /// Ends a session, and with it the grants that don't outlive it; its clients are told. `false` where it had ended before.
     pub fn end_session(
+        &mut self,
+        user: UserId,
+        id: SessionId,
+        grants: SessionGrants,
+    ) -> Result<bool> {
+        Ok(self.end_session_in_browser(user, id, grants)?.is_some())
+    }
+
+    /// The same from the session's own browser: answers which clients want to be told there, too.
+    pub fn end_session_in_browser(
+        &mut self,
+        user: UserId,
+        id: SessionId,
+        grants: SessionGrants,
+    ) -> Result<Option<Vec<FrontChannelClient>>> {
+        if self.replace_session(user, id, grants)? {
+            self.tell_of_end(user, id).map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// Ends a session that another one carries on: nobody is told, as nobody signed out.
+    pub fn replace_session(
         &mut self,
         user: UserId,
         id: SessionId,

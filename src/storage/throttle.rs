@@ -60,6 +60,25 @@ impl Repo<'_> {
         })
     }
 
+    /// Whether a further attempt would be refused; it isn't counted.
+    pub fn is_attempt_refused(
+        &mut self,
+        counter: &[u8; 32],
+        policy: &LockoutPolicy,
+    ) -> Result<bool> {
+        let now = self.clock.now();
+        let window = chrono::Duration::seconds(i64::from(policy.window));
+        let found = scoped::login_failures(self.tenant)
+            .filter(login_failures::counter.eq(counter.to_vec()))
+            .select((login_failures::count, login_failures::window_start))
+            .get_result::<(i32, DbInstant)>(self.connection)
+            .optional()?;
+        Ok(found.is_some_and(|(count, start)| {
+            let is_over = start.0 <= now - window || start.0 > now + window;
+            !is_over && i64::from(count) >= i64::from(policy.attempts)
+        }))
+    }
+
     /// Forgets failed attempts: one has succeeded.
     pub fn clear_failures(&mut self, counter: &[u8; 32]) -> Result<()> {
         diesel::delete(

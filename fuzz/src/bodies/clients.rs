@@ -57,9 +57,14 @@ fn registration(document: &Value) {
 /// The rules between the fields.
 fn sound(metadata: &ClientMetadata) {
     assert!(metadata.scope.is_some() && !metadata.grant_types.is_empty());
-    let code = metadata.allows_grant(GrantType::AuthorizationCode);
-    assert_eq!(code, !metadata.response_types.is_empty());
-    assert!(!code || !metadata.redirect_uris.is_empty());
+    for grant in [GrantType::AuthorizationCode, GrantType::Implicit] {
+        let needed = metadata
+            .response_types
+            .iter()
+            .any(|own| own.grant_types().contains(&grant));
+        assert_eq!(metadata.allows_grant(grant), needed);
+    }
+    assert!(metadata.response_types.is_empty() || !metadata.redirect_uris.is_empty());
     assert!(!(metadata.is_public() && metadata.allows_grant(GrantType::ClientCredentials)));
     assert!(metadata.jwks.is_none() || metadata.jwks_uri.is_none());
     let uris = metadata.parse_redirect_uris().expect("checked");
@@ -76,6 +81,8 @@ fn sound(metadata: &ClientMetadata) {
         &metadata.tos_uri,
         &metadata.jwks_uri,
         &metadata.sector_identifier_uri,
+        &metadata.backchannel_logout_uri,
+        &metadata.frontchannel_logout_uri,
     ]
     .into_iter()
     .flatten()
@@ -85,6 +92,16 @@ fn sound(metadata: &ClientMetadata) {
         // It may stand in a Content-Security-Policy.
         let host = url.host_str().expect("a host");
         assert!(!host.contains([' ', ';', ',', '\'', '"']), "{address}");
+    }
+    // What is framed when somebody signs out lies where the client's people are sent back to.
+    if let Some(front) = &metadata.frontchannel_logout_uri {
+        let origin = Url::parse(front).map(|url| url.origin().ascii_serialization());
+        let origin = origin.expect("an address");
+        assert!(
+            uris.iter()
+                .any(|uri| uri.origin().as_deref() == Some(&origin)),
+            "{front}"
+        );
     }
     let name = metadata.client_name.as_deref().unwrap_or("a name");
     assert!(!name.trim().is_empty() && !name.chars().any(char::is_control));

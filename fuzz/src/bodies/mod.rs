@@ -13,6 +13,7 @@ mod mutate;
 mod oauth;
 mod pages;
 mod people;
+mod proofs;
 mod redirects;
 mod session;
 mod text;
@@ -46,6 +47,7 @@ const fn target(name: &'static str, most: usize, trials: u32, body: fn(&[u8])) -
 pub const TARGETS: &[Target] = &[
     target("authorization", 8192, 2000, oauth::authorization),
     target("token", 8192, 2000, oauth::token),
+    target("user_code", 256, 2000, oauth::user_code),
     target("basic", 4096, 2000, oauth::basic),
     target("bearer", 2048, 2000, oauth::bearer),
     target("claims_parameter", 8192, 2000, oauth::claims_parameter),
@@ -57,6 +59,7 @@ pub const TARGETS: &[Target] = &[
     target("jws", 8192, 400, jose::jws),
     target("client_assertion", 8192, 400, jose::client_assertion),
     target("request_object", 8192, 400, jose::request_object),
+    target("dpop_proof", 8192, 400, proofs::dpop_proof),
     target("jwks", 8192, 1000, jose::jwks),
     target("strict_json", 8192, 2000, jose::strict_json),
     target("handle", 1024, 1000, browser::handle),

@@ -7,14 +7,18 @@ use tessera::protocol::bearer::{BearerChallenge, find_token};
 use tessera::protocol::claims::{ClaimsRequest, InvalidClaimsRequest};
 use tessera::protocol::client_authentication::{ClientCredentials, basic_challenge};
 use tessera::protocol::client_metadata::TokenEndpointAuthMethod;
+use tessera::protocol::device_authorization::{
+    DeviceAuthorizationRequest, MAX_USER_CODE, UserCode,
+};
 use tessera::protocol::introspection::IntrospectionRequest;
 use tessera::protocol::logout::LogoutRequest;
 use tessera::protocol::params::{InvalidParams, MAX_BYTES, MAX_PARAMETERS};
 use tessera::protocol::resource::ResourceIndicator;
 use tessera::protocol::revocation::RevocationRequest;
 use tessera::protocol::scope::{InvalidScope, is_scope_token};
-use tessera::protocol::token::TokenRequest;
-use tessera::protocol::{ErrorCode, OAuthError, Params, Scope, uri};
+use tessera::protocol::token::{TokenGrant, TokenRequest};
+use tessera::protocol::token_exchange::TokenKind;
+use tessera::protocol::{ErrorCode, OAuthError, Params, ResponseMode, Scope, uri};
 use url::form_urlencoded::byte_serialize;
 
 use super::text::{check_error, choice, lines, text};
@@ -66,8 +70,16 @@ pub fn authorization(data: &[u8]) {
             assert_eq!(target.state, request.state);
             assert_eq!(
                 target.response_mode,
-                request.response_mode.unwrap_or_default()
+                ResponseMode::in_force(
+                    request.response_mode,
+                    request.response_type.is_front_channel()
+                )
             );
+            assert!(
+                !request.response_type.is_front_channel() || !target.response_mode.is_query(),
+                "a token in a query"
+            );
+            assert!(!request.response_type.has_id_token() || request.nonce.is_some());
             for opaque in [&request.state, &request.nonce].into_iter().flatten() {
                 assert!((1..=MAX_OPAQUE).contains(&opaque.len()));
             }
@@ -104,10 +116,22 @@ pub fn token(data: &[u8]) {
         return;
     };
     match TokenRequest::from_params(&params) {
-        Ok(request) => assert_eq!(
-            params.get("grant_type").expect("once"),
-            Some(request.grant.grant_type().as_str())
-        ),
+        Ok(request) => {
+            assert_eq!(
+                params.get("grant_type").expect("once"),
+                Some(request.grant.grant_type().as_str())
+            );
+            if let TokenGrant::TokenExchange(exchange) = request.grant {
+                assert!(
+                    exchange.audiences.len() <= 10 && !exchange.subject.token.expose().is_empty()
+                );
+                assert_ne!(exchange.requested, TokenKind::IdToken);
+                assert_eq!(
+                    exchange.actor.is_some(),
+                    params.get("actor_token_type") != Ok(None)
+                );
+            }
+        }
         Err(error) => check_error(
             &error,
             &[
@@ -119,11 +143,21 @@ pub fn token(data: &[u8]) {
             ],
         ),
     }
+    if let Err(error) = DeviceAuthorizationRequest::from_params(&params) {
+        check_error(
+            &error,
+            &[
+                ErrorCode::InvalidRequest,
+                ErrorCode::InvalidScope,
+                ErrorCode::InvalidTarget,
+            ],
+        );
+    }
     match ClientCredentials::from_request(&[], &params) {
         Ok(credentials) => {
             assert_ne!(
                 credentials.method(),
-                TokenEndpointAuthMethod::ClientSecretBasic
+                Some(TokenEndpointAuthMethod::ClientSecretBasic)
             );
             // RFC 6749 §2.3: one method in each request; §3.1: what has no value is as if it weren't there.
             assert!(
@@ -151,6 +185,27 @@ pub fn token(data: &[u8]) {
             &[ErrorCode::InvalidRequest, ErrorCode::InvalidToken],
         );
     }
+}
+
+/// What a person types as the code of their device: what is understood has one spelling, and eight letters of the input's.
+pub fn user_code(data: &[u8]) {
+    let input = text(data);
+    let Some(code) = UserCode::parse(&input) else {
+        return;
+    };
+    assert!(input.len() <= MAX_USER_CODE);
+    let shown = code.to_string();
+    assert!(shown.len() == 9 && shown.as_bytes()[4] == b'-');
+    assert_eq!(UserCode::parse(&shown), Some(code.clone()));
+    assert_eq!(UserCode::parse(&shown.to_lowercase()), Some(code));
+    let letters = |text: &str| -> String {
+        text.chars()
+            .filter(char::is_ascii_alphanumeric)
+            .map(|letter| letter.to_ascii_uppercase())
+            .collect()
+    };
+    assert_eq!(letters(&input), letters(&shown));
+    assert!(!format!("{:?}", UserCode::parse(&shown)).contains(&shown));
 }
 
 fn basic_header(client_id: &str, secret: &str) -> String {

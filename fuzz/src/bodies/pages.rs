@@ -7,9 +7,9 @@ use tessera::http::pages::device;
 use tessera::http::pages::messages::Messages;
 use tessera::http::pages::views::{
     Account, AccountApplications, AccountChoice, AccountHome, AccountSessions, ApplicationItem,
-    ChoosePassword, ClientMark, Consent, ErrorPage, Form, FormPost, LinkSpent, Page, PasswordRules,
-    ProfileEntry, ResourceItem, ScopeItem, SelectAccount, SessionItem, SignIn, SignOut, SignedOut,
-    TenantHome, TenantMark, WebLink, Who,
+    ChoosePassword, ClientMark, ConnectDevice, Consent, DeviceDone, EnterCode, ErrorPage, Form,
+    FormPost, LinkSpent, Page, PasswordRules, ProfileEntry, ResourceItem, ScopeItem, SelectAccount,
+    SessionItem, SignIn, SignOut, SignedOut, TenantHome, TenantMark, WebLink, Who,
 };
 
 use super::text::{choice, lines, text};
@@ -166,6 +166,8 @@ fn render(page: Page<'_>, text: &str, link: Option<WebLink<'_>>) -> Vec<String> 
     ];
     pages.extend(sign_in(page, form, client, account));
     pages.extend(outside(page, form, client, link));
+    pages.extend(connecting(page, form, client, account));
+    pages.extend(connecting(page, form, client, account));
     pages.extend(own_account(page, form, client, account));
     pages
         .into_iter()
@@ -203,6 +205,55 @@ fn sign_in<'a>(
     })
 }
 
+fn connecting<'a>(
+    page: Page<'a>,
+    form: Form<'a>,
+    client: ClientMark<'a>,
+    account: Account<'a>,
+) -> [Rendered; 3] {
+    let text = account.name;
+    let scope = ScopeItem {
+        name: text,
+        description: text,
+    };
+    [
+        EnterCode {
+            page,
+            form,
+            account,
+            elsewhere: text,
+            user_code: text,
+            code_problem: None,
+            problem: None,
+        }
+        .render(),
+        ConnectDevice {
+            page,
+            form,
+            client,
+            account,
+            elsewhere: text,
+            user_code: text,
+            address: text,
+            asked_at: page.now,
+            scopes: vec![scope],
+            resources: vec![ResourceItem {
+                name: text,
+                identifier: text,
+                scopes: vec![scope],
+            }],
+        }
+        .render(),
+        DeviceDone {
+            page,
+            client,
+            allowed: true,
+            applications: text,
+        }
+        .render(),
+    ]
+}
+
 fn outside<'a>(
     page: Page<'a>,
     form: Form<'a>,
@@ -227,6 +278,8 @@ fn outside<'a>(
             client: Some(client),
             sign_in: Some(text),
             back: link,
+            frames: vec![text],
+            onward: Some(text),
         }
         .render(),
         TenantHome {

@@ -2,7 +2,7 @@
 
 use tessera::protocol::client_metadata::ApplicationType;
 use tessera::protocol::redirect_uri::{
-    PostLogoutRedirectUri, RedirectResponse, RedirectUri, ValidatedRedirect,
+    PostLogoutRedirectUri, RedirectResponse, RedirectUri, Response, ValidatedRedirect,
 };
 use tessera::protocol::{OAuthError, ResponseMode};
 use url::Url;
@@ -137,10 +137,29 @@ fn answer(redirect: ValidatedRedirect, state: &str) {
             redirect.respond(&[("code", state)]),
             redirect.respond_error(&error),
         ] {
+            let (response, said) = match response {
+                Response::Plain(response) => {
+                    assert!(!mode.is_signed());
+                    (response, vec![("state", state), ("iss", ISSUER)])
+                }
+                Response::ToSign(unsigned) => {
+                    assert!(mode.is_signed());
+                    let claims = unsigned.claims("a client", 0);
+                    assert_eq!(claims.parameters["state"], state);
+                    assert_eq!(
+                        (claims.iss.as_str(), claims.aud.as_str()),
+                        (ISSUER, "a client")
+                    );
+                    (unsigned.send("a.b.c"), vec![("response", "a.b.c")])
+                }
+            };
             match response {
                 RedirectResponse::Form { action, fields } => {
-                    assert_eq!((mode, &action), (ResponseMode::FormPost, &uri));
-                    assert!(fields.contains(&("state".to_owned(), state.to_owned())));
+                    let by_form = [ResponseMode::FormPost, ResponseMode::FormPostJwt];
+                    assert!(by_form.contains(&mode) && action == uri);
+                    for (name, value) in said {
+                        assert!(fields.contains(&(name.to_owned(), value.to_owned())));
+                    }
                 }
                 RedirectResponse::Location(location) => {
                     assert!(location.bytes().all(|byte| byte.is_ascii_graphic()));
@@ -156,13 +175,13 @@ fn answer(redirect: ValidatedRedirect, state: &str) {
                         (target.scheme(), target.host(), target.port(), target.path())
                     );
                     let answer = match mode {
-                        ResponseMode::Fragment => reached.fragment(),
+                        ResponseMode::Fragment | ResponseMode::FragmentJwt => reached.fragment(),
                         _ => reached.query(),
                     };
                     let pairs: Vec<_> =
                         url::form_urlencoded::parse(answer.unwrap_or_default().as_bytes())
                             .collect();
-                    for (name, value) in [("state", state), ("iss", ISSUER)] {
+                    for (name, value) in said {
                         let found: Vec<_> = pairs.iter().filter(|(own, _)| own == name).collect();
                         assert_eq!(found.len(), 1, "{name} in {location}");
                         assert_eq!(found[0].1, value, "{location}");

@@ -42,6 +42,7 @@ pub async fn begin(provider: &Provider, tenant: &Tenant) -> String {
         last_used_at: now,
         expires_at: now + TimeDelta::days(30),
         ended_at: None,
+        lineage: SessionId::from(handle.id()),
     };
     let write = provider.db.write(tenant, move |repo| {
         repo.insert_user(&user)?;

@@ -252,7 +252,7 @@ async fn client(provider: &Provider, tenant: &Tenant, metadata: Value) -> (Strin
     let client = Client {
         id,
         secret: (!metadata.is_public()).then_some(ClientSecrets {
-            current: current.expect("short enough"),
+            current: current.expect("short enough").into(),
             made_at: now,
             previous: None,
         }),

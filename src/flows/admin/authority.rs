@@ -13,7 +13,7 @@ use crate::domain::ids::{ClientId, TenantId, UserId};
 use crate::domain::role::Role;
 use crate::domain::tenant::SYSTEM_SLUG;
 use crate::domain::user::User;
-use crate::flows::access::{Access, AccessRefusal};
+use crate::flows::access::{Access, AccessRefusal, Presented};
 use crate::flows::console::SOFTWARE_ID;
 use crate::flows::issue::is_opaque;
 use crate::flows::provider::Provider;
@@ -188,6 +188,11 @@ impl Authority {
                     .to_owned(),
             ));
         }
+        if client.metadata.token_exchange_impersonation && !self.holds(&[Role::Administrator]) {
+            return Err(AdminError::Forbidden(
+                "a client with token_exchange_impersonation gets tokens that hide who uses them; only an administrator makes or changes one".to_owned(),
+            ));
+        }
         let administers = client
             .metadata
             .scope
@@ -336,9 +341,9 @@ impl Provider {
     pub async fn check_principal(
         &self,
         home: &Arc<Tenant>,
-        token: &str,
+        presented: Presented<'_>,
     ) -> Result<Principal, DoorError> {
-        let access = self.check_access(home, token).await?;
+        let access = self.check_presented_token(home, presented).await?;
         Principal::new(self, home.clone(), &access)
     }
 
@@ -347,14 +352,14 @@ impl Provider {
     pub async fn find_principal(
         &self,
         about: Option<&Slug>,
-        token: &str,
+        presented: Presented<'_>,
     ) -> Result<Principal, DoorError> {
         let mut refusal = AccessRefusal::Malformed.into();
-        for slug in homes(about, token) {
+        for slug in homes(about, presented.token) {
             let Some(home) = self.find_tenant(&slug).await.map_err(AccessRefusal::from)? else {
                 continue;
             };
-            match self.check_principal(&home, token).await {
+            match self.check_principal(&home, presented).await {
                 Err(DoorError::Access(AccessRefusal::Malformed)) => {}
                 Err(error) => refusal = error,
                 Ok(principal) => return Ok(principal),

@@ -8,16 +8,18 @@ use serde_json::{Value, json};
 use super::error::{AdminError, By};
 use super::once::Claim;
 use crate::domain::audit::Act;
-use crate::domain::client::{Client, ClientSecrets};
+use crate::domain::client::{Client, ClientSecrets, KeptSecret};
 use crate::domain::ids::ClientId;
 use crate::domain::resource::Resource;
-use crate::flows::provider::{FlowError, Provider};
+use crate::flows::client_secrets::Keeper;
+use crate::flows::provider::Provider;
 use crate::flows::scopes::Rules;
 use crate::flows::tenancy::Tenant;
 use crate::flows::trial;
-use crate::protocol::client_metadata::{AccessTokenFormat, ClientMetadata, GrantType};
+use crate::protocol::Scope;
+use crate::protocol::client_metadata::{AccessTokenFormat, ClientMetadata};
 use crate::protocol::slug::Slug;
-use crate::secret::{HashedSecret, PlainSecret, generate_client_secret, hash_client_secret};
+use crate::secret::PlainSecret;
 use crate::storage::{self, Page, PageRequest, Repo};
 
 /// How long the secret before a rotation stays good unless told otherwise.
@@ -81,6 +83,20 @@ pub(super) fn check_client(by: &By, client: &Client) -> Result<(), AdminError> {
     by.authority.check_client(client)
 }
 
+/// Refuses a client whose response types its tenant would never answer. An import isn't asked: what was exported has to come back.
+fn check_front_channel(tenant: &Tenant, client: &Client) -> Result<(), AdminError> {
+    let mut types = client.metadata.response_types.iter();
+    match types.find(|own| own.is_front_channel()) {
+        Some(own) if !tenant.settings().front_channel_tokens => Err(AdminError::invalid(
+            "response_types",
+            format!(
+                "{own} has a token that comes through the browser, which this tenant forbids (its setting front_channel_tokens); use code"
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
 impl Provider {
     /// Registers a client. What it needs to get ID tokens is made at once, so that its first sign-in finds a published key.
     pub async fn create_client(
@@ -101,10 +117,11 @@ impl Provider {
             updated_at: now,
         };
         self.prepare_client(tenant, &client, by).await?;
-        let secret = if client.metadata.token_endpoint_auth_method.uses_secret() {
-            let (secret, hash) = self.new_secret(tenant, id)?;
+        let method = client.metadata.token_endpoint_auth_method;
+        let secret = if method.uses_secret() {
+            let (secret, kept) = Keeper::of(tenant, &self.clock).make(id, method)?;
             client.secret = Some(ClientSecrets {
-                current: hash,
+                current: kept,
                 made_at: now,
                 previous: None,
             });
@@ -129,17 +146,16 @@ impl Provider {
     }
 
     /// Replaces a client's metadata by that of `changed`, provided that nobody changed the client since it was read. Where the client
-    /// needs a secret from now on and has none, one is made.
+    /// needs a secret from now on and has none, or needs it in a way in which it wasn't kept, one is made.
     pub async fn update_client(
         &self,
         tenant: &Arc<Tenant>,
         changed: Client,
         by: &By,
     ) -> Result<RegisteredClient, AdminError> {
-        let wants_secret =
-            changed.metadata.token_endpoint_auth_method.uses_secret() && changed.secret.is_none();
-        let secret = if wants_secret {
-            Some(self.new_secret(tenant, changed.id)?)
+        let secret = if changed.lacks_secret() {
+            let method = changed.metadata.token_endpoint_auth_method;
+            Some(Keeper::of(tenant, &self.clock).make(changed.id, method)?)
         } else {
             None
         };
@@ -151,13 +167,13 @@ impl Provider {
         &self,
         tenant: &Arc<Tenant>,
         changed: Client,
-        secret: Option<(PlainSecret, HashedSecret)>,
+        secret: Option<(PlainSecret, KeptSecret)>,
         by: &By,
     ) -> Result<RegisteredClient, AdminError> {
         let mut changed = changed;
         changed.metadata = self.check_metadata(changed.metadata)?;
         self.prepare_client(tenant, &changed, by).await?;
-        let (secret, hash) = secret.unzip();
+        let (secret, kept) = secret.unzip();
         let (id, by) = (changed.id, by.clone());
         let stored = self.db.write(&**tenant, move |repo| {
             if let Some(refusal) = beyond(repo, id, &by)? {
@@ -166,8 +182,8 @@ impl Provider {
             if !repo.update_client(&changed)? {
                 return Ok(Ok(None));
             }
-            if let Some(hash) = &hash {
-                repo.rotate_client_secret(id, hash, None)?;
+            if let Some(kept) = &kept {
+                repo.rotate_client_secret(id, kept, None)?;
             }
             repo.record(
                 by.event(Act::ClientUpdated)
@@ -212,13 +228,14 @@ impl Provider {
             ));
         }
         let (id, version) = (client.id, client.version);
-        if !client.metadata.token_endpoint_auth_method.uses_secret() {
-            let method = client.metadata.token_endpoint_auth_method.as_str();
+        let method = client.metadata.token_endpoint_auth_method;
+        if !method.uses_secret() {
             return Err(AdminError::refused(format!(
-                "the client has no secret: its token_endpoint_auth_method is {method}"
+                "the client has no secret: its token_endpoint_auth_method is {}",
+                method.as_str()
             )));
         }
-        let (secret, hash) = self.new_secret(tenant, id)?;
+        let (secret, kept) = Keeper::of(tenant, &self.clock).make(id, method)?;
         let until = (!overlap.is_zero()).then(|| self.now() + overlap);
         let by = by.clone();
         let stored = self.db.write(tenant, move |repo| {
@@ -226,7 +243,7 @@ impl Provider {
                 return Ok(Err(refusal));
             }
             let read = repo.find_client(id)?.map(|client| client.version);
-            if read != Some(version) || !repo.rotate_client_secret(id, &hash, until)? {
+            if read != Some(version) || !repo.rotate_client_secret(id, &kept, until)? {
                 return Ok(Ok(None));
             }
             repo.record(
@@ -307,19 +324,6 @@ impl Provider {
             .await?)
     }
 
-    fn new_secret(
-        &self,
-        tenant: &Tenant,
-        id: ClientId,
-    ) -> Result<(PlainSecret, HashedSecret), AdminError> {
-        let secret = generate_client_secret(&self.clock);
-        let hash = hash_client_secret(tenant.handle_key(), id.uuid(), secret.expose());
-        Ok((
-            secret,
-            hash.ok_or(FlowError::Internal("a client secret is too long"))?,
-        ))
-    }
-
     pub(in crate::flows) fn check_metadata(
         &self,
         metadata: ClientMetadata,
@@ -331,6 +335,7 @@ impl Provider {
         for (field, url) in [
             ("jwks_uri", &metadata.jwks_uri),
             ("sector_identifier_uri", &metadata.sector_identifier_uri),
+            ("backchannel_logout_uri", &metadata.backchannel_logout_uri),
         ] {
             if let Some(url) = url {
                 self.egress
@@ -349,6 +354,7 @@ impl Provider {
         by: &By,
     ) -> Result<(), AdminError> {
         check_client(by, client)?;
+        check_front_channel(tenant, client)?;
         self.check_surroundings(tenant.slug(), &tenant.resources, client)?;
         self.check_sector(tenant, &client.metadata).await?;
         self.ensure_client_key(tenant, client).await
@@ -416,6 +422,28 @@ impl Provider {
             );
             return Err(AdminError::invalid("resources", reason));
         }
+        let metadata = &client.metadata;
+        let target = |target: &String| {
+            // A client may be made after those that know it, when a tenant is copied say.
+            target.parse::<ClientId>().is_ok()
+                || resources.iter().any(|own| own.identifier == *target)
+        };
+        if let Some(unknown) = metadata
+            .token_exchange_targets
+            .iter()
+            .find(|named| !target(named))
+        {
+            let reason = format!(
+                "`{unknown}` is neither a resource of the tenant nor a client_id; `tessera resource list --tenant {tenant}` lists its resources"
+            );
+            return Err(AdminError::invalid("token_exchange_targets", reason));
+        }
+        let mut added = metadata.token_exchange_scope.iter().flat_map(Scope::iter);
+        if let Some(unfit) = added.find(|token| !resources.iter().any(|own| own.understands(token)))
+        {
+            let reason = format!("`{unfit}` belongs to none of the tenant's resources");
+            return Err(AdminError::invalid("token_exchange_scope", reason));
+        }
         Ok(())
     }
 
@@ -425,12 +453,19 @@ impl Provider {
         client: &Client,
     ) -> Result<(), AdminError> {
         let metadata = &client.metadata;
-        let id_token = client
-            .allows(GrantType::AuthorizationCode)
+        let id_token = metadata
+            .has_people()
             .then_some(metadata.id_token_signed_response_alg);
         let access_token = (metadata.access_token_format == AccessTokenFormat::Jwt)
             .then_some(metadata.access_token_signed_response_alg);
-        for algorithm in id_token.into_iter().chain(access_token) {
+        let answers = [
+            id_token,
+            access_token,
+            metadata.authorization_signed_response_alg,
+            metadata.userinfo_signed_response_alg,
+            metadata.introspection_signed_response_alg,
+        ];
+        for algorithm in answers.into_iter().flatten() {
             if tenant.keys.signer(algorithm, self.now()).is_none() {
                 self.ensure_key(tenant, algorithm).await?;
             }

@@ -150,6 +150,14 @@ impl AdminError {
         }
     }
 
+    pub(super) fn no_logout_delivery(name: impl ToString) -> Self {
+        Self::NotFound {
+            kind: "logout delivery",
+            name: name.to_string(),
+            list: "GET /api/v1/tenants/{tenant}/logout-deliveries",
+        }
+    }
+
     /// A stable name for programs.
     pub const fn code(&self) -> &'static str {
         match self {

@@ -15,6 +15,7 @@ mod events;
 mod initial_access_tokens;
 mod keys;
 mod links;
+mod logout_deliveries;
 mod master_key;
 mod once;
 mod operators;

@@ -148,6 +148,7 @@ impl Provider {
             }
             let withdrawn = repo.withdraw_consent(user, client)?;
             if withdrawn {
+                repo.tell_of_withdrawal(user, client)?;
                 let revoked = repo.revoke_grants_of_user(user, Some(client))?;
                 repo.record(
                     by.event(Act::ConsentWithdrawn)

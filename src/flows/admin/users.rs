@@ -313,7 +313,8 @@ impl Provider {
             if let Some(refusal) = beyond(repo, id, &by)? {
                 return Ok(Err(refusal));
             }
-            // Before the deletion, so that every cache learns of it: nothing cascades into caches.
+            // Before the deletion, so that every cache learns of it, and every client that knows them: nothing cascades there.
+            repo.end_sessions(id, None, SessionGrants::All)?;
             repo.revoke_grants_of_user(id, None)?;
             let done = repo.delete_user(id)?;
             if done {

@@ -13,12 +13,12 @@ use crate::flows::consent::permissions_of;
 use crate::flows::hint::check_id_token_hint;
 use crate::flows::interaction::Interaction;
 use crate::flows::provider::FlowError;
-use crate::flows::scopes::{Rules, admin_api};
+use crate::flows::scopes::{ADMIN, Rules, admin_api};
 use crate::flows::tenancy::TenantAt;
 use crate::protocol::authorization::{AuthorizationRequest, RedirectTarget};
 use crate::protocol::client_metadata::GrantType;
 use crate::protocol::redirect_uri::ValidatedRedirect;
-use crate::protocol::scope::{OFFLINE_ACCESS, OPENID};
+use crate::protocol::scope::OFFLINE_ACCESS;
 use crate::protocol::{ErrorCode, OAuthError, Params, Scope};
 
 /// A request that the client may make. Whether the person agrees is another question.
@@ -62,6 +62,15 @@ impl CheckedRequest {
     }
 }
 
+/// Where an answer goes, and to whom.
+#[derive(Clone, Debug)]
+pub struct Recipient {
+    /// Who asks.
+    pub client: Arc<Client>,
+    /// Where the answer goes.
+    pub redirect: ValidatedRedirect,
+}
+
 /// Why a request gets no further.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthorizeRefusal {
@@ -70,7 +79,7 @@ pub enum AuthorizeRefusal {
     Page(OAuthError),
     /// The client is told.
     #[error("redirected: {1}")]
-    Redirect(Box<ValidatedRedirect>, OAuthError),
+    Redirect(Box<Recipient>, OAuthError),
     /// A failure of ours.
     #[error(transparent)]
     Failed(#[from] FlowError),
@@ -97,20 +106,27 @@ const CHECKS: [Check; 5] = [
 
 fn check_response_type(checking: &Checking<'_>) -> Result<(), OAuthError> {
     let metadata = &checking.client.metadata;
-    if metadata
-        .response_types
-        .contains(&checking.request.response_type)
-        && metadata.allows_grant(GrantType::AuthorizationCode)
-    {
+    let asked = checking.request.response_type;
+    if asked.is_front_channel() && !checking.at.tenant.settings().front_channel_tokens {
+        return Err(OAuthError::unsupported_response_type(
+            "no tokens come through the browser in this tenant; use response_type=code",
+        ));
+    }
+    let granted = |grant: &GrantType| metadata.allows_grant(*grant);
+    if metadata.response_types.contains(&asked) && asked.grant_types().iter().all(granted) {
         Ok(())
     } else {
         Err(OAuthError::unauthorized_client(
-            "the client has not registered this response_type with the grant type authorization_code",
+            "the client has not registered this response_type; name it in the client's response_types",
         ))
     }
 }
 
 fn check_pkce(checking: &Checking<'_>) -> Result<(), OAuthError> {
+    // RFC 7636 protects the redemption of a code: without one there is nothing to prove.
+    if !checking.request.response_type.has_code() {
+        return Ok(());
+    }
     // RFC 9700 §2.1.1
     let required = checking.client.is_public()
         || checking.client.metadata.require_pkce
@@ -221,7 +237,7 @@ impl Provider {
             }
         };
         let redirect = check_redirect(at, client, target)?;
-        Err(AuthorizeRefusal::Redirect(Box::new(redirect), error))
+        Err(told(client, redirect, error))
     }
 
     /// Checks the parameters that count.
@@ -252,7 +268,7 @@ impl Provider {
                 expected_sub,
                 pushed: presented.pushed,
             }),
-            Err(error) => Err(AuthorizeRefusal::Redirect(Box::new(redirect), error)),
+            Err(error) => Err(told(client, redirect, error)),
         }
     }
 
@@ -282,23 +298,26 @@ impl Provider {
             .iter()
             .map(ToString::to_string)
             .collect::<Vec<_>>();
-        let scope = if request.scope.is_empty() {
-            // RFC 6749 §3.3: the default where none is asked for; what makes it an OpenID Connect request has to be said.
-            rules.scope_at(
-                &rules.registered().without(OPENID).without(OFFLINE_ACCESS),
-                &resources,
-            )
-        } else {
-            rules.require_scope_at(&request.scope, &resources)?
-        };
+        let scope = rules.scope_to_ask_for(&request.scope, &resources)?;
+        // Whoever administers has a server, or a page, that can redeem a code: a token of such power doesn't travel in an address.
+        if request.response_type.has_access_token() && scope.contains(ADMIN) {
+            return Err(OAuthError::invalid_scope(
+                "tessera:admin isn't given through the browser; use response_type=code",
+            ));
+        }
         // OpenID Connect Core §11: ignored where no refresh token can come of it.
-        let scope = if client.allows(GrantType::RefreshToken) {
+        let scope = if request.response_type.has_code() {
             scope
         } else {
             scope.without(OFFLINE_ACCESS)
         };
         Ok((request, scope, resources, expected_sub))
     }
+}
+
+fn told(client: &Arc<Client>, redirect: ValidatedRedirect, error: OAuthError) -> AuthorizeRefusal {
+    let client = Arc::clone(client);
+    AuthorizeRefusal::Redirect(Box::new(Recipient { client, redirect }), error)
 }
 
 fn check_redirect(

@@ -5,19 +5,32 @@ use chrono::Duration;
 use super::checks::CheckedRequest;
 use super::steps::{ACR, Decision, Flow};
 use crate::domain::audit::{Act, Actor, Event, Origin};
+use crate::domain::client::Client;
 use crate::domain::grant::{Grant, GrantStage, PendingCode};
 use crate::domain::ids::GrantId;
 use crate::flows::Provider;
 use crate::flows::provider::FlowError;
 use crate::flows::sessions::SignedIn;
-use crate::protocol::OAuthError;
+use crate::flows::tenancy::TenantAt;
 use crate::protocol::redirect_uri::RedirectResponse;
 use crate::protocol::scope::OFFLINE_ACCESS;
+use crate::protocol::{OAuthError, Scope};
 use crate::secret::{Handle, Purpose};
+
+/// What a person allows a client.
+#[derive(Clone, Copy)]
+pub(in crate::flows) struct Granted<'a> {
+    /// Whom.
+    pub(in crate::flows) client: &'a Client,
+    /// What.
+    pub(in crate::flows) scope: &'a Scope,
+    /// Where.
+    pub(in crate::flows) resources: &'a [String],
+}
 
 /// How the write ended.
 pub enum Outcome {
-    /// The code goes out.
+    /// The code goes out, or what was asked for instead.
     Granted(RedirectResponse),
     /// The session ended meanwhile: somebody must sign in.
     SignedOut,
@@ -33,7 +46,7 @@ enum Written {
 }
 
 impl Provider {
-    /// Makes the grant of a request whose person has done everything: one write, and the code.
+    /// Makes the grant of a request whose person has done everything: one write, and what goes out by it.
     pub async fn grant(
         &self,
         flow: &Flow<'_>,
@@ -49,6 +62,14 @@ impl Provider {
         let checked = flow.checked;
         let consented = (decision == Some(Decision::Allow)).then(|| checked.permissions.clone());
         let pushed = checked.pushed.as_ref().map(|pushed| pushed.id);
+        let asked = checked.request.response_type;
+        // Nothing hangs on a grant that gave an ID token alone, unless its client is to be told of the sign-out: it can't be revoked, only
+        // expire. The event tells of it.
+        let metadata = &checked.client.metadata;
+        let is_told =
+            metadata.backchannel_logout_uri.is_some() || metadata.frontchannel_logout_uri.is_some();
+        let is_kept = asked.has_code() || asked.has_access_token() || is_told;
+        let granted = asked.is_front_channel().then(|| grant.clone());
         let touch = person.session.wants_touch(now);
         let origin = origin.clone();
         let write = self.db.write(&**tenant, move |repo| {
@@ -57,28 +78,56 @@ impl Provider {
             if session.is_none_or(|session| session.ended_at.is_some()) {
                 return Ok(Written::SignedOut);
             }
+            // A code is looked at once more when it is redeemed; what goes out at once isn't.
+            if (asked.is_front_channel() || is_told) && !repo.hold_session(grant.session_id)? {
+                return Ok(Written::SignedOut);
+            }
             // RFC 9126 §4, §7.3: one use, decided in the transaction that makes the code.
-            if let Some(id) = pushed && !repo.consume_pushed_request(id)? {
+            if let Some(id) = pushed
+                && !repo.consume_pushed_request(id)?
+            {
                 return Ok(Written::Spent);
             }
             let actor = Actor::User(grant.user_id);
-            let event = |act| Event::new(act, actor.clone()).user(grant.user_id).client(grant.client_id).from(&origin);
+            let event = |act| {
+                Event::new(act, actor.clone())
+                    .user(grant.user_id)
+                    .client(grant.client_id)
+                    .from(&origin)
+            };
             if let Some(permissions) = &consented {
                 repo.merge_consent(grant.user_id, grant.client_id, permissions)?;
-                repo.record(event(Act::ConsentGranted).detail(serde_json::json!({ "permissions": permissions })))?;
+                repo.record(
+                    event(Act::ConsentGranted)
+                        .detail(serde_json::json!({ "permissions": permissions })),
+                )?;
             }
             if touch {
                 repo.touch_session(grant.session_id)?;
             }
-            repo.insert_grant(&grant, &code)?;
-            let detail = serde_json::json!({ "grant": grant.id, "scope": grant.scope, "session": grant.session_id });
+            if is_kept {
+                repo.insert_grant(&grant, &code)?;
+                // Without a code nothing is left to redeem; and one that is never redeemed is swept long before its end.
+                if !asked.has_code() {
+                    repo.consume_code(grant.id)?;
+                }
+            }
+            let mut detail =
+                serde_json::json!({ "scope": grant.scope, "session": grant.session_id });
+            if is_kept {
+                detail["grant"] = serde_json::json!(grant.id);
+            }
+            if asked.is_front_channel() {
+                detail["response_type"] = asked.as_str().into();
+            }
             repo.record(event(Act::GrantCreated).detail(detail))?;
             Ok(Written::Granted)
         });
         Ok(match write.await? {
-            Written::Granted => {
-                Outcome::Granted(checked.redirect.respond(&[("code", code_text.expose())]))
-            }
+            Written::Granted => Outcome::Granted(
+                self.answer_granted(flow, person, &code_text, granted.as_ref())
+                    .await?,
+            ),
             Written::SignedOut => Outcome::SignedOut,
             Written::Spent => Outcome::Spent,
         })
@@ -91,23 +140,54 @@ impl Provider {
         handle: &Handle,
     ) -> (Grant, PendingCode) {
         let (tenant, checked) = (&flow.at.tenant, flow.checked);
-        let (now, settings) = (self.now(), tenant.settings());
-        let lifetime = checked
+        let granted = Granted {
+            client: &checked.client,
+            scope: &checked.scope,
+            resources: &checked.resources,
+        };
+        let mut grant = self.grant_to(flow.at, person, GrantId::from(handle.id()), granted);
+        grant.claims.clone_from(&checked.request.claims);
+        let lifetime = if checked.request.response_type.has_code() {
+            tenant.settings().code_lifetime
+        } else {
+            0
+        };
+        let code = PendingCode {
+            proof: handle.hash(tenant.handle_key(), Purpose::AuthorizationCode),
+            redirect_uri: checked.request.redirect_uri.clone(),
+            nonce: checked.request.nonce.clone(),
+            code_challenge: checked.request.code_challenge,
+            dpop_jkt: checked.request.dpop_jkt,
+            expires_at: self.now() + Duration::seconds(i64::from(lifetime)),
+        };
+        (grant, code)
+    }
+
+    /// What a person allows, as the grant that it becomes.
+    pub(in crate::flows) fn grant_to(
+        &self,
+        at: &TenantAt,
+        person: &SignedIn,
+        id: GrantId,
+        granted: Granted<'_>,
+    ) -> Grant {
+        let now = self.now();
+        let lifetime = granted
             .client
             .metadata
             .refresh_token_lifetime
-            .unwrap_or(settings.refresh_token_lifetime);
-        let offline = checked.scope.contains(OFFLINE_ACCESS);
+            .unwrap_or(at.tenant.settings().refresh_token_lifetime);
+        let offline = granted.scope.contains(OFFLINE_ACCESS);
         let longest = now + Duration::seconds(i64::from(lifetime));
-        let grant = Grant {
-            id: GrantId::from(handle.id()),
+        Grant {
+            id,
             user_id: person.user.id,
-            client_id: checked.client.id,
+            client_id: granted.client.id,
             session_id: person.session.id,
-            issuer: flow.at.issuer.to_string(),
-            scope: checked.scope.clone(),
-            resources: checked.resources.clone(),
-            claims: checked.request.claims.clone(),
+            issuer: at.issuer.to_string(),
+            scope: granted.scope.clone(),
+            resources: granted.resources.to_vec(),
+            claims: None,
             auth_time: person.session.auth_time,
             amr: person.session.amr.clone(),
             acr: Some(ACR.to_owned()),
@@ -120,15 +200,7 @@ impl Provider {
             } else {
                 longest.min(person.session.expires_at)
             },
-        };
-        let code = PendingCode {
-            proof: handle.hash(tenant.handle_key(), Purpose::AuthorizationCode),
-            redirect_uri: checked.request.redirect_uri.clone(),
-            nonce: checked.request.nonce.clone(),
-            code_challenge: checked.request.code_challenge,
-            expires_at: now + Duration::seconds(i64::from(settings.code_lifetime)),
-        };
-        (grant, code)
+        }
     }
 
     /// The person said no.

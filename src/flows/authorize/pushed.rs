@@ -19,10 +19,12 @@ use crate::domain::ids::PushedRequestId;
 use crate::domain::pushed_request::PushedRequest;
 use crate::flows::Provider;
 use crate::flows::client_authentication::ClientRefusal;
+use crate::flows::dpop::{DpopRefusal, ProofRequest};
 use crate::flows::grants::TokenRefusal;
 use crate::flows::provider::FlowError;
 use crate::flows::tenancy::TenantAt;
 use crate::protocol::client_authentication::ClientCredentials;
+use crate::protocol::discovery::paths;
 use crate::protocol::pushed_request::{PushedResponse, handle_of, refuse_request_uri, request_uri};
 use crate::protocol::request_object::Beside;
 use crate::protocol::{ErrorCode, OAuthError, Params};
@@ -64,11 +66,12 @@ impl From<PushedRefusal> for OAuthError {
 }
 
 impl Provider {
-    /// Takes a pushed request. `authorization` holds the values of all `Authorization` headers.
+    /// Takes a pushed request. `authorization` and `proofs` hold the values of all `Authorization` and `DPoP` headers.
     pub async fn push_authorization_request(
         &self,
         at: &TenantAt,
         authorization: &[&str],
+        proofs: &[&str],
         body: &Params,
         origin: &Origin,
     ) -> Result<PushedResponse, TokenRefusal> {
@@ -76,13 +79,27 @@ impl Provider {
             .map_err(ClientRefusal::Malformed)?;
         let client = self.authenticate_client(at, &credentials, origin).await?;
         refuse_request_uri(body)?;
-        let checked = match self.check_push(at, &client, body).await {
+        let proof = ProofRequest {
+            proofs,
+            method: "POST",
+            uri: &format!("{}{}", at.issuer, paths::PAR),
+            origin,
+        };
+        let key = self.find_proof(&at.tenant, &client, proof).await?;
+        let mut checked = match self.check_push(at, &client, body).await {
             Ok(checked) => checked,
             Err(AuthorizeRefusal::Page(error) | AuthorizeRefusal::Redirect(_, error)) => {
                 return Err(error.into());
             }
             Err(AuthorizeRefusal::Failed(error)) => return Err(error.into()),
         };
+        // RFC 9449 §10.1: either way to name the key, or both, which then have to agree.
+        match (checked.request.dpop_jkt, key) {
+            (Some(named), Some(proved)) if named != proved => {
+                return Err(DpopRefusal::Key.into());
+            }
+            (named, proved) => checked.request.dpop_jkt = named.or(proved),
+        }
         let parameters = checked.request.to_query();
         if parameters.len() > MAX_PARAMETERS {
             return Err(OAuthError::invalid_request(

@@ -5,25 +5,52 @@
 
 use std::sync::Arc;
 
-use super::issued::{Decision, GrantedPerson, may_refresh, refresh_expiry, revoke_replayed};
+use super::issued::{
+    Decision, GrantedPerson, may_refresh, refresh_binding, refresh_expiry, revoke_replayed,
+};
 use super::pipeline::Call;
 use super::refusal::{GrantRefusal, TokenRefusal};
 use crate::domain::client::Client;
 use crate::domain::grant::{Grant, GrantStage, PendingCode, RefreshToken};
 use crate::domain::ids::{GrantId, RefreshTokenId};
 use crate::flows::scopes::{Rules, Target};
+use crate::protocol::dpop::Thumbprint;
 use crate::protocol::pkce::CodeVerifier;
 use crate::protocol::resource::ResourceIndicator;
 use crate::secret::{Handle, HashedSecret, PlainSecret, Purpose};
 use crate::storage::{self, HeldGrant, Repo};
 
 /// What the request presents, checked against what is stored.
-struct Presented {
-    id: GrantId,
-    proof: HashedSecret,
-    issuer: Arc<str>,
-    redirect_uri: Option<String>,
-    code_verifier: Option<CodeVerifier>,
+pub(super) struct Presented {
+    pub(super) id: GrantId,
+    pub(super) proof: HashedSecret,
+    pub(super) issuer: Arc<str>,
+    pub(super) proofs: Proofs,
+    /// The key that whoever presents it proved to hold (RFC 9449 §5).
+    pub(super) key: Option<Thumbprint>,
+}
+
+/// What the code has to come with.
+pub(super) enum Proofs {
+    /// What proves that it was sent to whoever asked for it.
+    Redirect {
+        /// RFC 6749 §4.1.3.
+        redirect_uri: Option<String>,
+        /// RFC 7636 §4.5.
+        code_verifier: Option<CodeVerifier>,
+    },
+    /// Nothing: the code of a device never left it (RFC 8628 §3.4).
+    Device,
+}
+
+impl Proofs {
+    /// What is presented, in words.
+    const fn what(&self) -> &'static str {
+        match self {
+            Self::Redirect { .. } => "authorization code",
+            Self::Device => "device code",
+        }
+    }
 }
 
 /// Redeems a code.
@@ -33,16 +60,28 @@ pub(super) async fn redeem(
     redirect_uri: Option<String>,
     code_verifier: Option<CodeVerifier>,
 ) -> Result<Decision, TokenRefusal> {
-    let (provider, tenant) = (call.provider, &call.at.tenant);
+    let tenant = &call.at.tenant;
     let handle =
         Handle::parse(Purpose::AuthorizationCode, code.expose()).ok_or(GrantRefusal::Unknown)?;
     let presented = Presented {
         id: GrantId::from(handle.id()),
         proof: handle.hash(tenant.handle_key(), Purpose::AuthorizationCode),
         issuer: Arc::clone(&call.at.issuer),
-        redirect_uri,
-        code_verifier,
+        proofs: Proofs::Redirect {
+            redirect_uri,
+            code_verifier,
+        },
+        key: call.key,
     };
+    redeem_presented(call, presented).await
+}
+
+/// Redeems what is a grant's code, whichever kind it is.
+pub(super) async fn redeem_presented(
+    call: &Call<'_>,
+    presented: Presented,
+) -> Result<Decision, TokenRefusal> {
+    let (provider, tenant) = (call.provider, &call.at.tenant);
     let refresh = Handle::generate(&provider.clock);
     let refresh_proof = refresh.hash(tenant.handle_key(), Purpose::RefreshToken);
     let work = {
@@ -68,7 +107,7 @@ pub(super) async fn redeem(
                 Err(refusal) => return Ok(Err(refusal)),
             };
             if matches!(grant.stage, GrantStage::Redeemed { .. }) {
-                revoke_replayed(repo, &grant, "authorization code", &origin)?;
+                revoke_replayed(repo, &grant, presented.proofs.what(), &origin)?;
                 return Ok(Err(GrantRefusal::Replayed));
             }
             let target = match check(repo, &presented, &grant, &code, &client)
@@ -85,7 +124,7 @@ pub(super) async fn redeem(
                 return Ok(Err(GrantRefusal::Dead));
             }
             if !repo.consume_code(grant.id)? {
-                revoke_replayed(repo, &grant, "authorization code", &origin)?;
+                revoke_replayed(repo, &grant, presented.proofs.what(), &origin)?;
                 return Ok(Err(GrantRefusal::Replayed));
             }
             let refreshes = may_refresh(&client, &grant);
@@ -98,6 +137,7 @@ pub(super) async fn redeem(
                     created_at: now,
                     expires_at: refresh_expiry(tenant.settings(), &client, &grant, now),
                     rotated: None,
+                    dpop_jkt: refresh_binding(&client, presented.key),
                 })?;
             }
             Ok(Ok((
@@ -138,6 +178,11 @@ fn find(
     if matches!(held.grant.stage, GrantStage::Revoked { .. }) {
         return Ok(Err(GrantRefusal::Dead));
     }
+    // RFC 9449 §10: where the authorization request named a key, whoever redeems the code must hold it. A thief who doesn't ends nothing.
+    // One that named none may be bound now.
+    if held.code.dpop_jkt.is_some() && held.code.dpop_jkt != presented.key {
+        return Ok(Err(GrantRefusal::Key));
+    }
     Ok(Ok(held))
 }
 
@@ -155,12 +200,19 @@ fn check(
     if grant.issuer != *presented.issuer {
         return Err(GrantRefusal::Issuer);
     }
+    let Proofs::Redirect {
+        redirect_uri,
+        code_verifier,
+    } = &presented.proofs
+    else {
+        return Ok(());
+    };
     check_redirect_uri(
         code.redirect_uri.as_deref(),
-        presented.redirect_uri.as_deref(),
+        redirect_uri.as_deref(),
         client,
     )?;
-    match (&code.code_challenge, &presented.code_verifier) {
+    match (&code.code_challenge, code_verifier) {
         (Some(challenge), Some(verifier)) if challenge.matches(verifier) => Ok(()),
         (Some(_), Some(_)) => Err(GrantRefusal::VerifierWrong),
         (Some(_), None) => Err(GrantRefusal::VerifierMissing),

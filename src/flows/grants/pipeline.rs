@@ -4,16 +4,19 @@ use std::sync::Arc;
 
 use super::issued::Decision;
 use super::refusal::TokenRefusal;
-use super::{authorization_code, client_credentials, refresh_token};
+use super::{authorization_code, client_credentials, device_code, refresh_token, token_exchange};
 use crate::domain::audit::Origin;
 use crate::domain::client::Client;
 use crate::flows::Provider;
 use crate::flows::client_authentication::ClientRefusal;
-use crate::flows::issue::{IdTokenBinding, Principal};
+use crate::flows::dpop::{DpopRefusal, ProofRequest};
+use crate::flows::issue::{AccessTokenOrder, IdTokenBinding, Principal};
 use crate::flows::scopes::Rules;
 use crate::flows::tenancy::TenantAt;
 use crate::protocol::client_authentication::ClientCredentials;
 use crate::protocol::client_metadata::GrantType;
+use crate::protocol::discovery::paths;
+use crate::protocol::dpop::Thumbprint;
 use crate::protocol::resource::ResourceIndicator;
 use crate::protocol::scope::OPENID;
 use crate::protocol::token::{TokenGrant, TokenRequest, TokenResponse, TokenType};
@@ -25,6 +28,8 @@ pub(super) struct Call<'a> {
     pub(super) at: &'a TenantAt,
     pub(super) client: Arc<Client>,
     pub(super) resources: Vec<ResourceIndicator>,
+    /// The key that the sender proved to hold, to which what is issued is bound.
+    pub(super) key: Option<Thumbprint>,
     pub(super) origin: &'a Origin,
 }
 
@@ -46,11 +51,12 @@ pub struct TokenAnswer {
 }
 
 impl Provider {
-    /// Answers a token request. `authorization` holds the values of all `Authorization` headers.
+    /// Answers a token request. `authorization` and `proofs` hold the values of all `Authorization` and `DPoP` headers.
     pub async fn token(
         &self,
         at: &TenantAt,
         authorization: &[&str],
+        proofs: &[&str],
         body: &Params,
         origin: &Origin,
     ) -> Result<TokenAnswer, TokenRefusal> {
@@ -65,11 +71,13 @@ impl Provider {
             )
             .into());
         }
+        let key = self.check_token_proof(at, &client, proofs, origin).await?;
         let call = Call {
             provider: self,
             at,
             client,
             resources: request.resources,
+            key,
             origin,
         };
         let decision = match request.grant {
@@ -85,6 +93,17 @@ impl Provider {
             TokenGrant::ClientCredentials { scope } => {
                 client_credentials::decide(&call, scope.as_ref())?
             }
+            TokenGrant::DeviceCode { device_code } => {
+                device_code::poll(&call, &device_code).await?
+            }
+            TokenGrant::TokenExchange(request) => {
+                let response = token_exchange::exchange(&call, *request).await?;
+                return Ok(TokenAnswer {
+                    grant_type,
+                    client: call.client,
+                    response,
+                });
+            }
         };
         let response = self.mint(&call, decision).await?;
         Ok(TokenAnswer {
@@ -92,6 +111,30 @@ impl Provider {
             client: call.client,
             response,
         })
+    }
+
+    /// RFC 9449 §5: a proof at the token endpoint binds what is issued, and §5.2: of a client that registered so, one is needed.
+    async fn check_token_proof(
+        &self,
+        at: &TenantAt,
+        client: &Client,
+        proofs: &[&str],
+        origin: &Origin,
+    ) -> Result<Option<Thumbprint>, TokenRefusal> {
+        if proofs.is_empty() {
+            return if client.metadata.dpop_bound_access_tokens {
+                Err(DpopRefusal::Missing.into())
+            } else {
+                Ok(None)
+            };
+        }
+        let request = ProofRequest {
+            proofs,
+            method: "POST",
+            uri: &format!("{}{}", at.issuer, paths::TOKEN),
+            origin,
+        };
+        Ok(self.find_proof(&at.tenant, client, request).await?)
     }
 
     async fn mint(
@@ -111,14 +154,19 @@ impl Provider {
             ),
             None => (&*call.at.issuer, Principal::Client),
         };
-        let access = self
-            .mint_access_token(tenant, client, issuer, &decision.target, principal)
-            .await?;
+        let order = AccessTokenOrder {
+            issuer,
+            target: &decision.target,
+            principal,
+            key: call.key,
+        };
+        let access = self.mint_access_token(tenant, client, order).await?;
         let id_token = match person {
             Some(person) if decision.target.scope.contains(OPENID) => {
                 let binding = IdTokenBinding {
                     nonce: person.nonce.as_deref(),
                     access_token: Some(&access.text),
+                    ..IdTokenBinding::default()
                 };
                 Some(
                     self.mint_id_token(tenant, client, &person.grant, &person.user, binding)
@@ -129,7 +177,8 @@ impl Provider {
         };
         Ok(TokenResponse {
             access_token: access.text,
-            token_type: TokenType::Bearer,
+            issued_token_type: None,
+            token_type: TokenType::of(access.claims.cnf),
             expires_in: access.expires_in,
             refresh_token: decision
                 .refresh_token

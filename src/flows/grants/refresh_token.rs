@@ -2,13 +2,15 @@
 //!
 //! A public client's refresh token rotates with each use; one that comes again kills its grant, but for a lost answer within the client's
 //! leeway, which gets the same successor again. A client that authenticates keeps its token, and a use writes nothing but now and then a
-//! later end.
+//! later end. So does a public client whose token is bound to a key (RFC 9449 §5): nobody else could use it.
 
 use std::sync::Arc;
 
 use chrono::Duration;
 
-use super::issued::{Decision, GrantedPerson, may_refresh, refresh_expiry, revoke_replayed};
+use super::issued::{
+    Decision, GrantedPerson, may_refresh, refresh_binding, refresh_expiry, revoke_replayed,
+};
 use super::pipeline::Call;
 use super::refusal::{GrantRefusal, TokenRefusal};
 use crate::clock::Timestamp;
@@ -20,6 +22,7 @@ use crate::domain::user::User;
 use crate::flows::scopes::{self, Rules, Target};
 use crate::flows::tenancy::Tenant;
 use crate::protocol::Scope;
+use crate::protocol::dpop::Thumbprint;
 use crate::protocol::resource::ResourceIndicator;
 use crate::secret::{Handle, PlainSecret, Purpose};
 use crate::storage::{self, HeldGrant, HeldSession, Repo};
@@ -39,6 +42,8 @@ struct Refresh {
     successor: RefreshTokenId,
     scope: Option<Scope>,
     resources: Vec<ResourceIndicator>,
+    /// The key that the sender proved to hold.
+    key: Option<Thumbprint>,
 }
 
 /// What a refresh comes to.
@@ -75,8 +80,10 @@ pub(super) async fn refresh(
         successor: RefreshTokenId::from(provider.clock.uuid_v7()),
         scope,
         resources: call.resources.clone(),
+        key: call.key,
     };
-    let refreshed = if call.client.is_public() {
+    // Whether a public client's token is bound is known once it was read; of one that proves nothing, it can't be.
+    let refreshed = if call.client.is_public() && call.key.is_none() {
         provider
             .db
             .write(&**tenant, move |repo| refresh.rotate(repo))
@@ -144,6 +151,7 @@ impl Refresh {
                 created_at: now,
                 expires_at: self.expiry(&found.grant, now),
                 rotated: None,
+                dpop_jkt: refresh_binding(&self.client, self.key),
             })?;
             return Ok(Ok(refreshed(target, found, handle)));
         }
@@ -157,9 +165,12 @@ impl Refresh {
             return Ok(Err(GrantRefusal::Unknown));
         };
         let leeway = Duration::seconds(self.client.metadata.refresh_token_leeway.into());
-        let unused = repo
-            .find_refresh_token(rotation.successor)?
-            .is_some_and(|successor| successor.rotated.is_none());
+        let successor = repo.find_refresh_token(rotation.successor)?;
+        // The answer that was lost went to whoever holds the key that its token is bound to.
+        let unused = successor.is_some_and(|successor| {
+            successor.rotated.is_none()
+                && (successor.dpop_jkt.is_none() || successor.dpop_jkt == self.key)
+        });
         // Without a leeway no difference between two nodes' clocks makes one.
         let lost_answer = !leeway.is_zero() && repo.now() < rotation.at + leeway;
         if !lost_answer || !unused {
@@ -182,7 +193,10 @@ impl Refresh {
             Ok(found) => found,
             Err(refusal) => return Ok(Kept::Refused(refusal)),
         };
-        if found.token.rotated.is_some() || self.extension(&found, repo.now()).is_some() {
+        if found.token.rotated.is_some()
+            || self.rotates(&found.token)
+            || self.extension(&found, repo.now()).is_some()
+        {
             return Ok(Kept::ToBeWritten);
         }
         Ok(match self.check(&found, repo.now()) {
@@ -200,6 +214,9 @@ impl Refresh {
         if found.token.rotated.is_some() {
             return self.answer_again(repo, found);
         }
+        if self.rotates(&found.token) {
+            return self.rotate(repo);
+        }
         let target = match self.check(&found, repo.now()) {
             Ok(target) => target,
             Err(refusal) => return Ok(Err(refusal)),
@@ -208,6 +225,11 @@ impl Refresh {
             repo.extend_refresh_token(found.token.id, until)?;
         }
         Ok(Ok(refreshed(target, found, self.handle.clone())))
+    }
+
+    /// SECURITY, "Decided": a public client's token rotates unless it is bound to a key.
+    fn rotates(&self, token: &RefreshToken) -> bool {
+        self.client.is_public() && token.dpop_jkt.is_none()
     }
 
     /// The token and its grant, if whoever presents it holds the token and is its client.
@@ -231,6 +253,10 @@ impl Refresh {
         }
         if grant.client_id != self.client.id {
             return Ok(Err(GrantRefusal::OtherClient));
+        }
+        // Before a replay is looked at, which kills the grant: a thief without the key must not be able to.
+        if token.dpop_jkt.is_some() && token.dpop_jkt != self.key {
+            return Ok(Err(GrantRefusal::Key));
         }
         if !matches!(grant.stage, GrantStage::Redeemed { .. }) {
             return Ok(Err(GrantRefusal::Dead));

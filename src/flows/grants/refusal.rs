@@ -1,8 +1,10 @@
 //! Why the token endpoint refuses.
 
+use super::token_exchange::ExchangeRefusal;
 use crate::flows::client_authentication::ClientRefusal;
+use crate::flows::dpop::DpopRefusal;
 use crate::flows::provider::FlowError;
-use crate::protocol::OAuthError;
+use crate::protocol::{ErrorCode, OAuthError};
 use crate::storage::StorageError;
 
 /// Why a token request is refused.
@@ -14,9 +16,15 @@ pub enum TokenRefusal {
     /// The request is malformed, or asks for what the client may not have.
     #[error(transparent)]
     Request(#[from] OAuthError),
+    /// The proof of possession isn't good, or is missing.
+    #[error(transparent)]
+    Dpop(DpopRefusal),
     /// The code or refresh token isn't good.
     #[error(transparent)]
     Grant(#[from] GrantRefusal),
+    /// A token can't be exchanged.
+    #[error(transparent)]
+    Exchange(#[from] ExchangeRefusal),
     /// A failure of ours.
     #[error(transparent)]
     Failed(#[from] FlowError),
@@ -35,6 +43,15 @@ impl TokenRefusal {
 impl From<StorageError> for TokenRefusal {
     fn from(error: StorageError) -> Self {
         Self::Failed(error.into())
+    }
+}
+
+impl From<DpopRefusal> for TokenRefusal {
+    fn from(refusal: DpopRefusal) -> Self {
+        match refusal {
+            DpopRefusal::Failed(error) => Self::Failed(error),
+            refusal => Self::Dpop(refusal),
+        }
     }
 }
 
@@ -71,12 +88,27 @@ pub enum GrantRefusal {
     /// The verifier isn't the challenge's.
     #[error("code_verifier doesn't fit the code_challenge")]
     VerifierWrong,
+    /// It is bound to a key, and the sender proved to hold none or another.
+    #[error("the code or token is bound to a key: send a DPoP proof by that key")]
+    Key,
     /// The person was disabled or deleted.
     #[error("the person may not get tokens")]
     User,
     /// The person's session has ended, and the grant with it.
     #[error("the session has ended")]
     Session,
+    /// A device's person hasn't decided yet.
+    #[error("the person hasn't decided yet")]
+    DevicePending,
+    /// A device polls too often.
+    #[error("the device polls too often")]
+    SlowDown,
+    /// A device's person said no.
+    #[error("the person did not allow the device")]
+    DeviceDenied,
+    /// A device comes too late.
+    #[error("the device code has expired")]
+    DeviceExpired,
     /// The scope or the resources can't be had.
     #[error(transparent)]
     Target(OAuthError),
@@ -86,9 +118,26 @@ impl From<GrantRefusal> for OAuthError {
     fn from(refusal: GrantRefusal) -> Self {
         match refusal {
             GrantRefusal::Target(error) => error,
+            // RFC 8628 §3.5
+            GrantRefusal::DevicePending => Self::new(
+                ErrorCode::AuthorizationPending,
+                "the person has not decided yet; ask again after the interval",
+            ),
+            GrantRefusal::SlowDown => Self::new(
+                ErrorCode::SlowDown,
+                "the device asks too often; wait five seconds longer from now on",
+            ),
+            GrantRefusal::DeviceDenied => {
+                Self::access_denied("the person did not allow the device")
+            }
+            GrantRefusal::DeviceExpired => Self::new(
+                ErrorCode::ExpiredToken,
+                "the device code has expired; ask for another",
+            ),
             // What the rightful client's developer can mend, and what nobody can guess by it.
             GrantRefusal::Issuer
             | GrantRefusal::RedirectUri
+            | GrantRefusal::Key
             | GrantRefusal::VerifierMissing
             | GrantRefusal::VerifierUnexpected
             | GrantRefusal::VerifierWrong => Self::invalid_grant(refusal.to_string()),
@@ -104,7 +153,9 @@ impl From<TokenRefusal> for OAuthError {
         match refusal {
             TokenRefusal::Client(refusal) => refusal.into(),
             TokenRefusal::Request(error) => error,
+            TokenRefusal::Dpop(refusal) => refusal.into(),
             TokenRefusal::Grant(refusal) => refusal.into(),
+            TokenRefusal::Exchange(refusal) => refusal.into(),
             TokenRefusal::Failed(error) => error.into(),
         }
     }

@@ -9,7 +9,8 @@ use crate::domain::audit::Origin;
 use crate::domain::client::{Client, SelfRegistration};
 use crate::domain::ids::ClientId;
 use crate::domain::settings::RegistrationPolicy;
-use crate::flows::provider::{FlowError, Provider};
+use crate::flows::client_secrets::Keeper;
+use crate::flows::provider::Provider;
 use crate::flows::tenancy::TenantAt;
 use crate::protocol::client_metadata::ClientMetadata;
 use crate::secret::{Handle, HashedSecret, Purpose, hash_client_secret};
@@ -57,19 +58,17 @@ impl Provider {
         let metadata = ClientMetadata::from_registration(document, Some(&present.metadata))?;
         let vouched_by = proven.registration.initial_access_token;
         check_ambition(&metadata, Some(&present.metadata), vouched_by)?;
-        let wants_secret =
-            metadata.token_endpoint_auth_method.uses_secret() && present.secret.is_none();
-        let secret = if wants_secret {
-            let own = own_secret(at, &proven.handle)
-                .ok_or(FlowError::Internal("a client secret is too long"))?;
-            Some(own)
-        } else {
-            None
-        };
         let by = by_itself(present.id, origin);
         let changed = Client {
             metadata,
             ..present.clone()
+        };
+        let secret = if changed.lacks_secret() {
+            let keeper = Keeper::of(&at.tenant, &self.clock);
+            let method = changed.metadata.token_endpoint_auth_method;
+            Some(own_secret(&keeper, &proven.handle, method)?)
+        } else {
+            None
         };
         let replaced = self
             .replace_client(&at.tenant, changed, secret, &by)
@@ -197,7 +196,7 @@ fn check_identity(
     let current = client
         .secret
         .as_ref()
-        .map_or(HashedSecret::NONE, |secrets| secrets.current);
+        .map_or(HashedSecret::NONE, |secrets| secrets.current.hash);
     if given.is_some_and(|given| given.matches(&current)) {
         Ok(())
     } else {

@@ -16,10 +16,13 @@ mod statement;
 use serde_json::Value;
 
 use crate::domain::audit::{Actor, Origin};
-use crate::domain::client::Client;
+use crate::domain::client::{Client, KeptSecret};
 use crate::domain::ids::ClientId;
 use crate::flows::admin::{Authority, By, RegisteredClient};
+use crate::flows::client_secrets::Keeper;
+use crate::flows::provider::FlowError;
 use crate::flows::tenancy::TenantAt;
+use crate::protocol::client_metadata::TokenEndpointAuthMethod;
 use crate::protocol::discovery::paths;
 use crate::secret::{Handle, HashedSecret, PlainSecret, Purpose, hash_client_secret};
 
@@ -37,16 +40,17 @@ pub struct Registration {
 
 impl Registration {
     fn new(at: &TenantAt, client: Client, handle: &Handle) -> Self {
-        let own = own_secret(at, handle);
+        let own = handle.client_secret(at.tenant.handle_key());
+        let hash = hash_client_secret(at.tenant.handle_key(), handle.id(), own.expose());
         // An administrator may have given it another one, which nobody can read.
         let is_current = |hash: &HashedSecret| {
             client.secret.as_ref().is_some_and(|secrets| {
                 client.metadata.token_endpoint_auth_method.uses_secret()
-                    && secrets.current.matches(hash)
+                    && secrets.current.hash.matches(hash)
             })
         };
         Self {
-            secret: own.filter(|(_, hash)| is_current(hash)).map(|own| own.0),
+            secret: hash.filter(is_current).map(|_| own),
             token: handle.to_text(Purpose::RegistrationAccessToken),
             uri: format!("{}{}/{}", at.issuer, paths::REGISTER, client.id),
             statement: client
@@ -85,11 +89,14 @@ impl Registration {
 }
 
 /// The secret that follows from a registration access token, and what is kept of it.
-fn own_secret(at: &TenantAt, handle: &Handle) -> Option<(PlainSecret, HashedSecret)> {
-    let key = at.tenant.handle_key();
-    let secret = handle.client_secret(key);
-    let hash = hash_client_secret(key, handle.id(), secret.expose())?;
-    Some((secret, hash))
+fn own_secret(
+    keeper: &Keeper<'_>,
+    handle: &Handle,
+    method: TokenEndpointAuthMethod,
+) -> Result<(PlainSecret, KeptSecret), FlowError> {
+    let secret = handle.client_secret(keeper.handles);
+    let kept = keeper.keep(ClientId::from(handle.id()), method, &secret)?;
+    Ok((secret, kept))
 }
 
 /// A client that acts on its own registration: it administers nothing.

@@ -1,6 +1,5 @@
 //! A client registers itself (RFC 7591 §3).
 
-use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
@@ -12,8 +11,9 @@ use crate::domain::client::{Client, ClientSecrets, SelfRegistration};
 use crate::domain::ids::{ClientId, InitialAccessTokenId};
 use crate::domain::initial_access_token::InitialAccessToken;
 use crate::domain::settings::{LockoutPolicy, RegistrationPolicy};
-use crate::domain::throttle::Admission;
-use crate::flows::provider::{FlowError, Provider};
+use crate::domain::throttle::{Admission, network_of};
+use crate::flows::client_secrets::Keeper;
+use crate::flows::provider::Provider;
 use crate::flows::scopes::ADMIN;
 use crate::flows::tenancy::{Tenant, TenantAt};
 use crate::flows::{console, trial};
@@ -59,6 +59,14 @@ pub(super) fn check_ambition(
             "is that of a client that is built in",
         ));
     }
+    if metadata.allows_grant(GrantType::TokenExchange)
+        && !present.is_some_and(|present| present.allows_grant(GrantType::TokenExchange))
+    {
+        return Err(MetadataError::new(
+            "grant_types",
+            "token-exchange is for clients that administrators register",
+        ));
+    }
     let grant = GrantType::ClientCredentials;
     if metadata.allows_grant(grant)
         && vouched.is_none()
@@ -72,16 +80,9 @@ pub(super) fn check_ambition(
     Ok(())
 }
 
-/// What registrations without a token are counted by. Whoever has an IPv6 address has all of its /64.
+/// What registrations without a token are counted by.
 fn counter_of(tenant: &Tenant, origin: &Origin) -> [u8; 32] {
-    let address = origin.address.as_deref().unwrap_or_default();
-    let network = match address.parse() {
-        Ok(IpAddr::V6(address)) if address.to_ipv4_mapped().is_none() => {
-            let bits = address.to_bits() >> 64 << 64;
-            Ipv6Addr::from_bits(bits).to_string()
-        }
-        _ => address.to_owned(),
-    };
+    let network = network_of(origin.address.as_deref().unwrap_or_default());
     *tenant
         .browser_key()
         .mac("registrations", &[network.as_bytes()])
@@ -115,8 +116,7 @@ impl Provider {
                 self.admit_registration(tenant, origin).await?;
                 is_admitted = true;
             }
-            self.apply_statement(tenant, &mut document, statement)
-                .await?;
+            self.apply_statement(at, &mut document, statement).await?;
         }
         let metadata = ClientMetadata::from_registration(document, None)?;
         check_ambition(&metadata, None, vouched_by)?;
@@ -147,9 +147,10 @@ impl Provider {
         registration: SelfRegistration,
     ) -> Result<Client, RegistrationRefusal> {
         let now = self.now();
-        let secret = if metadata.token_endpoint_auth_method.uses_secret() {
-            let (_, current) =
-                own_secret(at, handle).ok_or(FlowError::Internal("a client secret is too long"))?;
+        let method = metadata.token_endpoint_auth_method;
+        let secret = if method.uses_secret() {
+            let keeper = Keeper::of(&at.tenant, &self.clock);
+            let (_, current) = own_secret(&keeper, handle, method)?;
             Some(ClientSecrets {
                 current,
                 made_at: now,

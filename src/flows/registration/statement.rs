@@ -1,12 +1,14 @@
 //! Software statements at registration (RFC 7591 §2.3, §3.1.1): whose are believed, and what they decide.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::RegistrationRefusal;
 use crate::egress::EgressError;
 use crate::flows::provider::Provider;
-use crate::flows::tenancy::Tenant;
+use crate::flows::tenancy::{Tenant, TenantAt};
 use crate::jose::software_statement::{UnverifiedStatement, of_verified};
 use crate::protocol::client_metadata::MetadataError;
 
@@ -28,10 +30,12 @@ pub(super) fn take(
 /// metadata values conveyed in the software statement MUST take precedence over those conveyed using plain JSON elements." A name in another
 /// language beside a vouched one would be what people read who speak it, and vouched for by nobody.
 fn merge(document: &mut Map<String, Value>, said: Map<String, Value>) {
-    document.retain(|name, _| {
-        let base = name.split_once('#').map_or(name.as_str(), |(base, _)| base);
-        !said.contains_key(base)
-    });
+    let base = |name: &str| -> String {
+        let base = name.split_once('#').map_or(name, |(base, _)| base);
+        base.to_owned()
+    };
+    let vouched: HashSet<String> = said.keys().map(|name| base(name)).collect();
+    document.retain(|name, _| !vouched.contains(&base(name)));
     document.extend(said);
 }
 
@@ -62,10 +66,11 @@ impl Provider {
     /// Verifies a statement by the keys of its issuer, who must be one of those that the tenant trusts, and has it decide.
     pub(super) async fn apply_statement(
         &self,
-        tenant: &Tenant,
+        at: &TenantAt,
         document: &mut Map<String, Value>,
         statement: &str,
     ) -> Result<(), RegistrationRefusal> {
+        let tenant = &at.tenant;
         let unverified = UnverifiedStatement::parse(statement)
             .map_err(|_| RegistrationRefusal::Statement("it must be a signed JWT with iss"))?;
         let trusted = &tenant.settings().software_statement_issuers;
@@ -85,11 +90,11 @@ impl Provider {
                 }
             })?;
         let said = unverified
-            .verify(&keys, self.clock.unix())
+            .verify(&keys, &at.issuer, self.clock.unix())
             .map_err(|error| {
                 tracing::info!(tenant = %tenant.slug(), %error, "a software statement was refused");
                 RegistrationRefusal::Statement(
-                    "it is not signed by its issuer, or not good at present",
+                    "it is not signed by its issuer, not good at present, for somebody else, or has no software_id",
                 )
             })?;
         merge(document, said);

@@ -350,13 +350,16 @@ impl Provider {
     ) -> Result<SignIn, FlowError> {
         let (tenant, visitor) = (&attempt.at.tenant, attempt.visitor);
         let handle = Handle::generate(&self.clock);
-        let session = self.new_session(tenant, &user, &handle, visitor);
+        let mut session = self.new_session(tenant, &user, &handle, visitor);
         let id = session.id;
         let replaced = self
             .find_signed_in(tenant, visitor.sessions, None)
             .await?
             .into_iter()
             .find(|other| other.user.id == user.id);
+        if let Some(replaced) = &replaced {
+            session.lineage = replaced.session.lineage;
+        }
         let replaced = replaced.map(|other| other.session.id);
         let devices = visitor.devices.with(tenant, user.email.key(), &self.clock);
         let origin = visitor.origin.clone();
@@ -387,7 +390,7 @@ impl Provider {
                 return Ok(false);
             }
             if let Some(replaced) = replaced {
-                repo.end_session(user.id, replaced, SessionGrants::KeepOffline)?;
+                repo.replace_session(user.id, replaced, SessionGrants::KeepOffline)?;
             }
             for (old, proof) in &displaced {
                 end_displaced(repo, *old, proof, &origin)?;
@@ -435,6 +438,7 @@ impl Provider {
             last_used_at: now,
             expires_at: now + Duration::seconds(i64::from(tenant.settings().session_lifetime)),
             ended_at: None,
+            lineage: SessionId::from(handle.id()),
         }
     }
 }

@@ -6,9 +6,11 @@ use serde::Serialize;
 
 use crate::flows::access::AccessRefusal;
 use crate::flows::admin::{AdminError, DoorError};
+use crate::flows::dpop::DpopRefusal;
 use crate::flows::provider::FlowError;
 use crate::protocol::OAuthError;
-use crate::protocol::bearer::BearerChallenge;
+use crate::protocol::bearer::{BearerChallenge, Scheme};
+use crate::protocol::dpop::DpopChallenge;
 
 /// What a handler gives back.
 pub type Answer = Result<HttpResponse, Refusal>;
@@ -61,8 +63,10 @@ pub struct Refusal {
     pub detail: String,
     /// The field at fault.
     pub faults: Vec<Fault>,
-    /// `WWW-Authenticate`.
-    pub challenge: Option<String>,
+    /// `WWW-Authenticate`, one after the other.
+    pub challenges: Vec<String>,
+    /// `DPoP-Nonce`.
+    pub nonce: Option<String>,
 }
 
 /// Every kind of problem: code, status, title, and what to do.
@@ -77,7 +81,7 @@ pub const KINDS: [(&str, u16, &str, &str); 20] = [
         "invalid_token",
         401,
         "No valid access token",
-        "Send `Authorization: Bearer …` with a token whose `aud` is this API and whose scope holds `tessera:admin`.",
+        "Send `Authorization: Bearer …` with a token whose `aud` is this API and whose scope holds `tessera:admin`; one that is bound to a key as `Authorization: DPoP …`, with a fresh proof.",
     ),
     (
         "forbidden",
@@ -201,7 +205,8 @@ impl Refusal {
             code,
             detail: detail.into(),
             faults: Vec::new(),
-            challenge: None,
+            challenges: Vec::new(),
+            nonce: None,
         }
     }
 
@@ -249,19 +254,27 @@ impl Refusal {
         Self::new("not_found", "there is nothing of this name here")
     }
 
-    /// No token, or none that is good.
-    pub fn unauthorized(error: Option<&OAuthError>, root: &str) -> Self {
-        let challenge = BearerChallenge {
+    /// No token, or none that is good; what is wrong is said in the scheme by which it was presented.
+    pub fn unauthorized(error: Option<&OAuthError>, scheme: Scheme, root: &str) -> Self {
+        let of_bearer = BearerChallenge {
             realm: root,
             error,
             scope: None,
+        };
+        let of_dpop = DpopChallenge {
+            realm: root,
+            error: error.filter(|_| scheme == Scheme::Dpop),
+        };
+        let challenges = match scheme {
+            Scheme::Bearer => vec![of_bearer.to_string(), of_dpop.to_string()],
+            Scheme::Dpop => vec![of_dpop.to_string()],
         };
         let detail = error.map_or(
             "the request has no access token: send `Authorization: Bearer …`",
             OAuthError::description,
         );
         Self {
-            challenge: Some(challenge.to_string()),
+            challenges,
             ..Self::new("invalid_token", detail)
         }
     }
@@ -284,19 +297,27 @@ impl Refusal {
     }
 
     /// From whoever stands at the door.
-    pub fn door(error: DoorError, root: &str) -> Self {
+    pub fn door(error: DoorError, scheme: Scheme, root: &str) -> Self {
         match error {
             DoorError::Access(AccessRefusal::Failed(error)) => error.into(),
             DoorError::Access(AccessRefusal::Suspended) => {
                 Self::new("tenant_suspended", "the token's tenant is suspended")
             }
             DoorError::Access(refusal) => {
-                Self::unauthorized(Some(&OAuthError::from(refusal)), root)
+                let nonce = match &refusal {
+                    AccessRefusal::Dpop(DpopRefusal::Nonce(nonce)) => Some(nonce.clone()),
+                    _ => None,
+                };
+                Self {
+                    nonce,
+                    ..Self::unauthorized(Some(&OAuthError::from(refusal)), scheme, root)
+                }
             }
             DoorError::Audience => Self::unauthorized(
                 Some(&OAuthError::invalid_token(
                     "the token is not for the administration API: ask for one with `resource` set to it",
                 )),
+                scheme,
                 root,
             ),
             DoorError::Admin(error) => error.into(),

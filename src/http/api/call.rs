@@ -49,6 +49,8 @@ pub struct Call {
     pub(super) tenant: Option<Arc<Tenant>>,
     pub(super) request: HttpRequest,
     pub(super) caller: Caller,
+    /// For the next proof of possession of whoever sent one.
+    pub(super) nonce: Option<String>,
     pub(super) query: Params,
     pub(super) body: Vec<u8>,
 }

@@ -52,7 +52,7 @@ pub fn document(root: &str) -> Value {
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
         },
         "servers": [{ "url": format!("{root}/api/v1") }],
-        "security": [{ "bearer": [] }],
+        "security": [{ "bearer": [] }, { "dpop": [] }],
         "tags": SECTIONS.iter().map(|section| json!({ "name": section.title, "description": section.description })).collect::<Vec<_>>(),
         "paths": paths,
         "components": {
@@ -64,6 +64,11 @@ pub fn document(root: &str) -> Value {
                     "scheme": "bearer",
                     "bearerFormat": "at+jwt",
                     "description": format!("An access token whose `aud` is `{root}/api/v1` and whose scope holds `tessera:admin`, of the tenant itself or of the operators' tenant `system`."),
+                },
+                "dpop": {
+                    "type": "http",
+                    "scheme": "dpop",
+                    "description": "The same where the token is bound to a key (RFC 9449), with a fresh proof for each request in the header field `DPoP`; such a token is refused as `Bearer`.",
                 },
             },
         },

@@ -4,7 +4,8 @@
 use std::sync::{Arc, LazyLock};
 
 use actix_web::http::header::{
-    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
+    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
+    WWW_AUTHENTICATE,
 };
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -14,11 +15,14 @@ use super::answer::Refusal;
 use super::call::Call;
 use super::operation::{Operation, Takes};
 use crate::flows::Provider;
+use crate::flows::access::Presented;
 use crate::flows::admin::Principal;
+use crate::flows::dpop::ProofRequest;
 use crate::flows::tenancy::Tenant;
-use crate::http::extract::Caller;
+use crate::http::extract::{Caller, Sender, proofs};
+use crate::protocol::bearer::{PresentedToken, Scheme};
 use crate::protocol::slug::Slug;
-use crate::protocol::{OAuthError, Params, bearer};
+use crate::protocol::{OAuthError, Params, bearer, dpop};
 
 /// Every operation, in the order in which they are described.
 pub fn operations() -> &'static [&'static Operation] {
@@ -74,10 +78,22 @@ async fn serve(
         return refuse_method(operations, &request);
     };
     match enter(operation, &request, body).await {
-        Ok(call) => (operation.handler)(call)
-            .await
-            .unwrap_or_else(|refusal| problem(&refusal, &request)),
+        Ok(call) => {
+            let nonce = call.nonce.clone();
+            let mut response = (operation.handler)(call)
+                .await
+                .unwrap_or_else(|refusal| problem(&refusal, &request));
+            give_nonce(&mut response, nonce.as_deref());
+            response
+        }
         Err(refusal) => problem(&refusal, &request),
+    }
+}
+
+fn give_nonce(response: &mut HttpResponse, nonce: Option<&str>) {
+    let name = HeaderName::from_static(dpop::NONCE_HEADER);
+    if let Some(nonce) = nonce.and_then(|nonce| HeaderValue::from_str(nonce).ok()) {
+        response.headers_mut().insert(name, nonce);
     }
 }
 
@@ -100,7 +116,7 @@ async fn enter(
         .match_info()
         .get("tenant")
         .map(|slug| Slug::parse(slug).ok());
-    let principal =
+    let (principal, nonce) =
         authenticate(&provider, request, about.as_ref().and_then(Option::as_ref)).await?;
     let tenant = match about {
         Some(slug) => Some(find(&provider, &principal, slug).await?),
@@ -115,6 +131,7 @@ async fn enter(
     let body = check_body(operation, request, read(&provider, body).await?)?;
     Ok(Call {
         caller: Caller::of(request),
+        nonce,
         provider,
         principal,
         operation,
@@ -125,11 +142,12 @@ async fn enter(
     })
 }
 
+/// Whoever presents the token, and the nonce for their next proof where they sent one.
 async fn authenticate(
     provider: &Provider,
     request: &HttpRequest,
     about: Option<&Slug>,
-) -> Result<Principal, Refusal> {
+) -> Result<(Principal, Option<String>), Refusal> {
     let root = provider.config.public_url.root();
     let unreadable = OAuthError::invalid_request("the Authorization header can't be read");
     let headers: Option<Vec<&str>> = request
@@ -137,14 +155,37 @@ async fn authenticate(
         .get_all(AUTHORIZATION)
         .map(|value| value.to_str().ok())
         .collect();
-    let headers = headers.ok_or_else(|| Refusal::unauthorized(Some(&unreadable), root))?;
-    let token = bearer::find_token(&headers, None)
-        .map_err(|error| Refusal::unauthorized(Some(&error), root))?
-        .ok_or_else(|| Refusal::unauthorized(None, root))?;
-    provider
-        .find_principal(about, token.expose())
+    let headers =
+        headers.ok_or_else(|| Refusal::unauthorized(Some(&unreadable), Scheme::Bearer, root))?;
+    let PresentedToken { token, scheme } = bearer::find_presented(&headers, None)
+        .map_err(|error| Refusal::unauthorized(Some(&error), Scheme::Bearer, root))?
+        .ok_or_else(|| Refusal::unauthorized(None, Scheme::Bearer, root))?;
+    // A request is routed by a path that begins with `/root`, see `http::locate`.
+    let path = request.path();
+    let (proofs, uri, origin) = match scheme {
+        Scheme::Bearer => Default::default(),
+        Scheme::Dpop => (
+            proofs(request),
+            format!("{root}{}", path.strip_prefix("/root").unwrap_or(path)),
+            Sender::of(request).0,
+        ),
+    };
+    let presented = Presented {
+        token: token.expose(),
+        scheme,
+        request: ProofRequest {
+            proofs: &proofs,
+            method: request.method().as_str(),
+            uri: &uri,
+            origin: &origin,
+        },
+    };
+    let principal = provider
+        .find_principal(about, presented)
         .await
-        .map_err(|error| Refusal::door(error, root))
+        .map_err(|error| Refusal::door(error, scheme, root))?;
+    let nonce = (scheme == Scheme::Dpop).then(|| provider.dpop_nonce(&principal.home));
+    Ok((principal, nonce))
 }
 
 /// The tenant of the path. One that isn't the principal's to see is answered as one that doesn't exist.
@@ -255,8 +296,11 @@ pub fn problem(refusal: &Refusal, request: &HttpRequest) -> HttpResponse {
     response
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((CONTENT_TYPE, "application/problem+json"));
-    if let Some(challenge) = &refusal.challenge {
-        response.insert_header((WWW_AUTHENTICATE, challenge.as_str()));
+    for challenge in &refusal.challenges {
+        response.append_header((WWW_AUTHENTICATE, challenge.as_str()));
+    }
+    if let Some(nonce) = &refusal.nonce {
+        response.insert_header((dpop::NONCE_HEADER, nonce.as_str()));
     }
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response.insert_header((RETRY_AFTER, "2"));

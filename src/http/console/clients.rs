@@ -254,7 +254,13 @@ pub fn settings_to_copy(visitor: &Visitor, client: &Client) -> SettingGroup {
         setting("client-setting-token", address(paths::TOKEN)),
         setting("client-setting-jwks", address(paths::JWKS)),
     ];
-    if client.allows(GrantType::AuthorizationCode) {
+    if client.allows(GrantType::DeviceCode) {
+        settings.push(setting(
+            "client-setting-device",
+            address(paths::DEVICE_AUTHORIZATION),
+        ));
+    }
+    if client.metadata.has_people_sign_in() {
         settings.insert(
             3,
             setting("client-setting-authorize", address(paths::AUTHORIZE)),
@@ -286,6 +292,7 @@ fn access(page: Shell<'_>, client: &Client) -> SettingGroup {
     };
     let scope = metadata.scope.clone().unwrap_or_default();
     let grants = metadata.grant_types.iter();
+    let responses = metadata.response_types.iter();
     SettingGroup {
         id: "access",
         title: page.t("client-access").into_owned(),
@@ -297,6 +304,10 @@ fn access(page: Shell<'_>, client: &Client) -> SettingGroup {
             code(
                 "client-field-grant_types",
                 grants.map(|grant| grant.as_str().to_owned()).collect(),
+            ),
+            code(
+                "client-field-response_types",
+                responses.map(|own| own.as_str().to_owned()).collect(),
             ),
             code("client-field-resources", metadata.resources.clone()),
             code(
@@ -374,7 +385,7 @@ async fn ask_to_delete(visitor: Visitor, request: HttpRequest) -> Answer {
     let client = client_of(&visitor, &request).await?;
     let page = visitor.shell(&SECTION);
     let mut consequences = vec!["client-delete-sign-in", "client-delete-tokens"];
-    if !client.allows(GrantType::AuthorizationCode) {
+    if !client.metadata.has_people() {
         consequences.remove(0);
     }
     let scope = client.metadata.scope.clone().unwrap_or_default();

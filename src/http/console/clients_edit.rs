@@ -8,6 +8,7 @@ use askama::Template;
 use serde_json::{Map, Value};
 
 use super::clients::{SECTION, client_of, is_built_in, name_of};
+use super::clients_wizard::response_types;
 use super::fault::Answer;
 use super::layout::Shell;
 use super::notice::Notice;
@@ -19,6 +20,7 @@ use crate::flows::admin::{AdminError, Area, Permission};
 use crate::flows::scopes::{ADMIN, OF_PERSONS};
 use crate::http::extract::FormBody;
 use crate::protocol::SigningAlgorithm;
+use crate::protocol::algorithm::AssertionAlgorithm;
 use crate::protocol::client_metadata::{ClientMetadata, GrantType, TokenEndpointAuthMethod};
 
 /// How a member of the document stands in the form.
@@ -38,8 +40,12 @@ enum Shape {
     OneOf(&'static [&'static str]),
     /// One of the signing algorithms, or none.
     Algorithm,
+    /// One of those of assertions, or none.
+    AssertionAlgorithm,
     /// Any of the grant types.
     Grants,
+    /// Any of the response types.
+    Responses,
     /// Any of the scopes that somebody here understands.
     Scopes,
     /// JSON as it is.
@@ -55,13 +61,14 @@ struct GroupOf {
     fields: &'static [(&'static str, Shape)],
 }
 
-const METHODS: [&str; 4] = {
+const METHODS: [&str; 5] = {
     let all = TokenEndpointAuthMethod::ALL;
     [
         all[0].as_str(),
         all[1].as_str(),
         all[2].as_str(),
         all[3].as_str(),
+        all[4].as_str(),
     ]
 };
 
@@ -97,6 +104,8 @@ static GROUPS: &[GroupOf] = &[
         folded: true,
         fields: &[
             ("grant_types", Shape::Grants),
+            ("response_types", Shape::Responses),
+            ("authorization_signed_response_alg", Shape::Algorithm),
             ("application_type", Shape::OneOf(&["web", "native"])),
             ("require_pkce", Shape::Flag),
             ("require_pushed_authorization_requests", Shape::Flag),
@@ -110,13 +119,25 @@ static GROUPS: &[GroupOf] = &[
         ],
     },
     GroupOf {
+        name: "sign-out",
+        folded: true,
+        fields: &[
+            ("backchannel_logout_uri", Shape::Address),
+            ("backchannel_logout_session_required", Shape::Flag),
+            ("frontchannel_logout_uri", Shape::Address),
+            ("frontchannel_logout_session_required", Shape::Flag),
+        ],
+    },
+    GroupOf {
         name: "proof",
         folded: true,
         fields: &[
             ("token_endpoint_auth_method", Shape::OneOf(&METHODS)),
-            ("token_endpoint_auth_signing_alg", Shape::Algorithm),
+            ("token_endpoint_auth_signing_alg", Shape::AssertionAlgorithm),
             ("jwks_uri", Shape::Address),
             ("jwks", Shape::Json),
+            ("dpop_bound_access_tokens", Shape::Flag),
+            ("require_dpop_nonce", Shape::Flag),
         ],
     },
     GroupOf {
@@ -131,8 +152,20 @@ static GROUPS: &[GroupOf] = &[
             ("refresh_token_lifetime", Shape::Number),
             ("refresh_token_leeway", Shape::Number),
             ("id_token_signed_response_alg", Shape::Algorithm),
+            ("userinfo_signed_response_alg", Shape::Algorithm),
+            ("introspection_signed_response_alg", Shape::Algorithm),
             ("subject_type", Shape::OneOf(&["public", "pairwise"])),
             ("sector_identifier_uri", Shape::Address),
+        ],
+    },
+    GroupOf {
+        name: "exchange",
+        folded: true,
+        fields: &[
+            ("token_exchange_subjects", Shape::Lines),
+            ("token_exchange_targets", Shape::Lines),
+            ("token_exchange_scope", Shape::Text),
+            ("token_exchange_impersonation", Shape::Flag),
         ],
     },
     GroupOf {
@@ -211,7 +244,7 @@ fn draft_of(metadata: &ClientMetadata) -> Draft {
                 let lines = value.as_array().into_iter().flatten().map(text);
                 values.push((name, lines.collect::<Vec<_>>().join("\n")));
             }
-            (Shape::Grants, Some(value)) => {
+            (Shape::Grants | Shape::Responses, Some(value)) => {
                 values.extend(
                     value
                         .as_array()
@@ -245,7 +278,7 @@ fn document_of(page: Shell<'_>, draft: &mut Draft) -> Value {
         let value = match (shape, given) {
             (Shape::Lines, _) => draft.lines(name).into(),
             (Shape::Flag, given) => given.is_some().into(),
-            (Shape::Grants, _) => draft.values(name).collect::<Vec<_>>().into(),
+            (Shape::Grants | Shape::Responses, _) => draft.values(name).collect::<Vec<_>>().into(),
             (Shape::Scopes, _) => draft.values(name).collect::<Vec<_>>().join(" ").into(),
             (Shape::Localized, _) => {
                 for line in draft.lines(name) {
@@ -332,18 +365,20 @@ fn kind(visitor: &Visitor, shape: Shape, draft: &Draft) -> FieldKind {
         Shape::Json => FieldKind::Lines(8),
         Shape::Flag => FieldKind::Box,
         Shape::OneOf(values) => FieldKind::Menu(plain(values)),
-        Shape::Algorithm => {
-            let mut choices = vec![Choice::new("", visitor.shell(&SECTION).t("client-any"))];
-            choices.extend(
-                SigningAlgorithm::ALL
-                    .iter()
-                    .map(|algorithm| Choice::new(algorithm.as_str(), algorithm.as_str())),
-            );
-            FieldKind::Menu(choices)
+        Shape::Algorithm => algorithms(visitor, &SigningAlgorithm::ALL.map(|own| own.as_str())),
+        Shape::AssertionAlgorithm => {
+            algorithms(visitor, &AssertionAlgorithm::ALL.map(|own| own.as_str()))
         }
         Shape::Grants => FieldKind::Boxes(plain(&GrantType::ALL.map(GrantType::as_str))),
+        Shape::Responses => FieldKind::Boxes(response_types(visitor.shell(&SECTION))),
         Shape::Scopes => FieldKind::Boxes(scopes(visitor, draft)),
     }
+}
+
+fn algorithms(visitor: &Visitor, names: &[&str]) -> FieldKind {
+    let mut choices = vec![Choice::new("", visitor.shell(&SECTION).t("client-any"))];
+    choices.extend(names.iter().map(|name| Choice::new(*name, *name)));
+    FieldKind::Menu(choices)
 }
 
 /// The form. Where the client was changed meanwhile, `stored` is how it is now.
@@ -413,13 +448,15 @@ fn view<'a>(
 }
 
 /// The fields of which there is more to say than their name.
-const HINTS: [&str; 21] = [
+const HINTS: [&str; 34] = [
     "redirect_uris",
     "post_logout_redirect_uris",
     "skip_consent",
     "logo_uri",
     "contacts",
     "localized",
+    "response_types",
+    "authorization_signed_response_alg",
     "require_pkce",
     "require_pushed_authorization_requests",
     "require_signed_request_object",
@@ -427,14 +464,25 @@ const HINTS: [&str; 21] = [
     "default_acr_values",
     "initiate_login_uri",
     "allowed_origins",
+    "backchannel_logout_uri",
+    "frontchannel_logout_uri",
     "token_endpoint_auth_method",
+    "token_endpoint_auth_signing_alg",
     "jwks",
+    "dpop_bound_access_tokens",
+    "require_dpop_nonce",
     "resources",
     "default_audience",
     "access_token_format",
     "refresh_token_leeway",
+    "userinfo_signed_response_alg",
+    "introspection_signed_response_alg",
     "subject_type",
     "sector_identifier_uri",
+    "token_exchange_subjects",
+    "token_exchange_targets",
+    "token_exchange_scope",
+    "token_exchange_impersonation",
 ];
 
 /// `GET /console/clients/{id}/edit`.
@@ -520,20 +568,22 @@ mod tests {
 
     #[test]
     fn the_form_holds_the_whole_document() {
-        let metadata = ClientMetadata::from_json(json!({
+        // More members than the macro has patience for.
+        let document = r#"{
             "client_name": "App", "client_name#de": "Anwendung", "client_uri": "https://app.example", "tos_uri": "https://app.example/tos",
             "policy_uri": "https://app.example/p", "logo_uri": "https://app.example/l.png", "contacts": ["ops@example.com"],
             "redirect_uris": ["https://app.example/a", "https://app.example/b"], "post_logout_redirect_uris": ["https://app.example/"],
-            "grant_types": ["authorization_code", "refresh_token"], "scope": "openid profile offline_access read",
+            "grant_types": ["authorization_code", "refresh_token", "implicit"], "response_types": ["code", "code id_token"], "authorization_signed_response_alg": "EdDSA",
+            "userinfo_signed_response_alg": "ES256", "introspection_signed_response_alg": "PS256", "scope": "openid profile offline_access read",
             "token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": "ES256",
             "jwks_uri": "https://app.example/jwks", "id_token_signed_response_alg": "RS256", "access_token_format": "opaque",
             "default_audience": "urn:api", "resources": ["urn:api"], "default_max_age": 60, "require_auth_time": true,
             "default_acr_values": ["a", "b"], "initiate_login_uri": "https://app.example/login", "application_type": "native",
             "subject_type": "pairwise", "sector_identifier_uri": "https://app.example/uris.json", "allowed_origins": ["https://spa.example"], "require_pkce": false, "require_pushed_authorization_requests": true,
-            "require_signed_request_object": true, "request_object_signing_alg": "PS256", "access_token_lifetime": 60,
-            "refresh_token_lifetime": 3600, "refresh_token_leeway": 5, "skip_consent": true, "software_id": "x", "software_version": "1",
-        }))
-        .unwrap();
+            "require_signed_request_object": true, "request_object_signing_alg": "PS256", "dpop_bound_access_tokens": true, "require_dpop_nonce": true, "access_token_lifetime": 60,
+            "refresh_token_lifetime": 3600, "refresh_token_leeway": 5, "skip_consent": true, "token_exchange_subjects": ["urn:api"], "token_exchange_targets": ["urn:b"], "token_exchange_scope": "read", "token_exchange_impersonation": true, "software_id": "x", "software_version": "1"
+        }"#;
+        let metadata = ClientMetadata::from_json(serde_json::from_str(document).unwrap()).unwrap();
         let stage = Stage::named(Messages::default(), "Acme");
         let mut draft = draft_of(&metadata);
         let document = document_of(stage.shell("/clients"), &mut draft);
@@ -547,8 +597,10 @@ mod tests {
         // Every member is somewhere.
         let written = serde_json::to_value(&metadata).unwrap();
         for name in written.as_object().unwrap().keys() {
-            let known = all_fields().any(|(known, _)| known == place(name));
-            assert!(known || name == "response_types", "{name}");
+            assert!(
+                all_fields().any(|(known, _)| known == place(name)),
+                "{name}"
+            );
         }
     }
 

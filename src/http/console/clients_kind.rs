@@ -5,7 +5,7 @@ use url::Url;
 
 use super::layout::Shell;
 use super::parts::Draft;
-use crate::protocol::client_metadata::{ClientMetadata, GrantType};
+use crate::protocol::client_metadata::{ClientMetadata, GrantType, ResponseType};
 use crate::protocol::scope::{ADDRESS, EMAIL, OFFLINE_ACCESS, OPENID, PHONE, PROFILE};
 use crate::protocol::uri::is_loopback_literal;
 
@@ -20,11 +20,19 @@ pub enum Kind {
     Service,
     /// A program that a person runs in a terminal; the browser comes back to it on the loopback interface (RFC 8252 §7.3).
     Terminal,
+    /// A device without a browser, whose person goes on elsewhere (RFC 8628).
+    Device,
 }
 
 impl Kind {
     /// All of them, in the order in which they are offered.
-    pub const ALL: [Self; 4] = [Self::Web, Self::Browser, Self::Service, Self::Terminal];
+    pub const ALL: [Self; 5] = [
+        Self::Web,
+        Self::Browser,
+        Self::Service,
+        Self::Terminal,
+        Self::Device,
+    ];
 
     /// Its name in addresses and messages.
     pub const fn as_str(self) -> &'static str {
@@ -33,6 +41,7 @@ impl Kind {
             Self::Browser => "browser",
             Self::Service => "service",
             Self::Terminal => "terminal",
+            Self::Device => "device",
         }
     }
 
@@ -44,10 +53,8 @@ impl Kind {
     /// What a client is, as far as its metadata tells.
     pub fn of(metadata: &ClientMetadata) -> Self {
         let loopback = |uri: &String| Url::parse(uri).is_ok_and(|url| is_loopback_literal(&url));
-        match (
-            metadata.allows_grant(GrantType::AuthorizationCode),
-            metadata.is_public(),
-        ) {
+        match (metadata.has_people_sign_in(), metadata.is_public()) {
+            (false, _) if metadata.allows_grant(GrantType::DeviceCode) => Self::Device,
             (false, _) => Self::Service,
             (true, false) => Self::Web,
             (true, true) if metadata.redirect_uris.iter().all(loopback) => Self::Terminal,
@@ -77,8 +84,10 @@ impl Kind {
                 "api",
                 "skip_consent",
                 "logo_uri",
+                "response_types",
             ],
             Self::Service => &["client_name", "api"],
+            Self::Device => &["client_name", "scope", "api", "logo_uri"],
             Self::Terminal => &[
                 "client_name",
                 "redirect_uris",
@@ -97,7 +106,10 @@ impl Kind {
         };
         let mut values = vec![("redirect_uris", redirect)];
         values.extend([PROFILE, EMAIL].map(|scope| ("scope", scope)));
-        if self == Self::Terminal {
+        if matches!(self, Self::Web | Self::Browser) {
+            values.push(("response_types", ResponseType::Code.as_str()));
+        }
+        if matches!(self, Self::Terminal | Self::Device) {
             values.push(("scope", OFFLINE_ACCESS));
         }
         Draft::new(
@@ -135,25 +147,43 @@ impl Kind {
         let mut grants = vec![GrantType::ClientCredentials];
         let mut method = "client_secret_basic";
         if self.signs_in() {
-            grants = vec![GrantType::AuthorizationCode];
-            if scopes.contains(&OFFLINE_ACCESS) {
-                grants.push(GrantType::RefreshToken);
+            if self == Self::Device {
+                grants = vec![GrantType::DeviceCode];
+                if scopes.contains(&OFFLINE_ACCESS) {
+                    grants.push(GrantType::RefreshToken);
+                }
+            } else {
+                // What isn't ticked or isn't one is told by the rules.
+                let types: Vec<ResponseType> = draft
+                    .values("response_types")
+                    .filter_map(|name| name.parse().ok())
+                    .collect();
+                let needed = |grant| types.iter().any(|own| own.grant_types().contains(&grant));
+                let code = types.is_empty() || needed(GrantType::AuthorizationCode);
+                grants.clear();
+                grants.extend(code.then_some(GrantType::AuthorizationCode));
+                grants.extend(
+                    (code && scopes.contains(&OFFLINE_ACCESS)).then_some(GrantType::RefreshToken),
+                );
+                grants.extend(needed(GrantType::Implicit).then_some(GrantType::Implicit));
+                set("response_types", json!(types));
+                set("redirect_uris", draft.lines("redirect_uris").into());
+                set(
+                    "post_logout_redirect_uris",
+                    draft.lines("post_logout_redirect_uris").into(),
+                );
+                set("skip_consent", draft.given("skip_consent").is_some().into());
             }
-            set("redirect_uris", draft.lines("redirect_uris").into());
-            set(
-                "post_logout_redirect_uris",
-                draft.lines("post_logout_redirect_uris").into(),
-            );
-            set("skip_consent", draft.given("skip_consent").is_some().into());
             if let Some(logo) = draft.given("logo_uri") {
                 set("logo_uri", logo.into());
             }
         }
-        if matches!(self, Self::Browser | Self::Terminal) {
+        if matches!(self, Self::Browser | Self::Terminal | Self::Device) {
             method = "none";
         }
         let on_device = |uri: &String| !uri.starts_with("https:") && !uri.starts_with("http:");
-        let native = self == Self::Terminal || draft.lines("redirect_uris").iter().any(on_device);
+        let native = matches!(self, Self::Terminal | Self::Device)
+            || draft.lines("redirect_uris").iter().any(on_device);
         if native && self != Self::Web {
             set("application_type", "native".into());
         }
@@ -175,6 +205,7 @@ mod tests {
             (Kind::Browser, "com.example.board:/callback"),
             (Kind::Service, ""),
             (Kind::Terminal, "http://127.0.0.1/callback"),
+            (Kind::Device, ""),
         ] {
             let draft = Draft::new([
                 ("client_name", "X".to_owned()),
@@ -193,6 +224,31 @@ mod tests {
                 "read"
             };
             assert_eq!(scope, expected);
+        }
+    }
+
+    #[test]
+    fn grants_follow_from_the_response_types_that_are_ticked() {
+        use GrantType::{AuthorizationCode, Implicit, RefreshToken};
+        for (types, grants) in [
+            (&[][..], &[AuthorizationCode, RefreshToken][..]),
+            (&["code"], &[AuthorizationCode, RefreshToken]),
+            (&["id_token"], &[Implicit]),
+            (
+                &["code", "code id_token"],
+                &[AuthorizationCode, RefreshToken, Implicit],
+            ),
+        ] {
+            let fields = [
+                ("client_name", "X"),
+                ("redirect_uris", "https://shop.example/callback"),
+                ("scope", "offline_access"),
+            ];
+            let types = types.iter().map(|name| ("response_types", *name));
+            let values = fields.into_iter().chain(types);
+            let draft = Draft::new(values.map(|(name, value)| (name, value.to_owned())));
+            let metadata = ClientMetadata::from_json(Kind::Web.metadata(&draft)).unwrap();
+            assert_eq!(metadata.grant_types, grants);
         }
     }
 }

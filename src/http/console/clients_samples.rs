@@ -196,6 +196,7 @@ pub fn render_all(
             path: PATH.to_owned(),
             fields: vec![field("again", text, FieldKind::Box)],
             command,
+            machine: "try-it-machine",
             elsewhere,
         };
         pages.push(sample(messages, "console_try_it", name, &view)?);

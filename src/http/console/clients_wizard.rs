@@ -22,7 +22,7 @@ use super::visitor::Visitor;
 use crate::domain::ids::ClientId;
 use crate::flows::admin::{AdminError, Area, By, Permission, REMEMBERED};
 use crate::http::extract::FormBody;
-use crate::protocol::client_metadata::ClientMetadata;
+use crate::protocol::client_metadata::{ClientMetadata, ResponseType};
 use crate::protocol::scope::{ADDRESS, EMAIL, OFFLINE_ACCESS, PHONE, PROFILE};
 use crate::storage::Once;
 
@@ -55,9 +55,16 @@ pub struct NewClient<'a> {
 impl NewClient<'_> {
     /// Whether what few fill in is to be seen.
     pub fn more_is_open(&self) -> bool {
+        let is_filled = |field: &Field| match &field.kind {
+            // What is ticked at first says nothing.
+            FieldKind::Boxes(choices) => choices
+                .iter()
+                .any(|choice| choice.chosen && choice.value != ResponseType::Code.as_str()),
+            _ => !field.value.is_empty(),
+        };
         self.more
             .iter()
-            .any(|field| field.problem.is_some() || !field.value.is_empty())
+            .any(|field| field.problem.is_some() || is_filled(field))
     }
 }
 
@@ -98,6 +105,16 @@ fn person_scopes(page: Shell<'_>) -> Vec<Choice> {
     scopes
         .map(|scope| Choice::new(scope, scope).hint(page.t(&format!("client-scope-{scope}"))))
         .into()
+}
+
+/// What stands beside a response type.
+pub(super) fn response_types(page: Shell<'_>) -> Vec<Choice> {
+    let of = |own: ResponseType| {
+        // Fluent's names know no space.
+        let about = format!("client-response-{}", own.as_str().replace(' ', "-"));
+        Choice::new(own.as_str(), own.as_str()).hint(page.t(&about))
+    };
+    ResponseType::ALL.map(of).into()
 }
 
 fn api_scopes(visitor: &Visitor) -> Vec<Choice> {
@@ -154,6 +171,12 @@ fn fields(visitor: &Visitor, kind: Kind, draft: &Draft) -> Vec<Field> {
                 .hint(page.t("client-hint-skip_consent")),
             "logo_uri" => Field::new("logo_uri", label("logo_uri"), FieldKind::Line("url"))
                 .hint(page.t("client-hint-logo_uri")),
+            "response_types" if visitor.tenant.settings().front_channel_tokens => Field::new(
+                "response_types",
+                label("response_types"),
+                FieldKind::Boxes(response_types(page)),
+            )
+            .hint(page.t("client-new-response_types")),
             _ => return None,
         })
     });
@@ -168,7 +191,7 @@ fn view<'a>(visitor: &'a Visitor, kind: Kind, draft: &Draft, form: Uuid) -> NewC
     }
     let (more, fields) = all
         .into_iter()
-        .partition(|field| ["logo_uri", "skip_consent"].contains(&field.name));
+        .partition(|field| ["logo_uri", "skip_consent", "response_types"].contains(&field.name));
     NewClient {
         page: visitor.shell(&SECTION),
         kind,
@@ -195,10 +218,11 @@ pub async fn begin(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.show(&view(&visitor, kind, &kind.draft(), form))
 }
 
-/// The form's token as what is written down with the client. Whoever sends it again gets what it made, whatever else it says by then.
-fn once(visitor: &Visitor, form: Uuid) -> Once {
+/// The form's token as what is written down with what it makes. Whoever sends it again gets what it made, whatever else it says by then.
+pub(super) fn once(visitor: &Visitor, what: &str, form: Uuid) -> Once {
     let hash = Sha256::new()
-        .chain_update("console: a new client")
+        .chain_update("console: ")
+        .chain_update(what)
         .chain_update(form.as_bytes())
         .finalize();
     Once {
@@ -233,7 +257,7 @@ pub async fn create(visitor: Visitor, request: HttpRequest, FormBody(params): Fo
             return visitor.show_again(&view(&visitor, kind, &draft, token));
         }
     };
-    let once = once(&visitor, token);
+    let once = once(&visitor, "a new client", token);
     let by = By {
         once: Some(once.clone()),
         ..visitor.by()

@@ -2,8 +2,10 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
+use uuid::Uuid;
 
 use super::clients::SECTION;
+use super::clients_wizard::once;
 use super::fault::{Answer, Fault};
 use super::layout::Shell;
 use super::notice::Notice;
@@ -15,7 +17,7 @@ use super::visitor::Visitor;
 use crate::domain::ids::InitialAccessTokenId;
 use crate::domain::initial_access_token::{InitialAccessToken, LIFETIME, MAX_USES};
 use crate::domain::settings::RegistrationPolicy;
-use crate::flows::admin::{Area, NewInitialAccessToken, Permission};
+use crate::flows::admin::{AdminError, Area, By, NewInitialAccessToken, Permission};
 use crate::http::extract::{FormBody, Query};
 use crate::protocol::discovery::paths;
 
@@ -163,7 +165,7 @@ async fn list(visitor: Visitor, Query(params): Query) -> Answer {
     })
 }
 
-fn form<'a>(visitor: &'a Visitor, draft: &Draft) -> FormSheet<'a> {
+fn form<'a>(visitor: &'a Visitor, draft: &Draft, token: Uuid) -> FormSheet<'a> {
     let page = visitor.shell(&SECTION);
     let number = |name, label: &str, hint: String| {
         Field::new(name, page.t(label), FieldKind::Line("number"))
@@ -197,7 +199,7 @@ fn form<'a>(visitor: &'a Visitor, draft: &Draft) -> FormSheet<'a> {
         stale: String::new(),
         problems: draft.other_problems(&fields),
         action: page.path("/registration-tokens/new"),
-        hidden: Vec::new(),
+        hidden: vec![("form", token.to_string())],
         groups: Group::plain(fields),
         preview: None,
         button: page.t("tokens-create").into_owned(),
@@ -210,7 +212,8 @@ fn form<'a>(visitor: &'a Visitor, draft: &Draft) -> FormSheet<'a> {
 async fn ask_for_new(visitor: Visitor) -> Answer {
     visitor.check(Permission::Write(Area::Clients))?;
     let draft = Draft::new([("max_uses", "1".to_owned()), ("days", "7".to_owned())]);
-    visitor.show(&form(&visitor, &draft))
+    let token = visitor.provider().clock.uuid_v7();
+    visitor.show(&form(&visitor, &draft, token))
 }
 
 /// What was typed: numbers of days and uses within their bounds, or blame beside the field.
@@ -237,14 +240,26 @@ async fn create(visitor: Visitor, FormBody(params): FormBody) -> Answer {
     visitor.check(Permission::Write(Area::Clients))?;
     let sent = visitor.take(params)?;
     let mut draft = Draft::sent(&sent, &["name", "max_uses", "days"]);
+    let token = Uuid::try_parse(sent.input("form"))
+        .map_err(|_| visitor.fault(AdminError::Refused("the form has no token".to_owned())))?;
     let Some(new) = read(&visitor, &mut draft) else {
-        return visitor.show_again(&form(&visitor, &draft));
+        return visitor.show_again(&form(&visitor, &draft, token));
     };
-    let made = visitor
-        .provider()
-        .create_initial_access_token(&visitor.tenant, new, &visitor.by())
+    let once = once(&visitor, "an initial access token", token);
+    let by = By {
+        once: Some(once.clone()),
+        ..visitor.by()
+    };
+    let provider = visitor.provider();
+    let made = provider
+        .create_initial_access_token(&visitor.tenant, new, &by)
         .await;
     match made {
+        Err(AdminError::Repeated) => {
+            let made = provider.find_repeated(&visitor.tenant, once).await;
+            let made = made.map_err(|error| visitor.fault(error))?.made;
+            Ok(visitor.go(&format!("{PATH}/{}", InitialAccessTokenId::from(made))))
+        }
         Ok(issued) => {
             let id = issued.record.id;
             let notice = Notice::new("tokens-created").name(issued.record.name);
@@ -254,7 +269,7 @@ async fn create(visitor: Visitor, FormBody(params): FormBody) -> Answer {
         }
         Err(error) => {
             draft.take(error).map_err(|error| visitor.fault(error))?;
-            visitor.show_again(&form(&visitor, &draft))
+            visitor.show_again(&form(&visitor, &draft, token))
         }
     }
 }

@@ -21,6 +21,7 @@ pub mod home;
 pub mod initial_access_tokens;
 pub mod keys;
 pub mod layout;
+pub mod logout_deliveries;
 pub mod notice;
 pub mod parts;
 pub mod resources;

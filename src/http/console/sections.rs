@@ -3,8 +3,8 @@
 use actix_web::web;
 
 use super::{
-    administrators, audit, branding, clients, domains, home, keys, resources, settings, tenants,
-    users,
+    administrators, audit, branding, clients, domains, home, keys, logout_deliveries, resources,
+    settings, tenants, users,
 };
 use crate::flows::admin::Permission;
 
@@ -38,6 +38,7 @@ pub static SECTIONS: &[&Section] = &[
     &users::SECTION,
     &clients::SECTION,
     &resources::SECTION,
+    &logout_deliveries::SECTION,
     &settings::SECTION,
     &branding::SECTION,
     &domains::SECTION,

@@ -54,7 +54,7 @@ enum Kind {
 type Entry = (&'static str, Kind);
 
 /// Every setting, under its heading.
-const GROUPS: [(&str, &[Entry]); 5] = [
+const GROUPS: [(&str, &[Entry]); 6] = [
     (
         "settings-tokens",
         &[
@@ -71,6 +71,7 @@ const GROUPS: [(&str, &[Entry]); 5] = [
             ("session_idle_lifetime", Kind::Span),
             ("session_lifetime", Kind::Span),
             ("sign_out_ends_offline_access", Kind::Switch),
+            ("session_management", Kind::Switch),
         ],
     ),
     (
@@ -90,6 +91,18 @@ const GROUPS: [(&str, &[Entry]); 5] = [
             ("require_pkce", Kind::Switch),
             ("require_issuer_audience", Kind::Switch),
             ("require_pushed_authorization_requests", Kind::Switch),
+            ("require_dpop_nonce", Kind::Switch),
+            ("dpop_proof_leeway", Kind::Span),
+            ("front_channel_tokens", Kind::Switch),
+        ],
+    ),
+    (
+        "settings-devices",
+        &[
+            ("device_authorization", Kind::Switch),
+            ("device_code_lifetime", Kind::Span),
+            ("device_code_limit", Kind::Number),
+            ("device_code_rate", Kind::Number),
         ],
     ),
     (
@@ -152,10 +165,14 @@ fn bound(settings: &TenantSettings, name: &str) -> Option<Bound> {
 fn switch(settings: &TenantSettings, name: &str) -> bool {
     match name {
         "sign_out_ends_offline_access" => settings.sign_out_ends_offline_access,
+        "session_management" => settings.session_management,
         "password.refuse_own_name" => settings.password.refuse_own_name,
         "require_pkce" => settings.require_pkce,
         "require_issuer_audience" => settings.require_issuer_audience,
         "require_software_statement" => settings.require_software_statement,
+        "require_dpop_nonce" => settings.require_dpop_nonce,
+        "device_authorization" => settings.device_authorization,
+        "front_channel_tokens" => settings.front_channel_tokens,
         _ => settings.require_pushed_authorization_requests,
     }
 }
@@ -281,6 +298,7 @@ fn read(page: &Shell<'_>, draft: &mut Draft, before: &TenantRecord) -> TenantRec
         let given = draft.value(name) == "1";
         match (name, kind) {
             ("sign_out_ends_offline_access", _) => settings.sign_out_ends_offline_access = given,
+            ("session_management", _) => settings.session_management = given,
             ("password.refuse_own_name", _) => settings.password.refuse_own_name = given,
             ("require_pkce", _) => settings.require_pkce = given,
             ("require_issuer_audience", _) => settings.require_issuer_audience = given,
@@ -290,9 +308,12 @@ fn read(page: &Shell<'_>, draft: &mut Draft, before: &TenantRecord) -> TenantRec
                 settings.software_statement_issuers =
                     lines.iter().map(|line| issuer_in(line)).collect();
             }
+            ("require_dpop_nonce", _) => settings.require_dpop_nonce = given,
+            ("front_channel_tokens", _) => settings.front_channel_tokens = given,
             ("require_pushed_authorization_requests", _) => {
                 settings.require_pushed_authorization_requests = given;
             }
+            ("device_authorization", _) => settings.device_authorization = given,
             (_, Kind::Consent) => match draft.value(name) {
                 "remembered" => settings.consent = ConsentPolicy::Remembered,
                 "always" => settings.consent = ConsentPolicy::Always,
@@ -322,6 +343,10 @@ fn read(page: &Shell<'_>, draft: &mut Draft, before: &TenantRecord) -> TenantRec
                         "password.minimum_length" => &mut settings.password.minimum_length,
                         "lockout.attempts" => &mut settings.lockout.attempts,
                         "lockout.window" => &mut settings.lockout.window,
+                        "dpop_proof_leeway" => &mut settings.dpop_proof_leeway,
+                        "device_code_lifetime" => &mut settings.device_code_lifetime,
+                        "device_code_limit" => &mut settings.device_code_limit,
+                        "device_code_rate" => &mut settings.device_code_rate,
                         "registration_limit" => &mut settings.registration_limit,
                         "registration_rate" => &mut settings.registration_rate,
                         _ => &mut settings.one_time_link_lifetime,

@@ -9,6 +9,7 @@ use url::Url;
 use super::clients_kind::Kind;
 use crate::domain::client::Client;
 use crate::protocol::client_metadata::TokenEndpointAuthMethod;
+use crate::protocol::discovery::paths;
 use crate::protocol::scope::OPENID;
 
 /// A program in one language.
@@ -153,6 +154,7 @@ impl Values {
             ("__JS_POST_LOGOUT__", post_logout),
             ("__JS_RESOURCE__", resource(", resource: ", "")),
             ("__PY_RESOURCE__", resource(", resource=", "")),
+            ("__PY_DEVICE_RESOURCE__", resource(", \"resource\": ", "")),
             ("__GO_RESOURCE__", resource("\"resource\": {", "}")),
             (
                 "__RUST_RESOURCE__",
@@ -167,6 +169,7 @@ impl Values {
             TokenEndpointAuthMethod::ClientSecretBasic => {
                 format!("-u {id}:\"$OIDC_CLIENT_SECRET\"")
             }
+            TokenEndpointAuthMethod::None => format!("-d client_id={id}"),
             _ => {
                 format!("-d client_id={id} --data-urlencode client_secret=\"$OIDC_CLIENT_SECRET\"")
             }
@@ -184,6 +187,10 @@ impl Values {
             (
                 "__SH_TOKEN_URL__",
                 quoted(&format!("{}/token", self.issuer)),
+            ),
+            (
+                "__SH_DEVICE_URL__",
+                quoted(&format!("{}{}", self.issuer, paths::DEVICE_AUTHORIZATION)),
             ),
             ("__SH_AUTH__", authentication),
             ("__SH_SCOPE__", scope),
@@ -224,9 +231,15 @@ pub fn curl(values: &Values) -> String {
     values.fill(program!("token.sh"))
 }
 
-/// Programs for a client of this kind; none where it proves itself by a key, which each library wants otherwise.
+/// The command that signs a person in on a device.
+pub fn curl_of_device(values: &Values) -> String {
+    values.fill(program!("device.sh"))
+}
+
+/// Programs for a client of this kind; none where it proves itself by what it signs, which each library wants otherwise.
 pub fn of(kind: Kind, values: &Values) -> Vec<Snippet> {
-    if values.method == TokenEndpointAuthMethod::PrivateKeyJwt {
+    use TokenEndpointAuthMethod::{ClientSecretJwt, PrivateKeyJwt};
+    if [ClientSecretJwt, PrivateKeyJwt].contains(&values.method) {
         return Vec::new();
     }
     let is_app = !values.redirect_uri.starts_with("http");
@@ -246,6 +259,7 @@ pub fn of(kind: Kind, values: &Values) -> Vec<Snippet> {
         )],
         Kind::Service => service(values),
         Kind::Terminal => terminal(values),
+        Kind::Device => device(values),
     }
 }
 
@@ -352,6 +366,23 @@ fn terminal(values: &Values) -> Vec<Snippet> {
     ]
 }
 
+fn device(values: &Values) -> Vec<Snippet> {
+    vec![
+        values.snippet(
+            "shell",
+            "curl",
+            "",
+            &[("sign_in.sh", program!("device.sh"))],
+        ),
+        values.snippet(
+            "python",
+            "Python",
+            "pip install requests",
+            &[("sign_in.py", program!("device.py"))],
+        ),
+    ]
+}
+
 /// Programs for an API that is called with this client's tokens; none where the client names no API.
 pub fn verifying(values: &Values) -> Vec<Snippet> {
     if values.resources.is_empty() && values.default_audience.is_none() {
@@ -430,6 +461,9 @@ mod tests {
             ),
             values(
                 json!({ "redirect_uris": ["http://127.0.0.1/callback"], "token_endpoint_auth_method": "none", "application_type": "native" }),
+            ),
+            values(
+                json!({ "grant_types": ["urn:ietf:params:oauth:grant-type:device_code"], "token_endpoint_auth_method": "none", "scope": "openid profile" }),
             ),
             values(
                 json!({ "grant_types": ["client_credentials"], "scope": "it's $HOME", "resources": ["urn:a'b"] }),

@@ -31,6 +31,8 @@ pub struct TryIt<'a> {
     pub fields: Vec<Field>,
     /// For a machine: what to type instead.
     pub command: Option<String>,
+    /// The message that says what the command is for.
+    pub machine: &'static str,
     /// For another tenant than that of the address: where it can be tried.
     pub elsewhere: Option<String>,
 }
@@ -108,11 +110,23 @@ fn view<'a>(visitor: &'a Visitor, client: &Client, draft: &Draft) -> TryIt<'a> {
             Field::new("resource", page.t("try-it-resource"), menu).of(draft),
         );
     }
-    let machine = Kind::of(&client.metadata) == Kind::Service;
+    let (kind, values) = (
+        Kind::of(&client.metadata),
+        Values::of(&visitor.tenant.canonical, client),
+    );
     TryIt {
         page,
         name: name_of(client),
-        command: machine.then(|| snippets::curl(&Values::of(&visitor.tenant.canonical, client))),
+        command: match kind {
+            Kind::Service => Some(snippets::curl(&values)),
+            Kind::Device => Some(snippets::curl_of_device(&values)),
+            _ => None,
+        },
+        machine: if kind == Kind::Device {
+            "try-it-device"
+        } else {
+            "try-it-machine"
+        },
         elsewhere: (!is_home(visitor))
             .then(|| format!("{}/console{path}/try-it", visitor.tenant.canonical)),
         path,

@@ -1,15 +1,19 @@
 //! What these endpoints' answers have in common.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, PRAGMA};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, PRAGMA,
+};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
+use crate::flows::Provider;
 use crate::flows::client_authentication::ClientRefusal;
-use crate::flows::grants::TokenRefusal;
+use crate::flows::grants::{GrantRefusal, TokenRefusal};
 use crate::flows::tenancy::TenantAt;
 use crate::http::error::ApiError;
 use crate::protocol::client_authentication::basic_challenge;
+use crate::protocol::dpop;
 use crate::protocol::{ErrorCode, OAuthError};
 
 /// The values of all `Authorization` headers.
@@ -31,6 +35,22 @@ pub(super) fn authorization(request: &HttpRequest) -> Result<Vec<&str>, OAuthErr
         .collect()
 }
 
+/// RFC 9449 §8.2: whoever sent a proof is given the nonce for the next one, whether it must have one or not.
+pub(super) fn give_nonce(
+    response: &mut HttpResponse,
+    proofs: &[&str],
+    provider: &Provider,
+    at: &TenantAt,
+) {
+    if proofs.is_empty() {
+        return;
+    }
+    if let Ok(nonce) = HeaderValue::try_from(provider.dpop_nonce(&at.tenant)) {
+        let name = HeaderName::from_static(dpop::NONCE_HEADER);
+        response.headers_mut().insert(name, nonce);
+    }
+}
+
 /// JSON that nobody may keep (RFC 6749 §5.1).
 pub(super) fn json(body: &impl Serialize) -> HttpResponse {
     json_with(StatusCode::OK, body)
@@ -41,11 +61,29 @@ pub(super) fn created(body: &impl Serialize) -> HttpResponse {
     json_with(StatusCode::CREATED, body)
 }
 
+/// A JWT that nobody may keep.
+pub(super) fn signed(media_type: &'static str, jwt: String) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, media_type))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((PRAGMA, "no-cache"))
+        .body(jwt)
+}
+
 fn json_with(status: StatusCode, body: &impl Serialize) -> HttpResponse {
     HttpResponse::build(status)
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((PRAGMA, "no-cache"))
         .json(body)
+}
+
+/// The nonce for the next proof of whoever sent one.
+fn nonce_for(request: &HttpRequest, at: &TenantAt) -> Option<String> {
+    let provider = request.app_data::<web::Data<Provider>>()?;
+    request
+        .headers()
+        .contains_key(dpop::HEADER)
+        .then(|| provider.dpop_nonce(&at.tenant))
 }
 
 /// The answer to a request that was refused; its reason goes into the log and no further.
@@ -57,13 +95,15 @@ pub(super) fn refused(refusal: TokenRefusal, at: &TenantAt, request: &HttpReques
         refusal => {
             // What failed authentication was logged by its flow, with the client.
             let logged = matches!(&refusal, TokenRefusal::Client(client) if !matches!(client, ClientRefusal::Malformed(_) | ClientRefusal::Public));
-            if !logged {
+            // A device that waits asks every few seconds.
+            let waits = matches!(&refusal, TokenRefusal::Grant(GrantRefusal::DevicePending));
+            if !logged && !waits {
                 tracing::info!(tenant = %at.tenant.slug(), reason = %refusal, "refused");
             }
             let error = OAuthError::from(refusal);
             let challenged = error.code == ErrorCode::InvalidClient
                 && request.headers().contains_key(AUTHORIZATION);
-            let answer = ApiError::from(error);
+            let answer = ApiError::from(error).nonce(nonce_for(request, at));
             // RFC 6749 §5.2: to whoever tried by the header. To others a browser would open a dialogue that leads nowhere.
             if challenged {
                 answer.challenge(basic_challenge(&at.issuer))

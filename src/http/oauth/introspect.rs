@@ -1,13 +1,14 @@
-//! The introspection endpoint (RFC 7662).
+//! The introspection endpoint (RFC 7662), which answers by a JWT where it is asked for one (RFC 9701).
 
+use actix_web::http::header::ACCEPT;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::answer::{authorization, json, refused};
+use super::answer::{authorization, json, refused, signed};
 use crate::flows::Provider;
 use crate::http::error::ApiError;
 use crate::http::extract::{At, FormBody, Sender};
 use crate::http::metrics::{IntrospectionOutcome, Metrics};
-use crate::protocol::introspection::IntrospectionResponse;
+use crate::protocol::introspection::{IntrospectionResponse, SIGNED_MEDIA_TYPE, wants_signed};
 
 /// Answers an introspection request.
 pub async fn introspect(
@@ -21,7 +22,7 @@ pub async fn introspect(
     let answered = provider
         .introspect(&at.0, &authorization(&request)?, &body.0, &sender.0)
         .await;
-    match &answered {
+    match answered.as_ref().map(|answer| &answer.response) {
         Ok(IntrospectionResponse::Active(_)) => metrics.introspection(IntrospectionOutcome::Active),
         Ok(IntrospectionResponse::Inactive) => {
             metrics.introspection(IntrospectionOutcome::Inactive);
@@ -29,7 +30,12 @@ pub async fn introspect(
         Err(refusal) if refusal.is_ours() => {}
         Err(_) => metrics.introspection(IntrospectionOutcome::Refused),
     }
-    Ok(json(
-        &answered.map_err(|refusal| refused(refusal, &at.0, &request))?,
-    ))
+    let answer = answered.map_err(|refusal| refused(refusal, &at.0, &request))?;
+    let accept = request.headers().get(ACCEPT);
+    // RFC 9701 §4
+    if accept.is_some_and(|accept| accept.to_str().is_ok_and(wants_signed)) {
+        let jwt = provider.sign_introspected(&at.0, answer).await?;
+        return Ok(signed(SIGNED_MEDIA_TYPE, jwt));
+    }
+    Ok(json(&answer.response))
 }

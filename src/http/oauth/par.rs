@@ -2,10 +2,10 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::answer::{authorization, created, refused};
+use super::answer::{authorization, created, give_nonce, refused};
 use crate::flows::Provider;
 use crate::http::error::ApiError;
-use crate::http::extract::{At, FormBody, Sender};
+use crate::http::extract::{At, FormBody, Sender, proofs};
 
 /// Takes an authorization request that is pushed.
 pub async fn par(
@@ -15,10 +15,17 @@ pub async fn par(
     sender: Sender,
     body: FormBody,
 ) -> Result<HttpResponse, ApiError> {
+    let proofs = proofs(&request);
     let answered = provider
-        .push_authorization_request(&at.0, &authorization(&request)?, &body.0, &sender.0)
+        .push_authorization_request(
+            &at.0,
+            &authorization(&request)?,
+            &proofs,
+            &body.0,
+            &sender.0,
+        )
         .await;
-    Ok(created(
-        &answered.map_err(|refusal| refused(refusal, &at.0, &request))?,
-    ))
+    let mut response = created(&answered.map_err(|refusal| refused(refusal, &at.0, &request))?);
+    give_nonce(&mut response, &proofs, &provider, &at.0);
+    Ok(response)
 }

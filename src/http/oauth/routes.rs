@@ -4,7 +4,7 @@ use std::future::ready;
 
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 
-use super::{introspect, par, register, revoke, token, userinfo};
+use super::{device_authorization, introspect, par, register, revoke, token, userinfo};
 use crate::http::error::ApiError;
 use crate::protocol::discovery::paths;
 use crate::protocol::{ErrorCode, OAuthError};
@@ -12,6 +12,10 @@ use crate::protocol::{ErrorCode, OAuthError};
 /// Adds the routes.
 pub fn routes(scope: &mut web::ServiceConfig) {
     scope.service(posts(paths::PAR).route(web::post().to(par::par)));
+    scope.service(
+        posts(paths::DEVICE_AUTHORIZATION)
+            .route(web::post().to(device_authorization::device_authorization)),
+    );
     scope.service(posts(paths::TOKEN).route(web::post().to(token::token)));
     scope.service(posts(paths::INTROSPECT).route(web::post().to(introspect::introspect)));
     scope.service(posts(paths::REVOKE).route(web::post().to(revoke::revoke)));

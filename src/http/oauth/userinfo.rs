@@ -1,16 +1,21 @@
-//! The userinfo endpoint (`OpenID` Connect Core §5.3): the token in the header, or in a posted body (RFC 6750 §2.1, §2.2).
+//! The userinfo endpoint (`OpenID` Connect Core §5.3): the token in the header, or in a posted body (RFC 6750 §2.1, §2.2;
+//! RFC 9449 §7).
 
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::answer::{authorization, json};
+use super::answer::{authorization, give_nonce, json, signed};
 use crate::flows::Provider;
-use crate::flows::access::AccessRefusal;
+use crate::flows::access::{AccessRefusal, Presented};
+use crate::flows::dpop::ProofRequest;
 use crate::flows::tenancy::TenantAt;
-use crate::flows::userinfo::{UserInfoRefusal, needed_scope};
+use crate::flows::userinfo::{UserInfoAnswer, UserInfoRefusal, needed_scope};
 use crate::http::error::ApiError;
-use crate::http::extract::{At, FormBody};
-use crate::protocol::bearer::{BearerChallenge, find_token};
+use crate::http::extract::{At, FormBody, Sender, proofs};
+use crate::protocol::bearer::{BearerChallenge, PresentedToken, Scheme, find_presented};
+use crate::protocol::discovery::paths;
+use crate::protocol::dpop::DpopChallenge;
+use crate::protocol::userinfo::SIGNED_MEDIA_TYPE;
 use crate::protocol::{ErrorCode, OAuthError, Params};
 
 /// With the token in the header.
@@ -47,10 +52,10 @@ async fn answer(
     at: &TenantAt,
     body: Option<&Params>,
 ) -> Result<HttpResponse, ApiError> {
-    let token = authorization(request)
-        .and_then(|values| find_token(&values, body))
-        .map_err(|error| challenge(error, at))?;
-    let Some(token) = token else {
+    let found = authorization(request)
+        .and_then(|values| find_presented(&values, body))
+        .map_err(|error| challenge(error, at, Scheme::Bearer))?;
+    let Some(PresentedToken { token, scheme }) = found else {
         // RFC 6750 §3.1: without a token there is no error to speak of in the challenge.
         let bare = BearerChallenge {
             realm: &at.issuer,
@@ -60,20 +65,55 @@ async fn answer(
         .to_string();
         return Err(
             ApiError::from(OAuthError::invalid_token("the request has no access token"))
-                .challenge(bare),
+                .challenge(bare)
+                .challenge(dpop_challenge(None, at)),
         );
     };
-    match provider.userinfo(at, token.expose()).await {
-        Ok(info) => Ok(json(&info)),
+    // Whoever only bears a token proves nothing, and is spared what a proof costs.
+    let (proofs, uri, origin) = match scheme {
+        Scheme::Bearer => Default::default(),
+        Scheme::Dpop => (
+            proofs(request),
+            format!("{}{}", at.issuer, paths::USERINFO),
+            Sender::of(request).0,
+        ),
+    };
+    let presented = Presented {
+        token: token.expose(),
+        scheme,
+        request: ProofRequest {
+            proofs: &proofs,
+            method: request.method().as_str(),
+            uri: &uri,
+            origin: &origin,
+        },
+    };
+    match provider.userinfo(at, presented).await {
+        Ok(told) => {
+            let mut response = match told {
+                UserInfoAnswer::Plain(info) => json(&info),
+                UserInfoAnswer::Signed(jwt) => signed(SIGNED_MEDIA_TYPE, jwt),
+            };
+            give_nonce(&mut response, &proofs, provider, at);
+            Ok(response)
+        }
         Err(UserInfoRefusal::Access(AccessRefusal::Failed(error))) => Err(error.into()),
         Err(refusal) => {
             tracing::info!(tenant = %at.tenant.slug(), reason = %refusal, "refused");
-            Err(challenge(refusal.into(), at))
+            let nonce = (!proofs.is_empty()
+                || matches!(refusal, UserInfoRefusal::Access(AccessRefusal::Dpop(_))))
+            .then(|| provider.dpop_nonce(&at.tenant));
+            Err(challenge(refusal.into(), at, scheme).nonce(nonce))
         }
     }
 }
 
-fn challenge(error: OAuthError, at: &TenantAt) -> ApiError {
+/// RFC 6750 §3, RFC 9449 §7.1, §7.2: what is wrong is said in the scheme that was used; of one that could have been, only that there is such.
+fn challenge(error: OAuthError, at: &TenantAt, scheme: Scheme) -> ApiError {
+    if scheme == Scheme::Dpop {
+        let text = dpop_challenge(Some(&error), at);
+        return ApiError::from(error).at_resource().challenge(text);
+    }
     let needed = needed_scope();
     let scope = (error.code == ErrorCode::InsufficientScope).then_some(&needed);
     let text = BearerChallenge {
@@ -82,5 +122,15 @@ fn challenge(error: OAuthError, at: &TenantAt) -> ApiError {
         scope,
     }
     .to_string();
-    ApiError::from(error).challenge(text)
+    ApiError::from(error)
+        .challenge(text)
+        .challenge(dpop_challenge(None, at))
+}
+
+fn dpop_challenge(error: Option<&OAuthError>, at: &TenantAt) -> String {
+    DpopChallenge {
+        realm: &at.issuer,
+        error,
+    }
+    .to_string()
 }

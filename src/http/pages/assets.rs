@@ -21,6 +21,10 @@ pub enum File {
     PageScript,
     /// Sends the form of an authorization response (form post) on its way.
     FormPostScript,
+    /// Goes on to the application once a sign-out's frames have loaded.
+    SignOutScript,
+    /// Tells applications whether the state of the browser is still the one that they heard of.
+    CheckSessionScript,
     /// The favicon as SVG (ours, not a tenant's).
     Favicon,
     /// The same for browsers that want a bitmap; also what `/favicon.ico` may answer.
@@ -52,7 +56,7 @@ impl Asset {
     }
 }
 
-static ASSETS: LazyLock<[Asset; 7]> = LazyLock::new(|| {
+static ASSETS: LazyLock<[Asset; 9]> = LazyLock::new(|| {
     const SCRIPT: &str = "text/javascript; charset=utf-8";
     [
         Asset::new(
@@ -97,6 +101,18 @@ static ASSETS: LazyLock<[Asset; 7]> = LazyLock::new(|| {
             "image/png",
             include_bytes!("../../../static/favicon.png"),
         ),
+        Asset::new(
+            "sign_out",
+            "js",
+            SCRIPT,
+            include_bytes!("../../../static/sign_out.js"),
+        ),
+        Asset::new(
+            "check_session",
+            "js",
+            SCRIPT,
+            include_bytes!("../../../static/check_session.js"),
+        ),
     ]
 });
 
@@ -111,6 +127,8 @@ impl File {
             Self::FormPostScript => &ASSETS[4],
             Self::Favicon => &ASSETS[5],
             Self::FaviconPng => &ASSETS[6],
+            Self::SignOutScript => &ASSETS[7],
+            Self::CheckSessionScript => &ASSETS[8],
         }
     }
 }

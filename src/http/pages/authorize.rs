@@ -1,17 +1,22 @@
 //! The authorization endpoint: takes a request, and sends the browser to whatever comes next.
 
 use actix_web::HttpResponse;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::visit::Visit;
+use crate::domain::client::Client;
 use crate::flows::authorize::{
     AuthorizeRefusal, CheckedRequest, Flow, Outcome, PushedRefusal, Step,
 };
 use crate::flows::interaction::Interaction;
 use crate::flows::sessions::SignedIn;
-use crate::http::error::{PageError, RedirectError, redirect};
+use crate::http::error::{PageError, redirect};
 use crate::http::extract::{FormBody, Query};
 use crate::protocol::prompt::Prompt;
-use crate::protocol::{OAuthError, Params};
+use crate::protocol::scope::OPENID;
+use crate::protocol::session_state::session_state;
+use crate::protocol::{OAuthError, Params, ValidatedRedirect};
 
 /// A request that waits for its person, checked anew, and who is there.
 pub struct Pending {
@@ -21,6 +26,8 @@ pub struct Pending {
     pub interaction: Interaction,
     /// Who is signed in, with what they allowed the client.
     pub signed_in: Vec<SignedIn>,
+    /// What their sessions come to, where the tenant offers session management.
+    browser_state: Option<String>,
 }
 
 /// Why a handler stops before its end.
@@ -63,23 +70,52 @@ impl Pending {
         !self.checked.request.prompt.contains(Prompt::None)
     }
 
+    /// An answer with the cookie that its `session_state` is checked against.
+    pub fn answer(&self, visit: &Visit, mut response: HttpResponse) -> HttpResponse {
+        visit.keep_browser_state(&mut response, self.browser_state.as_deref());
+        response
+    }
+
     /// Tells the client.
-    pub fn refuse(&self, visit: &Visit, error: OAuthError) -> HttpResponse {
-        tracing::info!(client = %self.checked.client.id, %error, "an authorization request was refused");
-        RedirectError {
-            redirect: self.checked.redirect.clone(),
-            error,
-        }
-        .response(&visit.at, &visit.caller)
+    pub async fn refuse(
+        &self,
+        visit: &Visit,
+        error: OAuthError,
+    ) -> Result<HttpResponse, PageError> {
+        let CheckedRequest {
+            client,
+            redirect: to,
+            ..
+        } = &self.checked;
+        tell(visit, client, to, &error).await
     }
 
     /// Sends the browser to one of our own pages, with the request.
-    pub fn send_to(&self, visit: &Visit, path: &str, interaction: &Interaction) -> HttpResponse {
+    pub async fn send_to(
+        &self,
+        visit: &Visit,
+        path: &str,
+        interaction: &Interaction,
+    ) -> Result<HttpResponse, PageError> {
         match interaction.to_text(&visit.at) {
-            Ok(text) => visit.see_other(path, &[("flow", &text)]),
-            Err(error) => self.refuse(visit, error),
+            Ok(text) => Ok(visit.see_other(path, &[("flow", &text)])),
+            Err(error) => self.refuse(visit, error).await,
         }
     }
+}
+
+/// Tells the client of an error.
+async fn tell(
+    visit: &Visit,
+    client: &Client,
+    to: &ValidatedRedirect,
+    error: &OAuthError,
+) -> Result<HttpResponse, PageError> {
+    tracing::info!(client = %client.id, %error, "an authorization request was refused");
+    let tenant = &visit.at.tenant;
+    let answer = visit.provider.answer_error(tenant, client, to, error);
+    let answer = answer.await.map_err(|error| visit.fail(error))?;
+    Ok(redirect(answer, &visit.at, &visit.caller))
 }
 
 /// `GET /authorize`.
@@ -93,7 +129,10 @@ pub async fn get(visit: Visit, Query(params): Query) -> Result<HttpResponse, Pag
 /// `POST /authorize`. The browser goes on by GET, so that the session's cookie comes along where it is `SameSite=Lax`.
 pub async fn post(visit: Visit, FormBody(params): FormBody) -> Result<HttpResponse, PageError> {
     match begin(&visit, &params).await {
-        Ok(pending) => Ok(pending.send_to(&visit, "/authorize/continue", &pending.interaction)),
+        Ok(pending) => {
+            let next = "/authorize/continue";
+            pending.send_to(&visit, next, &pending.interaction).await
+        }
         Err(stop) => stop.result(),
     }
 }
@@ -114,8 +153,11 @@ async fn begin(visit: &Visit, params: &Params) -> Result<Pending, Stop> {
     let checked = visit
         .provider
         .check_authorization_request(&visit.at, params)
-        .await
-        .map_err(|refusal| stop(visit, refusal))?;
+        .await;
+    let checked = match checked {
+        Ok(checked) => checked,
+        Err(refusal) => return Err(stop(visit, refusal).await),
+    };
     let interaction = Interaction {
         params: checked.waiting_params(),
         started_at: visit.provider.now(),
@@ -136,8 +178,11 @@ pub async fn take_up(visit: &Visit, text: &str) -> Result<Pending, Stop> {
     let checked = visit
         .provider
         .check_waiting_request(&visit.at, &interaction)
-        .await
-        .map_err(|refusal| stop(visit, refusal))?;
+        .await;
+    let checked = match checked {
+        Ok(checked) => checked,
+        Err(refusal) => return Err(stop(visit, refusal).await),
+    };
     with_people(visit, checked, interaction).await
 }
 
@@ -155,37 +200,45 @@ pub async fn take_up_answered(visit: &Visit, text: &str) -> Result<Pending, Stop
 
 async fn with_people(
     visit: &Visit,
-    checked: CheckedRequest,
+    mut checked: CheckedRequest,
     interaction: Interaction,
 ) -> Result<Pending, Stop> {
     let signed_in = visit
         .signed_in(Some(checked.client.id))
         .await
         .map_err(|error| visit.fail(error))?;
+    let browser_state = visit.browser_state(&signed_in);
+    // OpenID Connect Session Management §2: for whoever asks who the person is, and whose pages have an origin.
+    if let Some(state) = &browser_state
+        && checked.scope.contains(OPENID)
+        && let Some(origin) = checked.redirect.origin()
+    {
+        let salt = URL_SAFE_NO_PAD.encode(visit.provider.clock.random_bytes::<16>());
+        let client = checked.client.id.to_string();
+        let value = session_state(&client, &origin, state, &salt);
+        checked.redirect = checked.redirect.with_session_state(Some(value));
+    }
     Ok(Pending {
         checked,
         interaction,
         signed_in,
+        browser_state,
     })
 }
 
 /// How a request ends that gets no further.
-fn stop(visit: &Visit, refusal: AuthorizeRefusal) -> Stop {
+async fn stop(visit: &Visit, refusal: AuthorizeRefusal) -> Stop {
     match refusal {
         AuthorizeRefusal::Failed(error) => visit.fail(error).into(),
         AuthorizeRefusal::Page(error) => {
             tracing::info!(%error, "an authorization request was refused on a page");
             visit.refuse(error).into()
         }
-        AuthorizeRefusal::Redirect(redirect, error) => {
-            tracing::info!(%error, "an authorization request was refused");
-            Stop::Answer(
-                RedirectError {
-                    redirect: *redirect,
-                    error,
-                }
-                .response(&visit.at, &visit.caller),
-            )
+        AuthorizeRefusal::Redirect(recipient, error) => {
+            match tell(visit, &recipient.client, &recipient.redirect, &error).await {
+                Ok(answer) => Stop::Answer(answer),
+                Err(error) => error.into(),
+            }
         }
     }
 }
@@ -193,25 +246,30 @@ fn stop(visit: &Visit, refusal: AuthorizeRefusal) -> Stop {
 /// Does what comes next, or sends the browser to where it is done.
 pub async fn proceed(visit: &Visit, pending: &Pending) -> Result<HttpResponse, PageError> {
     let flow = pending.flow(visit);
-    Ok(match flow.next(None, visit.provider.now()) {
+    let interaction = &pending.interaction;
+    let response = match flow.next(None, visit.provider.now()) {
         Step::Grant(person) => match visit
             .provider
             .grant(&flow, person, None, &visit.caller.origin)
             .await
         {
             Ok(Outcome::Granted(response)) => redirect(response, &visit.at, &visit.caller),
-            Ok(Outcome::SignedOut) => pending.send_to(visit, "/login", &pending.interaction),
+            Ok(Outcome::SignedOut) => pending.send_to(visit, "/login", interaction).await?,
             Ok(Outcome::Spent) => return Err(visit.refuse(PushedRefusal::Spent)),
             Err(error) => return Err(visit.fail(error)),
         },
-        Step::SignIn(_) => pending.send_to(visit, "/login", &pending.interaction),
-        Step::SelectAccount => pending.send_to(visit, "/select-account", &pending.interaction),
+        Step::SignIn(_) => pending.send_to(visit, "/login", interaction).await?,
+        Step::SelectAccount => {
+            pending
+                .send_to(visit, "/select-account", interaction)
+                .await?
+        }
         // The page asks one person; the answer is to be theirs.
-        Step::Consent(person) => pending.send_to(
-            visit,
-            "/consent",
-            &pending.interaction.select(person.session.id),
-        ),
-        Step::Refuse(error) => pending.refuse(visit, error),
-    })
+        Step::Consent(person) => {
+            let asked = interaction.select(person.session.id);
+            pending.send_to(visit, "/consent", &asked).await?
+        }
+        Step::Refuse(error) => pending.refuse(visit, error).await?,
+    };
+    Ok(pending.answer(visit, response))
 }

@@ -41,7 +41,7 @@ pub fn scope_items<'a>(resources: &'a [Resource], scope: &'a Scope) -> Vec<Scope
 }
 
 /// The scope by the APIs that it belongs to, and what belongs to none.
-fn by_resource<'a>(
+pub(super) fn by_resource<'a>(
     known: &'a [Resource],
     scope: &'a Scope,
     named: &[&'a str],
@@ -158,8 +158,14 @@ pub async fn post(visit: Visit, FormBody(params): FormBody) -> Result<HttpRespon
         .decide(&pending.flow(&visit), &form, &visit.caller.origin)
         .await;
     match decided.map_err(|error| visit.fail(error))? {
-        Decided::Granted(response) => Ok(redirect(response, &visit.at, &visit.caller)),
-        Decided::Refused(error) => Ok(pending.refuse(&visit, error)),
+        Decided::Granted(response) => {
+            let response = redirect(response, &visit.at, &visit.caller);
+            Ok(pending.answer(&visit, response))
+        }
+        Decided::Refused(error) => {
+            let response = pending.refuse(&visit, error).await?;
+            Ok(pending.answer(&visit, response))
+        }
         Decided::NotYet => proceed(&visit, &pending).await,
         Decided::Spent => Err(visit.refuse(PushedRefusal::Spent)),
         Decided::Unclear => Err(visit.refuse(OAuthError::invalid_request(

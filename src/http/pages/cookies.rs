@@ -21,6 +21,8 @@ pub struct Jar {
     pub devices: DeviceCookie,
     /// What CSRF tokens are made of.
     pub csrf: Option<CsrfSeed>,
+    /// What its sessions came to when that was last written down.
+    pub browser_state: Option<String>,
 }
 
 impl Jar {
@@ -30,10 +32,12 @@ impl Jar {
         let value = |cookie| find(request, &place.name(cookie));
         let (sessions, devices) = (value(Cookie::Session), value(Cookie::Device));
         let csrf = value(Cookie::Csrf).and_then(CsrfSeed::parse);
+        let browser_state = value(Cookie::BrowserState).map(ToOwned::to_owned);
         Self {
             sessions: SessionCookie::parse(sessions),
             devices: DeviceCookie::parse(devices),
             csrf,
+            browser_state,
             place,
         }
     }
@@ -52,6 +56,12 @@ impl Jar {
             Duration::seconds(lifetime.into())
         };
         self.set(response, Cookie::Session, value, Some(lifetime));
+    }
+
+    /// Keeps what the sessions come to.
+    pub fn set_browser_state(&self, response: &mut HttpResponse, state: String, lifetime: u32) {
+        let lifetime = Duration::seconds(lifetime.into());
+        self.set(response, Cookie::BrowserState, state, Some(lifetime));
     }
 
     /// Keeps the known people in the browser.
@@ -78,10 +88,12 @@ impl Jar {
         lifetime: Option<Duration>,
     ) {
         // Silent renewal in a frame and requests that a client posts need the session across sites; nothing needs the others there.
-        let across_sites = cookie == Cookie::Session && self.place.secure;
+        let across_sites =
+            matches!(cookie, Cookie::Session | Cookie::BrowserState) && self.place.secure;
         let mut made = HttpCookie::build(self.place.name(cookie), value)
             .path(self.place.path.clone())
-            .http_only(true)
+            // A script of ours reads this one, and it opens nothing.
+            .http_only(cookie != Cookie::BrowserState)
             .secure(self.place.secure)
             .same_site(if across_sites {
                 SameSite::None

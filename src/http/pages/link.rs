@@ -99,9 +99,7 @@ pub async fn post(
         Ok(LinkUse::Done) => {
             // Whoever was signed in as this person is so no more, and whoever chose a password signs in by it.
             let mut response = visit.see_other("/login", &[("notice", "password-chosen")]);
-            visit
-                .jar
-                .set_sessions(&mut response, &SessionCookie::default(), 0);
+            visit.set_sessions(&mut response, &SessionCookie::default());
             Ok(response)
         }
         Ok(LinkUse::Spent) => Ok(spent(&visit)),

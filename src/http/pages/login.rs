@@ -1,11 +1,14 @@
 //! The sign-in page.
 
+use std::borrow::Cow;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 
 use super::authorize::{Pending, Stop, proceed, take_up, take_up_answered};
 use super::form::PageForm;
 use super::render::{Person, allow_form_action};
+use super::user_code;
 use super::views::{Form, Notice, Problem, SignIn as SignInPage, Who};
 use super::visit::Visit;
 use crate::flows::authorize::Step;
@@ -17,13 +20,16 @@ use crate::http::extract::Query;
 use crate::http::metrics::{Metrics, SignInOutcome};
 use crate::jose::passwords::MAX_PASSWORD;
 use crate::protocol::Params;
+use crate::protocol::device_authorization::UserCode;
+use crate::protocol::discovery::paths;
 
 /// The pages of ours that signing in may lead to.
-pub const RETURN_PATHS: [&str; 5] = [
+pub const RETURN_PATHS: [&str; 6] = [
     "/account",
     "/account/password",
     "/account/sessions",
     "/account/applications",
+    paths::DEVICE,
     "/",
 ];
 
@@ -32,7 +38,7 @@ enum Onward {
     /// Back to a client's request; with its text.
     Flow(Box<Pending>, String),
     /// To one of our own pages.
-    Path(&'static str),
+    Path(Cow<'static, str>),
 }
 
 impl Onward {
@@ -55,8 +61,16 @@ impl Onward {
     }
 
     fn to_page(return_to: &str) -> Self {
+        // The code that somebody came with is theirs to confirm still, see `user_code`.
+        let code = return_to
+            .strip_prefix(paths::DEVICE)
+            .and_then(|rest| rest.strip_prefix("?user_code="))
+            .and_then(UserCode::parse);
+        if let Some(code) = code {
+            return Self::Path(user_code::path_with(&code).into());
+        }
         let known = RETURN_PATHS.into_iter().find(|path| *path == return_to);
-        Self::Path(known.unwrap_or(RETURN_PATHS[0]))
+        Self::Path(known.unwrap_or(RETURN_PATHS[0]).into())
     }
 
     fn pending(&self) -> Option<&Pending> {
@@ -148,7 +162,7 @@ pub async fn get(visit: Visit, Query(params): Query) -> Result<HttpResponse, Pag
     let notice =
         (input(&visit, &params, "notice")? == "password-chosen").then_some(Notice::PasswordChosen);
     let Some(pending) = onward.pending() else {
-        if let Onward::Path(path) = onward
+        if let Onward::Path(path) = &onward
             && !elsewhere
             && notice.is_none()
             && !visit
@@ -225,7 +239,7 @@ pub async fn post(
         metrics.sign_in(outcome);
     }
     match result {
-        Ok(SignIn::Done(session)) => Ok(signed_in(&visit, &onward, &session)),
+        Ok(SignIn::Done(session)) => signed_in(&visit, &onward, &session).await,
         Ok(other) => Ok(again(&visit, &onward, &form, &other)),
         Err(FlowError::Busy) => {
             let said = Said {
@@ -276,20 +290,19 @@ fn again(visit: &Visit, onward: &Onward, form: &CheckedForm, result: &SignIn) ->
     page(visit, onward, status, &said)
 }
 
-fn signed_in(visit: &Visit, onward: &Onward, session: &NewSession) -> HttpResponse {
+async fn signed_in(
+    visit: &Visit,
+    onward: &Onward,
+    session: &NewSession,
+) -> Result<HttpResponse, PageError> {
     let mut response = match onward {
-        Onward::Flow(pending, _) => pending.send_to(
-            visit,
-            "/authorize/continue",
-            &pending.interaction.begin(session.id),
-        ),
+        Onward::Flow(pending, _) => {
+            let next = pending.interaction.begin(session.id);
+            pending.send_to(visit, "/authorize/continue", &next).await?
+        }
         Onward::Path(path) => visit.see_other(path, &[]),
     };
-    visit.jar.set_sessions(
-        &mut response,
-        &session.sessions,
-        visit.tenant().settings().session_lifetime,
-    );
+    visit.set_sessions(&mut response, &session.sessions);
     visit.jar.set_devices(&mut response, &session.devices);
-    response
+    Ok(response)
 }

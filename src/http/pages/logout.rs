@@ -8,10 +8,11 @@ use super::views::{Form, SignOut as SignOutPage, SignedOut};
 use super::visit::{Visit, see_other};
 use crate::domain::ids::SessionId;
 use crate::flows::browser::FormPurpose;
-use crate::flows::logout::SignOut;
+use crate::flows::logout::{Frame, SignOut};
 use crate::flows::sessions::SignedIn;
 use crate::http::error::PageError;
 use crate::http::extract::{FormBody, Query};
+use crate::http::headers::Exception;
 use crate::protocol::Params;
 use crate::protocol::logout::LogoutRequest;
 
@@ -47,12 +48,16 @@ async fn for_client(visit: &Visit, params: &Params) -> Result<HttpResponse, Page
         SignOut::Refuse(error) => Err(visit.refuse(error)),
         SignOut::Ask => Ok(match signed_in.first() {
             Some(person) => ask(visit, &request.ui_locales, person),
-            None => said(visit, &request.ui_locales),
+            None => said(visit, &request.ui_locales, &[], None),
         }),
-        SignOut::Done { location, ended } => {
+        SignOut::Done {
+            location,
+            ended,
+            frames,
+        } => {
             let mut response = match location {
-                Some(location) => see_other(&location),
-                None => said(visit, &request.ui_locales),
+                Some(location) if frames.is_empty() => see_other(&location),
+                location => said(visit, &request.ui_locales, &frames, location.as_deref()),
             };
             forget(visit, &mut response, &ended);
             Ok(response)
@@ -70,8 +75,8 @@ async fn confirmed(visit: &Visit, params: Params) -> Result<HttpResponse, PageEr
         .provider
         .sign_out_confirmed(&visit.at, &form, &signed_in, &visit.caller.origin)
         .await;
-    result.map_err(|error| visit.fail(error))?;
-    let mut response = said(visit, &[]);
+    let frames = result.map_err(|error| visit.fail(error))?;
+    let mut response = said(visit, &[], &frames, None);
     let ended: Vec<_> = visit
         .jar
         .sessions
@@ -103,18 +108,33 @@ fn ask(visit: &Visit, ui_locales: &[String], person: &SignedIn) -> HttpResponse 
     visit.show_form(StatusCode::OK, &view)
 }
 
-fn said(visit: &Visit, ui_locales: &[String]) -> HttpResponse {
+/// The page afterwards; with `frames` the browser has clients' pages forget their sessions, and goes `onward` then.
+fn said(
+    visit: &Visit,
+    ui_locales: &[String],
+    frames: &[Frame],
+    onward: Option<&str>,
+) -> HttpResponse {
     let frame = visit.frame(ui_locales);
     let sign_in = visit.address("/login", &[]);
-    show(
+    let mut response = show(
         StatusCode::OK,
         &SignedOut {
             page: frame.page(),
             client: None,
-            sign_in: Some(&sign_in),
+            sign_in: onward.is_none().then_some(sign_in.as_str()),
             back: None,
+            frames: frames.iter().map(|frame| frame.address.as_str()).collect(),
+            onward,
         },
-    )
+    );
+    if !frames.is_empty() {
+        let mut origins: Vec<_> = frames.iter().map(|frame| frame.origin.clone()).collect();
+        origins.sort_unstable();
+        origins.dedup();
+        response.extensions_mut().insert(Exception::Frames(origins));
+    }
+    response
 }
 
 fn forget(visit: &Visit, response: &mut HttpResponse, ended: &[SessionId]) {
@@ -122,7 +142,5 @@ fn forget(visit: &Visit, response: &mut HttpResponse, ended: &[SessionId]) {
         return;
     }
     let left = visit.jar.sessions.without(|id| ended.contains(&id));
-    visit
-        .jar
-        .set_sessions(response, &left, visit.tenant().settings().session_lifetime);
+    visit.set_sessions(response, &left);
 }

@@ -1,14 +1,15 @@
 //! What a person sees under an issuer: views (one struct per page, rendered by askama), the words on them (Fluent), the static files
 //! they load, and a tenant's colours.
 //!
-//! Nothing here behaves: a handler fills a view and answers with `view.render()`. The pages work without script; the two scripts that
-//! exist make them smoother. No page holds an inline style or script, so that `default-src 'none'; style-src 'self'; script-src 'self'`
+//! Nothing here behaves: a handler fills a view and answers with `view.render()`. The pages work without script; the scripts that
+//! exist make them smoother, and one answers frames of other origins. No page holds an inline style or script, so that `default-src 'none'; style-src 'self'; script-src 'self'`
 //! fits them all; `img-src` needs the origins of the logos shown and `form-action` those that a form leads to.
 
 pub mod account;
 pub mod assets;
 pub mod authorize;
 pub mod brand_sheet;
+pub mod check_session;
 pub mod consent;
 pub mod cookies;
 pub mod device;
@@ -23,6 +24,7 @@ pub mod render;
 pub mod routes;
 pub mod samples;
 pub mod select_account;
+pub mod user_code;
 pub mod views;
 pub mod visit;
 

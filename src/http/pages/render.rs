@@ -16,7 +16,7 @@ use crate::flows::sessions::display_name;
 use crate::flows::tenancy::{Tenant, TenantAt};
 use crate::http::error::page_response;
 use crate::http::extract::Caller;
-use crate::http::headers::FormAction;
+use crate::http::headers::Exception;
 use crate::protocol::OAuthError;
 
 /// What a page needs of its surroundings, held while a view borrows it.
@@ -196,7 +196,7 @@ pub fn form_post(
 pub fn allow_form_action(response: &mut HttpResponse, source: &str) {
     response
         .extensions_mut()
-        .insert(FormAction(source.to_owned()));
+        .insert(Exception::FormAction(source.to_owned()));
 }
 
 fn csp_source(uri: &str) -> String {

@@ -2,7 +2,10 @@
 
 use actix_web::{Resource, web};
 
-use super::{account, authorize, consent, home, link, login, logout, select_account};
+use super::{
+    account, authorize, check_session, consent, home, link, login, logout, select_account,
+    user_code,
+};
 use crate::http::routes::method_not_allowed;
 use crate::protocol::discovery::paths;
 
@@ -30,10 +33,21 @@ pub fn routes(scope: &mut web::ServiceConfig) {
             .route(web::post().to(consent::post)),
     );
     scope.service(
+        at(paths::DEVICE)
+            .route(web::get().to(user_code::get))
+            .route(web::post().to(user_code::post)),
+    );
+    scope.service(
+        at(user_code::CONFIRM)
+            .route(web::get().to(user_code::question))
+            .route(web::post().to(user_code::answer)),
+    );
+    scope.service(
         at(paths::LOGOUT)
             .route(web::get().to(logout::get))
             .route(web::post().to(logout::post)),
     );
+    scope.service(at(paths::CHECK_SESSION).route(web::get().to(check_session::get)));
     scope.service(
         at("/link/{token}")
             .route(web::get().to(link::get))

@@ -91,15 +91,10 @@ pub async fn post(visit: Visit, FormBody(params): FormBody) -> Result<HttpRespon
             Some(Problem::GoneAlready),
         ));
     };
-    let mut response = pending.send_to(
-        &visit,
-        "/authorize/continue",
-        &pending.interaction.select(chosen),
-    );
-    visit.jar.set_sessions(
-        &mut response,
-        &visit.jar.sessions.select(chosen),
-        visit.tenant().settings().session_lifetime,
-    );
+    let next = pending.interaction.select(chosen);
+    let mut response = pending
+        .send_to(&visit, "/authorize/continue", &next)
+        .await?;
+    visit.set_sessions(&mut response, &visit.jar.sessions.select(chosen));
     Ok(response)
 }

@@ -116,7 +116,7 @@ fn nothing_that_people_choose_is_rendered_unescaped() {
     }
     assert_eq!(
         seen,
-        14 * Messages::all().count(),
+        17 * Messages::all().count(),
         "every view but the landing page has a hostile sample"
     );
 }
@@ -227,7 +227,8 @@ fn every_form_is_posted_and_carries_the_csrf_token() {
         let forms = page.html.matches("<form").count();
         let expected = match (page.view, page.sample) {
             (
-                "signed_out" | "error" | "link_spent" | "tenant_home" | "landing" | "account_home",
+                "device_done" | "signed_out" | "error" | "link_spent" | "tenant_home" | "landing"
+                | "account_home",
                 _,
             )
             | ("select_account" | "account_sessions" | "account_applications", "empty")
@@ -243,7 +244,8 @@ fn the_ids_that_drivers_rely_on_are_there() {
     for page in everything() {
         let wanted: &[&str] = match page.view {
             "sign_in" => &["username", "password", "submit"],
-            "consent" => &["allow", "deny"],
+            "consent" | "device" => &["allow", "deny"],
+            "user_code" => &["user_code", "submit"],
             "sign_out" => &["logout"],
             "choose_password" => &["username", "new-password", "confirm-password", "submit"],
             "account_password" => &[

@@ -11,9 +11,11 @@ use url::form_urlencoded::Serializer;
 
 use super::cookies::Jar;
 use super::render::{Frame, show};
-use crate::domain::ids::ClientId;
+use crate::domain::ids::{ClientId, SessionId};
 use crate::flows::Provider;
-use crate::flows::browser::{CheckedForm, CsrfSeed, FormPurpose, Provenance, issuer_path};
+use crate::flows::browser::{
+    CheckedForm, CsrfSeed, FormPurpose, Provenance, SessionCookie, browser_state, issuer_path,
+};
 use crate::flows::provider::FlowError;
 use crate::flows::sessions::SignedIn;
 use crate::flows::signin::Visitor;
@@ -152,6 +154,38 @@ impl Visit {
         self.provider
             .find_signed_in(self.tenant(), &self.jar.sessions, client)
             .await
+    }
+
+    /// Keeps the sessions in the browser, and what they come to.
+    pub fn set_sessions(&self, response: &mut HttpResponse, sessions: &SessionCookie) {
+        let settings = self.tenant().settings();
+        self.jar
+            .set_sessions(response, sessions, settings.session_lifetime);
+        if settings.session_management {
+            let ids = sessions.handles().iter();
+            let ids = ids.map(|handle| SessionId::from(handle.id()));
+            let state = browser_state(self.tenant(), ids);
+            self.jar
+                .set_browser_state(response, state, settings.session_lifetime);
+        }
+    }
+
+    /// What the sessions of the people who are signed in come to; none where the tenant doesn't offer session management.
+    pub fn browser_state(&self, signed_in: &[SignedIn]) -> Option<String> {
+        let ids = signed_in.iter().map(|person| person.session.id);
+        let offered = self.tenant().settings().session_management;
+        offered.then(|| browser_state(self.tenant(), ids))
+    }
+
+    /// Keeps it in the browser, where something else is there: sessions end elsewhere too.
+    pub fn keep_browser_state(&self, response: &mut HttpResponse, state: Option<&str>) {
+        if let Some(state) = state
+            && self.jar.browser_state.as_deref() != Some(state)
+        {
+            let lifetime = self.tenant().settings().session_lifetime;
+            self.jar
+                .set_browser_state(response, state.to_owned(), lifetime);
+        }
     }
 
     /// The browser, as signing in sees it.

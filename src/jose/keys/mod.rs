@@ -8,5 +8,5 @@ mod thumbprint;
 mod verification;
 
 pub use signing::{GeneratedKey, KeyError, RsaBits, SigningKey, TYPES_WITH_READY_HEADERS};
-pub use thumbprint::thumbprint;
-pub use verification::{Expect, KeyChoice, VerificationKey, VerificationKeys, Verified};
+pub use thumbprint::{digest, thumbprint};
+pub use verification::{Expect, KeyChoice, VerificationKey, VerificationKeys, Verified, verifies};

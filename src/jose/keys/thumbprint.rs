@@ -17,6 +17,11 @@ pub(super) fn required_members(key_type: &str) -> Option<&'static [&'static str]
 
 /// The thumbprint of a public (or private) key, base64url; `None` when a member that counts is missing.
 pub fn thumbprint(jwk: &Map<String, Value>) -> Option<String> {
+    digest(jwk).map(|hash| URL_SAFE_NO_PAD.encode(hash))
+}
+
+/// The thumbprint as the hash that it is.
+pub fn digest(jwk: &Map<String, Value>) -> Option<[u8; 32]> {
     let members = required_members(jwk.get("kty")?.as_str()?)?;
     let mut canonical = Vec::with_capacity(members.len());
     for name in members {
@@ -29,7 +34,7 @@ pub fn thumbprint(jwk: &Map<String, Value>) -> Option<String> {
         canonical.push(format!("\"{name}\":\"{value}\""));
     }
     let canonical = format!("{{{}}}", canonical.join(","));
-    Some(URL_SAFE_NO_PAD.encode(Sha256::digest(canonical)))
+    Some(Sha256::digest(canonical).into())
 }
 
 #[cfg(test)]

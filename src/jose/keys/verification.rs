@@ -28,14 +28,7 @@ impl VerificationKey {
             Some(Value::String(kid)) if kid.len() <= MAX_KID => Some(kid.clone()),
             Some(_) => return Err(KeyError::Malformed),
         };
-        // What josekit needs, and nothing it could stumble over, such as `x5c`.
-        let mut plain = Map::new();
-        for name in ["kty", "crv", "x", "y", "n", "e", "use", "key_ops"] {
-            if let Some(value) = members.get(name) {
-                plain.insert(name.to_owned(), value.clone());
-            }
-        }
-        let plain = Jwk::from_map(plain).map_err(|_| KeyError::Malformed)?;
+        let plain = plain(members)?;
         let verifiers = algorithms_of(members)?
             .into_iter()
             .map(|algorithm| Ok((algorithm, verifier(algorithm, &plain)?)))
@@ -60,6 +53,29 @@ impl fmt::Debug for VerificationKey {
             .field("kid", &self.kid)
             .finish_non_exhaustive()
     }
+}
+
+/// Whether a token's signature is that of the public key that came along with it; whose key that is nobody says.
+pub fn verifies(jwk: &Map<String, Value>, token: &Compact<'_>) -> Result<bool, KeyError> {
+    check_key(jwk).map_err(|_| KeyError::Malformed)?;
+    let algorithm = token.header.algorithm;
+    if !algorithms_of(jwk)?.contains(&algorithm) {
+        return Err(KeyError::Malformed);
+    }
+    Ok(verifier(algorithm, &plain(jwk)?)?
+        .verify(token.signing_input.as_bytes(), &token.signature)
+        .is_ok())
+}
+
+/// What josekit needs, and nothing it could stumble over, such as `x5c`.
+fn plain(jwk: &Map<String, Value>) -> Result<Jwk, KeyError> {
+    let mut plain = Map::new();
+    for name in ["kty", "crv", "x", "y", "n", "e", "use", "key_ops"] {
+        if let Some(value) = jwk.get(name) {
+            plain.insert(name.to_owned(), value.clone());
+        }
+    }
+    Jwk::from_map(plain).map_err(|_| KeyError::Malformed)
 }
 
 fn algorithms_of(jwk: &Map<String, Value>) -> Result<Vec<SigningAlgorithm>, KeyError> {

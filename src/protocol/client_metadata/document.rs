@@ -12,7 +12,9 @@ use super::kinds::{
 };
 use super::localized::Localized;
 use super::rules::MetadataError;
-use crate::protocol::algorithm::SigningAlgorithm;
+use crate::protocol::algorithm::{AssertionAlgorithm, SigningAlgorithm};
+use crate::protocol::introspection;
+use crate::protocol::jarm;
 use crate::protocol::redirect_uri::{PostLogoutRedirectUri, RedirectUri, RedirectUriError};
 use crate::protocol::scope::Scope;
 use crate::protocol::uri;
@@ -48,7 +50,7 @@ pub struct ClientMetadata {
     pub contacts: Vec<String>,
     /// The grants it may use; `authorization_code` unless told.
     pub grant_types: Vec<GrantType>,
-    /// The response types it may use; they follow from the grants unless told.
+    /// The response types it may use; `code` unless told, where it may use `authorization_code`.
     pub response_types: Vec<ResponseType>,
     /// The scopes it may ask for; after validation always there.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,7 +60,7 @@ pub struct ClientMetadata {
     pub token_endpoint_auth_method: TokenEndpointAuthMethod,
     /// The only algorithm of its assertions; any supported one unless told.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub token_endpoint_auth_signing_alg: Option<SigningAlgorithm>,
+    pub token_endpoint_auth_signing_alg: Option<AssertionAlgorithm>,
     /// Its public keys.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwks: Option<Value>,
@@ -67,6 +69,15 @@ pub struct ClientMetadata {
     pub jwks_uri: Option<String>,
     /// The algorithm of its ID tokens.
     pub id_token_signed_response_alg: SigningAlgorithm,
+    /// The algorithm of its signed authorization responses (JARM §3); RS256 unless told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization_signed_response_alg: Option<SigningAlgorithm>,
+    /// The algorithm of what the userinfo endpoint answers about its people; plain JSON unless told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub userinfo_signed_response_alg: Option<SigningAlgorithm>,
+    /// The algorithm of the introspection endpoint's answers to it, where it asks for signed ones (RFC 9701 §6); RS256 unless told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub introspection_signed_response_alg: Option<SigningAlgorithm>,
     /// The form of its access tokens.
     pub access_token_format: AccessTokenFormat,
     /// The algorithm of its access tokens, where they are JWTs.
@@ -98,6 +109,16 @@ pub struct ClientMetadata {
     /// Origins that may call the endpoints from a browser, besides those of the redirect URIs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub allowed_origins: Vec<String>,
+    /// Where it is told by the server itself that a session has ended (OpenID Connect Back-Channel Logout §2.2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backchannel_logout_uri: Option<String>,
+    /// Whether it needs `sid` in that; it is there in any case.
+    pub backchannel_logout_session_required: bool,
+    /// The page of it that is loaded in a frame when a person signs out (OpenID Connect Front-Channel Logout §2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frontchannel_logout_uri: Option<String>,
+    /// Whether it needs `iss` and `sid` in that.
+    pub frontchannel_logout_session_required: bool,
     /// Whether an authorization request must carry a code challenge. Public clients must anyway.
     pub require_pkce: bool,
     /// Whether it must push its authorization requests (RFC 9126 §6).
@@ -107,6 +128,10 @@ pub struct ClientMetadata {
     /// The only algorithm of its request objects; any supported one unless told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_object_signing_alg: Option<SigningAlgorithm>,
+    /// Whether it must prove possession of a key, to which its tokens are bound, at each token request (RFC 9449 §5.2).
+    pub dpop_bound_access_tokens: bool,
+    /// Whether its proofs must carry a nonce of the server's (RFC 9449 §8, §9).
+    pub require_dpop_nonce: bool,
     /// Life of its access tokens in seconds; the tenant's setting unless told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access_token_lifetime: Option<u32>,
@@ -115,6 +140,19 @@ pub struct ClientMetadata {
     pub refresh_token_lifetime: Option<u32>,
     /// For how many seconds a rotated refresh token yields its successor again, for an answer that was lost.
     pub refresh_token_leeway: u32,
+    /// Whose tokens it may exchange besides those that were issued to it or for it (RFC 8693): audiences that it answers to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub token_exchange_subjects: Vec<String>,
+    /// What it may exchange tokens for: identifiers of resources and of clients.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub token_exchange_targets: Vec<String>,
+    /// The scopes that an exchanged token may have beyond those of the token that was exchanged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub token_exchange_scope: Option<Scope>,
+    /// Whether an exchanged token may leave out who acts with it (impersonation, RFC 8693 §1.1).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub token_exchange_impersonation: bool,
     /// Whether people are not asked for consent: for the tenant's own applications.
     #[serde(alias = "first_party")]
     pub skip_consent: bool,
@@ -149,6 +187,9 @@ impl Default for ClientMetadata {
             jwks: None,
             jwks_uri: None,
             id_token_signed_response_alg: SigningAlgorithm::Es256,
+            authorization_signed_response_alg: None,
+            userinfo_signed_response_alg: None,
+            introspection_signed_response_alg: None,
             access_token_format: AccessTokenFormat::default(),
             access_token_signed_response_alg: SigningAlgorithm::Es256,
             default_audience: None,
@@ -161,13 +202,23 @@ impl Default for ClientMetadata {
             subject_type: SubjectType::default(),
             sector_identifier_uri: None,
             allowed_origins: Vec::new(),
+            backchannel_logout_uri: None,
+            backchannel_logout_session_required: false,
+            frontchannel_logout_uri: None,
+            frontchannel_logout_session_required: false,
             require_pkce: true,
             require_pushed_authorization_requests: false,
             require_signed_request_object: false,
             request_object_signing_alg: None,
+            dpop_bound_access_tokens: false,
+            require_dpop_nonce: false,
             access_token_lifetime: None,
             refresh_token_lifetime: None,
             refresh_token_leeway: 0,
+            token_exchange_subjects: Vec::new(),
+            token_exchange_targets: Vec::new(),
+            token_exchange_scope: None,
+            token_exchange_impersonation: false,
             skip_consent: false,
             software_id: None,
             software_version: None,
@@ -204,6 +255,28 @@ impl ClientMetadata {
     /// Whether it may use this grant.
     pub fn allows_grant(&self, grant: GrantType) -> bool {
         self.grant_types.contains(&grant)
+    }
+
+    /// Whether it gets tokens that speak for people, by the browser or by a device.
+    pub fn has_people(&self) -> bool {
+        self.has_people_sign_in() || self.allows_grant(GrantType::DeviceCode)
+    }
+
+    /// Whether it sends people to the authorization endpoint.
+    pub fn has_people_sign_in(&self) -> bool {
+        self.allows_grant(GrantType::AuthorizationCode) || self.allows_grant(GrantType::Implicit)
+    }
+
+    /// What its signed authorization responses are signed by.
+    pub fn authorization_response_algorithm(&self) -> SigningAlgorithm {
+        self.authorization_signed_response_alg
+            .unwrap_or(jarm::DEFAULT_ALGORITHM)
+    }
+
+    /// What the introspection endpoint's signed answers to it are signed by.
+    pub fn introspection_algorithm(&self) -> SigningAlgorithm {
+        self.introspection_signed_response_alg
+            .unwrap_or(introspection::DEFAULT_ALGORITHM)
     }
 
     /// The redirect URIs, checked.

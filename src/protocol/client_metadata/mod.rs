@@ -13,7 +13,7 @@ mod rules;
 pub use document::ClientMetadata;
 pub use kinds::{
     AccessTokenFormat, ApplicationType, GrantType, ResponseType, SubjectType,
-    TokenEndpointAuthMethod,
+    TokenEndpointAuthMethod, UnsupportedResponseType, same_values,
 };
 pub use localized::Localized;
 pub use rules::MetadataError;

@@ -12,6 +12,12 @@ use super::localized::is_localized_name;
 use super::rules::MetadataError;
 use crate::protocol::algorithm::SigningAlgorithm;
 
+/// What would have an authorization response encrypted (JARM §3).
+const ENCRYPTED_RESPONSES: [&str; 2] = [
+    "authorization_encrypted_response_alg",
+    "authorization_encrypted_response_enc",
+];
+
 /// The members that are known here.
 static KNOWN: LazyLock<HashSet<String>> = LazyLock::new(|| {
     let schema = schemars::schema_for!(ClientMetadata).to_value();
@@ -50,6 +56,15 @@ impl ClientMetadata {
         if let Some(first_party) = members.remove("first_party") {
             members.entry("skip_consent").or_insert(first_party);
         }
+        // Whoever asks for secrecy must not go on in the belief to have it.
+        for name in ENCRYPTED_RESPONSES {
+            if members.contains_key(name) {
+                return Err(MetadataError::new(
+                    name,
+                    "encrypted authorization responses are not supported; leave it out",
+                ));
+            }
+        }
         // RFC 7591 §2: "The authorization server MUST ignore any client metadata sent by the client that it does not understand"
         members.retain(|name, _| KNOWN.contains(name) || is_localized_name(name));
         let sent: HashSet<String> = members.keys().cloned().collect();
@@ -64,6 +79,7 @@ impl ClientMetadata {
         let mut metadata = Self::from_json(Value::Object(members))?;
         let present = present.cloned().unwrap_or_default();
         keep!(metadata, sent, present: skip_consent, access_token_lifetime, refresh_token_lifetime, refresh_token_leeway, default_audience);
+        keep!(metadata, sent, present: token_exchange_subjects, token_exchange_targets, token_exchange_scope, token_exchange_impersonation);
         Ok(metadata)
     }
 }
@@ -126,6 +142,16 @@ mod tests {
     }
 
     #[test]
+    fn nobody_is_left_in_the_belief_that_responses_are_encrypted() {
+        for name in ENCRYPTED_RESPONSES {
+            let document = json!({ "redirect_uris": [URI], name: "A128GCM" });
+            assert_eq!(read(document, None), Err(name.to_owned()));
+            let absent = json!({ "redirect_uris": [URI], name: null });
+            assert!(read(absent, None).is_ok());
+        }
+    }
+
+    #[test]
     fn what_administrators_set_is_kept_and_not_taken() {
         for (member, value) in [
             ("skip_consent", json!(true)),
@@ -134,6 +160,13 @@ mod tests {
             ("refresh_token_lifetime", json!(86_400)),
             ("refresh_token_leeway", json!(60)),
             ("default_audience", json!("https://api.example.com")),
+            (
+                "token_exchange_subjects",
+                json!(["https://api.example.com"]),
+            ),
+            ("token_exchange_targets", json!(["https://api.example.com"])),
+            ("token_exchange_scope", json!("read")),
+            ("token_exchange_impersonation", json!(true)),
         ] {
             let field = read(json!({ "redirect_uris": [URI], member: value }), None).unwrap_err();
             assert!(

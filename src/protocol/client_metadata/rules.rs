@@ -1,7 +1,10 @@
 //! The rules between the fields.
 
 use super::document::ClientMetadata;
-use super::kinds::{GrantType, ResponseType, SubjectType, TokenEndpointAuthMethod};
+use super::kinds::{
+    ApplicationType, GrantType, ResponseType, SubjectType, TokenEndpointAuthMethod,
+};
+use crate::protocol::redirect_uri::RedirectUri;
 use crate::protocol::scope::{self, Scope};
 use crate::protocol::{ErrorCode, OAuthError, email, jwks, resource, uri};
 
@@ -47,36 +50,28 @@ impl ClientMetadata {
         self.check_redirects()?;
         self.check_texts()?;
         self.check_urls()?;
+        self.check_logout()?;
         self.check_tokens()?;
         Ok(self)
     }
 
     fn check_grants(&mut self) -> Result<(), MetadataError> {
-        let code = self.allows_grant(GrantType::AuthorizationCode);
+        let refreshable = self.allows_grant(GrantType::AuthorizationCode)
+            || self.allows_grant(GrantType::DeviceCode);
         distinct("grant_types", &self.grant_types)?;
-        distinct("response_types", &self.response_types)?;
         if self.grant_types.is_empty() {
             return Err(MetadataError::new(
                 "grant_types",
                 "must name at least one grant type",
             ));
         }
-        if self.allows_grant(GrantType::RefreshToken) && !code {
+        if self.allows_grant(GrantType::RefreshToken) && !refreshable {
             return Err(MetadataError::new(
                 "grant_types",
-                "refresh_token needs authorization_code, as no other grant issues refresh tokens",
+                "refresh_token needs authorization_code or the device_code grant, as no other grant issues refresh tokens",
             ));
         }
-        // RFC 7591 §2.1: authorization_code and code go together
-        if code && self.response_types.is_empty() {
-            self.response_types = vec![ResponseType::Code];
-        }
-        if !code && !self.response_types.is_empty() {
-            return Err(MetadataError::new(
-                "response_types",
-                "code needs the grant type authorization_code",
-            ));
-        }
+        self.check_response_types()?;
         if self.is_public() && self.allows_grant(GrantType::ClientCredentials) {
             // RFC 6749 §4.4: "The client credentials grant type MUST only be used by confidential clients."
             return Err(MetadataError::new(
@@ -84,12 +79,69 @@ impl ClientMetadata {
                 "client_credentials is for confidential clients only; choose another token_endpoint_auth_method",
             ));
         }
-        let offline = self.allows_grant(GrantType::RefreshToken);
+        if self.is_public() && self.allows_grant(GrantType::TokenExchange) {
+            // RFC 8693 §5: without authentication whoever finds a token could turn it into others.
+            return Err(MetadataError::new(
+                "grant_types",
+                "token-exchange is for confidential clients only; choose another token_endpoint_auth_method",
+            ));
+        }
+        let (people, offline) = (
+            self.has_people(),
+            self.allows_grant(GrantType::RefreshToken),
+        );
         let scope = self
             .scope
-            .get_or_insert_with(|| default_scope(code, offline));
+            .get_or_insert_with(|| default_scope(people, offline));
         Scope::parse(&scope.to_string())
             .map_err(|error| MetadataError::new("scope", error.to_string()))?;
+        Ok(())
+    }
+
+    /// RFC 7591 §2.1 and OpenID Connect Dynamic Client Registration §2: which grant types and response types go together.
+    fn check_response_types(&mut self) -> Result<(), MetadataError> {
+        let code = self.allows_grant(GrantType::AuthorizationCode);
+        // RFC 7591 §2: "If omitted, the default is that the client will use only the "code" response type."
+        if code && self.response_types.is_empty() {
+            self.response_types = vec![ResponseType::Code];
+        }
+        distinct("response_types", &self.response_types)?;
+        for own in &self.response_types {
+            let missing = own
+                .grant_types()
+                .iter()
+                .find(|grant| !self.allows_grant(**grant));
+            if let Some(grant) = missing {
+                return Err(MetadataError::new(
+                    "response_types",
+                    format!(
+                        "{own} needs the grant type {}; name it in grant_types",
+                        grant.as_str()
+                    ),
+                ));
+            }
+        }
+        if code && !self.response_types.iter().any(|own| own.has_code()) {
+            return Err(MetadataError::new(
+                "grant_types",
+                "authorization_code needs a response type with code; take it out of grant_types, or name one in response_types",
+            ));
+        }
+        let implicit = self.allows_grant(GrantType::Implicit);
+        if implicit && !self.response_types.iter().any(|own| own.is_front_channel()) {
+            return Err(MetadataError::new(
+                "grant_types",
+                "implicit needs a response type with id_token or token; take it out of grant_types, or name one in response_types",
+            ));
+        }
+        // RFC 9449 §5: what comes through the browser was asked for with no proof, and so is bound to nothing.
+        let by_browser = self.response_types.iter().any(|own| own.has_access_token());
+        if self.dpop_bound_access_tokens && by_browser {
+            return Err(MetadataError::new(
+                "dpop_bound_access_tokens",
+                "excludes response types with token, whose access tokens can't be bound to a key",
+            ));
+        }
         Ok(())
     }
 
@@ -108,11 +160,23 @@ impl ClientMetadata {
                 "private_key_jwt needs jwks or jwks_uri",
             ));
         }
-        if self.token_endpoint_auth_signing_alg.is_some() && !by_key {
-            return Err(MetadataError::new(
-                "token_endpoint_auth_signing_alg",
-                "applies to private_key_jwt only",
-            ));
+        if let Some(algorithm) = self.token_endpoint_auth_signing_alg {
+            let by_secret =
+                self.token_endpoint_auth_method == TokenEndpointAuthMethod::ClientSecretJwt;
+            let reason = match algorithm.asymmetric() {
+                _ if !by_key && !by_secret => {
+                    "applies to private_key_jwt and client_secret_jwt only"
+                }
+                None if by_key => "private_key_jwt needs an algorithm of keys, not of secrets",
+                Some(_) if by_secret => "client_secret_jwt is signed by HS256",
+                _ => "",
+            };
+            if !reason.is_empty() {
+                return Err(MetadataError::new(
+                    "token_endpoint_auth_signing_alg",
+                    reason,
+                ));
+            }
         }
         match &self.jwks {
             Some(jwks) => jwks::check_public(jwks)
@@ -149,14 +213,25 @@ impl ClientMetadata {
             100,
         )?;
         bounded("allowed_origins", &self.allowed_origins, 100)?;
-        if self.allows_grant(GrantType::AuthorizationCode) && self.redirect_uris.is_empty() {
+        if self.has_people_sign_in() && self.redirect_uris.is_empty() {
             return Err(MetadataError::new(
                 "redirect_uris",
-                "authorization_code needs at least one redirect URI",
+                "authorization_code and implicit need at least one redirect URI",
             ));
         }
-        self.parse_redirect_uris()
+        let redirects = self
+            .parse_redirect_uris()
             .map_err(|error| MetadataError::new("redirect_uris", error.to_string()))?;
+        // OpenID Connect Dynamic Client Registration §2, application_type: "Web Clients using the OAuth Implicit Grant Type MUST only register URLs
+        // using the https scheme as redirect_uris; they MUST NOT use localhost as the hostname."
+        let bound =
+            self.allows_grant(GrantType::Implicit) && self.application_type == ApplicationType::Web;
+        if bound && !redirects.iter().all(RedirectUri::is_https_elsewhere) {
+            return Err(MetadataError::new(
+                "redirect_uris",
+                "must use https and another host than localhost where implicit is among grant_types; http on the loopback is for application_type native",
+            ));
+        }
         self.parse_post_logout_redirect_uris()
             .map_err(|error| MetadataError::new("post_logout_redirect_uris", error.to_string()))?;
         for origin in &self.allowed_origins {
@@ -212,6 +287,47 @@ impl ClientMetadata {
         Ok(())
     }
 
+    /// Where it is told that a session has ended.
+    fn check_logout(&self) -> Result<(), MetadataError> {
+        let (back, front) = (&self.backchannel_logout_uri, &self.frontchannel_logout_uri);
+        for (field, value, required, given) in [
+            (
+                "backchannel_logout_uri",
+                back,
+                "backchannel_logout_session_required",
+                self.backchannel_logout_session_required,
+            ),
+            (
+                "frontchannel_logout_uri",
+                front,
+                "frontchannel_logout_session_required",
+                self.frontchannel_logout_session_required,
+            ),
+        ] {
+            web_url(field, value.as_deref())?;
+            if given && value.is_none() {
+                return Err(MetadataError::new(required, format!("needs {field}")));
+            }
+        }
+        // OpenID Connect Front-Channel Logout §2: "The domain, port, and scheme of this URL MUST be the same as that of a registered
+        // Redirection URI value."
+        if let Some(front) = front {
+            let own = uri::parse_web(front).map(|url| url.origin().ascii_serialization());
+            let redirects = self.parse_redirect_uris().unwrap_or_default();
+            if own.is_ok_and(|own| {
+                redirects
+                    .iter()
+                    .all(|uri| uri.origin().as_ref() != Some(&own))
+            }) {
+                return Err(MetadataError::new(
+                    "frontchannel_logout_uri",
+                    "must have the scheme, host and port of one of redirect_uris",
+                ));
+            }
+        }
+        Ok(())
+    }
+
     fn check_tokens(&self) -> Result<(), MetadataError> {
         bounded("resources", &self.resources, 100)?;
         for (field, value) in self
@@ -227,6 +343,7 @@ impl ClientMetadata {
             resource::ResourceIndicator::parse(value)
                 .map_err(|error| MetadataError::new(field, error.to_string()))?;
         }
+        self.check_exchange()?;
         bounded("default_acr_values", &self.default_acr_values, 20)?;
         for value in &self.default_acr_values {
             if value.is_empty()
@@ -269,9 +386,34 @@ impl ClientMetadata {
         }
         Ok(())
     }
+
+    fn check_exchange(&self) -> Result<(), MetadataError> {
+        for (field, values) in [
+            ("token_exchange_subjects", &self.token_exchange_subjects),
+            ("token_exchange_targets", &self.token_exchange_targets),
+        ] {
+            bounded(field, values, 100)?;
+            // Audiences: identifiers of resources or of clients.
+            if !values.iter().all(|value| {
+                (1..=2048).contains(&value.len())
+                    && value.bytes().all(|byte| byte.is_ascii_graphic())
+            }) {
+                return Err(MetadataError::new(
+                    field,
+                    "must be texts of 1 to 2048 visible ASCII characters",
+                ));
+            }
+        }
+        match &self.token_exchange_scope {
+            Some(scope) => Scope::parse(&scope.to_string())
+                .map(|_| ())
+                .map_err(|error| MetadataError::new("token_exchange_scope", error.to_string())),
+            None => Ok(()),
+        }
+    }
 }
 
-fn default_scope(code: bool, offline: bool) -> Scope {
+fn default_scope(people: bool, offline: bool) -> Scope {
     let person = [
         scope::OPENID,
         scope::PROFILE,
@@ -279,7 +421,7 @@ fn default_scope(code: bool, offline: bool) -> Scope {
         scope::ADDRESS,
         scope::PHONE,
     ];
-    let person = person.into_iter().filter(|_| code);
+    let person = person.into_iter().filter(|_| people);
     person
         .chain([scope::OFFLINE_ACCESS].into_iter().filter(|_| offline))
         .collect()
@@ -332,250 +474,4 @@ pub(super) fn web_url(field: &str, value: Option<&str>) -> Result<(), MetadataEr
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-    use crate::protocol::SigningAlgorithm;
-    use crate::protocol::client_metadata::ApplicationType;
-
-    /// A sound document with some members replaced; `null` takes one away.
-    fn read(members: Value) -> Result<ClientMetadata, MetadataError> {
-        let mut document = json!({"redirect_uris": ["https://app.example.com/cb"]});
-        for (name, value) in members.as_object().unwrap() {
-            document[name] = value.clone();
-        }
-        ClientMetadata::from_json(document)
-    }
-
-    fn keys() -> Value {
-        serde_json::from_str(include_str!(
-            "../../../tests/fixtures/rfc7517-public-keys.json"
-        ))
-        .unwrap()
-    }
-
-    #[test]
-    fn defaults() {
-        let web = read(json!({})).unwrap();
-        assert_eq!(
-            (web.grant_types.as_slice(), web.response_types.as_slice()),
-            (
-                &[GrantType::AuthorizationCode][..],
-                &[ResponseType::Code][..]
-            )
-        );
-        assert_eq!(
-            web.scope.as_ref().unwrap().to_string(),
-            "openid profile email address phone"
-        );
-        assert_eq!(web.id_token_signed_response_alg, SigningAlgorithm::Es256);
-        assert!(web.require_pkce && !web.skip_consent && !web.is_public());
-
-        let offline =
-            read(json!({"grant_types": ["authorization_code", "refresh_token"]})).unwrap();
-        assert!(offline.scope.unwrap().contains(scope::OFFLINE_ACCESS));
-
-        let machine =
-            read(json!({"redirect_uris": null, "grant_types": ["client_credentials"]})).unwrap();
-        assert!(machine.response_types.is_empty() && machine.scope.unwrap().is_empty());
-    }
-
-    #[test]
-    fn stored_metadata_reads_the_same_again() {
-        let metadata = read(json!({
-            "client_name": "App", "client_name#de": "Anwendung", "tos_uri#fr": "https://app.example.com/fr",
-            "token_endpoint_auth_method": "private_key_jwt", "jwks": keys(), "first_party": true, "contacts": ["ops@example.com"],
-            "access_token_lifetime": 60, "access_token_format": "opaque", "default_audience": "urn:api", "resources": ["urn:api"],
-            "allowed_origins": ["https://spa.example.com"], "default_acr_values": ["a"], "initiate_login_uri": "https://app.example.com/login",
-        }))
-        .unwrap();
-        assert!(metadata.skip_consent);
-        assert_eq!(
-            metadata.localized.find("client_name", "de-AT"),
-            Some("Anwendung")
-        );
-        assert_eq!(metadata.localized.find("client_name", "fr"), None);
-        let text = serde_json::to_string(&metadata).unwrap();
-        let again: ClientMetadata = serde_json::from_str(&text).unwrap();
-        assert_eq!(again, metadata);
-        assert_eq!(again.validate().unwrap(), metadata);
-    }
-
-    #[test]
-    #[expect(clippy::too_many_lines, reason = "a table")]
-    fn each_fault_names_its_field() {
-        let many: Vec<_> = (0..101)
-            .map(|n| format!("https://app.example.com/{n}"))
-            .collect();
-        for (members, field) in [
-            (json!({"redirect_uris": null}), "redirect_uris"),
-            (json!({"redirect_uris": many}), "redirect_uris"),
-            (
-                json!({"redirect_uris": ["http://app.example.com/"]}),
-                "redirect_uris",
-            ),
-            (
-                json!({"redirect_uris": ["https://a.example/", "https://a.example/"]}),
-                "redirect_uris",
-            ),
-            (
-                json!({"redirect_uris": "https://app.example.com/cb"}),
-                "redirect_uris",
-            ),
-            (
-                json!({"redirect_uris": ["com.example.app:/cb"]}),
-                "redirect_uris",
-            ),
-            (
-                json!({"post_logout_redirect_uris": ["javascript:x"]}),
-                "post_logout_redirect_uris",
-            ),
-            (json!({"grant_types": []}), "grant_types"),
-            (json!({"grant_types": ["password"]}), "grant_types"),
-            (
-                json!({"grant_types": ["authorization_code", "authorization_code"]}),
-                "grant_types",
-            ),
-            (json!({"grant_types": ["refresh_token"]}), "grant_types"),
-            (
-                json!({"grant_types": ["client_credentials", "refresh_token"]}),
-                "grant_types",
-            ),
-            (
-                json!({"grant_types": ["authorization_code", "client_credentials"], "token_endpoint_auth_method": "none"}),
-                "grant_types",
-            ),
-            (
-                json!({"grant_types": ["client_credentials"], "response_types": ["code"]}),
-                "response_types",
-            ),
-            (json!({"response_types": ["token"]}), "response_types"),
-            (json!({"scope": "a\"b"}), "scope"),
-            (json!({"scope": ["openid"]}), "scope"),
-            (
-                json!({"scope": (0..101).map(|n| format!("s{n}")).collect::<Vec<_>>().join(" ")}),
-                "scope",
-            ),
-            (
-                json!({"token_endpoint_auth_method": "client_secret_jwt"}),
-                "token_endpoint_auth_method",
-            ),
-            (
-                json!({"token_endpoint_auth_method": "private_key_jwt"}),
-                "jwks",
-            ),
-            (
-                json!({"jwks": keys(), "jwks_uri": "https://app.example.com/jwks"}),
-                "jwks",
-            ),
-            (
-                json!({"jwks": {"keys": [{"kty": "oct", "k": "AQAB"}]}}),
-                "jwks",
-            ),
-            (
-                json!({"jwks_uri": "http://app.example.com/jwks"}),
-                "jwks_uri",
-            ),
-            (
-                json!({"token_endpoint_auth_signing_alg": "ES256"}),
-                "token_endpoint_auth_signing_alg",
-            ),
-            (
-                json!({"id_token_signed_response_alg": "none"}),
-                "id_token_signed_response_alg",
-            ),
-            (json!({"client_name": " "}), "client_name"),
-            (json!({"client_name": "a\u{202e}b"}), "client_name"),
-            (json!({"client_name#de": "\u{0}"}), "client_name#de"),
-            (json!({"client_name#de": 1}), "client_name#de"),
-            (json!({"contacts#de": "x"}), "contacts#de"),
-            (json!({"logo_uri": "javascript:x"}), "logo_uri"),
-            (json!({"policy_uri": "/policy"}), "policy_uri"),
-            (json!({"contacts": ["nobody"]}), "contacts"),
-            (
-                json!({"initiate_login_uri": "http://localhost/login"}),
-                "initiate_login_uri",
-            ),
-            (
-                json!({"allowed_origins": ["https://spa.example.com/"]}),
-                "allowed_origins",
-            ),
-            (json!({"allowed_origins": ["*"]}), "allowed_origins"),
-            (json!({"default_audience": "api"}), "default_audience"),
-            (
-                json!({"resources": ["https://api.example.com/#x"]}),
-                "resources",
-            ),
-            (json!({"access_token_lifetime": 1}), "access_token_lifetime"),
-            (
-                json!({"access_token_lifetime": -1}),
-                "access_token_lifetime",
-            ),
-            (json!({"refresh_token_leeway": 61}), "refresh_token_leeway"),
-            (json!({"default_acr_values": ["a b"]}), "default_acr_values"),
-            (
-                json!({"subject_type": "pairwise", "redirect_uris": ["https://a.example/", "https://b.example/"]}),
-                "subject_type",
-            ),
-            (
-                json!({"sector_identifier_uri": "http://app.example.com/uris.json"}),
-                "sector_identifier_uri",
-            ),
-            (json!({"require_pkce": "yes"}), "require_pkce"),
-            (
-                json!({"require_signed_request_object": true}),
-                "require_signed_request_object",
-            ),
-            (
-                json!({"request_object_signing_alg": "ES256"}),
-                "request_object_signing_alg",
-            ),
-            (
-                json!({"request_object_signing_alg": "none", "jwks": keys()}),
-                "request_object_signing_alg",
-            ),
-            (
-                json!({"require_pushed_authorization_requests": 1}),
-                "require_pushed_authorization_requests",
-            ),
-            (
-                json!({"backchannel_logout_uri": "https://app.example.com/out"}),
-                "backchannel_logout_uri",
-            ),
-            (json!({"Redirect_uris": []}), "Redirect_uris"),
-        ] {
-            assert_eq!(read(members.clone()).unwrap_err().field, field, "{members}");
-        }
-        assert_eq!(
-            ClientMetadata::from_json(json!([])).unwrap_err().field,
-            "(document)"
-        );
-    }
-
-    #[test]
-    fn errors_have_the_registrations_codes() {
-        let code = |members| OAuthError::from(read(members).unwrap_err()).code;
-        assert_eq!(
-            code(json!({"redirect_uris": ["x"]})),
-            ErrorCode::InvalidRedirectUri
-        );
-        assert_eq!(
-            code(json!({"logo_uri": "x"})),
-            ErrorCode::InvalidClientMetadata
-        );
-    }
-
-    #[test]
-    fn native_clients_and_sectors() {
-        let native = read(json!({"application_type": "native", "redirect_uris": ["com.example.app:/cb"], "token_endpoint_auth_method": "none"})).unwrap();
-        assert_eq!(
-            (native.application_type, native.is_public(), native.sector()),
-            (ApplicationType::Native, true, None)
-        );
-        let pairwise = read(json!({"subject_type": "pairwise", "redirect_uris": ["https://a.example/1", "https://a.example/2"]})).unwrap();
-        assert_eq!(pairwise.sector().as_deref(), Some("a.example"));
-        let sector = read(json!({"subject_type": "pairwise", "redirect_uris": ["https://a.example/1", "https://b.example/"], "sector_identifier_uri": "https://c.example/uris.json"})).unwrap();
-        assert_eq!(sector.sector().as_deref(), Some("c.example"));
-    }
-}
+mod tests;

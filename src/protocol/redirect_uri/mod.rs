@@ -10,4 +10,7 @@ mod validated;
 
 pub use post_logout::PostLogoutRedirectUri;
 pub use registered::{RedirectUri, RedirectUriError};
-pub use validated::{RedirectMismatch, RedirectResponse, ValidatedRedirect};
+pub(super) use validated::append_query;
+pub use validated::{
+    RedirectMismatch, RedirectResponse, Response, UnsignedResponse, ValidatedRedirect,
+};

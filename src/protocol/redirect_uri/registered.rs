@@ -110,6 +110,14 @@ impl RedirectUri {
         origin(&self.text)
     }
 
+    /// Whether it is https at a host that isn't this machine by name.
+    pub fn is_https_elsewhere(&self) -> bool {
+        let here = |host: &str| host == "localhost" || host.ends_with(".localhost");
+        Url::parse(&self.text).is_ok_and(|url| {
+            url.scheme() == "https" && url.host_str().is_some_and(|host| !here(host))
+        })
+    }
+
     /// The host, which makes a sector for pairwise subjects; none for a private-use scheme without one.
     pub fn host(&self) -> Option<String> {
         Url::parse(&self.text).ok()?.host_str().map(str::to_owned)

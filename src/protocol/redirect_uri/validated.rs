@@ -1,9 +1,13 @@
 //! The only way to build a redirect.
 
+use std::fmt;
+
+use serde_json::{Map, Value};
 use url::form_urlencoded::Serializer as FormSerializer;
 
 use super::registered::{RedirectUri, origin};
 use crate::protocol::errors::OAuthError;
+use crate::protocol::jarm::{self, ResponseClaims};
 use crate::protocol::response_mode::ResponseMode;
 
 /// Why no redirect may happen. It is answered by an error page.
@@ -31,11 +35,12 @@ pub struct ValidatedRedirect {
     uri: String,
     issuer: String,
     state: Option<String>,
+    session_state: Option<String>,
     mode: ResponseMode,
 }
 
 /// An answer ready to be sent to the browser.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum RedirectResponse {
     /// Redirect with 303 to this location.
     Location(String),
@@ -46,6 +51,64 @@ pub enum RedirectResponse {
         /// Names and values of the hidden fields.
         fields: Vec<(String, String)>,
     },
+}
+
+/// An answer as its mode has it travel.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Response {
+    /// As it is.
+    Plain(RedirectResponse),
+    /// Signed: it isn't an answer yet.
+    ToSign(UnsignedResponse),
+}
+
+/// Codes and tokens stay out of it.
+impl fmt::Debug for RedirectResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (form, to) = match self {
+            Self::Location(location) => (false, location),
+            Self::Form { action, .. } => (true, action),
+        };
+        let to = to.split(['?', '#']).next().unwrap_or_default();
+        f.debug_struct("RedirectResponse")
+            .field("form", &form)
+            .field("to", &to)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An answer that has to be signed before it can be sent (JARM §2.1).
+#[derive(Clone, PartialEq)]
+pub struct UnsignedResponse {
+    redirect: ValidatedRedirect,
+    parameters: Map<String, Value>,
+}
+
+/// Codes and tokens stay out of it.
+impl fmt::Debug for UnsignedResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UnsignedResponse")
+            .field("redirect", &self.redirect)
+            .finish_non_exhaustive()
+    }
+}
+
+impl UnsignedResponse {
+    /// What is to be signed, for this client.
+    pub fn claims(&self, client_id: &str, now: i64) -> ResponseClaims {
+        ResponseClaims {
+            iss: self.redirect.issuer.clone(),
+            aud: client_id.to_owned(),
+            exp: now + jarm::LIFETIME,
+            parameters: self.parameters.clone(),
+        }
+    }
+
+    /// The answer, once that is signed.
+    pub fn send(&self, jwt: &str) -> RedirectResponse {
+        // JARM §2.3: nothing but the JWT, neither `state` nor `iss`.
+        self.redirect.send([(jarm::PARAMETER, jwt)].into_iter())
+    }
 }
 
 impl ValidatedRedirect {
@@ -67,6 +130,7 @@ impl ValidatedRedirect {
             uri: uri.to_owned(),
             issuer: issuer.to_owned(),
             state: None,
+            session_state: None,
             mode: ResponseMode::default(),
         })
     }
@@ -75,6 +139,13 @@ impl ValidatedRedirect {
     #[must_use]
     pub fn with_state(mut self, state: Option<String>) -> Self {
         self.state = state;
+        self
+    }
+
+    /// The `session_state` to return (OpenID Connect Session Management §2).
+    #[must_use]
+    pub fn with_session_state(mut self, session_state: Option<String>) -> Self {
+        self.session_state = session_state;
         self
     }
 
@@ -118,15 +189,29 @@ impl ValidatedRedirect {
         })
     }
 
-    /// The answer with these parameters, to which `state` and `iss` are added.
-    pub fn respond(&self, parameters: &[(&str, &str)]) -> RedirectResponse {
+    /// The answer with these parameters, to which `state`, `session_state` and `iss` are added.
+    pub fn respond(&self, parameters: &[(&str, &str)]) -> Response {
         let state = self.state.as_deref().map(|state| ("state", state));
+        let session_state = self.session_state.as_deref();
         let all = parameters
             .iter()
             .copied()
             .chain(state)
-            .chain([("iss", self.issuer.as_str())]);
-        if self.mode == ResponseMode::FormPost {
+            .chain(session_state.map(|value| ("session_state", value)));
+        if self.mode.is_signed() {
+            return Response::ToSign(UnsignedResponse {
+                redirect: self.clone(),
+                parameters: jarm::claims_of(all),
+            });
+        }
+        Response::Plain(self.send(all.chain([("iss", self.issuer.as_str())])))
+    }
+
+    fn send<'a>(&self, all: impl Iterator<Item = (&'a str, &'a str)>) -> RedirectResponse {
+        if matches!(
+            self.mode,
+            ResponseMode::FormPost | ResponseMode::FormPostJwt
+        ) {
             let fields = all
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect();
@@ -139,13 +224,15 @@ impl ValidatedRedirect {
             .extend_pairs(all)
             .finish();
         RedirectResponse::Location(match self.mode {
-            ResponseMode::Fragment => format!("{}#{encoded}", self.uri),
+            ResponseMode::Fragment | ResponseMode::FragmentJwt => {
+                format!("{}#{encoded}", self.uri)
+            }
             _ => append_query(&self.uri, &encoded),
         })
     }
 
     /// The answer that reports an error (RFC 6749 §4.1.2.1).
-    pub fn respond_error(&self, error: &OAuthError) -> RedirectResponse {
+    pub fn respond_error(&self, error: &OAuthError) -> Response {
         self.respond(&[
             ("error", error.code.as_str()),
             ("error_description", error.description()),
@@ -154,7 +241,7 @@ impl ValidatedRedirect {
 }
 
 /// RFC 6749 §3.1.2: the query component "MUST be retained when adding additional query parameters"
-pub(super) fn append_query(uri: &str, encoded: &str) -> String {
+pub(in crate::protocol) fn append_query(uri: &str, encoded: &str) -> String {
     let separator = match uri.split_once('?') {
         None => "?",
         Some((_, query)) if query.is_empty() || query.ends_with('&') => "",
@@ -183,8 +270,8 @@ mod tests {
 
     fn location(redirect: &ValidatedRedirect) -> String {
         match redirect.respond(&[("code", "a+b&c")]) {
-            RedirectResponse::Location(location) => location,
-            RedirectResponse::Form { .. } => panic!("a form"),
+            Response::Plain(RedirectResponse::Location(location)) => location,
+            other => panic!("{other:?}"),
         }
     }
 
@@ -272,6 +359,52 @@ mod tests {
         ];
         assert_eq!(
             form,
+            Response::Plain(RedirectResponse::Form {
+                action: "https://a.example/cb".into(),
+                fields
+            })
+        );
+    }
+
+    #[test]
+    fn a_signed_answer_is_one_parameter() {
+        for (mode, expected) in [
+            (
+                ResponseMode::QueryJwt,
+                "https://a.example/cb?x=1&response=a.b.c",
+            ),
+            (
+                ResponseMode::FragmentJwt,
+                "https://a.example/cb?x=1#response=a.b.c",
+            ),
+        ] {
+            let redirect = redirect("https://a.example/cb?x=1")
+                .with_state(Some("s".into()))
+                .with_response_mode(mode);
+            let Response::ToSign(unsigned) = redirect.respond(&[("code", "c")]) else {
+                panic!("{mode} isn't signed")
+            };
+            assert_eq!(
+                serde_json::to_value(unsigned.claims("client", 1000)).unwrap(),
+                serde_json::json!({ "iss": ISSUER, "aud": "client", "exp": 1000 + jarm::LIFETIME, "code": "c", "state": "s" })
+            );
+            assert_eq!(
+                unsigned.send("a.b.c"),
+                RedirectResponse::Location(expected.into())
+            );
+        }
+        let form = redirect("https://a.example/cb").with_response_mode(ResponseMode::FormPostJwt);
+        let Response::ToSign(unsigned) = form.respond_error(&OAuthError::access_denied("no"))
+        else {
+            panic!("it isn't signed")
+        };
+        assert_eq!(
+            unsigned.claims("client", 0).parameters["error"],
+            "access_denied"
+        );
+        let fields = vec![("response".to_owned(), "a.b.c".to_owned())];
+        assert_eq!(
+            unsigned.send("a.b.c"),
             RedirectResponse::Form {
                 action: "https://a.example/cb".into(),
                 fields
@@ -285,7 +418,10 @@ mod tests {
             .with_state(Some("s".into()))
             .respond_error(&OAuthError::access_denied("no"));
         let expected = "https://a.example/cb?error=access_denied&error_description=no&state=s&iss=https%3A%2F%2Fid.example.com%2Ft%2Facme";
-        assert_eq!(response, RedirectResponse::Location(expected.into()));
+        assert_eq!(
+            response,
+            Response::Plain(RedirectResponse::Location(expected.into()))
+        );
     }
 
     #[test]

@@ -49,6 +49,27 @@ command_test! {
         assert_eq!(bare["scope"], "");
     }
 
+    fn response_types_are_named_with_their_grants(here: Installation) {
+        here.tenant("acme");
+        let create = ["client", "create", "--tenant", "acme", "--name", "Board", "--redirect-uri", "https://board.example/cb", "--grant-type", "implicit"];
+        here.refused(&create, "invalid_value");
+        let made = here.json(&[&create[..], &["--response-type", "token id_token", "--response-type", "id_token"]].concat());
+        assert_eq!((&made["response_types"], &made["scope"]), (&json!(["id_token token", "id_token"]), &json!("openid profile email")));
+        let id = text(&made["client_id"]);
+        let update = |more: &[&'static str]| {
+            let mut all = vec!["client", "update", "--tenant", "acme", id];
+            all.extend_from_slice(more);
+            all
+        };
+        here.refused(&update(&["--response-type", "code id_token"]), "invalid_value");
+        let changed = here.json(&update(&["--response-type", "code id_token", "--grant-type", "implicit", "--grant-type", "authorization_code"]));
+        assert_eq!(changed["response_types"], json!(["code id_token"]));
+        let back = here.json(&update(&["--grant-type", "authorization_code"]));
+        assert_eq!(back["response_types"], json!(["code"]));
+        here.ok(&["tenant", "update", "acme", "--set", "front_channel_tokens=false"]);
+        here.refused(&update(&["--response-type", "id_token", "--grant-type", "implicit"]), "invalid_value");
+    }
+
     fn an_initial_access_token_is_shown_once(here: Installation) {
         here.tenant("acme");
         let made = here.json(&["client", "initial-access-token", "--tenant", "acme", "--name", "Partners", "--max-uses", "3", "--expires-in", "3600"]);

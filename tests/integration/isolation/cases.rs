@@ -112,6 +112,7 @@ impl Key {
         };
         let protocol = [
             "/par",
+            "/device_authorization",
             "/token",
             "/introspect",
             "/revoke",

@@ -10,15 +10,16 @@ use super::world::World;
 /// Columns whose text nobody chooses freely, and why there can be no mark.
 const WITHOUT: &[(&str, &str, &str)] = &[
     ("tenants", "status", "one of three words"),
-    (
-        "tenants",
-        "settings",
-        "numbers, switches and choices of a list",
-    ),
     ("changes", "entity", "one of four words"),
     ("role_assignments", "role", "one of four words"),
     ("signing_keys", "algorithm", "one of four words"),
     ("sessions", "amr", "words of RFC 8176"),
+    ("logout_deliveries", "state", "one of three words"),
+    (
+        "logout_deliveries",
+        "last_error",
+        "words of the product's own, and none before the first attempt",
+    ),
     ("grants", "amr", "words of RFC 8176"),
     ("grants", "acr", "a word of the product's own"),
     ("audit_events", "act", "a word of the product's own"),

@@ -11,6 +11,7 @@ pub const MADE_UP: &[(&str, &str, &str)] = &[
     ("domains", "verification_token", "proof"),
     ("users", "password_phc", "phc"),
     ("grants", "code_challenge", "challenge"),
+    ("clients", "software_statement", "statement"),
 ];
 
 /// Adds them, and the identifiers of every row.

@@ -120,8 +120,10 @@ fn filled(side: &Side, pattern: &str) -> String {
             ("{id}", "users" | "administrators") => side.id("user").to_owned(),
             ("{id}", "clients") if pattern.ends_with("/try-it") => side.id("consented").to_owned(),
             ("{id}", "clients") => side.id("client").to_owned(),
+            ("{id}", "registration-tokens") => side.id("spare_token").to_owned(),
             ("{id}", "resources") => side.id("resource").to_owned(),
             ("{id}", "domains") => side.id("domain").to_owned(),
+            ("{id}", "logout-deliveries") => side.id("logout_delivery").to_owned(),
             ("{id}", "audit") => side.id("event").to_owned(),
             (name, _) if name.starts_with('{') => side.id(name.trim_matches(['{', '}'])).to_owned(),
             (plain, _) => plain.to_owned(),
@@ -184,6 +186,10 @@ impl Gathering<'_> {
     }
 
     /// What programs send.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "a list of requests, which reads best whole"
+    )]
     fn protocol(&mut self) {
         let side = self.side;
         for path in [
@@ -192,6 +198,7 @@ impl Gathering<'_> {
             "/.well-known/openid-configuration",
             "/.well-known/oauth-authorization-server",
             "/jwks",
+            "/session/check",
             "/branding.css",
             "/favicon.ico",
         ] {
@@ -220,10 +227,38 @@ impl Gathering<'_> {
                     ("refresh_token", side.held("refresh")),
                 ]),
             ),
+            (
+                "device",
+                form(&[
+                    ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
+                    ("device_code", side.held("device")),
+                ]),
+            ),
+            (
+                "exchange",
+                form(&[
+                    (
+                        "grant_type",
+                        "urn:ietf:params:oauth:grant-type:token-exchange",
+                    ),
+                    ("subject_token", side.held("jwt")),
+                    (
+                        "subject_token_type",
+                        "urn:ietf:params:oauth:token-type:access_token",
+                    ),
+                ]),
+            ),
         ];
         for (variant, body) in grants {
             self.add(&Method::POST, variant, "/token", body, Kind::Basic);
         }
+        self.add(
+            &Method::POST,
+            "",
+            "/device_authorization",
+            form(&[("scope", &read)]),
+            Kind::Basic,
+        );
         for token in ["jwt", "opaque", "refresh"] {
             let body = form(&[("token", side.held(token))]);
             self.add(
@@ -306,6 +341,10 @@ impl Gathering<'_> {
         ] {
             opened.push((signed.open(&side.tenant.url(path)).await, Kind::Session));
         }
+        let page = signed.open(&side.tenant.url("/device")).await;
+        let code = [("user_code", side.held("user_code"))];
+        opened.push((signed.submit(&page, &code).await, Kind::Session));
+        opened.push((page, Kind::Session));
         let link = format!("/link/{}", side.held("link"));
         opened.push((stranger.open(&side.tenant.url(&link)).await, Kind::Csrf));
         for (page, twin) in opened {
@@ -349,6 +388,7 @@ impl Gathering<'_> {
         let m = |label: &str| mark(side.letter, label);
         let value = value.trim().to_owned();
         let word = match name.as_str() {
+            "user_code" => side.held("user_code").to_owned(),
             "username" if value.is_empty() => side.admin.email.clone(),
             "password" | "current_password" => password(side.letter),
             "new_password" | "confirm_password" => "another long enough passphrase".to_owned(),

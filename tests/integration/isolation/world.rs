@@ -18,6 +18,7 @@ use crate::support::app::{TestApp, TestClient, TestTenant, TestUser};
 use crate::support::browser::Browser;
 use crate::support::http::{Answer, Http};
 use crate::support::relying_party::{RelyingParty, challenge};
+use crate::support::sector::Sector;
 
 /// What everybody's password is in a tenant.
 pub fn password(letter: Letter) -> String {
@@ -255,8 +256,16 @@ async fn side(app: &TestApp, system: &Side, letter: Letter) -> Side {
         issuer: app.provider.config.public_url.issuer(&slug),
     };
     let api = format!("{}/api/v1", app.root());
+    // Somebody who vouches for software: their keys are published for as long as the tests run.
+    let federation = SigningKey::generate(SigningAlgorithm::Es256, RsaBits::default());
+    let federation = federation.expect("a key").key;
+    let published = Sector::start(json!({ "keys": [federation.public_jwk()] }));
+    let vouching = format!("https://{}.example", m("federation"));
     // Many wrong guesses are part of the test, and none of them is to be stopped for being one too many.
-    let settings = json!({ "lockout": { "attempts": 100 }, "access_token_lifetime": 86_400, "registration": "token" });
+    let settings = json!({
+        "lockout": { "attempts": 100 }, "access_token_lifetime": 86_400, "registration": "token", "session_management": true,
+        "software_statement_issuers": [{ "issuer": vouching, "jwks_uri": published.url() }],
+    });
     made(&operator.patch(&format!("{at}/settings"), &settings).await);
     let look = json!({ "logo_uri": format!("https://{}.example/logo.png", m("logo")), "accent": "#175c6b" });
     made(&operator.patch(&format!("{at}/branding"), &look).await);
@@ -292,9 +301,14 @@ async fn side(app: &TestApp, system: &Side, letter: Letter) -> Side {
     let web = json!({
         "client_name": m("web"), "redirect_uris": [format!("https://{}.example/callback", m("web"))],
         "post_logout_redirect_uris": [format!("https://{}.example/bye", m("web"))],
+        "backchannel_logout_uri": format!("https://{}.example/out", m("backchannel")),
         "logo_uri": format!("https://{}.example/logo.png", m("web")), "tos_uri": format!("https://{}.example/", m("tos")),
         "contacts": [format!("help@{}.example", m("contact"))], "software_version": m("version"),
-        "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
+        "grant_types": [
+            "authorization_code", "refresh_token", "client_credentials",
+            "urn:ietf:params:oauth:grant-type:device_code", "urn:ietf:params:oauth:grant-type:token-exchange",
+        ],
+        "token_exchange_targets": [identifier],
         "token_endpoint_auth_method": "client_secret_basic", "scope": scope, "resources": [identifier],
     });
     let web = register(&operator, &slug, web).await;
@@ -336,7 +350,16 @@ async fn side(app: &TestApp, system: &Side, letter: Letter) -> Side {
             .await,
     );
     held.insert("initial", text(&initial, "/token").to_owned());
+    // Another one for the console to revoke.
+    let wanted = json!({ "name": m("spareinitial"), "max_uses": 1 });
+    let spare_token = made(
+        &operator
+            .post(&format!("{at}/initial-access-tokens"), &wanted)
+            .await,
+    );
+    let statement = json!({ "iss": vouching, "software_id": m("software") });
     let registering = json!({
+        "software_statement": federation.sign_jwt("JWT", &statement).expect("a signature"),
         "client_name": m("registered"), "redirect_uris": [format!("https://{}.example/callback", m("registered"))],
     });
     let registered = app
@@ -402,6 +425,22 @@ async fn side(app: &TestApp, system: &Side, letter: Letter) -> Side {
     held.insert("code", page.answer.location_param("code").expect("a code"));
     let pushed = made(&web.push(&more).await);
     held.insert("pushed", text(&pushed, "/request_uri").to_owned());
+    // One device that was allowed, and one that waits.
+    for name in ["device", "user_code"] {
+        let asked = [("scope", scope.as_str()), ("resource", &identifier)];
+        let asked = web.authenticated("/device_authorization", &asked).send();
+        let codes = made(&asked.await);
+        let user_code = text(&codes, "/user_code").to_owned();
+        if name == "user_code" {
+            held.insert(name, user_code);
+            break;
+        }
+        held.insert(name, text(&codes, "/device_code").to_owned());
+        let page = browser.open(&tenant.url("/device")).await;
+        let page = browser.submit(&page, &[("user_code", &user_code)]).await;
+        let page = browser.submit(&page, &[("decision", "allow")]).await;
+        assert_eq!(page.answer.status, 200, "{}", page.answer.body);
+    }
     let (theirs, own) = (&redeemed[0], &redeemed[1]);
     for (name, member) in [
         ("jwt", "access_token"),
@@ -415,6 +454,12 @@ async fn side(app: &TestApp, system: &Side, letter: Letter) -> Side {
     held.insert("opaque", tokens.access_token);
 
     let claims = crate::support::relying_party::claims(text(theirs, "/id_token"));
+    // A session that has ended, of which a client is to be told; nobody does.
+    let gone = web.sign_in(&mut app.browser(), &somebody).await.id_claims();
+    let gone = format!("{at}/sessions/{}", text(&gone, "/sid"));
+    assert_eq!(operator.delete(&gone).await.status, 204);
+    let told = operator.get(&format!("{at}/logout-deliveries")).await;
+    let told = text(&made(&told), "/items/0/id").to_owned();
     let reset = format!("{at}/users/{}/reset-password", somebody.id);
     let link = text(&made(&operator.act(&reset).await), "/url").to_owned();
     held.insert("link", link.rsplit('/').next().expect("a token").to_owned());
@@ -448,6 +493,7 @@ async fn side(app: &TestApp, system: &Side, letter: Letter) -> Side {
         ("client", spare.client_id()),
         ("client_id", text(&registered, "/client_id").to_owned()),
         ("initial_access_token", text(&initial, "/id").to_owned()),
+        ("spare_token", text(&spare_token, "/id").to_owned()),
         ("consented", web.client.client_id()),
         ("resource", text(&spare_resource, "/id").to_owned()),
         ("api", text(&resource, "/id").to_owned()),
@@ -455,6 +501,7 @@ async fn side(app: &TestApp, system: &Side, letter: Letter) -> Side {
         ("verified", domains[0].clone()),
         ("kid", text(&keys, "/items/0/kid").to_owned()),
         ("event", text(&events, "/items/0/id").to_owned()),
+        ("logout_delivery", told),
         ("role", "user-manager".to_owned()),
     ]);
     Side {

@@ -2,6 +2,7 @@
 //! dearer is seen here, on any machine; `./bench` says what it means in time.
 
 use crate::support::app::app_test;
+use crate::support::dpop::Prover;
 use crate::support::http::Answer;
 
 use super::seed::{Scene, text};
@@ -47,6 +48,22 @@ app_test! {
         assert_eq!(scene.app.provider.hashing.tally().hashes(), hashes, "a client's secret needs no slow hash");
     }
 
+    /// Whoever signs out has one question asked for them, whom to tell; where nobody asks to be told, nothing more is written.
+    async fn signing_out_asks_once_whom_to_tell(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let mut least = u64::MAX;
+        for _ in 0..TIMES {
+            let mut browser = scene.app.browser();
+            let tokens = scene.rp.sign_in(&mut browser, &scene.user).await;
+            let hint = tokens.id_token.as_deref().expect("an ID token");
+            let url = format!("{}?id_token_hint={hint}", scene.tenant.url("/logout"));
+            let before = scene.app.provider.db.gauges().statements;
+            browser.fetch(&url, None).await.expect_ok();
+            least = least.min(scene.app.provider.db.gauges().statements - before);
+        }
+        assert_eq!(least, 11);
+    }
+
     /// What writes does so in one transaction, by as few statements as its promises allow. PostgreSQL's begin with the tenant's name, for
     /// row-level security.
     async fn what_writes_writes_little(app: TestApp) {
@@ -66,5 +83,19 @@ app_test! {
             answer
         }).await;
         assert_eq!((redemption, rotation), (5, 5));
+    }
+
+    /// A proof of possession costs the row that keeps it from being used again, and a fresh token the same as one without.
+    async fn a_proof_costs_one_row(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let machine = scene.with(&scene.app.machine_client(&scene.tenant, "").await);
+        let holder = Prover::new(&scene.app.provider.clock);
+        let form = [("grant_type", "client_credentials")];
+        let proved = cost(&scene, async || machine.proved(&holder, &form).await).await;
+        let token = machine.proved(&holder, &form).await.expect_ok().json();
+        let (token, url) = (text(&token, "access_token"), scene.tenant.url("/introspect"));
+        let introspected = cost(&scene, async || machine.authenticated("/introspect", &[("token", token)]).header("dpop", &holder.proof("POST", &url)).send().await).await;
+        // A transaction's begin, the row, and its commit.
+        assert_eq!((proved, introspected), (3, 0));
     }
 }

@@ -22,13 +22,13 @@ const CLIENT: &str = "018f3a4e-1111-7222-8333-444455556666";
 const SECRET: &str = "a secret that came along";
 const REDIRECT: &str = "https://shop.example/callback";
 
-async fn import(app: &TestApp, lines: &str) -> Result<Imported, ImportFailure> {
+pub async fn import(app: &TestApp, lines: &str) -> Result<Imported, ImportFailure> {
     app.provider
         .import_tenants(lines.as_bytes(), MODE, None, &By::command_line())
         .await
 }
 
-async fn export(app: &TestApp, tenant: &TestTenant) -> String {
+pub async fn export(app: &TestApp, tenant: &TestTenant) -> String {
     let mut text = Vec::new();
     let by = By::command_line();
     let loaded = app.load(tenant).await;

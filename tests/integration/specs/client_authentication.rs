@@ -134,7 +134,7 @@ app_test! {
         let fresh = generate_client_secret(&scene.app.provider.clock);
         let hash = hash_client_secret(scene.loaded().await.handle_key(), client.id.uuid(), fresh.expose()).expect("short enough");
         let (id, until) = (client.id, scene.app.provider.now() + chrono::Duration::seconds(60));
-        assert!(scene.write(move |repo| repo.rotate_client_secret(id, &hash, Some(until))).await);
+        assert!(scene.write(move |repo| repo.rotate_client_secret(id, &hash.into(), Some(until))).await);
         let send = |secret: &str| scene.app.post(&url(&scene.tenant), &[GRANT]).basic(&client.client_id(), secret).send();
         assert_eq!((send(client.secret()).await.status, send(fresh.expose()).await.status), (200, 200));
         scene.app.time.advance(std::time::Duration::from_mins(1));

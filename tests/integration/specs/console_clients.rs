@@ -192,6 +192,28 @@ app_test! {
         assert!(location.as_str().starts_with("http://127.0.0.1:49152/callback?"), "{location}");
     }
 
+    async fn a_device_is_registered_and_connected(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let (mut browser, _) = administrator(&scene).await;
+        let (page, client) = registered(&scene, &mut browser, "device", &[("client_name", "Television"), ("scope", "profile")]).await;
+        assert!(client.secret.is_none());
+        for wanted in ["/device_authorization", "slow_down", "user_code"] {
+            assert!(page.answer.body.contains(wanted), "{wanted}: {}", page.answer.body);
+        }
+        let about = browser.open(&scene.tenant.url(&format!("/console/clients/{}", client.id))).await;
+        assert!(about.answer.body.contains("Device without a browser") && about.answer.body.contains(&scene.tenant.url("/device_authorization")), "{}", about.answer.body);
+        // There is nothing to sign in to in this browser; the console says what to type.
+        let try_it = browser.open(&scene.tenant.url(&format!("/console/clients/{}/try-it", client.id))).await;
+        try_it.expect_id("command");
+        assert!(try_it.answer.body.contains("device_authorization") && !try_it.answer.body.contains("OIDC_CLIENT_SECRET"), "{}", try_it.answer.body);
+        let answer = scene.with(&client).authenticated("/device_authorization", &[("scope", "openid profile")]).send().await.expect_ok().json();
+        let mut person = scene.app.browser();
+        let page = person.open(text(&answer, "verification_uri_complete")).await;
+        let page = person.sign_in(&page, &scene.user).await;
+        let page = person.submit(&page, &[("user_code", text(&answer, "user_code"))]).await;
+        assert!(page.answer.body.contains("Television"), "{}", page.answer.body);
+    }
+
     async fn a_form_that_is_sent_twice_registers_once(app: TestApp) {
         let scene = Scene::new(app).await;
         let (mut browser, _) = administrator(&scene).await;
@@ -344,6 +366,53 @@ app_test! {
         assert_eq!(stored(&scene, client.id).await.metadata.client_name.as_deref(), Some("Mine"));
     }
 
+    /// Grant types follow from what is ticked in the wizard; the editor shows both, and says what doesn't go together.
+    async fn response_types_are_ticked(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let (mut browser, _) = administrator(&scene).await;
+        let fields = [
+            ("client_name", "Board"), ("redirect_uris", "https://board.example/cb"), ("scope", "email"), ("response_types", "code"), ("response_types", "code id_token"),
+        ];
+        let (_, client) = registered(&scene, &mut browser, "web", &fields).await;
+        let names = |metadata: &tessera::protocol::client_metadata::ClientMetadata| {
+            let types = metadata.response_types.iter().map(|own| own.as_str()).collect::<Vec<_>>().join(",");
+            let grants = metadata.grant_types.iter().map(|grant| grant.as_str()).collect::<Vec<_>>().join(",");
+            (types, grants)
+        };
+        assert_eq!(names(&client.metadata), ("code,code id_token".into(), "authorization_code,implicit".into()));
+        let shown = browser.open(&scene.tenant.url(&format!("/console/clients/{}", client.id))).await;
+        assert!(shown.answer.body.contains("code id_token"), "{}", shown.answer.body);
+        let page = browser.open(&scene.tenant.url(&format!("/console/clients/{}/edit", client.id))).await;
+        let of = |types: &[&'static str], grants: &[&'static str]| {
+            let mut fields = vec![("client_name", "Board"), ("redirect_uris", "https://board.example/cb"), ("scope", "openid"), ("token_endpoint_auth_method", "client_secret_basic")];
+            fields.extend(types.iter().map(|name| ("response_types", *name)));
+            fields.extend(grants.iter().map(|name| ("grant_types", *name)));
+            fields
+        };
+        for (types, grants, field) in [
+            (&["code id_token"][..], &["authorization_code"][..], "response_types"), (&["code"], &["authorization_code", "implicit"], "grant_types"), (&["token"], &["implicit"], "response_types"),
+        ] {
+            let again = browser.submit(&page, &of(types, grants)).await;
+            assert_eq!(again.answer.status, 422, "{types:?}");
+            again.expect_id(&format!("{field}-problem"));
+        }
+        let mut fields = of(&["id_token token"], &["implicit"]);
+        fields.push(("authorization_signed_response_alg", "ES256"));
+        let done = browser.submit(&page, &fields).await;
+        assert_eq!(done.answer.status, 200, "{}", done.answer.body);
+        let now = stored(&scene, client.id).await.metadata;
+        assert_eq!(names(&now), ("id_token token".into(), "implicit".into()));
+        assert_eq!(now.authorization_response_algorithm().as_str(), "ES256");
+        // Where the tenant forbids them, nobody is asked, and nobody gets them.
+        scene.app.change_settings(&scene.tenant, |settings| settings.front_channel_tokens = false).await;
+        let new = browser.open(&scene.tenant.url("/console/clients/new/web")).await;
+        assert!(!new.answer.body.contains("response_types"), "{}", new.answer.body);
+        let page = browser.open(page.url.as_str()).await;
+        let refused = browser.submit(&page, &fields).await;
+        assert_eq!(refused.answer.status, 422);
+        refused.expect_id("response_types-problem");
+    }
+
     async fn a_secret_is_replaced_once_and_shown_once(app: TestApp) {
         let scene = Scene::new(app).await;
         let (mut browser, _) = administrator(&scene).await;
@@ -445,7 +514,7 @@ app_test! {
                     assert_eq!(browser.post_from(&url, &[("csrf", &token)], Some(&origin)).await.status, 403, "{role} {rest}");
                 }
             }
-            for kind in ["web", "browser", "service", "terminal"] {
+            for kind in ["web", "browser", "service", "terminal", "device"] {
                 let url = scene.tenant.url(&format!("/console/clients/new/{kind}"));
                 assert_eq!(browser.open(&url).await.answer.status, if writes { 200 } else { 403 }, "{role}");
                 if !writes {
@@ -459,6 +528,8 @@ app_test! {
                 assert!(!edit.answer.body.contains("tessera:admin"), "{}", edit.answer.body);
                 let fields = [("client_name", "X"), ("redirect_uris", "https://x.example/"), ("grant_types", "authorization_code"), ("token_endpoint_auth_method", "client_secret_basic"), ("scope", "openid"), ("scope", "tessera:admin")];
                 assert_eq!(browser.submit(&edit, &fields).await.answer.status, 403);
+                let hiding = with(&fields[..fields.len() - 1], &[("token_exchange_impersonation", "1")]);
+                assert_eq!(browser.submit(&edit, &hiding).await.answer.status, 403);
                 let about = browser.open(&scene.tenant.url(&format!("/console/clients/{powerful}"))).await;
                 assert!(about.answer.status == 200 && !about.answer.body.contains(&format!("{powerful}/edit")), "{}", about.answer.body);
                 for (rest, fields) in [("edit", &fields[..]), ("secret", &[("overlap", "0")][..]), ("delete", &[][..])] {
@@ -489,7 +560,7 @@ app_test! {
                 }
             }
         }
-        assert_eq!(browser.open(&scene.tenant.url("/console/clients/new/device")).await.answer.status, 404);
+        assert_eq!(browser.open(&scene.tenant.url("/console/clients/new/toaster")).await.answer.status, 404);
         let built_in = console::client_id();
         let page = browser.open(&scene.tenant.url(&format!("/console/clients/{built_in}"))).await;
         assert!(page.answer.status == 200 && page.answer.body.contains("Built in") && !page.answer.body.contains("/delete"), "{}", page.answer.body);

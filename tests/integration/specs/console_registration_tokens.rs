@@ -33,6 +33,9 @@ app_test! {
         let token = content(&made.answer.body, "token").expect("a token").to_owned();
         assert!(token.starts_with("tsit_"), "{token}");
         assert!(made.answer.body.contains("For &#60;partners&#62;") && made.answer.body.contains("id=\"closed\""), "{}", made.answer.body);
+        // A second click makes no second one, whatever it says by then.
+        let twice = browser.submit(&form, &[("name", "Other"), ("max_uses", "3"), ("days", "3")]).await;
+        assert_eq!(twice.url, made.url);
         let again = browser.open(made.url.as_str()).await;
         assert!(again.answer.status == 200 && !again.answer.body.contains("tsit_"), "{}", again.answer.body);
         // It does what it says.
@@ -83,7 +86,7 @@ app_test! {
         let first = browser.open(&scene.tenant.url(LIST)).await;
         assert!(first.answer.body.contains("number 24") && !first.answer.body.contains("number 25") && !first.answer.body.contains("theirs"));
         let next = content_of_link(&first.answer.body, "after=").expect("a second page");
-        let second = browser.open(&first.url.join(&next).expect("an address").to_string()).await;
+        let second = browser.open(first.url.join(&next).expect("an address").as_str()).await;
         assert!(second.answer.body.contains("number 25") && !second.answer.body.contains("number 24"), "{}", second.answer.body);
         let id = theirs["id"].as_str().expect("an id");
         let page = browser.open(&scene.tenant.url(LIST)).await;

@@ -47,7 +47,7 @@ fn with<'a>(
     kept.chain(changed).copied().collect()
 }
 
-const SETTINGS: [(&str, &str); 25] = [
+const SETTINGS: [(&str, &str); 31] = [
     ("name", "Acme"),
     ("access_token_lifetime", "10"),
     ("access_token_lifetime-unit", "m"),
@@ -70,9 +70,15 @@ const SETTINGS: [(&str, &str); 25] = [
     ("one_time_link_lifetime", "3"),
     ("one_time_link_lifetime-unit", "d"),
     ("consent", "always"),
+    ("device_code_lifetime", "20"),
+    ("device_code_lifetime-unit", "m"),
+    ("device_code_limit", "70"),
+    ("device_code_rate", "90"),
     ("registration", "token"),
     ("registration_limit", "50"),
     ("registration_rate", "100"),
+    ("dpop_proof_leeway", "30"),
+    ("dpop_proof_leeway-unit", "s"),
 ];
 
 /// A site that answers everything with what it was told last.
@@ -106,19 +112,24 @@ app_test! {
         let url = scene.tenant.url("/console/settings");
         let page = browser.open(&url).await;
         assert_eq!(page.answer.status, 200);
-        let saved = browser.submit(&page, &with(&SETTINGS, &[("require_pkce", "1")])).await;
+        let saved = browser.submit(&page, &with(&SETTINGS, &[("require_pkce", "1"), ("dpop_proof_leeway", "20"), ("require_dpop_nonce", "1")])).await;
         assert!(saved.answer.status == 200 && saved.answer.body.contains("The changes are saved."), "{} {}", saved.answer.status, saved.answer.body);
         let tenant = scene.loaded().await;
         let settings = tenant.settings();
         assert_eq!((settings.access_token_lifetime, settings.session_idle_lifetime, settings.password.minimum_length), (600, 86_400, 12));
-        assert!(settings.require_pkce && !settings.password.refuse_own_name);
+        assert!(settings.require_pkce && !settings.password.refuse_own_name && !settings.front_channel_tokens);
+        let saved = browser.submit(&saved, &with(&SETTINGS, &[("require_pkce", "1"), ("front_channel_tokens", "1")])).await;
+        assert!(scene.loaded().await.settings().front_channel_tokens, "{}", saved.answer.body);
         assert_eq!((settings.registration.as_str(), settings.registration_limit), ("token", 50));
+        assert_eq!((settings.device_authorization, settings.device_code_lifetime, settings.device_code_limit, settings.device_code_rate), (false, 1200, 70, 90));
+        assert!(settings.require_dpop_nonce && settings.dpop_proof_leeway == 20);
         assert_eq!(tenant.record.name, "Acme");
         // Each fault beside its field, and what was typed stays.
         for (field, value, problem) in [
             ("access_token_lifetime", "2000", "Must be between"), ("code_lifetime", "61", "Must be between"), ("session_lifetime", "1e3", "whole number"),
             ("session_lifetime", "99999999999", "whole number"), ("session_idle_lifetime", "9999", "Must be between"), ("name", "", "name"), ("lockout.attempts", "-1", "whole number"),
-            ("registration_limit", "0", "Must be between"), ("registration_limit", "100001", "Must be between"),
+            ("device_code_lifetime", "31", "Must be between"), ("device_code_limit", "0", "Must be between"), ("device_code_rate", "x", "whole number"),
+            ("registration_limit", "0", "Must be between"), ("registration_limit", "100001", "Must be between"), ("dpop_proof_leeway", "301", "Must be between"),
         ] {
             let wrong = browser.submit(&saved, &with(&SETTINGS, &[(field, value)])).await;
             assert_eq!(wrong.answer.status, 422, "{field}");

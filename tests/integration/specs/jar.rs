@@ -213,7 +213,7 @@ app_test! {
         // §6.1: those two must be the same inside and out.
         for (more, query) in [(json!({ "response_type": "token" }), vec![]), (json!({}), vec![("response_type", "token")])] {
             let page = browser.open(&signer.openid_url(&signer.object(&scene, &more), &query)).await;
-            assert_eq!(page.answer.location_param("error").as_deref(), Some("invalid_request_object"), "{more}");
+            assert_eq!(page.response().get("error"), "invalid_request_object", "{more}");
         }
     }
 

@@ -99,8 +99,7 @@ app_test! {
         let acr = r#"{"id_token":{"acr":{"essential":true,"values":["gold"]}}}"#;
         for (more, error) in [
             (vec![("response_type", "")], "invalid_request"),
-            (vec![("response_type", "token")], "unsupported_response_type"),
-            (vec![("response_type", "id_token token")], "unsupported_response_type"),
+            (vec![("response_type", "none")], "unsupported_response_type"),
             (vec![("response_mode", "telepathy")], "invalid_request"),
             (vec![("scope", "openid sorcery")], "invalid_scope"),
             (vec![("scope", "openid \"")], "invalid_scope"),

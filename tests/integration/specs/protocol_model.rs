@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::Value;
+use tessera::clock::Clock;
 use tessera::domain::ids::SessionId;
 use tessera::storage::SessionGrants;
 
@@ -87,6 +88,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 /// A grant and everything that was handed out for it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a state of its own")]
 struct Grant {
     public: bool,
     offline: bool,
@@ -496,7 +498,7 @@ fn seed() -> [u8; 32] {
     let named = std::env::var("TESSERA_MODEL_SEED").ok();
     let number = match named {
         Some(text) => text.parse().expect("TESSERA_MODEL_SEED is a number"),
-        None => chrono::Utc::now().timestamp_micros().unsigned_abs(),
+        None => Clock::system().now().timestamp_micros().unsigned_abs(),
     };
     println!("TESSERA_MODEL_SEED={number}");
     seed[..8].copy_from_slice(&number.to_le_bytes());

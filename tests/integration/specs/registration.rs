@@ -176,7 +176,7 @@ app_test! {
             (json!({ "grant_types": ["client_credentials"], "response_types": ["code"] }), "response_types"),
             (json!({ "grant_types": ["authorization_code", "client_credentials"] }), "grant_types"),
             (json!({ "response_types": ["id_token"] }), "response_types"),
-            (json!({ "token_endpoint_auth_method": "client_secret_jwt" }), "token_endpoint_auth_method"),
+            (json!({ "token_endpoint_auth_method": "tls_client_auth" }), "token_endpoint_auth_method"),
             (json!({ "token_endpoint_auth_method": "private_key_jwt" }), "jwks"),
             (json!({ "token_endpoint_auth_method": "private_key_jwt", "jwks": { "keys": [private] } }), "private key"),
             (json!({ "jwks": { "keys": [ec] }, "jwks_uri": "https://relying.example/jwks" }), "jwks_uri"),
@@ -207,8 +207,8 @@ app_test! {
         let loaded = app.load(&tenant).await;
         assert_eq!(app.provider.db.read(&*loaded, |repo| repo.count_registered_clients()).await.expect("storage works"), 0);
         // What isn't known is ignored, and not told back.
-        let document = registered(&app, &tenant, json!({ "redirect_uris": [CALLBACK], "colour": "red", "userinfo_signed_response_alg": "RS256", "tos_uri": null })).await;
-        assert!(document["colour"].is_null() && document["userinfo_signed_response_alg"].is_null());
+        let document = registered(&app, &tenant, json!({ "redirect_uris": [CALLBACK], "colour": "red", "userinfo_encrypted_response_alg": "ECDH-ES", "tos_uri": null })).await;
+        assert!(document["colour"].is_null() && document["userinfo_encrypted_response_alg"].is_null());
     }
 
     async fn a_body_is_one_json_object_of_bounded_size(app: TestApp) {

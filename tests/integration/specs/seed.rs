@@ -80,8 +80,9 @@ impl Scene {
         let (clock, now) = (&self.app.provider.clock, self.app.provider.now());
         let handle = Handle::generate(clock);
         let proof = handle.hash(tenant.handle_key(), Purpose::AuthorizationCode);
+        let id = SessionId::from(clock.uuid_v7());
         let session = Session {
-            id: SessionId::from(clock.uuid_v7()),
+            id,
             user_id: self.user.id,
             proof,
             auth_time: now,
@@ -91,6 +92,7 @@ impl Scene {
             last_used_at: now,
             expires_at: now + Duration::days(30),
             ended_at: None,
+            lineage: id,
         };
         let scope: Scope = self.rp.scope.parse().expect("a scope");
         let mut grant = Grant {
@@ -117,6 +119,7 @@ impl Scene {
             code_challenge: Some(
                 CodeChallenge::parse(&challenge(VERIFIER), Some("S256")).expect("a challenge"),
             ),
+            dpop_jkt: None,
             expires_at: now + Duration::seconds(60),
         };
         change(&mut grant, &mut code);

@@ -39,13 +39,13 @@ impl Federation {
             jwks_uri: self.published.url(),
         };
         app.change_settings(tenant, |settings| {
-            settings.software_statement_issuers.push(one.clone())
+            settings.software_statement_issuers.push(one.clone());
         })
         .await;
     }
 
     fn say(&self, claims: &Value) -> String {
-        let mut all = json!({ "iss": FEDERATION });
+        let mut all = json!({ "iss": FEDERATION, "software_id": "kit" });
         let members = claims.as_object().expect("an object").clone();
         all.as_object_mut().expect("an object").extend(members);
         self.key.sign_jwt("JWT", &all).expect("a signature")
@@ -74,7 +74,7 @@ app_test! {
         let seen = admin.get(&format!("/tenants/acme/clients/{}", document["client_id"].as_str().expect("an id"))).await.expect_ok().json();
         assert_eq!(seen["software_statement"], json!(statement));
         // It decides at a change too, long after it has expired, whether it is repeated or left out.
-        app.time.advance(std::time::Duration::from_secs(3600));
+        app.time.advance(std::time::Duration::from_hours(1));
         for repeated in [json!(statement), Value::Null] {
             let change = held.change(&json!({ "client_name": "Your Bank", "redirect_uris": ["https://evil.example/cb"], "software_statement": repeated, "contacts": ["new@relying.example"] }));
             let changed = held.put(&app, &change).await.expect_ok().json();
@@ -96,6 +96,7 @@ app_test! {
         federation.trusted(&app, &tenant, FEDERATION).await;
         let now = app.provider.clock.unix();
         assert_eq!(present(json!(federation.say(&json!({})))).await.status, 201);
+        assert_eq!(present(json!(federation.say(&json!({ "aud": [tenant.issuer] })))).await.status, 201);
         for (statement, code) in [
             (federation.say(&json!({ "iss": "https://other.example" })), "unapproved_software_statement"),
             (federation.say(&json!({ "iss": "https://FEDERATION.example" })), "unapproved_software_statement"),
@@ -103,6 +104,9 @@ app_test! {
             (federation.say(&json!({ "exp": now - 60 })), "invalid_software_statement"),
             (federation.say(&json!({ "nbf": now + 60 })), "invalid_software_statement"),
             (federation.say(&json!({ "iss": null })), "invalid_software_statement"),
+            // What says nothing of a software, or is for somebody else: an ID token that the same issuer signed, say.
+            (federation.say(&json!({ "software_id": null })), "invalid_software_statement"),
+            (federation.say(&json!({ "aud": "some-client" })), "invalid_software_statement"),
             (federation.key.sign_jwt("at+jwt", &json!({ "iss": FEDERATION })).expect("a signature"), "invalid_software_statement"),
             ("eyJhbGciOiJub25lIn0.eyJpc3MiOiJodHRwczovL2ZlZGVyYXRpb24uZXhhbXBsZSJ9.".to_owned(), "invalid_software_statement"),
             ("statement".to_owned(), "invalid_software_statement"),

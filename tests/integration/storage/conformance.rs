@@ -3,6 +3,7 @@
 use chrono::Duration;
 use tessera::domain::audit::{Act, Actor, Event};
 use tessera::domain::consent::Permissions;
+use tessera::domain::device_code::{DeviceCode, DeviceStage};
 use tessera::domain::ids::TenantId;
 use tessera::domain::role::Role;
 use tessera::domain::settings::LockoutPolicy;
@@ -113,7 +114,7 @@ db_test! {
             assert!(repo.find_client(id)?.is_none());
             assert!(is_empty(repo.list_clients(ALL)?));
             assert!(!repo.update_client(&rows.client)?);
-            assert!(!repo.rotate_client_secret(id, &hash(66), None)?);
+            assert!(!repo.rotate_client_secret(id, &hash(66).into(), None)?);
             assert!(!repo.is_client_origin(CLIENT_ORIGIN)?);
             assert!(!repo.delete_client(id)?);
             Ok(())
@@ -121,7 +122,7 @@ db_test! {
         two.as_a(|repo, rows| {
             let found = repo.find_client(rows.client.id)?.expect("still there");
             assert_eq!(found.version, rows.client.version);
-            assert!(found.secret.expect("a secret").current.matches(&hash(1)));
+            assert!(found.secret.expect("a secret").current.hash.matches(&hash(1)));
             assert!(repo.is_client_origin(CLIENT_ORIGIN)?);
             Ok(())
         }).await.expect("runs");
@@ -184,6 +185,15 @@ db_test! {
         // The same assertion is new to another tenant, and needs a client there.
         let consumed = two.as_b(|repo, rows| repo.consume_assertion(rows.client.id, &hash(6), rows.begun)).await;
         assert!(matches!(consumed, Err(StorageError::Conflict(_))), "{consumed:?}");
+    }
+
+    async fn dpop_proofs(database: TestDatabase) {
+        let two = Two::new(database).await;
+        // What is used in one tenant is new to the other, and then used there as well.
+        let consume = |repo: &mut Repo<'_>, rows: &Populated| repo.consume_dpop_proof(&hash(7), rows.begun);
+        assert!(two.as_b(consume).await.expect("runs"));
+        assert!(!two.as_b(consume).await.expect("runs"));
+        assert_eq!(two.database.raw().count("dpop_proofs"), 2);
     }
 
     async fn resources(database: TestDatabase) {
@@ -291,6 +301,59 @@ db_test! {
         let rows = &two.rows.pushed_request;
         assert_eq!((kept.client_id, kept.issuer, kept.parameters), (rows.client_id, rows.issuer.clone(), rows.parameters.clone()));
         assert!(kept.proof.matches(&rows.proof) && kept.consumed_at.is_none() && kept.expires_at == rows.expires_at);
+    }
+
+    async fn logout_deliveries(database: TestDatabase) {
+        use tessera::domain::logout_delivery::DeliveryState;
+        let two = Two::new(database).await;
+        let own = two.as_a(|repo, _| repo.list_logout_deliveries(Some(DeliveryState::Pending), ALL)).await.expect("runs").items;
+        assert_eq!(own.len(), 1);
+        let made = own[0].clone();
+        assert_eq!((made.client_id, made.session_id, made.user_id, made.issuer.as_str()), (two.rows.client.id, two.rows.session.id, two.rows.user.id, "https://acme.example"));
+        // B ends nothing of A's, and so tells nobody; and what A's are told is nothing of B's.
+        let foreign = made.clone();
+        two.as_b(move |repo, rows| {
+            assert!(!repo.end_session(rows.user.id, rows.session.id, tessera::storage::SessionGrants::All)?);
+            repo.tell_of_withdrawal(rows.user.id, rows.client.id)?;
+            assert!(is_empty(repo.list_logout_deliveries(None, ALL)?));
+            assert!(repo.find_logout_delivery(foreign.id)?.is_none());
+            assert!(!repo.retry_logout_delivery(foreign.id)?);
+            assert!(!repo.finish_logout_attempt(&foreign, DeliveryState::Delivered, None, None)?);
+            Ok(())
+        }).await.expect("runs");
+        let kept = two.as_a(move |repo, _| repo.find_logout_delivery(made.id)).await.expect("runs").expect("still there");
+        assert_eq!((kept.state, kept.attempts, kept.claimed), (DeliveryState::Pending, 0, false));
+        let (user, session) = (two.rows.user.id, two.rows.session.id);
+        let front = two.database.db.write(&two.a, move |repo| repo.end_session_in_browser(user, session, tessera::storage::SessionGrants::All));
+        let front = front.await.expect("runs").expect("it was alive");
+        assert_eq!((front.len(), front[0].client_id, front[0].session_id), (1, two.rows.client.id, session));
+        assert_eq!(two.as_a(|repo, _| repo.list_logout_deliveries(None, ALL)).await.expect("runs").items.len(), 2);
+    }
+
+    async fn device_codes(database: TestDatabase) {
+        let two = Two::new(database).await;
+        two.as_b(|repo, rows| {
+            let id = rows.device_code.id;
+            assert!(repo.find_device_code(id)?.is_none());
+            assert!(repo.find_device_code_shown(&rows.device_code.user_code)?.is_none());
+            assert_eq!(repo.count_waiting_device_codes(rows.client.id)?, 0);
+            assert!(!repo.allow_device_code(id)? && !repo.deny_device_code(id)?);
+            repo.slow_device_down(id, 5, 60)?;
+            assert!(repo.find_live_grant_of_session(rows.session.id, rows.client.id)?.is_none());
+            Ok(())
+        }).await.expect("runs");
+        let foreign = two.as_b(|repo, rows| repo.insert_device_code(&rows.device_code)).await;
+        assert!(matches!(foreign, Err(StorageError::Conflict(_))), "the client is A's: {foreign:?}");
+        let kept = two.as_a(|repo, rows| Ok((repo.find_device_code_shown(&rows.device_code.user_code)?, repo.count_waiting_device_codes(rows.client.id)?))).await;
+        let (kept, waiting) = kept.expect("runs");
+        let (kept, rows) = (kept.expect("still there"), &two.rows.device_code);
+        assert_eq!((kept.id, kept.client_id, kept.scope, kept.resources, kept.address), (rows.id, rows.client_id, rows.scope.clone(), rows.resources.clone(), rows.address.clone()));
+        assert_eq!((kept.interval, kept.stage, kept.expires_at, waiting), (5, DeviceStage::Pending, rows.expires_at, 1));
+        assert!(kept.proof.matches(&rows.proof) && kept.user_code.matches(&rows.user_code));
+        // What one device shows no other of the tenant does.
+        let other = DeviceCode { id: two.rows.revoked_jti.into(), ..two.rows.device_code.clone() };
+        let twice = two.database.db.write(&two.a, move |repo| repo.insert_device_code(&other)).await;
+        assert!(!twice.expect("runs"));
     }
 
     async fn idempotency_keys(database: TestDatabase) {

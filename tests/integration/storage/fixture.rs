@@ -5,12 +5,13 @@ use serde_json::json;
 use tessera::clock::{Clock, Timestamp};
 use tessera::domain::address::{Domain, DomainStage};
 use tessera::domain::audit::{Act, Actor, Event};
-use tessera::domain::client::{Client, ClientSecrets, SelfRegistration};
+use tessera::domain::client::{Client, ClientSecrets, KeptSecret, SelfRegistration};
 use tessera::domain::consent::Permissions;
+use tessera::domain::device_code::{DeviceCode, DeviceStage};
 use tessera::domain::grant::{Grant, GrantStage, PendingCode, RefreshToken};
 use tessera::domain::ids::{
-    ClientId, DomainId, GrantId, InitialAccessTokenId, KeyId, LinkId, PushedRequestId,
-    RefreshTokenId, ResourceId, SessionId, UserId,
+    ClientId, DeviceCodeId, DomainId, GrantId, InitialAccessTokenId, KeyId, LinkId,
+    PushedRequestId, RefreshTokenId, ResourceId, SessionId, UserId,
 };
 use tessera::domain::initial_access_token::InitialAccessToken;
 use tessera::domain::key::{KeyRecord, KeyStage};
@@ -24,6 +25,7 @@ use tessera::domain::user::{PasswordHash, User, UserStatus};
 use tessera::protocol::algorithm::SigningAlgorithm;
 use tessera::protocol::claims::StandardClaims;
 use tessera::protocol::client_metadata::ClientMetadata;
+use tessera::protocol::dpop::Thumbprint;
 use tessera::protocol::email::EmailAddress;
 use tessera::protocol::scope::Scope;
 use tessera::secret::HashedSecret;
@@ -72,12 +74,16 @@ pub fn user(clock: &Clock, address: &str) -> User {
 }
 
 pub fn client(clock: &Clock) -> Client {
-    let metadata = json!({ "client_name": "App", "token_endpoint_auth_method": "none", "redirect_uris": [format!("{CLIENT_ORIGIN}/callback")] });
+    let metadata = json!({ "client_name": "App", "token_endpoint_auth_method": "none", "redirect_uris": [format!("{CLIENT_ORIGIN}/callback")],
+        "backchannel_logout_uri": format!("{CLIENT_ORIGIN}/out"), "frontchannel_logout_uri": format!("{CLIENT_ORIGIN}/frame") });
     Client {
         id: ClientId::from(clock.uuid_v7()),
         metadata: ClientMetadata::from_json(metadata).expect("metadata"),
         secret: Some(ClientSecrets {
-            current: hash(1),
+            current: KeptSecret {
+                hash: hash(1),
+                sealed: Some(vec![1, 2, 3]),
+            },
             made_at: clock.now(),
             previous: None,
         }),
@@ -93,9 +99,9 @@ pub fn client(clock: &Clock) -> Client {
 }
 
 pub fn session(clock: &Clock, user: UserId) -> Session {
-    let now = clock.now();
+    let (now, id) = (clock.now(), SessionId::from(clock.uuid_v7()));
     Session {
-        id: SessionId::from(clock.uuid_v7()),
+        id,
         user_id: user,
         proof: hash(2),
         auth_time: now,
@@ -105,6 +111,7 @@ pub fn session(clock: &Clock, user: UserId) -> Session {
         last_used_at: now,
         expires_at: now + Duration::days(1),
         ended_at: None,
+        lineage: id,
     }
 }
 
@@ -137,6 +144,7 @@ pub fn grant(
         redirect_uri: None,
         nonce: None,
         code_challenge: None,
+        dpop_jkt: Some(Thumbprint::new([9; 32])),
         expires_at: now + Duration::seconds(60),
     };
     (grant, code)
@@ -150,6 +158,7 @@ pub fn refresh_token(clock: &Clock, grant: GrantId) -> RefreshToken {
         created_at: clock.now(),
         expires_at: clock.now() + Duration::days(30),
         rotated: None,
+        dpop_jkt: Some(Thumbprint::new([9; 32])),
     }
 }
 
@@ -172,6 +181,23 @@ pub fn pushed_request(clock: &Clock, client: ClientId) -> PushedRequest {
         parameters: "response_type=code".into(),
         expires_at: clock.now() + Duration::seconds(60),
         consumed_at: None,
+    }
+}
+
+pub fn device_code(clock: &Clock, client: ClientId) -> DeviceCode {
+    DeviceCode {
+        id: DeviceCodeId::from(clock.uuid_v7()),
+        client_id: client,
+        proof: hash(11),
+        user_code: hash(12),
+        issuer: "https://acme.example".into(),
+        scope: Scope::parse("openid").expect("a scope"),
+        resources: vec![RESOURCE.into()],
+        address: "203.0.113.7".into(),
+        interval: 5,
+        stage: DeviceStage::Pending,
+        created_at: clock.now(),
+        expires_at: clock.now() + Duration::minutes(10),
     }
 }
 
@@ -246,6 +272,7 @@ pub struct Populated {
     pub refresh_token: RefreshToken,
     pub link: OneTimeLink,
     pub pushed_request: PushedRequest,
+    pub device_code: DeviceCode,
     pub initial_access_token: InitialAccessToken,
     pub domain: Domain,
     pub resource: Resource,
@@ -267,6 +294,7 @@ impl Populated {
             refresh_token: refresh_token(clock, grant.id),
             link: link(clock, user.id),
             pushed_request: pushed_request(clock, client.id),
+            device_code: device_code(clock, client.id),
             initial_access_token: initial_access_token(clock),
             domain: domain(clock, DOMAIN_ORIGIN),
             resource: resource(clock),
@@ -296,7 +324,9 @@ impl Populated {
         repo.insert_refresh_token(&self.refresh_token)?;
         repo.insert_link(&self.link)?;
         repo.insert_pushed_request(&self.pushed_request)?;
+        assert!(repo.insert_device_code(&self.device_code)?);
         repo.insert_initial_access_token(&self.initial_access_token)?;
+        repo.tell_of_withdrawal(self.user.id, self.client.id)?;
         repo.insert_domain(&self.domain)?;
         repo.verify_domain(self.domain.id)?;
         repo.insert_resource(&self.resource)?;
@@ -310,6 +340,7 @@ impl Populated {
         repo.admit_attempt(&COUNTER, &LockoutPolicy::default())?;
         repo.revoke_token(self.revoked_jti, self.begun + Duration::hours(1))?;
         repo.consume_assertion(self.client.id, &hash(6), self.begun + Duration::hours(1))?;
+        repo.consume_dpop_proof(&hash(7), self.begun + Duration::hours(1))?;
         repo.record(
             Event::new(Act::UserCreated, Actor::CommandLine)
                 .user(self.user.id)

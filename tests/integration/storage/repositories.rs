@@ -196,24 +196,24 @@ db_test! {
         let sweep = async |batch| database.db.write_installation(move |all| all.delete_expired(batch)).await.expect("runs");
         assert_eq!(sweep(100).await, Expired::default());
 
-        // A code that nobody redeemed leaves nothing behind; what was redeemed stays.
+        // A code that nobody redeemed leaves nothing behind, once no token that went out with it can be good; what was redeemed stays.
         let (user, client, session) = (rows.user.id, rows.client.id, rows.session.id);
         let (lost, code) = fixture::grant(&database.clock, user, client, session);
         let (lost_id, kept) = (lost.id, rows.grant.id);
         database.db.write(&tenant, move |repo| { repo.insert_grant(&lost, &code)?; repo.consume_code(kept) }).await.expect("runs");
         database.time.advance(Duration::from_secs(60 + 599));
         assert_eq!(sweep(100).await, Expired::default());
-        database.time.advance(Duration::from_secs(2));
-        assert_eq!(sweep(100).await, Expired { grants: 1, ..Expired::default() });
-        let found = database.db.read(&tenant, move |repo| Ok((repo.find_grant(lost_id)?.is_some(), repo.find_grant(kept)?.is_some())));
-        assert_eq!(found.await.expect("runs"), (false, true));
 
         database.time.advance(DAY);
         let swept = sweep(100).await;
         assert_eq!((swept.revoked_tokens, swept.assertion_ids, swept.login_failures, swept.idempotency_keys), (1, 1, 1, 1));
-        assert_eq!(swept.pushed_requests, 1);
+        assert_eq!((swept.pushed_requests, swept.dpop_proofs, swept.device_codes), (1, 1, 1));
         assert!(swept.changes > 0 && !swept.more);
-        assert_eq!(swept.total(), 5 + swept.changes);
+        assert_eq!(swept.total(), 7 + swept.changes);
+        database.time.advance(Duration::from_secs(2));
+        assert_eq!(sweep(100).await, Expired { grants: 1, ..Expired::default() });
+        let found = database.db.read(&tenant, move |repo| Ok((repo.find_grant(lost_id)?.is_some(), repo.find_grant(kept)?.is_some())));
+        assert_eq!(found.await.expect("runs"), (false, true));
 
         database.time.advance(30 * DAY);
         assert_eq!(sweep(100).await, Expired { refresh_tokens: 1, sessions: 1, ..Expired::default() });

@@ -13,6 +13,7 @@ use crate::support::database::{Raw, TestDatabase, db_test, empty_postgres, migra
 /// what the sweep of ended rows, which is across tenants, finds its rows by.
 const LED_BY_TIME: &[&str] = &[
     "assertion_ids_expires_at",
+    "dpop_proofs_expires_at",
     "grants_code_expires_at",
     "grants_expires_at",
     "grants_revoked_at",
@@ -20,7 +21,10 @@ const LED_BY_TIME: &[&str] = &[
     "one_time_links_expires_at",
     "idempotency_keys_expires_at",
     "pushed_requests_expires_at",
+    "device_codes_expires_at",
     "initial_access_tokens_expires_at",
+    "logout_deliveries_due_at",
+    "logout_deliveries_ended_at",
     "refresh_tokens_expires_at",
     "revoked_tokens_expires_at",
     "sessions_ended_at",

@@ -57,6 +57,16 @@ db_test! {
         assert_eq!(won, 1);
     }
 
+    async fn a_device_is_decided_on_once(database: TestDatabase) {
+        let tenant = database.tenant("acme").await;
+        let id = Populated::fill(&database, &tenant).await.device_code.id;
+        let even = std::sync::Arc::new(AtomicUsize::new(0));
+        let won = race(&database, tenant, move |repo| {
+            if even.fetch_add(1, Ordering::SeqCst).is_multiple_of(2) { repo.allow_device_code(id) } else { repo.deny_device_code(id) }
+        }).await;
+        assert_eq!(won, 1);
+    }
+
     async fn an_initial_access_token_is_used_as_often_as_it_may_be(database: TestDatabase) {
         let tenant = database.tenant("acme").await;
         let id = Populated::fill(&database, &tenant).await.initial_access_token.id;
@@ -84,6 +94,12 @@ db_test! {
         let rows = Populated::fill(&database, &tenant).await;
         let (client, until) = (rows.client.id, rows.begun + chrono::Duration::minutes(5));
         assert_eq!(race(&database, tenant, move |repo| repo.consume_assertion(client, &hash(77), until)).await, 1);
+    }
+
+    async fn a_proof_of_possession_is_taken_once(database: TestDatabase) {
+        let tenant = database.tenant("acme").await;
+        let until = database.clock.now() + chrono::Duration::minutes(1);
+        assert_eq!(race(&database, tenant, move |repo| repo.consume_dpop_proof(&hash(78), until)).await, 1);
     }
 
     async fn no_more_guesses_are_admitted_than_allowed(database: TestDatabase) {

@@ -299,7 +299,7 @@ impl TestApp {
             id,
             metadata,
             secret: Some(ClientSecrets {
-                current,
+                current: current.into(),
                 made_at: now,
                 previous: None,
             }),

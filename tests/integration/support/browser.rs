@@ -263,7 +263,78 @@ impl Browser {
     }
 }
 
+/// Where an authorization response stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    Query,
+    Fragment,
+    Form,
+}
+
+/// An authorization response, wherever it stands.
+#[derive(Clone, Debug)]
+pub struct Response {
+    pub place: Place,
+    /// Where it goes, without itself.
+    pub uri: String,
+    pub parameters: Vec<(String, String)>,
+}
+
+impl Response {
+    /// A parameter's value.
+    pub fn find(&self, name: &str) -> Option<&str> {
+        let mut named = self.parameters.iter().filter(|(known, _)| known == name);
+        let found = named.next().map(|(_, value)| value.as_str());
+        assert!(named.next().is_none(), "{name} is there twice");
+        found
+    }
+
+    /// The value of a parameter that must be there.
+    #[track_caller]
+    pub fn get(&self, name: &str) -> &str {
+        self.find(name)
+            .unwrap_or_else(|| panic!("no {name}: {self:?}"))
+    }
+
+    /// The names of all, sorted.
+    pub fn names(&self) -> Vec<&str> {
+        let mut names: Vec<_> = self.parameters.iter().map(|(name, _)| &**name).collect();
+        names.sort_unstable();
+        names
+    }
+}
+
 impl Page {
+    /// The authorization response that the browser was sent on with.
+    #[track_caller]
+    pub fn response(&self) -> Response {
+        if self.answer.status == 200 {
+            self.expect_id("form-post");
+            let (action, parameters) = self.filled(&[]);
+            return Response {
+                place: Place::Form,
+                uri: action.into(),
+                parameters,
+            };
+        }
+        let mut url = self.answer.location();
+        let (place, text) = match url.fragment() {
+            Some(fragment) => (Place::Fragment, fragment.to_owned()),
+            None => (Place::Query, url.query().unwrap_or_default().to_owned()),
+        };
+        url.set_fragment(None);
+        if place == Place::Query {
+            url.set_query(None);
+        }
+        Response {
+            place,
+            uri: url.into(),
+            parameters: url::form_urlencoded::parse(text.as_bytes())
+                .into_owned()
+                .collect(),
+        }
+    }
+
     /// Says that the page has an element of this id.
     #[track_caller]
     pub fn expect_id(&self, id: &str) -> &Self {

@@ -8,6 +8,7 @@ use url::Url;
 
 use super::app::{TestApp, TestClient, TestTenant, TestUser};
 use super::browser::{Browser, Page};
+use super::dpop::Prover;
 use super::http::{Answer, Http, Request};
 
 /// The verifier that every flow of a test uses unless it says otherwise.
@@ -201,15 +202,33 @@ impl RelyingParty {
         Tokens::of(&self.redeem(&code).await.expect_ok())
     }
 
-    /// Redeems a code.
-    pub async fn redeem(&self, code: &str) -> Answer {
-        self.token(&[
+    /// What redeems a code.
+    pub fn redemption<'a>(&'a self, code: &'a str) -> [(&'static str, &'a str); 4] {
+        [
             ("grant_type", "authorization_code"),
             ("code", code),
             ("redirect_uri", self.client.redirect_uri()),
             ("code_verifier", VERIFIER),
-        ])
-        .await
+        ]
+    }
+
+    /// Redeems a code.
+    pub async fn redeem(&self, code: &str) -> Answer {
+        self.token(&self.redemption(code)).await
+    }
+
+    /// A token request with a proof of possession.
+    pub async fn proved(&self, prover: &Prover, form: &[(&str, &str)]) -> Answer {
+        let proof = prover.proof("POST", &format!("{}/token", self.issuer));
+        self.with_proof(&proof, form).await
+    }
+
+    /// A token request with whatever is said to be a proof.
+    pub async fn with_proof(&self, proof: &str, form: &[(&str, &str)]) -> Answer {
+        self.authenticated("/token", form)
+            .header("dpop", proof)
+            .send()
+            .await
     }
 
     /// Refreshes.

@@ -6,19 +6,21 @@ use super::draft::{Draft, decoded, no_duplicate, of_line};
 use super::format::ClientLine;
 use super::people::moment;
 use crate::clock::Timestamp;
-use crate::domain::client::{Client, ClientSecrets, SelfRegistration};
+use crate::domain::client::{Client, ClientSecrets, KeptSecret, SelfRegistration};
 use crate::domain::ids::{ClientId, InitialAccessTokenId};
+use crate::flows::client_secrets::Keeper;
 use crate::flows::console;
-use crate::flows::provider::{FlowError, Provider};
+use crate::flows::provider::Provider;
 use crate::jose::software_statement;
 use crate::protocol::client_metadata::ClientMetadata;
 use crate::protocol::slug::Slug;
-use crate::secret::{
-    HashedSecret, MAX_CLIENT_SECRET, PlainSecret, generate_client_secret, hash_client_secret,
-};
+use crate::secret::{HashedSecret, MAX_CLIENT_SECRET, PlainSecret};
 
 /// The shortest client secret that is taken from elsewhere, in bytes: it is hashed fast, as ours are, so it must not be guessable.
 const CLIENT_SECRET_MIN: usize = 16;
+
+/// The shortest that an HMAC may be made with, in bytes (RFC 7518 §3.2: as long as the hash).
+const HMAC_SECRET_MIN: usize = 32;
 
 /// A client's secret that an import made.
 #[derive(Clone, Debug)]
@@ -140,7 +142,10 @@ impl Provider {
             |field: &str, reason: &str| AdminError::invalid(&format!("client.{field}"), reason);
         let method = client.metadata.token_endpoint_auth_method;
         if !method.uses_secret() {
-            if own.client_secret.is_some() || own.client_secret_hash.is_some() {
+            if own.client_secret.is_some()
+                || own.client_secret_hash.is_some()
+                || own.sealed_client_secret.is_some()
+            {
                 let reason = format!(
                     "can't be there: a client whose token_endpoint_auth_method is {} has no secret",
                     method.as_str()
@@ -162,6 +167,31 @@ impl Provider {
             own.client_secret_made_at,
             now,
         )?;
+        let previous = match (
+            own.previous_client_secret_hash,
+            own.previous_client_secret_until,
+        ) {
+            (Some(hash), Some(until)) => {
+                let kept = KeptSecret {
+                    hash: hash_of(draft, "previous_client_secret_hash", &hash)?,
+                    sealed: own
+                        .previous_sealed_client_secret
+                        .as_deref()
+                        .map(|text| {
+                            self.sealed_of(draft, "previous_sealed_client_secret", client, text)
+                        })
+                        .transpose()?,
+                };
+                Some((kept, until))
+            }
+            (None, None) if own.previous_sealed_client_secret.is_none() => None,
+            _ => {
+                return Err(invalid(
+                    "previous_client_secret_hash",
+                    "and previous_client_secret_until go together",
+                ));
+            }
+        };
         let current = match (
             own.client_secret.map(PlainSecret::new),
             own.client_secret_hash,
@@ -172,23 +202,27 @@ impl Provider {
                     "and client_secret_hash exclude each other",
                 ));
             }
-            (Some(secret), None) => {
-                let text = secret.expose();
-                let fits = (CLIENT_SECRET_MIN..=MAX_CLIENT_SECRET).contains(&text.len())
-                    && text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
-                fits.then(|| hash_client_secret(&draft.handles, client.id.uuid(), text))
-                    .flatten()
-                    .ok_or_else(|| {
-                        invalid(
-                            "client_secret",
-                            "must have 16 to 256 printable ASCII characters; leave it out, and the client gets a new one",
-                        )
-                    })?
+            (Some(secret), None) => self.keep_given(draft, client, &secret)?,
+            (None, Some(hash)) => {
+                let sealed = match &own.sealed_client_secret {
+                    Some(text) => {
+                        Some(self.sealed_of(draft, "sealed_client_secret", client, text)?)
+                    }
+                    None if method.reads_secret() => {
+                        return Err(invalid(
+                            "sealed_client_secret",
+                            "must be there: a client with client_secret_jwt can't use a secret that is known by its hash alone; leave both out, and it gets a new one",
+                        ));
+                    }
+                    None => None,
+                };
+                KeptSecret {
+                    hash: hash_of(draft, "client_secret_hash", &hash)?,
+                    sealed,
+                }
             }
-            (None, Some(hash)) => hash_of(draft, "client_secret_hash", &hash)?,
             (None, None) => {
-                let secret = generate_client_secret(&self.clock);
-                let hash = hash_client_secret(&draft.handles, client.id.uuid(), secret.expose());
+                let (secret, kept) = self.keeper(draft).make(client.id, method)?;
                 draft.counts.secrets += 1;
                 draft.new_secrets.push(NewClientSecret {
                     tenant: draft.slug().clone(),
@@ -196,22 +230,7 @@ impl Provider {
                     client_name: client.metadata.client_name.clone(),
                     secret,
                 });
-                hash.ok_or(FlowError::Internal("a client secret is too long"))?
-            }
-        };
-        let previous = match (
-            own.previous_client_secret_hash,
-            own.previous_client_secret_until,
-        ) {
-            (Some(hash), Some(until)) => {
-                Some((hash_of(draft, "previous_client_secret_hash", &hash)?, until))
-            }
-            (None, None) => None,
-            _ => {
-                return Err(invalid(
-                    "previous_client_secret_hash",
-                    "and previous_client_secret_until go together",
-                ));
+                kept
             }
         };
         Ok(Some(ClientSecrets {
@@ -219,5 +238,65 @@ impl Provider {
             made_at: made_at.unwrap_or(now),
             previous,
         }))
+    }
+    fn keeper<'a>(&'a self, draft: &'a Draft) -> Keeper<'a> {
+        Keeper {
+            tenant: draft.id(),
+            handles: &draft.handles,
+            data_key: &draft.data_key,
+            clock: &self.clock,
+        }
+    }
+
+    /// A secret that was made elsewhere and comes in the clear.
+    fn keep_given(
+        &self,
+        draft: &Draft,
+        client: &Client,
+        secret: &PlainSecret,
+    ) -> Result<KeptSecret, AdminError> {
+        let method = client.metadata.token_endpoint_auth_method;
+        let least = if method.reads_secret() {
+            HMAC_SECRET_MIN
+        } else {
+            CLIENT_SECRET_MIN
+        };
+        let text = secret.expose();
+        let fits = (least..=MAX_CLIENT_SECRET).contains(&text.len())
+            && text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+        if !fits {
+            return Err(AdminError::invalid(
+                "client.client_secret",
+                format!(
+                    "must have {least} to 256 printable ASCII characters; leave it out, and the client gets a new one"
+                ),
+            ));
+        }
+        Ok(self.keeper(draft).keep(client.id, method, secret)?)
+    }
+
+    /// A sealed secret, which has to open here.
+    fn sealed_of(
+        &self,
+        draft: &Draft,
+        field: &str,
+        client: &Client,
+        text: &str,
+    ) -> Result<Vec<u8>, AdminError> {
+        let field = format!("client.{field}");
+        if !client.metadata.token_endpoint_auth_method.reads_secret() {
+            return Err(AdminError::invalid(
+                &field,
+                "is for clients with client_secret_jwt only",
+            ));
+        }
+        let sealed = decoded(&field, text)?;
+        match self.keeper(draft).read(client.id, &sealed) {
+            Ok(_) => Ok(sealed),
+            Err(_) => Err(AdminError::invalid(
+                &field,
+                "doesn't open by the tenant's data_key for this tenant and client",
+            )),
+        }
     }
 }

@@ -61,7 +61,7 @@ pub(super) struct Draft {
     pub(super) new_secrets: Vec<NewClientSecret>,
     /// Whether a part of it has been written.
     pub(super) begun: bool,
-    data_key: DataKey,
+    pub(super) data_key: DataKey,
     /// Whether the data key came along.
     pub(super) moved: bool,
     pub(super) handles: HashKey,

@@ -16,7 +16,7 @@ use super::format::{
 };
 use crate::domain::address::DomainStage;
 use crate::domain::audit::Act;
-use crate::domain::client::Client;
+use crate::domain::client::{Client, KeptSecret};
 use crate::domain::ids::{ClientId, InitialAccessTokenId};
 use crate::domain::key::{KeyRecord, KeyStage};
 use crate::domain::tenant::TenantStatus;
@@ -276,12 +276,19 @@ fn key_line(key: &KeyRecord, now: crate::clock::Timestamp) -> Option<KeyLine> {
 fn client_line(client: &Client, with_secrets: bool) -> Value {
     let secret = client.secret.as_ref().filter(|_| with_secrets);
     let encoded = |hash: &crate::secret::HashedSecret| URL_SAFE_NO_PAD.encode(hash.as_bytes());
+    let sealed = |kept: &KeptSecret| {
+        kept.sealed
+            .as_ref()
+            .map(|sealed| URL_SAFE_NO_PAD.encode(sealed))
+    };
     let previous = secret.and_then(|secret| secret.previous.as_ref());
     let registration = client.registration.as_ref().filter(|_| with_secrets);
     let own = ClientLine {
-        client_secret_hash: secret.map(|secret| encoded(&secret.current)),
+        client_secret_hash: secret.map(|secret| encoded(&secret.current.hash)),
+        sealed_client_secret: secret.and_then(|secret| sealed(&secret.current)),
         client_secret_made_at: secret.map(|secret| secret.made_at),
-        previous_client_secret_hash: previous.map(|(hash, _)| encoded(hash)),
+        previous_client_secret_hash: previous.map(|(kept, _)| encoded(&kept.hash)),
+        previous_sealed_client_secret: previous.and_then(|(kept, _)| sealed(kept)),
         previous_client_secret_until: previous.map(|(_, until)| *until),
         registration_access_token_hash: registration.map(|own| encoded(&own.proof)),
         initial_access_token_id: registration

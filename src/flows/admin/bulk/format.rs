@@ -195,12 +195,18 @@ pub struct ClientLine {
     /// Its secret's hash under the tenant's data key: base64url of 32 bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_secret_hash: Option<String>,
+    /// The secret itself, sealed under the tenant's data key, where its method needs it read (`client_secret_jwt`): base64url.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sealed_client_secret: Option<String>,
     /// When the secret was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_secret_made_at: Option<Timestamp>,
     /// The hash of the secret before that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous_client_secret_hash: Option<String>,
+    /// That one itself, sealed as the present one is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous_sealed_client_secret: Option<String>,
     /// Until when that one is accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous_client_secret_until: Option<Timestamp>,
@@ -226,13 +232,15 @@ pub struct ClientLine {
 
 impl ClientLine {
     /// The members that aren't RFC 7591's metadata.
-    const OWN: [&'static str; 13] = [
+    const OWN: [&'static str; 15] = [
         "client_id",
         "client_secret",
         "client_secret_expires_at",
         "client_secret_hash",
+        "sealed_client_secret",
         "client_secret_made_at",
         "previous_client_secret_hash",
+        "previous_sealed_client_secret",
         "previous_client_secret_until",
         "registration_access_token_hash",
         "initial_access_token_id",

@@ -9,6 +9,7 @@ pub mod domains;
 pub mod events;
 pub mod initial_access_tokens;
 pub mod keys;
+pub mod logout_deliveries;
 pub mod me;
 pub mod resources;
 pub mod sessions;
@@ -34,6 +35,7 @@ pub static SECTIONS: &[Section] = &[
     administrators::SECTION,
     sessions::SECTION,
     consents::SECTION,
+    logout_deliveries::SECTION,
     clients::SECTION,
     initial_access_tokens::SECTION,
     resources::SECTION,

@@ -73,12 +73,29 @@ scope-address = Ihre Postanschrift sehen
 scope-phone = Ihre Telefonnummer sehen
 scope-offline-access = Diesen Zugriff auch in Ihrer Abwesenheit behalten
 
+user-code-heading = Gerät verbinden
+user-code-lede = Ihr Gerät zeigt einen Code. Geben Sie ihn hier ein.
+user-code-label = Code
+user-code-form = Acht Buchstaben, zum Beispiel WDJB-MJHT. Großschreibung und Bindestrich spielen keine Rolle.
+user-code-warning = Verwenden Sie nur einen Code, den Ihr eigenes Gerät zeigt. Wer Ihnen einen schickt, will Ihnen nicht helfen.
+device-heading = { $client } verbinden?
+device-asks = möchte auf einem anderen Gerät Ihr Konto bei { $tenant } verwenden.
+device-warning = Machen Sie nur weiter, wenn Sie dies gerade selbst begonnen haben und Ihr Gerät diesen Code zeigt. Hat Ihnen jemand den Code geschickt oder Sie gebeten, ihn einzugeben? Dann wählen Sie „Nicht erlauben“: Sie würden diese Person in Ihr Konto lassen.
+device-code = Code auf dem Gerät
+device-asked = Angefragt
+device-address = Von der Netzadresse
+device-allowed-heading = Ihr Gerät ist verbunden
+device-allowed-lede = { $client } macht in wenigen Sekunden von selbst weiter. Sie können diese Seite schließen.
+device-denied-heading = Nichts wurde erlaubt
+device-denied-lede = { $client } hat keinen Zugriff bekommen. Falls Sie dies nicht selbst begonnen haben, müssen Sie nichts weiter tun.
+
 sign-out = Abmelden
 sign-out-heading = Abmelden?
 sign-out-lede = Damit endet Ihre Sitzung bei { $tenant } in diesem Browser.
 stay-signed-in = Angemeldet bleiben
 signed-out-heading = Sie sind abgemeldet
 signed-out-lede = Ihre Sitzung bei { $tenant } in diesem Browser ist beendet.
+signed-out-onward = Die Anwendungen erfahren es; es geht gleich weiter.
 sign-in-again = Wieder anmelden
 
 choose-password-heading = Passwort festlegen
@@ -111,6 +128,8 @@ problem-password-common = Dieses Passwort ist allgemein bekannt. Wählen Sie ein
 problem-password-personal = Das Passwort darf weder Ihren Namen noch Ihre E-Mail-Adresse enthalten.
 problem-password-unchanged = Das ist Ihr bisheriges Passwort. Wählen Sie ein anderes.
 problem-passwords-differ = Die beiden Passwörter sind nicht gleich.
+problem-user-code-missing = Geben Sie den Code ein, den Ihr Gerät zeigt.
+problem-user-code-unknown = Auf diesen Code wartet kein Gerät. Prüfen Sie ihn, oder lassen Sie Ihr Gerät einen neuen anzeigen: Codes gelten nicht lange.
 problem-gone-already = Das war schon beendet.
 
 notice-password-chosen = Ihr Passwort ist festgelegt. Sie können sich jetzt damit anmelden.

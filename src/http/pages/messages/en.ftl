@@ -73,12 +73,29 @@ scope-address = See your postal address
 scope-phone = See your phone number
 scope-offline-access = Keep this access while you are away
 
+user-code-heading = Connect a device
+user-code-lede = Your device shows a code. Enter it here.
+user-code-label = Code
+user-code-form = Eight letters, like WDJB-MJHT. Capitals and the hyphen don’t matter.
+user-code-warning = Only use a code that your own device shows. Nobody who sends you one is helping you.
+device-heading = Connect { $client }?
+device-asks = on another device would like to use your { $tenant } account.
+device-warning = Go on only if you have just started this yourself, and your device shows this code. Did somebody send you the code or ask you to enter it? Then choose “Don’t allow”: it would let them into your account.
+device-code = Code on the device
+device-asked = Asked for
+device-address = From the network address
+device-allowed-heading = Your device is connected
+device-allowed-lede = { $client } goes on by itself in a few seconds. You can close this page.
+device-denied-heading = Nothing was allowed
+device-denied-lede = { $client } did not get access. If you didn’t start this yourself, there is nothing else you need to do.
+
 sign-out = Sign out
 sign-out-heading = Sign out?
 sign-out-lede = This ends your session at { $tenant } in this browser.
 stay-signed-in = Stay signed in
 signed-out-heading = You’re signed out
 signed-out-lede = Your session at { $tenant } in this browser has ended.
+signed-out-onward = The applications are told; you go on in a moment.
 sign-in-again = Sign in again
 
 choose-password-heading = Choose your password
@@ -111,6 +128,8 @@ problem-password-common = This password is widely known. Choose one that only yo
 problem-password-personal = The password must not contain your name or email address.
 problem-password-unchanged = That is your current password. Choose a different one.
 problem-passwords-differ = The two passwords aren’t the same.
+problem-user-code-missing = Enter the code that your device shows.
+problem-user-code-unknown = No device is waiting with this code. Check it, or have your device show a new one: codes don’t last long.
 problem-gone-already = That had been ended already.
 
 notice-password-chosen = Your password is set. You can sign in with it now.

@@ -53,6 +53,8 @@ impl Sample for SignedOut<'static> {
             client: None,
             sign_in: Some("/t/acme/login"),
             back: None,
+            frames: Vec::new(),
+            onward: None,
         };
         vec![
             ("plain", plain.clone()),
@@ -78,6 +80,24 @@ impl Sample for SignedOut<'static> {
                     client: Some(ClientMark::named(HOSTILE)),
                     sign_in: Some(HOSTILE),
                     back: WebLink::parse("https://orders.example/?\"><script>alert(1)</script>"),
+                    frames: vec![HOSTILE],
+                    onward: Some(HOSTILE),
+                },
+            ),
+            (
+                "frames",
+                Self {
+                    frames: vec!["https://orders.example/out?iss=a&sid=b"],
+                    ..plain.clone()
+                },
+            ),
+            (
+                "onward",
+                Self {
+                    sign_in: None,
+                    frames: vec!["https://orders.example/out", "https://shop.example/out"],
+                    onward: Some("https://orders.example/bye?state=1"),
+                    ..plain.clone()
                 },
             ),
         ]

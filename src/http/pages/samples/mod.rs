@@ -7,6 +7,7 @@
 )]
 
 mod account;
+mod device;
 mod entry;
 mod sign_in;
 
@@ -17,7 +18,7 @@ use super::{
     messages::Messages,
     views::{
         Account, AccountApplications, AccountHome, AccountPassword, AccountSessions,
-        ChoosePassword, ClientMark, Consent, ErrorPage,
+        ChoosePassword, ClientMark, ConnectDevice, Consent, DeviceDone, EnterCode, ErrorPage,
     },
     views::{
         Form, FormPost, Landing, LinkSpent, Page, SelectAccount, SignIn, SignOut, SignedOut,
@@ -54,6 +55,9 @@ pub fn render_all(messages: Messages) -> Result<Vec<Rendered>, askama::Error> {
     render::<SignIn<'static>>(messages, &mut pages)?;
     render::<SelectAccount<'static>>(messages, &mut pages)?;
     render::<Consent<'static>>(messages, &mut pages)?;
+    render::<EnterCode<'static>>(messages, &mut pages)?;
+    render::<ConnectDevice<'static>>(messages, &mut pages)?;
+    render::<DeviceDone<'static>>(messages, &mut pages)?;
     render::<SignOut<'static>>(messages, &mut pages)?;
     render::<SignedOut<'static>>(messages, &mut pages)?;
     render::<ErrorPage<'static>>(messages, &mut pages)?;

@@ -10,6 +10,8 @@
 //! | [`SignIn`] | `username`, `password` |
 //! | [`SelectAccount`] | `account`: [`AccountChoice::value`] |
 //! | [`Consent`] | `decision`: `allow` or `deny` |
+//! | [`EnterCode`] | `user_code` |
+//! | [`ConnectDevice`] | `decision`: `allow` or `deny` |
 //! | [`SignOut`] | `logout`: `1` |
 //! | [`ChoosePassword`] | `new_password`, `confirm_password` |
 //! | [`AccountPassword`] | `current_password`, `new_password`, `confirm_password`, `end_others`: `1` or absent |
@@ -18,6 +20,7 @@
 
 mod account;
 mod consent;
+mod device;
 mod error;
 mod form_post;
 mod home;
@@ -31,6 +34,7 @@ pub use account::{
     ProfileEntry, SessionItem,
 };
 pub use consent::{Consent, ResourceItem, ScopeItem};
+pub use device::{ConnectDevice, DeviceDone, EnterCode};
 pub use error::ErrorPage;
 pub use form_post::FormPost;
 pub use home::{Landing, TenantHome};

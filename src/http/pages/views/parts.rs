@@ -239,6 +239,10 @@ pub enum Problem {
     PasswordsDiffer,
     /// What was to be ended or withdrawn is gone already.
     GoneAlready,
+    /// No code was given.
+    UserCodeMissing,
+    /// No device waits that shows the code; the same words for unknown, expired and decided ones.
+    UserCodeUnknown,
 }
 
 impl Problem {
@@ -271,6 +275,8 @@ impl Problem {
             Self::PasswordUnchanged => "problem-password-unchanged",
             Self::PasswordsDiffer => "problem-passwords-differ",
             Self::GoneAlready => "problem-gone-already",
+            Self::UserCodeMissing => "problem-user-code-missing",
+            Self::UserCodeUnknown => "problem-user-code-unknown",
         };
         page.t(id).into_owned()
     }

@@ -30,4 +30,8 @@ pub struct SignedOut<'a> {
     pub sign_in: Option<&'a str>,
     /// Where "back to the application" leads: never anything but an address that is registered.
     pub back: Option<WebLink<'a>>,
+    /// Clients' pages to be loaded in frames that nobody sees; the page's `frame-src` must admit their origins.
+    pub frames: Vec<&'a str>,
+    /// Where the browser goes by itself when they have loaded: a registered address with its state.
+    pub onward: Option<&'a str>,
 }

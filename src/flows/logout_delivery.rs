@@ -1,0 +1,191 @@
+//! Logout tokens on their way to clients (OpenID Connect Back-Channel Logout 1.0 §2.4 to §2.8): taken up, signed, sent, and what came of it
+//! written down. A token is made for each attempt and kept nowhere.
+//!
+//! A client that was told twice is told nothing new: where a node dies between the answer and the commit, another one sends it again.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::Notify;
+use url::form_urlencoded::Serializer as FormSerializer;
+
+use super::provider::{FlowError, Provider};
+use super::tenancy::Tenant;
+use crate::clock::Timestamp;
+use crate::domain::audit::{Act, Actor, Event};
+use crate::domain::ids::TenantId;
+use crate::domain::logout_delivery::{DeliveryState, LogoutDelivery, next_attempt};
+use crate::egress::{EgressError, Outward};
+use crate::storage::ClaimedDelivery;
+
+/// The most that is read of a client's answer, in bytes: nothing in it counts.
+const MAX_ANSWER: usize = 16 * 1024;
+
+/// How long a delivery is a node's own beyond the time that its request may take, in seconds.
+const LEASE_MARGIN: i64 = 30;
+
+/// The longest reason that is kept, in characters.
+const MAX_REASON: usize = 200;
+
+/// Deliveries of this process: what wakes whoever makes them, and how they ended.
+#[derive(Default)]
+pub struct Deliveries {
+    wake: Notify,
+    delivered: AtomicU64,
+    retried: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl Deliveries {
+    /// Something is to be delivered.
+    pub(super) fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Ends when something is to be delivered; at once where that was said before anybody waited.
+    pub async fn woken(&self) {
+        self.wake.notified().await;
+    }
+
+    /// How many were delivered since the start.
+    pub fn delivered(&self) -> u64 {
+        self.delivered.load(Ordering::Relaxed)
+    }
+
+    /// How many attempts failed and are to be made again.
+    pub fn retried(&self) -> u64 {
+        self.retried.load(Ordering::Relaxed)
+    }
+
+    /// How many were given up.
+    pub fn failed(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed)
+    }
+}
+
+/// Why an attempt failed, in words for the tenant's administrators.
+#[derive(Debug, thiserror::Error)]
+enum Undelivered {
+    #[error("the client has no backchannel_logout_uri any more")]
+    NotWanted,
+    #[error(transparent)]
+    Egress(#[from] EgressError),
+    #[error("the token couldn't be made")]
+    NotMade,
+}
+
+impl Provider {
+    /// When the next delivery of any tenant is due.
+    pub async fn next_logout_delivery(&self) -> Result<Option<Timestamp>, FlowError> {
+        let next = self
+            .db
+            .read_installation(|all| all.next_logout_delivery())
+            .await?;
+        Ok(next)
+    }
+
+    /// Takes deliveries that are due: `most` at the most, and of each tenant no more than `room` says, or `usual`.
+    pub async fn claim_logout_deliveries(
+        &self,
+        most: usize,
+        usual: usize,
+        room: HashMap<TenantId, usize>,
+    ) -> Result<Vec<ClaimedDelivery>, FlowError> {
+        let taken = i64::try_from(self.config.egress_timeout.as_secs()).unwrap_or(LEASE_MARGIN);
+        let lease = self.now() + chrono::Duration::seconds(taken + LEASE_MARGIN);
+        let claimed = self
+            .db
+            .write_installation(move |all| all.claim_logout_deliveries(most, usual, &room, lease));
+        Ok(claimed.await?)
+    }
+
+    /// Makes one attempt, and writes down how it ended.
+    pub async fn attempt_logout_delivery(&self, claimed: ClaimedDelivery) -> Result<(), FlowError> {
+        // A slug may have become another tenant's; a tenant that is being deleted has nothing to say any more.
+        let Some(tenant) = self
+            .find_tenant(&claimed.slug)
+            .await?
+            .filter(|tenant| tenant.id() == claimed.tenant)
+        else {
+            return Ok(());
+        };
+        let delivery = claimed.delivery;
+        let sent = self.send_logout_token(&tenant, &delivery).await;
+        let [jitter] = self.clock.random_bytes::<1>();
+        let (state, next) = match &sent {
+            Ok(()) => (DeliveryState::Delivered, None),
+            Err(Undelivered::NotWanted) => (DeliveryState::Failed, None),
+            Err(_) => {
+                match next_attempt(delivery.created_at, delivery.attempts, jitter, self.now()) {
+                    Some(next) => (DeliveryState::Pending, Some(next)),
+                    None => (DeliveryState::Failed, None),
+                }
+            }
+        };
+        let error = sent.err().map(|error| {
+            let text: String = error.to_string().chars().take(MAX_REASON).collect();
+            tracing::info!(tenant = %tenant.slug(), client = %delivery.client_id, attempts = delivery.attempts, reason = %text, ?state, "a logout token wasn't delivered");
+            text
+        });
+        let write = self.db.write(&*tenant, move |repo| {
+            let ours = repo.finish_logout_attempt(&delivery, state, next, error.as_deref())?;
+            if ours && state == DeliveryState::Failed {
+                let detail = serde_json::json!({
+                    "logout_delivery": delivery.id, "session": delivery.session_id,
+                    "attempts": delivery.attempts, "reason": error,
+                });
+                repo.record(
+                    Event::new(Act::LogoutDeliveryFailed, Actor::System)
+                        .client(delivery.client_id)
+                        .user(delivery.user_id)
+                        .detail(detail),
+                )?;
+            }
+            Ok(ours)
+        });
+        if write.await? {
+            let count = match state {
+                DeliveryState::Delivered => &self.deliveries.delivered,
+                DeliveryState::Pending => &self.deliveries.retried,
+                DeliveryState::Failed => &self.deliveries.failed,
+            };
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    async fn send_logout_token(
+        &self,
+        tenant: &std::sync::Arc<Tenant>,
+        delivery: &LogoutDelivery,
+    ) -> Result<(), Undelivered> {
+        let made = |error: FlowError| {
+            tracing::warn!(%error, "a logout token can't be made");
+            Undelivered::NotMade
+        };
+        let client = self.find_client(tenant, delivery.client_id).await;
+        let client = client.map_err(made)?.ok_or(Undelivered::NotWanted)?;
+        let Some(uri) = &client.metadata.backchannel_logout_uri else {
+            return Err(Undelivered::NotWanted);
+        };
+        let token = self.mint_logout_token(tenant, &client, delivery).await;
+        // §2.5: the body's only parameter
+        let body = FormSerializer::new(String::new())
+            .append_pair("logout_token", &token.map_err(made)?)
+            .finish();
+        let outward = Outward::post(
+            uri,
+            "application/x-www-form-urlencoded",
+            body.into_bytes(),
+            MAX_ANSWER,
+        );
+        match self.egress.send(tenant.id().uuid(), outward).await {
+            // §2.8: "the RP MUST respond with HTTP 200 OK", and some frameworks make a 204 of that
+            Ok(answer) if [200, 204].contains(&answer.status) => Ok(()),
+            Ok(answer) => Err(EgressError::Status(answer.status).into()),
+            // It said yes at length.
+            Err(EgressError::TooLarge(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}

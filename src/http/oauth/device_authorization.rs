@@ -1,0 +1,24 @@
+//! The device authorization endpoint (RFC 8628 §3.1).
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::answer::{authorization, json, refused};
+use crate::flows::Provider;
+use crate::http::error::ApiError;
+use crate::http::extract::{At, FormBody, Sender};
+
+/// Gives a device its codes.
+pub async fn device_authorization(
+    request: HttpRequest,
+    provider: web::Data<Provider>,
+    at: At,
+    sender: Sender,
+    body: FormBody,
+) -> Result<HttpResponse, ApiError> {
+    let answered = provider
+        .authorize_device(&at.0, &authorization(&request)?, &body.0, &sender.0)
+        .await;
+    Ok(json(
+        &answered.map_err(|refusal| refused(refusal, &at.0, &request))?,
+    ))
+}
