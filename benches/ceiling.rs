@@ -92,6 +92,8 @@ struct State {
     /// On SQLite alone.
     reads: Option<Reads>,
     done: AtomicUsize,
+    /// Rows that were added: they use up none of those that are there to be spent.
+    added: AtomicUsize,
 }
 
 impl State {
@@ -119,6 +121,10 @@ impl State {
 
     fn next(&self) -> usize {
         self.done.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn next_added(&self) -> usize {
+        self.added.fetch_add(1, Ordering::Relaxed)
     }
 }
 
@@ -283,7 +289,7 @@ async fn proved(state: web::Data<State>, request: HttpRequest, _body: web::Bytes
         return HttpResponse::Unauthorized().finish();
     };
     if !check_secret(authorization(&request).as_bytes())
-        || !commits.commit("proof", state.next()).await
+        || !commits.commit("proof", state.next_added()).await
     {
         return HttpResponse::InternalServerError().finish();
     }
@@ -293,7 +299,10 @@ async fn proved(state: web::Data<State>, request: HttpRequest, _body: web::Bytes
 
 /// A device that waits asks: one row is read.
 async fn poll(state: web::Data<State>, request: HttpRequest, _body: web::Bytes) -> HttpResponse {
-    let found = state.reads.as_ref().map(|reads| reads.read(state.next()));
+    let found = state
+        .reads
+        .as_ref()
+        .map(|reads| reads.read(state.next_added()));
     if found.is_none_or(|length| length == 0) || !check_secret(authorization(&request).as_bytes()) {
         return HttpResponse::InternalServerError().finish();
     }
@@ -309,7 +318,7 @@ async fn exchange(state: web::Data<State>, request: HttpRequest, body: web::Byte
     let token = text.strip_prefix("subject_token=").unwrap_or_default();
     if !check_secret(authorization(&request).as_bytes())
         || !verify(&state, token)
-        || !commits.commit("record", state.next()).await
+        || !commits.commit("record", state.next_added()).await
     {
         return HttpResponse::InternalServerError().finish();
     }
@@ -344,6 +353,7 @@ pub fn serve(plan: &Path) -> Result<()> {
         commits,
         reads,
         done: AtomicUsize::new(0),
+        added: AtomicUsize::new(0),
         answers: plan
             .answers
             .iter()
