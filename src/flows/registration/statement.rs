@@ -128,6 +128,11 @@ mod tests {
             "client_name": "Board", "software_id": "1", "tos_uri": "https://a.example/tos", "tos_uri#de": "https://a.example/agb",
         });
         assert_eq!(Value::Object(document), expected);
+        // However the language is spelt, and where only one is vouched for.
+        let mut document = object(json!({ "client_name#DE": "Bank", "client_name#de-AT": "Bank" }));
+        let said = json!({ "client_name#de": "Brett" });
+        merge(&mut document, object(said.clone()));
+        assert_eq!(Value::Object(document), said);
     }
 
     #[test]
