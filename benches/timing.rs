@@ -454,7 +454,11 @@ fn wrong(people: &mut People<'_>, setting: &Setting, planted: Option<Cost>) -> R
             Expected::Planted,
             people.with_hash(count, &cost.phc())?,
         ),
-        None => late(&kinds[0]),
+        // People of their own: nobody may be asked for twice as often.
+        None => Kind {
+            requests: people.with_hash(count, &setting.cost.phc())?,
+            ..late(&kinds[0])
+        },
     });
     Ok(Group {
         title: "wrong password".to_owned(),

@@ -15,6 +15,7 @@ use crate::jose::jws::{JwsError, Type};
 use crate::jose::keys::Expect;
 use crate::protocol::access_token::{self, AccessTokenClaims};
 use crate::protocol::bearer::Scheme;
+use crate::protocol::token_exchange::Lineage;
 use crate::protocol::{OAuthError, SigningAlgorithm};
 use crate::storage;
 
@@ -168,19 +169,12 @@ impl Provider {
             .find_client(tenant, client_id)
             .await?
             .ok_or(AccessRefusal::Client)?;
-        // What was exchanged hangs on what it was made from: the grant and the client of the first token, and each that came after it.
         let (granted_to, before) = match &claims.exchanged {
             None => (client_id, [].as_slice()),
-            Some(lineage) => {
-                let first = lineage
-                    .client_id
-                    .parse()
-                    .map_err(|_| AccessRefusal::Malformed)?;
-                if self.find_client(tenant, first).await?.is_none() {
-                    return Err(AccessRefusal::Client);
-                }
-                (first, lineage.jti.as_slice())
-            }
+            Some(lineage) => (
+                self.check_lineage(tenant, lineage).await?,
+                lineage.jti.as_slice(),
+            ),
         };
         let person = match claims.grant_id.map(GrantId::from) {
             Some(id) => Some(self.check_grant(tenant, id, granted_to).await?),
@@ -196,6 +190,36 @@ impl Provider {
             client,
             person,
         })
+    }
+
+    /// What was exchanged hangs on all that it was made from: the clients of the tokens, and the tokens of those who act. Answers whose the
+    /// subject's grant is.
+    async fn check_lineage(
+        &self,
+        tenant: &Arc<Tenant>,
+        lineage: &Lineage,
+    ) -> Result<ClientId, AccessRefusal> {
+        let malformed = |_| AccessRefusal::Malformed;
+        let first: ClientId = lineage.client_id.parse().map_err(malformed)?;
+        for client in std::iter::once(&lineage.client_id).chain(&lineage.clients) {
+            let client = client.parse().map_err(malformed)?;
+            if self.find_client(tenant, client).await?.is_none() {
+                return Err(AccessRefusal::Client);
+            }
+        }
+        for actor in &lineage.actors {
+            if let Some(grant) = actor.grant_id {
+                let client = actor.client_id.parse().map_err(malformed)?;
+                self.check_grant(tenant, GrantId::from(grant), client)
+                    .await?;
+            }
+            for jti in &actor.jti {
+                if self.is_token_revoked(tenant, *jti).await? {
+                    return Err(AccessRefusal::Revoked);
+                }
+            }
+        }
+        Ok(first)
     }
 
     /// Whether the token is one that we made for this tenant and that hasn't expired; nothing is looked up.

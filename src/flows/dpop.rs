@@ -106,21 +106,6 @@ impl Provider {
         URL_SAFE_NO_PAD.encode(nonce.as_bytes())
     }
 
-    /// The key that whoever sends the request proves to hold; none where nothing is proved and the client need not.
-    pub(super) async fn find_proof(
-        &self,
-        tenant: &Tenant,
-        client: &Client,
-        request: ProofRequest<'_>,
-    ) -> Result<Option<Thumbprint>, DpopRefusal> {
-        if request.proofs.is_empty() {
-            return Ok(None);
-        }
-        self.check_proof(tenant, client, request, None)
-            .await
-            .map(Some)
-    }
-
     /// The key that whoever sends the request proves to hold, which must be the token's where one stands beside the proof.
     pub(super) async fn check_proof(
         &self,
@@ -129,6 +114,21 @@ impl Provider {
         request: ProofRequest<'_>,
         beside: Option<Beside<'_>>,
     ) -> Result<Thumbprint, DpopRefusal> {
+        let proof = self.verify_proof(tenant, client, request, beside)?;
+        self.spend_proof(tenant, client, &proof, request.origin)
+            .await?;
+        Ok(proof.thumbprint)
+    }
+
+    /// A proof that is sound, for this request, and whose key must be the token's where one stands beside it. Whether it comes for the first
+    /// time is [`Provider::spend_proof`]'s matter, which costs a row: what is cheaper to refuse is refused in between.
+    pub(super) fn verify_proof(
+        &self,
+        tenant: &Tenant,
+        client: &Client,
+        request: ProofRequest<'_>,
+        beside: Option<Beside<'_>>,
+    ) -> Result<Proof, DpopRefusal> {
         let text = match request.proofs {
             [] => return Err(DpopRefusal::Missing),
             [text] => text,
@@ -157,13 +157,22 @@ impl Provider {
         if !fits {
             return Err(DpopRefusal::Nonce(self.dpop_nonce(tenant)));
         }
-        let proof = unverified.verify()?;
-        if !self.consume_proof(tenant, &proof).await? {
-            self.note_replay(tenant, client, &proof, request.origin)
-                .await?;
-            return Err(DpopRefusal::Replayed);
+        Ok(unverified.verify()?)
+    }
+
+    /// Takes a proof, which is good for one request.
+    pub(super) async fn spend_proof(
+        &self,
+        tenant: &Tenant,
+        client: &Client,
+        proof: &Proof,
+        origin: &Origin,
+    ) -> Result<(), DpopRefusal> {
+        if self.consume_proof(tenant, proof).await? {
+            return Ok(());
         }
-        Ok(proof.thumbprint)
+        self.note_replay(tenant, client, proof, origin).await?;
+        Err(DpopRefusal::Replayed)
     }
 
     /// Whether a nonce is that of the present step of time, or of the one before.

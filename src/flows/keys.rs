@@ -71,6 +71,15 @@ impl Provider {
         algorithm: SigningAlgorithm,
     ) -> Result<SigningKey, FlowError> {
         let now = self.now();
+        // One of those who need it at once makes it: an RSA key costs a tenth of a second's work, and all but one were thrown away.
+        let _turn = tenant.first_key.lock().await;
+        let known = self.db.read(&**tenant, |repo| repo.list_keys()).await?;
+        if let Some(known) = known
+            .iter()
+            .find(|known| signs_already(known, algorithm, now))
+        {
+            return self.open_key(tenant, known);
+        }
         let (record, key) = self
             .new_key(tenant.id(), tenant.data_key(), algorithm, now)
             .await?;
@@ -79,33 +88,40 @@ impl Provider {
             .db
             .write(&**tenant, move |repo| {
                 let keys = repo.list_keys()?;
-                let usable = |known: &&KeyRecord| {
-                    known.algorithm == algorithm && matches!(known.stage, KeyStage::Published { signs_from } if signs_from <= now)
-                };
-                if let Some(known) = keys.iter().find(usable) {
+                if let Some(known) = keys
+                    .iter()
+                    .find(|known| signs_already(known, algorithm, now))
+                {
                     return Ok(Some(known.clone()));
                 }
                 repo.insert_key(&created, now)?;
-                repo.record(key_event(Act::KeyCreated, Actor::System, &Origin::default(), &created))?;
+                repo.record(key_event(
+                    Act::KeyCreated,
+                    Actor::System,
+                    &Origin::default(),
+                    &created,
+                ))?;
                 Ok(None)
             })
             .await?;
         match existing {
             None => Ok(key),
-            Some(known) => {
-                // Another process made it a moment ago: whoever gets its first token finds it in our JWKS, too.
-                self.forget_tenant(tenant.slug());
-                let private = tenant.data_key().open(
-                    seal_context(tenant.id(), known.id),
-                    &known.sealed_private_jwk,
-                )?;
-                Ok(SigningKey::from_private_jwk(
-                    known.algorithm,
-                    &known.kid,
-                    &private,
-                )?)
-            }
+            Some(known) => self.open_key(tenant, &known),
         }
+    }
+
+    /// A key that was made a moment ago, by another process or beside us: whoever gets its first token finds it in our JWKS, too.
+    fn open_key(&self, tenant: &Tenant, known: &KeyRecord) -> Result<SigningKey, FlowError> {
+        self.forget_tenant(tenant.slug());
+        let private = tenant.data_key().open(
+            seal_context(tenant.id(), known.id),
+            &known.sealed_private_jwk,
+        )?;
+        Ok(SigningKey::from_private_jwk(
+            known.algorithm,
+            &known.kid,
+            &private,
+        )?)
     }
 
     /// Gives the algorithm a successor. `None` where what must hold for it doesn't.
@@ -233,6 +249,12 @@ impl Provider {
         };
         Ok((record, generated.key))
     }
+}
+
+/// Whether a key signs at `now`, and nothing has taken over from it.
+fn signs_already(key: &KeyRecord, algorithm: SigningAlgorithm, now: Timestamp) -> bool {
+    key.algorithm == algorithm
+        && matches!(key.stage, KeyStage::Published { signs_from } if signs_from <= now)
 }
 
 /// How long a retired key stays published: until everything that it signed has expired.

@@ -98,12 +98,17 @@ impl Provider {
         let Some(meant) = find_meant(at, &client, &hint, signed_in) else {
             return Ok(SignOut::Ask);
         };
+        // By whichever of their sessions they are here.
+        let theirs: Vec<_> = signed_in
+            .iter()
+            .filter(|one| one.user.id == meant.user.id)
+            .collect();
         let told = self
-            .end_sessions_of_browser(&at.tenant, &[meant], origin)
+            .end_sessions_of_browser(&at.tenant, &theirs, origin)
             .await?;
         Ok(SignOut::Done {
             location,
-            ended: vec![meant.session.id],
+            ended: theirs.iter().map(|one| one.session.id).collect(),
             frames: self.frames(at, told).await?,
         })
     }
@@ -224,7 +229,7 @@ fn location(
     Ok(Some(found.location(request.state.as_deref())))
 }
 
-/// The session that the hint names, or the same person's present one.
+/// The session that the hint names, or one of the same person.
 fn find_meant<'a>(
     at: &TenantAt,
     client: &Client,

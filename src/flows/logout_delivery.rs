@@ -101,13 +101,16 @@ impl Provider {
 
     /// Makes one attempt, and writes down how it ended.
     pub async fn attempt_logout_delivery(&self, claimed: ClaimedDelivery) -> Result<(), FlowError> {
-        // A slug may have become another tenant's; a tenant that is being deleted has nothing to say any more.
-        let Some(tenant) = self
-            .find_tenant(&claimed.slug)
-            .await?
-            .filter(|tenant| tenant.id() == claimed.tenant)
-        else {
-            return Ok(());
+        let tenant = match self.find_tenant(&claimed.slug).await {
+            // A slug may have become another tenant's; a tenant that is being deleted has nothing to say any more.
+            Ok(found) => found.filter(|tenant| tenant.id() == claimed.tenant),
+            Err(error) => {
+                tracing::warn!(tenant = %claimed.slug, %error, "the tenant of a logout token can't be loaded");
+                return self.put_off(claimed, true).await;
+            }
+        };
+        let Some(tenant) = tenant else {
+            return self.put_off(claimed, false).await;
         };
         let delivery = claimed.delivery;
         let sent = self.send_logout_token(&tenant, &delivery).await;
@@ -149,6 +152,26 @@ impl Provider {
                 DeliveryState::Pending => &self.deliveries.retried,
                 DeliveryState::Failed => &self.deliveries.failed,
             };
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// A delivery whose tenant isn't there to sign it: tried `again` as if its client hadn't answered, or given up. Nothing of the tenant's is
+    /// written but the delivery's own row.
+    async fn put_off(&self, claimed: ClaimedDelivery, again: bool) -> Result<(), FlowError> {
+        let [jitter] = self.clock.random_bytes::<1>();
+        let delivery = &claimed.delivery;
+        let next = next_attempt(delivery.created_at, delivery.attempts, jitter, self.now())
+            .filter(|_| again);
+        let count = match next {
+            Some(_) => &self.deliveries.retried,
+            None => &self.deliveries.failed,
+        };
+        let write = self
+            .db
+            .write_installation(move |all| all.put_off_logout_delivery(&claimed, next));
+        if write.await? {
             count.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())

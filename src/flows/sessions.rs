@@ -29,6 +29,15 @@ impl SignedIn {
     }
 }
 
+/// Which of a browser's sessions are looked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Which {
+    /// By which a person is signed in; one for each person.
+    Alive,
+    /// All that weren't ended.
+    NotEnded,
+}
+
 /// A person's name; empty where it isn't known.
 pub fn display_name(user: &User) -> String {
     let claims = &user.claims;
@@ -55,6 +64,28 @@ impl Provider {
         cookie: &SessionCookie,
         client: Option<ClientId>,
     ) -> Result<Vec<SignedIn>, FlowError> {
+        self.find_sessions(tenant, cookie, client, Which::Alive)
+            .await
+    }
+
+    /// Whom signing out signs out: a session that nobody used for too long, or whose time is over, opens nothing any more, but its clients
+    /// haven't been told and its grants may live. A person may be there by several of them.
+    pub async fn find_not_signed_out(
+        &self,
+        tenant: &Tenant,
+        cookie: &SessionCookie,
+    ) -> Result<Vec<SignedIn>, FlowError> {
+        self.find_sessions(tenant, cookie, None, Which::NotEnded)
+            .await
+    }
+
+    async fn find_sessions(
+        &self,
+        tenant: &Tenant,
+        cookie: &SessionCookie,
+        client: Option<ClientId>,
+        which: Which,
+    ) -> Result<Vec<SignedIn>, FlowError> {
         if cookie.is_empty() {
             return Ok(Vec::new());
         }
@@ -75,13 +106,18 @@ impl Provider {
                 let Some(session) = repo.find_session(*id)? else {
                     continue;
                 };
-                if !session.proof.matches(proof) || !session.is_alive(repo.now(), idle_lifetime) {
+                let counts = match which {
+                    Which::Alive => session.is_alive(repo.now(), idle_lifetime),
+                    Which::NotEnded => session.ended_at.is_none(),
+                };
+                if !counts || !session.proof.matches(proof) {
                     continue;
                 }
                 let Some(user) = repo.find_user(session.user_id)?.filter(User::is_active) else {
                     continue;
                 };
-                if found.iter().any(|other| other.user.id == user.id) {
+                let known = found.iter().any(|other| other.user.id == user.id);
+                if known && which == Which::Alive {
                     continue;
                 }
                 let consent = match client {

@@ -33,6 +33,8 @@ pub struct Tenant {
     pub resources: Vec<Resource>,
     /// Its keys.
     pub keys: KeyRing,
+    /// Held by whoever makes an algorithm's first key.
+    pub(super) first_key: tokio::sync::Mutex<()>,
     scope: TenantScope,
     data_key: DataKey,
     handles: HashKey,
@@ -86,6 +88,7 @@ impl Tenant {
             );
         Ok(Some(Self {
             keys: KeyRing::build(id, &loaded.keys, &data_key, now)?,
+            first_key: tokio::sync::Mutex::new(()),
             issuers,
             canonical,
             domains: loaded.domains,

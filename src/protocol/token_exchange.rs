@@ -163,13 +163,43 @@ impl Actor {
     }
 }
 
-/// Where an exchanged token comes from. It dies with each token that it was exchanged from.
+/// Where an exchanged token comes from. It dies with each token that it was made of, with their grants and with the clients that had them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lineage {
     /// The client to which the first of them was issued: the grant, where there is one, is that client's.
     pub client_id: String,
     /// The identifiers of those tokens, the first one first.
     pub jti: Vec<uuid::Uuid>,
+    /// The clients that had the others of them, and those of who acted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clients: Vec<String>,
+    /// Who proved by a token that they act.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub actors: Vec<ActorToken>,
+}
+
+impl Lineage {
+    /// Of a token that was issued to a client at first hand.
+    pub fn of(client_id: String) -> Self {
+        Self {
+            client_id,
+            jti: Vec::new(),
+            clients: Vec::new(),
+            actors: Vec::new(),
+        }
+    }
+}
+
+/// The token by which somebody proved that they act.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActorToken {
+    /// The client to which it, or the first that it was exchanged from, was issued.
+    pub client_id: String,
+    /// Its identifier, and those of the tokens that it was exchanged from; none of an ID token.
+    pub jti: Vec<uuid::Uuid>,
+    /// Its grant, which is that client's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant_id: Option<uuid::Uuid>,
 }
 
 #[cfg(test)]

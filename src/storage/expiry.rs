@@ -206,8 +206,11 @@ impl Installation<'_> {
             ),
             &mut expired.idempotency_keys,
         )?;
-        // A code that was never redeemed made no tokens. One may have gone out with it: no access token lives longer than a day.
-        let unredeemed = "redeemed_at IS NULL AND code_expires_at < $1";
+        // A code that was never redeemed made no tokens. Some may have gone out with it: no access token lives longer than a day, but of an
+        // ID token its client may have made a session, of whose end it has to be told.
+        let unredeemed = "redeemed_at IS NULL AND code_expires_at < $1 AND NOT EXISTS (SELECT 1 FROM sessions, clients \
+             WHERE sessions.tenant_id = grants.tenant_id AND sessions.id = grants.session_id AND sessions.ended_at IS NULL AND sessions.expires_at > $1 \
+             AND clients.tenant_id = grants.tenant_id AND clients.id = grants.client_id AND (clients.backchannel_logout OR clients.frontchannel_logout))";
         let longest = Duration::days(1) + Duration::minutes(10);
         sweep(
             &row("grants", "tenant_id, id", unredeemed, longest),

@@ -253,7 +253,8 @@ impl Repo<'_> {
         }))
     }
 
-    /// The newest grant to a client that a person gave in a session, of those that are good still.
+    /// The newest grant to a client that a person gave in a session, of those that are good still; one that ends with the session where there
+    /// is one.
     pub fn find_live_grant_of_session(
         &mut self,
         session: SessionId,
@@ -265,7 +266,7 @@ impl Repo<'_> {
             .filter(grants::redeemed_at.is_not_null())
             .filter(grants::revoked_at.is_null())
             .filter(grants::expires_at.gt(self.db_now()))
-            .order(grants::id.desc())
+            .order((grants::offline.asc(), grants::id.desc()))
             .select(grants::id)
             .first::<DbUuid>(self.connection)
             .optional()?;
@@ -324,14 +325,14 @@ impl Repo<'_> {
         Ok(changed)
     }
 
-    pub(super) fn revoke_grants_of_session(
+    pub(super) fn revoke_grants_of_sessions(
         &mut self,
         user: UserId,
-        session: SessionId,
+        sessions: &[DbUuid],
         which: SessionGrants,
     ) -> Result<()> {
         let live = scoped::grants(self.tenant)
-            .filter(grants::session_id.eq(DbUuid::from(session)))
+            .filter(grants::session_id.eq_any(sessions.to_vec()))
             .filter(grants::revoked_at.is_null());
         let now = self.db_now();
         let changed = match which {

@@ -19,8 +19,11 @@ use crate::domain::ids::{ClientId, LogoutDeliveryId, SessionId, TenantId, UserId
 use crate::domain::logout_delivery::{DeliveryState, LogoutDelivery};
 use crate::protocol::slug::Slug;
 
-/// How many clients are told of one session at the most.
-const MOST_CLIENTS: i64 = 500;
+/// How many notices come of one statement that ends sessions, or of one withdrawal, at the most: each is a client and a session.
+const MOST_NOTICES: i64 = 5_000;
+
+/// How many are written by one statement.
+const NOTICES_AT_ONCE: usize = 500;
 
 /// How many due rows are looked at for one claim: those of other tenants are reached by leaving out the tenants that have enough.
 const WINDOW: i64 = 256;
@@ -108,15 +111,15 @@ pub struct ClaimedDelivery {
 type Party = (DbUuid, DbUuid, String);
 
 impl Repo<'_> {
-    /// Has the clients told that a session has ended: those by the back channel are written down, those by the front channel answered. One
-    /// statement where none of the session's clients asks for it.
+    /// Has the clients told that sessions have ended: those by the back channel are written down, those by the front channel answered. One
+    /// statement where none of the sessions' clients asks for it.
     ///
-    /// A client that got a code counts, whatever became of its tokens: it may have made a session of its own of them. The sessions that this
-    /// one took over from count too.
-    pub(super) fn tell_of_end(
+    /// A client that got a code counts, whatever became of its tokens: it may have made a session of its own of them. The sessions that these
+    /// took over from count too.
+    pub(super) fn tell_of_ends(
         &mut self,
         user: UserId,
-        session: SessionId,
+        sessions: &[DbUuid],
     ) -> Result<Vec<FrontChannelClient>> {
         let ended = diesel::alias!(sessions as ended_session);
         let same_line = sessions::id
@@ -142,7 +145,7 @@ impl Repo<'_> {
                     .and(ended.field(sessions::user_id).eq(sessions::user_id))
                     .and(same_line)),
             )
-            .filter(ended.field(sessions::id).eq(DbUuid::from(session)))
+            .filter(ended.field(sessions::id).eq_any(sessions.to_vec()))
             .filter(sessions::user_id.eq(DbUuid::from(user)))
             .filter(
                 clients::backchannel_logout
@@ -157,8 +160,10 @@ impl Repo<'_> {
                 clients::frontchannel_logout,
             ))
             .distinct()
-            .limit(MOST_CLIENTS)
+            .order(grants::session_id.desc())
+            .limit(MOST_NOTICES)
             .load::<(DbUuid, DbUuid, String, bool, bool)>(self.connection)?;
+        self.warn_of_untold(parties.len());
         let back = parties.iter().filter(|party| party.3);
         let back = back.map(|(client, session, issuer, ..)| (*client, *session, issuer.clone()));
         self.queue_logout_tokens(user, back.collect())?;
@@ -172,23 +177,53 @@ impl Repo<'_> {
             .collect())
     }
 
+    /// Says so where there may be more to tell than is told: the youngest sessions go first.
+    fn warn_of_untold(&self, found: usize) {
+        if i64::try_from(found).is_ok_and(|found| found >= MOST_NOTICES) {
+            tracing::warn!(tenant = %self.tenant, found, "more clients and sessions are to be told of a sign-out than are; the oldest sessions are left out");
+        }
+    }
+
     /// Has one client told that a person's sessions there have ended: what they allowed it is withdrawn. To be called before the grants are
     /// revoked.
+    ///
+    /// Whose tokens were revoked before may still keep a session of its own of them, as long as ours, or one that carries it on, hasn't ended.
     pub fn tell_of_withdrawal(&mut self, user: UserId, client: ClientId) -> Result<()> {
+        let live = diesel::alias!(sessions as live_session);
+        let same_line = live.field(sessions::id).eq(grants::session_id).or(live
+            .field(sessions::lineage_id)
+            .assume_not_null()
+            .eq(sessions::lineage_id.assume_not_null()));
+        let goes_on = live
+            .filter(live.field(sessions::tenant_id).eq(grants::tenant_id))
+            .filter(live.field(sessions::user_id).eq(grants::user_id))
+            .filter(live.field(sessions::ended_at).is_null())
+            .filter(same_line);
         let parties = scoped::grants(self.tenant)
             .inner_join(
                 clients::table.on(clients::tenant_id
                     .eq(grants::tenant_id)
                     .and(clients::id.eq(grants::client_id))),
             )
+            .left_join(
+                sessions::table.on(sessions::tenant_id
+                    .eq(grants::tenant_id)
+                    .and(sessions::id.eq(grants::session_id))),
+            )
             .filter(grants::user_id.eq(DbUuid::from(user)))
             .filter(grants::client_id.eq(DbUuid::from(client)))
-            .filter(grants::revoked_at.is_null())
+            .filter(
+                grants::revoked_at
+                    .is_null()
+                    .or(diesel::dsl::exists(goes_on)),
+            )
             .filter(clients::backchannel_logout.eq(true))
             .select((grants::client_id, grants::session_id, grants::issuer))
             .distinct()
-            .limit(MOST_CLIENTS)
+            .order(grants::session_id.desc())
+            .limit(MOST_NOTICES)
             .load::<Party>(self.connection)?;
+        self.warn_of_untold(parties.len());
         self.queue_logout_tokens(user, parties)
     }
 
@@ -214,9 +249,11 @@ impl Repo<'_> {
             })
             .collect();
         let first = rows[0].id.0;
-        on_backend!(&mut *self.connection, inner => {
-            diesel::insert_into(logout_deliveries::table).values(&rows).execute(inner)
-        })?;
+        for rows in rows.chunks(NOTICES_AT_ONCE) {
+            on_backend!(&mut *self.connection, inner => {
+                diesel::insert_into(logout_deliveries::table).values(rows).execute(inner)
+            })?;
+        }
         self.note_here(Entity::LogoutDelivery, first);
         Ok(())
     }
@@ -372,6 +409,35 @@ impl Installation<'_> {
             }
         }
         Ok(claimed)
+    }
+
+    /// Writes down that a delivery's tenant can't be loaded: it is tried `next`, or has failed. `false` where somebody else has taken it up.
+    pub fn put_off_logout_delivery(
+        &mut self,
+        claimed: &ClaimedDelivery,
+        next: Option<Timestamp>,
+    ) -> Result<bool> {
+        let state = match next {
+            Some(_) => DeliveryState::Pending,
+            None => DeliveryState::Failed,
+        };
+        let attempts = i32::try_from(claimed.delivery.attempts).unwrap_or(i32::MAX);
+        let changed = diesel::update(
+            logout_deliveries::table
+                .filter(logout_deliveries::tenant_id.eq(DbUuid::from(claimed.tenant)))
+                .filter(logout_deliveries::id.eq(DbUuid::from(claimed.delivery.id)))
+                .filter(logout_deliveries::state.eq(DeliveryState::Pending.as_str()))
+                .filter(logout_deliveries::attempts.eq(attempts)),
+        )
+        .set((
+            logout_deliveries::state.eq(state.as_str()),
+            logout_deliveries::claimed.eq(false),
+            logout_deliveries::due_at.eq(next.map(DbInstant)),
+            logout_deliveries::last_error.eq(Some("the tenant can't be loaded")),
+            logout_deliveries::ended_at.eq(next.is_none().then_some(DbInstant(self.clock.now()))),
+        ))
+        .execute(self.connection)?;
+        Ok(changed == 1)
     }
 
     fn claim(

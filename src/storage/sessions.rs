@@ -147,7 +147,7 @@ impl Repo<'_> {
         grants: SessionGrants,
     ) -> Result<Option<Vec<FrontChannelClient>>> {
         if self.replace_session(user, id, grants)? {
-            self.tell_of_end(user, id).map(Some)
+            self.tell_of_ends(user, &[DbUuid::from(id)]).map(Some)
         } else {
             Ok(None)
         }
@@ -169,34 +169,58 @@ impl Repo<'_> {
         .set(sessions::ended_at.eq(Some(self.db_now())))
         .execute(self.connection)?;
         if changed == 1 {
-            self.revoke_grants_of_session(user, id, grants)?;
+            self.revoke_grants_of_sessions(user, &[DbUuid::from(id)], grants)?;
         }
         Ok(changed == 1)
     }
 
-    /// Ends all sessions of a person but `keep`; says how many.
+    /// Ends all sessions of a person but `keep`, and tells their clients; says how many. Sets of them at a time: a person may have thousands.
     pub fn end_sessions(
         &mut self,
         user: UserId,
         keep: Option<SessionId>,
         grants: SessionGrants,
     ) -> Result<usize> {
-        let ids = scoped::sessions(self.tenant)
-            .filter(sessions::user_id.eq(DbUuid::from(user)))
-            .filter(sessions::ended_at.is_null())
-            .select(sessions::id)
-            .load::<DbUuid>(self.connection)?;
         let mut ended = 0;
-        for id in ids
-            .into_iter()
-            .map(|id| SessionId::from(id.0))
-            .filter(|id| Some(*id) != keep)
-        {
-            ended += usize::from(self.end_session(user, id, grants)?);
+        loop {
+            let mut live = scoped::sessions(self.tenant)
+                .filter(sessions::user_id.eq(DbUuid::from(user)))
+                .filter(sessions::ended_at.is_null())
+                .select(sessions::id)
+                .limit(i64::try_from(SET).unwrap_or(i64::MAX))
+                .into_boxed();
+            if let Some(keep) = keep {
+                live = live.filter(sessions::id.ne(DbUuid::from(keep)));
+            }
+            let ids = live.load::<DbUuid>(self.connection)?;
+            if ids.is_empty() {
+                return Ok(ended);
+            }
+            ended += self.end_set(user, &ids, grants)?;
+            if ids.len() < SET {
+                return Ok(ended);
+            }
         }
+    }
+
+    fn end_set(&mut self, user: UserId, ids: &[DbUuid], grants: SessionGrants) -> Result<usize> {
+        // Those that another transaction ended meanwhile were that one's to tell of; telling twice does no harm.
+        let ended = diesel::update(
+            scoped::sessions(self.tenant)
+                .filter(sessions::id.eq_any(ids.to_vec()))
+                .filter(sessions::user_id.eq(DbUuid::from(user)))
+                .filter(sessions::ended_at.is_null()),
+        )
+        .set(sessions::ended_at.eq(Some(self.db_now())))
+        .execute(self.connection)?;
+        self.revoke_grants_of_sessions(user, ids, grants)?;
+        self.tell_of_ends(user, ids)?;
         Ok(ended)
     }
 }
+
+/// How many sessions are ended by one statement.
+const SET: usize = 250;
 
 /// Which grants end with a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -79,13 +79,18 @@ impl Provider {
             .map_err(ClientRefusal::Malformed)?;
         let client = self.authenticate_client(at, &credentials, origin).await?;
         refuse_request_uri(body)?;
-        let proof = ProofRequest {
+        let request = ProofRequest {
             proofs,
             method: "POST",
             uri: &format!("{}{}", at.issuer, paths::PAR),
             origin,
         };
-        let key = self.find_proof(&at.tenant, &client, proof).await?;
+        let proof = if proofs.is_empty() {
+            None
+        } else {
+            Some(self.verify_proof(&at.tenant, &client, request, None)?)
+        };
+        let key = proof.as_ref().map(|proof| proof.thumbprint);
         let mut checked = match self.check_push(at, &client, body).await {
             Ok(checked) => checked,
             Err(AuthorizeRefusal::Page(error) | AuthorizeRefusal::Redirect(_, error)) => {
@@ -106,6 +111,10 @@ impl Provider {
                 "the request is too long to be kept; shorten state, nonce, claims or id_token_hint",
             )
             .into());
+        }
+        // Last, as it costs a row: what is refused leaves none.
+        if let Some(proof) = &proof {
+            self.spend_proof(&at.tenant, &client, proof, origin).await?;
         }
         let handle = Handle::generate(&self.clock);
         let request = PushedRequest {

@@ -53,6 +53,7 @@ pub(super) async fn poll(call: &Call<'_>, code: &PlainSecret) -> Result<Decision
             DeviceStage::Allowed { .. } => {}
         }
     }
+    call.spend_proof().await?;
     let presented = Presented {
         id: GrantId::from(id),
         proof,

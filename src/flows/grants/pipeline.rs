@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use super::issued::Decision;
-use super::refusal::TokenRefusal;
+use super::refusal::{GrantRefusal, TokenRefusal};
 use super::{authorization_code, client_credentials, device_code, refresh_token, token_exchange};
 use crate::domain::audit::Origin;
 use crate::domain::client::Client;
+use crate::domain::ids::{GrantId, RefreshTokenId};
 use crate::flows::Provider;
 use crate::flows::client_authentication::ClientRefusal;
 use crate::flows::dpop::{DpopRefusal, ProofRequest};
 use crate::flows::issue::{AccessTokenOrder, IdTokenBinding, Principal};
 use crate::flows::scopes::Rules;
 use crate::flows::tenancy::TenantAt;
+use crate::jose::dpop::Proof;
 use crate::protocol::client_authentication::ClientCredentials;
 use crate::protocol::client_metadata::GrantType;
 use crate::protocol::discovery::paths;
@@ -21,6 +23,7 @@ use crate::protocol::resource::ResourceIndicator;
 use crate::protocol::scope::OPENID;
 use crate::protocol::token::{TokenGrant, TokenRequest, TokenResponse, TokenType};
 use crate::protocol::{OAuthError, Params};
+use crate::secret::{Handle, Purpose};
 
 /// What a grant works with.
 pub(super) struct Call<'a> {
@@ -30,12 +33,25 @@ pub(super) struct Call<'a> {
     pub(super) resources: Vec<ResourceIndicator>,
     /// The key that the sender proved to hold, to which what is issued is bound.
     pub(super) key: Option<Thumbprint>,
+    /// The proof of it, not spent yet.
+    pub(super) proof: Option<Proof>,
     pub(super) origin: &'a Origin,
 }
 
 impl Call<'_> {
     pub(super) fn rules(&self) -> Rules<'_> {
         Rules::new(self.provider, &self.at.tenant, &self.client)
+    }
+
+    /// Spends the proof that came with the request, if one did. Once what else the request needs is known to be there: a row for whatever a
+    /// stranger makes up, or for each time that a device asks in vain, is more than they are worth.
+    pub(super) async fn spend_proof(&self) -> Result<(), TokenRefusal> {
+        if let Some(proof) = &self.proof {
+            self.provider
+                .spend_proof(&self.at.tenant, &self.client, proof, self.origin)
+                .await?;
+        }
+        Ok(())
     }
 }
 
@@ -71,15 +87,25 @@ impl Provider {
             )
             .into());
         }
-        let key = self.check_token_proof(at, &client, proofs, origin).await?;
+        let proof = self.check_token_proof(at, &client, proofs, origin)?;
         let call = Call {
             provider: self,
             at,
             client,
             resources: request.resources,
-            key,
+            key: proof.as_ref().map(|proof| proof.thumbprint),
+            proof,
             origin,
         };
+        if call.proof.is_some() {
+            // Anybody can name a public client.
+            if call.client.is_public() {
+                check_presented(&call, &request.grant).await?;
+            }
+            if grant_type != GrantType::DeviceCode {
+                call.spend_proof().await?;
+            }
+        }
         let decision = match request.grant {
             TokenGrant::AuthorizationCode {
                 code,
@@ -114,13 +140,13 @@ impl Provider {
     }
 
     /// RFC 9449 §5: a proof at the token endpoint binds what is issued, and §5.2: of a client that registered so, one is needed.
-    async fn check_token_proof(
+    fn check_token_proof(
         &self,
         at: &TenantAt,
         client: &Client,
         proofs: &[&str],
         origin: &Origin,
-    ) -> Result<Option<Thumbprint>, TokenRefusal> {
+    ) -> Result<Option<Proof>, TokenRefusal> {
         if proofs.is_empty() {
             return if client.metadata.dpop_bound_access_tokens {
                 Err(DpopRefusal::Missing.into())
@@ -134,7 +160,7 @@ impl Provider {
             uri: &format!("{}{}", at.issuer, paths::TOKEN),
             origin,
         };
-        Ok(self.find_proof(&at.tenant, client, request).await?)
+        Ok(Some(self.verify_proof(&at.tenant, client, request, None)?))
     }
 
     async fn mint(
@@ -186,5 +212,33 @@ impl Provider {
             scope: decision.target.scope,
             id_token,
         })
+    }
+}
+
+/// Whether the code or the refresh token of the request is one that we made, by a look at its row; what else it must be is looked at where it is
+/// spent.
+async fn check_presented(call: &Call<'_>, grant: &TokenGrant) -> Result<(), TokenRefusal> {
+    let (purpose, text) = match grant {
+        TokenGrant::AuthorizationCode { code, .. } => (Purpose::AuthorizationCode, code),
+        TokenGrant::RefreshToken { refresh_token, .. } => (Purpose::RefreshToken, refresh_token),
+        _ => return Ok(()),
+    };
+    let tenant = &call.at.tenant;
+    let handle = Handle::parse(purpose, text.expose()).ok_or(GrantRefusal::Unknown)?;
+    let (id, proof) = (handle.id(), handle.hash(tenant.handle_key(), purpose));
+    let is_ours = call.provider.db.read(&**tenant, move |repo| {
+        let kept = if purpose == Purpose::RefreshToken {
+            let token = repo.find_refresh_token(RefreshTokenId::from(id))?;
+            token.map(|token| token.proof)
+        } else {
+            repo.find_grant(GrantId::from(id))?
+                .map(|(_, code)| code.proof)
+        };
+        Ok(kept.is_some_and(|kept| kept.matches(&proof)))
+    });
+    if is_ours.await? {
+        Ok(())
+    } else {
+        Err(GrantRefusal::Unknown.into())
     }
 }

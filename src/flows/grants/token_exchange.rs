@@ -5,6 +5,8 @@
 //! the policy lets the client impersonate. It lives no longer than what went in, hangs on the same grant, and dies with each token that it
 //! was made from. It is for APIs: it never has a scope of a person's own claims, none to be refreshed by, and never the administration.
 
+use std::collections::HashSet;
+
 use uuid::Uuid;
 
 use super::pipeline::Call;
@@ -24,7 +26,7 @@ use crate::protocol::dpop::Confirmation;
 use crate::protocol::id_token::{self, IdTokenClaims};
 use crate::protocol::token::{TokenResponse, TokenType};
 use crate::protocol::token_exchange::{
-    Actor, ExchangeRequest, Lineage, MAX_CHAIN, OfferedToken, TokenKind,
+    Actor, ActorToken, ExchangeRequest, Lineage, MAX_CHAIN, OfferedToken, TokenKind,
 };
 use crate::protocol::{OAuthError, Scope, SigningAlgorithm};
 
@@ -182,7 +184,7 @@ pub(super) async fn exchange(
     };
     let scope = scope(call, &subject, request.scope.as_ref(), &targets)?;
     let act = act(client, &subject, actor.as_ref())?;
-    let exchanged = lineage(&subject)?;
+    let exchanged = lineage(&subject, actor.as_ref())?;
 
     let now = provider.clock.unix();
     let mut exp = (now + access_token_lifetime(tenant, client)).min(subject.exp);
@@ -435,10 +437,7 @@ async fn check_id_token(
             sid: claims.sid,
             roles: state.roles.iter().map(ToString::to_string).collect(),
             grant_id: Some(grant.uuid()),
-            exchanged: Some(Lineage {
-                client_id: issued_to,
-                jti: Vec::new(),
-            }),
+            exchanged: Some(Lineage::of(issued_to)),
             ..Carried::default()
         },
     })
@@ -517,14 +516,34 @@ fn act(
     Ok(Some(act))
 }
 
-/// Where the token comes from.
-fn lineage(subject: &Party) -> Result<Lineage, ExchangeRefusal> {
-    let mut lineage = subject.claims.exchanged.clone().unwrap_or_else(|| Lineage {
-        client_id: subject.issued_to.clone(),
-        jti: Vec::new(),
-    });
+/// Where the token comes from: from all that the two tokens come from, and from themselves.
+fn lineage(subject: &Party, actor: Option<&Party>) -> Result<Lineage, ExchangeRefusal> {
+    let before = |party: &Party| {
+        let first = || Lineage::of(party.issued_to.clone());
+        party.claims.exchanged.clone().unwrap_or_else(first)
+    };
+    let mut lineage = before(subject);
     lineage.jti.extend(subject.jti);
-    if lineage.jti.len() > MAX_CHAIN {
+    lineage.clients.push(subject.issued_to.clone());
+    if let Some(actor) = actor {
+        let mut theirs = before(actor);
+        theirs.jti.extend(actor.jti);
+        lineage.clients.append(&mut theirs.clients);
+        lineage
+            .clients
+            .extend([theirs.client_id.clone(), actor.issued_to.clone()]);
+        lineage.actors.append(&mut theirs.actors);
+        lineage.actors.push(ActorToken {
+            client_id: theirs.client_id,
+            jti: theirs.jti,
+            grant_id: actor.claims.grant_id,
+        });
+    }
+    let mut known = HashSet::from([lineage.client_id.clone()]);
+    lineage
+        .clients
+        .retain(|client| known.insert(client.clone()));
+    if lineage.jti.len() > MAX_CHAIN || lineage.actors.len() > MAX_CHAIN {
         return Err(ExchangeRefusal::Chain);
     }
     Ok(lineage)

@@ -352,22 +352,26 @@ impl Provider {
         let handle = Handle::generate(&self.clock);
         let mut session = self.new_session(tenant, &user, &handle, visitor);
         let id = session.id;
-        let replaced = self
-            .find_signed_in(tenant, visitor.sessions, None)
+        // Whoever was away for too long is carried on, too: their clients know them by that session.
+        let theirs: Vec<_> = self
+            .find_not_signed_out(tenant, visitor.sessions)
             .await?
             .into_iter()
-            .find(|other| other.user.id == user.id);
-        if let Some(replaced) = &replaced {
-            session.lineage = replaced.session.lineage;
+            .filter(|other| other.user.id == user.id)
+            .map(|other| other.session)
+            .collect();
+        let replaced = theirs.first().map(|replaced| replaced.id);
+        if let Some(replaced) = theirs.first() {
+            session.lineage = replaced.lineage;
         }
-        let replaced = replaced.map(|other| other.session.id);
         let devices = visitor.devices.with(tenant, user.email.key(), &self.clock);
         let origin = visitor.origin.clone();
         let sessions = visitor
             .sessions
-            .without(|other| Some(other) == replaced)
+            .without(|other| theirs.iter().any(|session| session.id == other))
             .with_first(handle);
-        // A browser keeps so many and no more: the oldest isn't left alive where nobody can end it from here.
+        // A browser keeps so many and no more: the oldest isn't left alive where nobody can end it from here. One that carries on another
+        // of the same person's leaves no third.
         let displaced: Vec<_> = visitor
             .sessions
             .handles()

@@ -37,7 +37,7 @@ pub async fn post(visit: Visit, FormBody(params): FormBody) -> Result<HttpRespon
 async fn for_client(visit: &Visit, params: &Params) -> Result<HttpResponse, PageError> {
     let request = LogoutRequest::from_params(params).map_err(|error| visit.refuse(error))?;
     let signed_in = visit
-        .signed_in(None)
+        .not_signed_out()
         .await
         .map_err(|error| visit.fail(error))?;
     let result = visit
@@ -68,7 +68,7 @@ async fn for_client(visit: &Visit, params: &Params) -> Result<HttpResponse, Page
 async fn confirmed(visit: &Visit, params: Params) -> Result<HttpResponse, PageError> {
     let form = visit.check(FormPurpose::SignOut, params)?;
     let signed_in = visit
-        .signed_in(None)
+        .not_signed_out()
         .await
         .map_err(|error| visit.fail(error))?;
     let result = visit

@@ -156,6 +156,13 @@ impl Visit {
             .await
     }
 
+    /// Whom signing out signs out, whether or not they have been away for too long.
+    pub async fn not_signed_out(&self) -> Result<Vec<SignedIn>, FlowError> {
+        self.provider
+            .find_not_signed_out(self.tenant(), &self.jar.sessions)
+            .await
+    }
+
     /// Keeps the sessions in the browser, and what they come to.
     pub fn set_sessions(&self, response: &mut HttpResponse, sessions: &SessionCookie) {
         let settings = self.tenant().settings();

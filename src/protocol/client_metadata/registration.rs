@@ -77,8 +77,18 @@ impl ClientMetadata {
             .entry("require_pkce")
             .or_insert_with(|| Value::Bool(false));
         let mut metadata = Self::from_json(Value::Object(members))?;
+        let registered = present;
         let present = present.cloned().unwrap_or_default();
         keep!(metadata, sent, present: skip_consent, access_token_lifetime, refresh_token_lifetime, refresh_token_leeway, default_audience);
+        // What an administrator demands of a client that is there stays demanded, whether or not a change repeats it.
+        if let Some(present) = registered {
+            metadata.require_pkce |= present.require_pkce;
+            metadata.require_pushed_authorization_requests |=
+                present.require_pushed_authorization_requests;
+            metadata.require_signed_request_object |= present.require_signed_request_object;
+            metadata.dpop_bound_access_tokens |= present.dpop_bound_access_tokens;
+            metadata.require_dpop_nonce |= present.require_dpop_nonce;
+        }
         keep!(metadata, sent, present: token_exchange_subjects, token_exchange_targets, token_exchange_scope, token_exchange_impersonation);
         Ok(metadata)
     }

@@ -9,13 +9,21 @@ use crate::protocol::client_metadata::ApplicationType;
 use crate::protocol::uri::{self, InvalidUri};
 
 /// Parameters of our own response, which a registered query must not hold already.
-const RESPONSE_PARAMETERS: [&str; 6] = [
+const RESPONSE_PARAMETERS: [&str; 14] = [
     "code",
     "state",
     "iss",
     "error",
     "error_description",
+    "error_uri",
     "response",
+    "session_state",
+    "id_token",
+    "access_token",
+    "token_type",
+    "expires_in",
+    "scope",
+    "refresh_token",
 ];
 
 /// Why a redirect URI can't be registered.

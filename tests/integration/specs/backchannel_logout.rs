@@ -11,8 +11,9 @@ use tessera::jose::keys::Expect;
 use tessera::protocol::SigningAlgorithm;
 use tessera::storage::PageRequest;
 
+use super::front_channel;
 use super::registration;
-use super::seed::Scene;
+use super::seed::{self, Scene};
 use crate::support::admin::Admin;
 use crate::support::app::{TestApp, TestTenant, TestUser, app_test, on_both};
 use crate::support::browser::Browser;
@@ -265,6 +266,11 @@ app_test! {
             let tokens = asking.sign_in(&mut browser, &scene.user).await;
             let client = asking.client.client_id();
             if by_admin {
+                // Its tokens were revoked; the client's own session may go on.
+                let user = scene.user.id;
+                assert!(scene.write(move |repo| repo.revoke_grants_of_user(user, None)).await > 0);
+            }
+            if by_admin {
                 let path = format!("/tenants/{}/consents/{}/{client}", scene.tenant.slug, scene.user.id);
                 assert_eq!(admin.delete(&path).await.status, 204);
             } else {
@@ -298,6 +304,110 @@ app_test! {
         here.deliver().await;
         assert_eq!(told(&other), [sid(&first)]);
         assert_eq!((here.receiver.received().len(), told(&here.receiver).contains(&sid(&last))), (2, true));
+    }
+
+    /// A session that nobody used for a while opens nothing; its clients still have theirs, and its grants live.
+    async fn who_was_away_for_too_long_signs_out_all_the_same(app: TestApp) {
+        let here = Told::new(app).await;
+        let scene = &here.scene;
+        scene.app.change_settings(&scene.tenant, |settings| settings.session_idle_lifetime = 3600).await;
+        let mut expected = Vec::new();
+        for way in ["hint", "page", "anew"] {
+            let (mut browser, tokens) = here.signed_in().await;
+            here.advance(3 * 3600);
+            expected.push(sid(&tokens));
+            match way {
+                "hint" => here.sign_out(&mut browser, &tokens).await,
+                "page" => {
+                    let page = browser.open(&scene.tenant.url("/logout")).await;
+                    browser.submit(&page, &[("logout", "1")]).await.answer.expect_ok();
+                }
+                _ => {
+                    let anew = here.rp.sign_in(&mut browser, &scene.user).await;
+                    here.deliver().await;
+                    assert_eq!(here.receiver.received().len(), 2, "carried on");
+                    expected.push(sid(&anew));
+                    here.sign_out(&mut browser, &anew).await;
+                }
+            }
+            here.deliver().await;
+            expected.sort();
+            assert_eq!(told(&here.receiver), expected, "{way}");
+            let live = scene.app.database.raw().texts("SELECT client_id AS value FROM grants WHERE revoked_at IS NULL");
+            assert!(live.is_empty(), "{way}: {live:?}");
+            // By now there is nobody to ask.
+            let page = browser.open(&scene.tenant.url("/logout")).await;
+            assert!(!page.answer.body.contains("id=\"logout\""), "{way}");
+        }
+    }
+
+    /// Whoever signs in a thousand times can be shut out all the same, in few statements, and each client hears of each session.
+    async fn a_thousand_sessions_end_together(app: TestApp) {
+        let here = Told::new(app).await;
+        let scene = &here.scene;
+        here.rp.sign_in(&mut scene.app.browser(), &scene.user).await;
+        let user = scene.user.id;
+        let page = scene.write(move |repo| repo.list_sessions(user, PageRequest::first(1))).await;
+        let first = page.items[0].clone();
+        let client = here.rp.client.id;
+        let issuer = scene.tenant.issuer.clone();
+        let clock = scene.app.provider.clock.clone();
+        let many = 1_000;
+        scene.write(move |repo| {
+            for number in 1..many {
+                let mut session = first.clone();
+                session.id = clock.uuid_v7().into();
+                session.lineage = session.id;
+                repo.insert_session(&session)?;
+                // Every other one was used with the client.
+                if number % 2 == 0 {
+                    let (grant, code) = seed::grant(&clock, &session, client, &issuer);
+                    repo.insert_grant(&grant, &code)?;
+                }
+            }
+            Ok(())
+        }).await;
+        let ended = tessera::storage::SessionGrants::All;
+        let statements = || scene.app.provider.db.gauges().statements;
+        let before = statements();
+        assert_eq!(scene.write(move |repo| repo.end_sessions(user, None, ended)).await, many);
+        let spent = statements() - before;
+        assert!(spent < 60, "{spent}");
+        assert_eq!(scene.app.database.raw().count("logout_deliveries"), 500);
+        assert_eq!(scene.write(move |repo| repo.revoke_grants_of_user(user, None)).await, 0, "they ended with their sessions");
+    }
+
+    /// An ID token that came beside a code is enough for a client to make a session of, whether or not it redeems the code.
+    async fn a_code_that_nobody_redeemed_is_told_of(app: TestApp) {
+        let here = Told::new(app).await;
+        let scene = &here.scene;
+        scene.app.change_settings(&scene.tenant, |settings| settings.session_idle_lifetime = 604_800).await;
+        let rp = front_channel::client(scene, json!({ "backchannel_logout_uri": here.receiver.url("/out") })).await;
+        let mut browser = front_channel::signed_in(scene).await;
+        let answer = front_channel::ask(&rp, &mut browser, "code id_token", &[("nonce", "n")]).await;
+        let id_token = answer.get("id_token").to_owned();
+        let sweep = async || scene.app.provider.db.write_installation(|all| all.delete_expired(100)).await.expect("runs").grants;
+        here.advance(2 * 86_400);
+        assert_eq!(sweep().await, 1, "what was never redeemed by a client that asks for no notice");
+        let hint = format!("{}?id_token_hint={id_token}", scene.tenant.url("/logout"));
+        browser.open(&hint).await.answer.expect_ok();
+        here.deliver().await;
+        assert_eq!(told(&here.receiver), [claims(&id_token)["sid"].as_str().expect("a sid")]);
+        assert_eq!(sweep().await, 1, "no longer than the session");
+    }
+
+    /// A delivery whose tenant is gone, or has another's name by now, isn't claimed for ever.
+    async fn what_has_no_tenant_is_given_up(app: TestApp) {
+        let here = Told::new(app).await;
+        let provider = &here.scene.app.provider;
+        let other = here.scene.app.tenant("globex").await;
+        here.come_and_go().await;
+        let mut claimed = provider.claim_logout_deliveries(10, 2, HashMap::new()).await.expect("storage works").remove(0);
+        claimed.slug = other.slug.clone();
+        provider.attempt_logout_delivery(claimed).await.expect("storage works");
+        let one = here.deliveries(None).await.remove(0);
+        assert_eq!((one.state, one.due_at, one.last_error.as_deref()), (DeliveryState::Failed, None, Some("the tenant can't be loaded")));
+        assert!(here.receiver.received().is_empty());
     }
 
     async fn who_does_not_answer_is_tried_again_and_given_up_after_a_day(app: TestApp) {

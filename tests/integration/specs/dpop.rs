@@ -217,6 +217,35 @@ app_test! {
         assert_eq!(rows(&scene), 0);
     }
 
+    /// Nothing is kept of what a stranger makes up, or of a request that is refused before a proof would be of use.
+    async fn a_proof_beside_nothing_costs_no_row(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let prover = prover(&scene);
+        let public = scene.app.client(&scene.tenant, json!({
+            "client_name": "Single page", "redirect_uris": ["https://spa.example/callback"], "grant_types": ["authorization_code", "refresh_token"],
+            "token_endpoint_auth_method": "none", "scope": "openid offline_access",
+        })).await;
+        let rp = scene.with(&public).with_scope("openid offline_access");
+        let mut browser = scene.app.browser();
+        let page = rp.authorize(&mut browser, &scene.user, &[]).await;
+        let code = page.answer.location_param("code").expect("a code");
+        let last = if code.ends_with('A') { "B" } else { "A" };
+        let made_up = format!("{}{last}", &code[..code.len() - 1]);
+        for code in ["x", "tsr_x", made_up.as_str()] {
+            rp.proved(&prover, &rp.redemption(code)).await.expect_error(400, "invalid_grant");
+            let refresh = [("grant_type", "refresh_token"), ("refresh_token", code)];
+            rp.proved(&prover, &refresh).await.expect_error(400, "invalid_grant");
+        }
+        let nowhere = [("response_type", "code"), ("redirect_uri", "https://elsewhere.example/")];
+        let url = scene.tenant.url("/par");
+        let pushed = rp.authenticated("/par", &nowhere).header("dpop", &prover.proof("POST", &url)).send().await;
+        pushed.expect_error(400, "invalid_request");
+        assert_eq!(rows(&scene), 0);
+        // The honest one goes through, and has its row.
+        expect_bound(&rp.proved(&prover, &rp.redemption(&code)).await, &prover);
+        assert_eq!(rows(&scene), 1);
+    }
+
     async fn one_of_many_at_the_same_moment_gets_through(app: TestApp) {
         let scene = Scene::new(app).await;
         let (prover, here) = (prover(&scene), machine(&scene, json!({})).await);

@@ -172,6 +172,15 @@ app_test! {
         let less = held.put(&app, &less).await.expect_ok().json();
         assert_eq!((&less["access_token_lifetime"], &less["skip_consent"], &less["grant_types"]), (&json!(120), &json!(true), &json!(["authorization_code"])));
         held.put(&app, &held.change(&json!({ "access_token_lifetime": 121 }))).await.expect_error(400, "invalid_client_metadata");
+        // What they demand of it stays demanded.
+        let demands = ["require_pkce", "require_pushed_authorization_requests", "dpop_bound_access_tokens", "require_dpop_nonce"];
+        let demanded: serde_json::Map<String, Value> = demands.iter().map(|name| ((*name).to_owned(), json!(true))).collect();
+        admin.patch(&path, &Value::Object(demanded)).await.expect_ok();
+        let less = json!({ "client_id": held.document["client_id"], "redirect_uris": [CALLBACK], "require_pkce": false, "dpop_bound_access_tokens": null });
+        let less = held.put(&app, &less).await.expect_ok().json();
+        for name in demands {
+            assert_eq!(less[name], json!(true), "{name}");
+        }
         // Once a client administers, it is administrators' alone to change.
         admin.patch(&path, &json!({ "scope": "openid tessera:admin" })).await.expect_ok();
         held.put(&app, &read.change(&json!({ "scope": "openid tessera:admin" }))).await.expect_error(400, "invalid_client_metadata");

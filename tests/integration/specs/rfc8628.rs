@@ -15,6 +15,7 @@ use tessera::flows::tenancy::TenantAt;
 use super::seed::{Scene, at_once, text};
 use crate::support::app::{TestApp, TestClient, TestTenant, app_test};
 use crate::support::browser::{Browser, Page};
+use crate::support::dpop::Prover;
 use crate::support::http::Answer;
 use crate::support::relying_party::{RelyingParty, claims};
 
@@ -381,6 +382,24 @@ app_test! {
             redemption = redemption.min(statements() - before);
         }
         assert!(redemption <= READ + 5, "{redemption}");
+    }
+
+    /// Nor does one that proves by which key it waits: the proof is spent when there is something to be had.
+    async fn waiting_with_a_proof_writes_nothing(app: TestApp) {
+        let scene = scene(app).await;
+        let codes = begin(&scene).await;
+        let prover = Prover::new(&scene.app.provider.clock);
+        let rows = || scene.app.database.raw().count("dpop_proofs");
+        let form = [("grant_type", GRANT), ("device_code", codes.device.as_str())];
+        for _ in 0..3 {
+            scene.app.time.advance(Duration::from_secs(6));
+            scene.rp.proved(&prover, &form).await.expect_error(400, "authorization_pending");
+        }
+        scene.rp.with_proof("a.b.c", &form).await.expect_error(400, "invalid_dpop_proof");
+        assert_eq!(rows(), 0);
+        decide(&scene, &codes, "allow").await;
+        let answer = scene.rp.proved(&prover, &form).await.expect_ok().json();
+        assert_eq!((answer["token_type"].as_str(), rows()), (Some("DPoP"), 1));
     }
 
     /// As with authorization codes: one redemption, and a second one ends what the first gave.

@@ -288,6 +288,21 @@ app_test! {
             let made = claims(&token(&exchange(&desk, &subject, &[("actor_token", actor), ("actor_token_type", kind)]).await));
             assert_eq!((&made["sub"], &made["act"]), (&claims(&subject)["sub"], &json!({ "sub": helper.id.to_string() })), "{kind}");
         }
+        // It dies with the actor's token, and with what that hangs on.
+        let acting = async |tokens: &crate::support::relying_party::Tokens| {
+            token(&exchange(&desk, &subject, &[("actor_token", &tokens.access_token), ("actor_token_type", ACCESS)]).await)
+        };
+        let mut browser = world.scene.app.browser();
+        let others = desk.sign_in(&mut browser, &helper).await;
+        let (by_token, by_grant) = (acting(&others).await, acting(&tokens).await);
+        assert!(world.is_active(&by_token).await && world.is_active(&by_grant).await);
+        desk.authenticated("/revoke", &[("token", &others.access_token)]).send().await.expect_ok();
+        assert!(!world.is_active(&by_token).await && world.is_active(&by_grant).await);
+        let others = desk.sign_in(&mut browser, &helper).await;
+        let by_session = acting(&others).await;
+        let page = browser.open(&world.scene.tenant.url("/logout")).await;
+        browser.submit(&page, &[("logout", "1")]).await.answer.expect_ok();
+        assert!(!world.is_active(&by_session).await && world.is_active(&by_grant).await);
         // The actor's token is held to the same rules.
         let strange = service(&world.scene, json!({})).await.client_credentials(&[]).await.access_token;
         let acting = token(&exchange(&desk, &subject, &[]).await);
@@ -363,6 +378,14 @@ app_test! {
         world.orders.authenticated("/revoke", &[("token", &made)]).send().await.expect_ok();
         assert!(world.is_active(&subject).await && !world.is_active(&made).await && !world.is_active(&further).await);
         token(&exchange(&world.orders, &subject, &[]).await);
+        // The service in the middle is deleted.
+        let middle = service(scene, json!({})).await;
+        let made = token(&exchange(&middle, &subject, &[]).await);
+        let further = token(&exchange(&second, &made, &[("resource", BOOKS)]).await);
+        assert!(world.is_active(&further).await);
+        let id = middle.client.id;
+        assert!(scene.write(move |repo| repo.delete_client(id)).await);
+        assert!(world.is_active(&subject).await && !world.is_active(&further).await);
         // The person is shut out.
         let made = token(&exchange(&world.orders, &subject, &[]).await);
         scene.set_disabled(true).await;

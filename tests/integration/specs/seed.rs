@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use chrono::Duration;
 use serde_json::Value;
+use tessera::clock::Clock;
 use tessera::domain::grant::{Grant, GrantStage, PendingCode};
-use tessera::domain::ids::{GrantId, SessionId};
+use tessera::domain::ids::{ClientId, GrantId, SessionId};
 use tessera::domain::role::Role;
 use tessera::domain::session::Session;
 use tessera::flows::{Provider, Tenant};
@@ -18,6 +19,42 @@ use tessera::storage::Repo;
 use crate::support::app::{Node, TestApp, TestClient, TestTenant, TestUser};
 use crate::support::http::Answer;
 use crate::support::relying_party::{RelyingParty, VERIFIER, challenge};
+
+/// What a person gives a client in a session, with a code that nobody knows.
+pub fn grant(
+    clock: &Clock,
+    session: &Session,
+    client: ClientId,
+    issuer: &str,
+) -> (Grant, PendingCode) {
+    let now = clock.now();
+    let grant = Grant {
+        id: GrantId::from(clock.uuid_v7()),
+        user_id: session.user_id,
+        client_id: client,
+        session_id: session.id,
+        issuer: issuer.to_owned(),
+        scope: Scope::empty(),
+        offline: false,
+        resources: Vec::new(),
+        claims: None,
+        auth_time: now,
+        amr: vec!["pwd".into()],
+        acr: Some("urn:tessera:acr:password".into()),
+        stage: GrantStage::CodeIssued,
+        created_at: now,
+        expires_at: now + Duration::days(365),
+    };
+    let code = PendingCode {
+        proof: session.proof,
+        redirect_uri: None,
+        nonce: None,
+        code_challenge: None,
+        dpop_jkt: None,
+        expires_at: now + Duration::seconds(60),
+    };
+    (grant, code)
+}
 
 /// A tenant with a person and a confidential client.
 pub struct Scene {
@@ -95,33 +132,15 @@ impl Scene {
             lineage: id,
         };
         let scope: Scope = self.rp.scope.parse().expect("a scope");
-        let mut grant = Grant {
-            id: GrantId::from(handle.id()),
-            user_id: self.user.id,
-            client_id: self.rp.client.id,
-            session_id: session.id,
-            issuer: self.tenant.issuer.clone(),
-            offline: scope.contains("offline_access"),
-            scope,
-            resources: Vec::new(),
-            claims: None,
-            auth_time: now,
-            amr: vec!["pwd".into()],
-            acr: Some("urn:tessera:acr:password".into()),
-            stage: GrantStage::CodeIssued,
-            created_at: now,
-            expires_at: now + Duration::days(365),
-        };
-        let mut code = PendingCode {
-            proof,
-            redirect_uri: Some(self.rp.client.redirect_uri().to_owned()),
-            nonce: Some("a-nonce".into()),
-            code_challenge: Some(
-                CodeChallenge::parse(&challenge(VERIFIER), Some("S256")).expect("a challenge"),
-            ),
-            dpop_jkt: None,
-            expires_at: now + Duration::seconds(60),
-        };
+        let (mut grant, mut code) = grant(clock, &session, self.rp.client.id, &self.tenant.issuer);
+        grant.id = GrantId::from(handle.id());
+        grant.offline = scope.contains("offline_access");
+        grant.scope = scope;
+        code.proof = proof;
+        code.redirect_uri = Some(self.rp.client.redirect_uri().to_owned());
+        code.nonce = Some("a-nonce".into());
+        code.code_challenge =
+            Some(CodeChallenge::parse(&challenge(VERIFIER), Some("S256")).expect("a challenge"));
         change(&mut grant, &mut code);
         self.write(move |repo| {
             repo.insert_session(&session)?;
