@@ -9,6 +9,7 @@ use actix_tls::connect::{ConnectorService, Resolver};
 use awc::error::{ConnectError, PayloadError, SendRequestError};
 use awc::http::Method;
 use awc::http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
+use openssl::error::ErrorStack;
 use openssl::ssl::{SslConnector, SslMethod, SslVersion};
 use openssl::x509::X509;
 use serde_json::Value;
@@ -175,11 +176,14 @@ pub struct EgressClient {
 impl EgressClient {
     /// Reads the certificates and starts the client's thread.
     pub fn new(options: EgressOptions) -> Result<Self, EgressSetupError> {
-        let tls = tls_connector(options.ca_file.as_deref())?;
+        let further = match options.ca_file.as_deref() {
+            Some(path) => certificates(path)?,
+            None => Vec::new(),
+        };
         let allow: Arc<[AllowedHost]> = options.allow.into();
         let (jobs, inbox) = mpsc::channel(PRESENT_IN_ALL);
         let worker = Worker {
-            tls,
+            further,
             allow: Arc::clone(&allow),
             resolver: options.resolver,
             timeout: options.timeout,
@@ -254,7 +258,22 @@ impl EgressClient {
     }
 }
 
-fn tls_connector(ca_file: Option<&Path>) -> Result<SslConnector, EgressSetupError> {
+/// The certificates in a file; there must be some.
+fn certificates(path: &Path) -> Result<Vec<X509>, EgressSetupError> {
+    let wrong = |problem: String| EgressSetupError::CaFile {
+        path: path.display().to_string(),
+        problem,
+    };
+    let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+    let certificates = X509::stack_from_pem(&pem).map_err(|error| wrong(error.to_string()))?;
+    if certificates.is_empty() {
+        return Err(wrong("it holds no certificate".to_owned()));
+    }
+    Ok(certificates)
+}
+
+/// Trusts the system's certificates and these. Reading the system's takes longer than all else that a server does at its start.
+fn tls_connector(further: &[X509]) -> Result<SslConnector, ErrorStack> {
     // Reads the directory built in, and what SSL_CERT_FILE and SSL_CERT_DIR name.
     let mut builder = SslConnector::builder(SslMethod::tls_client())?;
     builder.set_min_proto_version(Some(SslVersion::TLS1_2))?;
@@ -266,26 +285,16 @@ fn tls_connector(ca_file: Option<&Path>) -> Result<SslConnector, EgressSetupErro
     {
         builder.load_verify_locations(Some(Path::new(file)), None)?;
     }
-    if let Some(path) = ca_file {
-        let wrong = |problem: String| EgressSetupError::CaFile {
-            path: path.display().to_string(),
-            problem,
-        };
-        let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
-        let certificates = X509::stack_from_pem(&pem).map_err(|error| wrong(error.to_string()))?;
-        if certificates.is_empty() {
-            return Err(wrong("it holds no certificate".to_owned()));
-        }
-        for certificate in certificates {
-            builder.cert_store_mut().add_cert(certificate)?;
-        }
+    for certificate in further {
+        builder.cert_store_mut().add_cert(certificate.clone())?;
     }
     Ok(builder.build())
 }
 
 /// What the thread owns.
 struct Worker {
-    tls: SslConnector,
+    /// Certificates that are trusted beside the system's.
+    further: Vec<X509>,
     allow: Arc<[AllowedHost]>,
     resolver: Arc<dyn NameResolver>,
     timeout: Duration,
@@ -302,9 +311,21 @@ impl Worker {
             }
         };
         runtime.block_on(async move {
-            let client = self.client();
+            // Made for the first request: a server that sends none has no use for the system's certificates.
+            let mut made = None;
             let running = Arc::new(Semaphore::new(RUNNING_IN_ALL));
             while let Some(job) = inbox.recv().await {
+                let client = match &made {
+                    Some(client) => client,
+                    None => match self.client() {
+                        Ok(client) => made.insert(client),
+                        Err(error) => {
+                            tracing::error!(%error, "outward requests can't be made");
+                            let _ = job.answer.send(Err(EgressError::Stopped));
+                            continue;
+                        }
+                    },
+                };
                 let Some(place) = self.limits.enter(job.tenant) else {
                     let _ = job.answer.send(Err(EgressError::Busy));
                     continue;
@@ -328,7 +349,7 @@ impl Worker {
         });
     }
 
-    fn client(&self) -> awc::Client {
+    fn client(&self) -> Result<awc::Client, ErrorStack> {
         let connector = GuardedConnector {
             inner: actix_tls::connect::Connector::new(Resolver::default()).service()
                 as ConnectorService,
@@ -337,16 +358,16 @@ impl Worker {
         };
         let connector = awc::Connector::new()
             .connector(connector)
-            .openssl(self.tls.clone())
+            .openssl(tls_connector(&self.further)?)
             .timeout(self.timeout)
             .handshake_timeout(self.timeout)
             .limit(RUNNING_IN_ALL);
-        awc::Client::builder()
+        Ok(awc::Client::builder()
             .connector(connector)
             .disable_redirects()
             .disable_timeout() // the deadline is over the whole fetch
             .add_default_header((USER_AGENT, concat!("Tessera/", env!("CARGO_PKG_VERSION"))))
-            .finish()
+            .finish())
     }
 }
 

@@ -54,9 +54,6 @@ pub enum EgressSetupError {
         /// What is wrong with it.
         problem: String,
     },
-    /// OpenSSL refused to be set up.
-    #[error("TLS can't be set up: {0}")]
-    Tls(#[from] openssl::error::ErrorStack),
     /// The thread couldn't be started.
     #[error("the thread for outward requests can't be started: {0}")]
     Thread(#[from] std::io::Error),

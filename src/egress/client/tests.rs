@@ -299,13 +299,13 @@ fn a_useless_file_of_certificates_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ca.pem");
     std::fs::write(&path, "nothing").unwrap();
-    let error = tls_connector(Some(&path)).err().unwrap();
+    let error = certificates(&path).unwrap_err();
     assert!(
         error.to_string().contains("holds no certificate"),
         "{error}"
     );
     assert!(matches!(
-        tls_connector(Some(&folder.path().join("missing"))),
+        certificates(&folder.path().join("missing")),
         Err(EgressSetupError::CaFile { .. })
     ));
 }

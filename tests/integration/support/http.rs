@@ -1,6 +1,7 @@
 //! Plain HTTP for tests: any address goes to the server under test, which sees the address' own host. Where many requests are to be
 //! sent, they can be handed to the application itself instead, without a connection.
 
+use std::cell::RefCell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -185,13 +186,10 @@ impl Request {
         target.set_scheme("http").expect("a scheme");
         target.set_ip_host([127, 0, 0, 1].into()).expect("a host");
         target.set_port(Some(self.port)).expect("a port");
-        let client = awc::Client::builder()
-            .disable_redirects()
-            .timeout(Duration::from_secs(30))
-            .finish();
-        let mut request = client
+        let mut request = client()
             .request(self.method, target.as_str())
             .insert_header((HOST, host))
+            .force_close()
             .no_decompress();
         for (name, value) in self.headers {
             request = request.append_header((name, value));
@@ -203,6 +201,25 @@ impl Request {
         let body = response.body().limit(4 << 20).await.expect("a body");
         Answer::new(response.status(), response.headers(), &body)
     }
+}
+
+/// A client for all requests of this thread's runtime: each new one reads all certificates of the system, which takes longer than most
+/// requests.
+fn client() -> awc::Client {
+    thread_local! {
+        static CLIENT: RefCell<Option<(usize, awc::Client)>> = const { RefCell::new(None) };
+    }
+    let runtime = actix_web::rt::System::current().id();
+    CLIENT.with_borrow_mut(|kept| match kept {
+        Some((known, client)) if *known == runtime => client.clone(),
+        _ => {
+            let client = awc::Client::builder()
+                .disable_redirects()
+                .timeout(Duration::from_secs(30))
+                .finish();
+            kept.insert((runtime, client)).1.clone()
+        }
+    })
 }
 
 impl Answer {
