@@ -94,7 +94,11 @@ db_test! {
         assert_eq!(left.await.expect("runs"), (true, true, true), "what lives is left alone");
         assert_eq!(database.raw().count("assertion_ids"), 1);
         database.time.advance(Duration::from_hours(24));
-        // The code that was never redeemed goes too, and its refresh token with it.
+        // The code that was never redeemed goes too, and its refresh token with it, unless its client is to be told of the session's end.
+        assert_eq!(sweep(500).await.expect("runs").grants, 0);
+        let mut client = kept.client.clone();
+        (client.metadata.backchannel_logout_uri, client.metadata.frontchannel_logout_uri) = (None, None);
+        assert!(database.db.write(&tenant, move |repo| repo.update_client(&client)).await.expect("runs"));
         assert_eq!(sweep(500).await.expect("runs").grants, 1);
         assert_eq!(database.raw().count("assertion_ids"), 0);
         assert_eq!(database.raw().count("sessions"), 1, "for a month it is seen that there was one");

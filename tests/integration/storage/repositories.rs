@@ -200,7 +200,10 @@ db_test! {
         let (user, client, session) = (rows.user.id, rows.client.id, rows.session.id);
         let (lost, code) = fixture::grant(&database.clock, user, client, session);
         let (lost_id, kept) = (lost.id, rows.grant.id);
-        database.db.write(&tenant, move |repo| { repo.insert_grant(&lost, &code)?; repo.consume_code(kept) }).await.expect("runs");
+        // Its client isn't one that is to be told of the session's end.
+        let mut client = rows.client.clone();
+        (client.metadata.backchannel_logout_uri, client.metadata.frontchannel_logout_uri) = (None, None);
+        database.db.write(&tenant, move |repo| { repo.update_client(&client)?; repo.insert_grant(&lost, &code)?; repo.consume_code(kept) }).await.expect("runs");
         database.time.advance(Duration::from_secs(60 + 599));
         assert_eq!(sweep(100).await, Expired::default());
 
