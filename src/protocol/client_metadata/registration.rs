@@ -80,6 +80,18 @@ impl ClientMetadata {
         let present = present.cloned().unwrap_or_default();
         keep!(metadata, sent, present: skip_consent, access_token_lifetime, refresh_token_lifetime, refresh_token_leeway, default_audience);
         keep!(metadata, sent, present: token_exchange_subjects, token_exchange_targets, token_exchange_scope, token_exchange_impersonation);
+        // It may demand more of itself, and never less than was demanded.
+        if sent.contains("security_profile") && metadata.security_profile < present.security_profile
+        {
+            return Err(MetadataError::new(
+                "security_profile",
+                "can only be lowered by the tenant's administrators; leave it out",
+            ));
+        }
+        if metadata.security_profile < present.security_profile {
+            metadata.security_profile = present.security_profile;
+            metadata.security_profile.check_client(&metadata)?;
+        }
         Ok(metadata)
     }
 }
