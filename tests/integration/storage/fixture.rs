@@ -144,7 +144,7 @@ pub fn grant(
         redirect_uri: None,
         nonce: None,
         code_challenge: None,
-        bound_to: Some(Confirmation::Certificate(Thumbprint::new([9; 32]))),
+        dpop_jkt: Some(Thumbprint::new([9; 32])),
         expires_at: now + Duration::seconds(60),
     };
     (grant, code)
