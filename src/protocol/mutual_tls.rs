@@ -1,7 +1,7 @@
 //! Mutual TLS ([RFC 8705](https://www.rfc-editor.org/rfc/rfc8705)): what a client registers of its certificate, and how a proxy hands one on
 //! (nginx's `$ssl_client_escaped_cert`, and [RFC 9440](https://www.rfc-editor.org/rfc/rfc9440)).
 //!
-//! Whether a certificate is the one that was meant is [`crate::jose::certificate`]'s matter. Left out: `Client-Cert-Chain`.
+//! Whether a certificate is the one that was meant is `jose::certificate`'s matter. Left out: `Client-Cert-Chain`.
 
 use std::net::IpAddr;
 

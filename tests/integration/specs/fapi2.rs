@@ -245,7 +245,7 @@ app_test! {
             (json!({ "exp": null }), "invalid_request_object", "exp"),
             (json!({ "exp": now + 3601 }), "invalid_request_object", "3600"),
             (json!({ "nbf": now - 3601, "exp": now + 60 }), "invalid_request_object", "3600"),
-            (json!({ "nbf": now + 120, "exp": now + 180 }), "invalid_request_object", "nbf"),
+            (json!({ "nbf": now + 120, "exp": now + 180 }), "invalid_request_object", "not valid yet"),
             (json!({ "response_mode": null }), "invalid_request", "response_mode"),
             (json!({ "response_mode": "form_post" }), "invalid_request", "response_mode"),
             (json!({ "code_challenge": null, "code_challenge_method": null }), "invalid_request", "code_challenge"),
@@ -300,7 +300,7 @@ app_test! {
         let answer = admin.patch("/tenants/acme/settings", &json!({ "security_profile": "fapi2_message_signing", "registration": "open" })).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
         for (more, member) in &wrong {
-            let answer = register(&with(more.clone(), &json!({ "security_profile": null }))).await;
+            let answer = register(&with(more.clone(), &json!({ "security_profile": "none" }))).await;
             assert!(answer.status == 422 && answer.body.contains(member) && answer.body.contains("fapi2_message_signing"), "{}", answer.body);
         }
         let told = scene.app.get(&scene.tenant.url("/.well-known/openid-configuration")).send().await.expect_ok().json();
@@ -325,6 +325,23 @@ app_test! {
         change(json!({ "security_profile": "none" })).send().await.expect_error(400, "invalid_client_metadata");
         assert_eq!(change(json!({ "security_profile": null })).send().await.expect_ok().json()["security_profile"], "fapi2_message_signing");
         change(json!({ "security_profile": null, "token_endpoint_auth_method": "client_secret_basic" })).send().await.expect_error(400, "invalid_client_metadata");
+    }
+
+    /// What `docs/src/fapi.md` shows is what happens.
+    async fn the_page_says_what_happens(app: TestApp) {
+        const PAGE: &str = include_str!("../../../docs/src/fapi.md");
+        let block = |language: &str| PAGE.split(&format!("```{language}\n")).nth(1).and_then(|rest| rest.split("\n```").next()).expect("a block");
+        let scene = Scene::new(app).await;
+        let admin = Admin::program(&scene.app, &scene.tenant).await;
+        let document: Value = serde_json::from_str(block("json")).expect("JSON");
+        let made = admin.post("/tenants/acme/clients", &document).await;
+        assert_eq!((made.status, &made.json()["security_profile"]), (201, &document["security_profile"]), "{}", made.body);
+        let (name, value) = block("sh").split_once("--set ").and_then(|(_, rest)| rest.split_once('=')).expect("a setting");
+        let changed = admin.patch("/tenants/acme/settings", &json!({ name: value })).await;
+        assert_eq!(changed.status, 200, "{}", changed.body);
+        for profile in SecurityProfile::ALL {
+            assert!(PAGE.contains(&format!("| `{}` |", profile.as_str())));
+        }
     }
 
     async fn pushes_of_a_client_are_counted(app: TestApp) {

@@ -41,6 +41,7 @@ pub mod jar;
 pub mod jarm;
 pub mod metadata;
 pub mod mtls;
+pub mod mtls_tokens;
 pub mod nodes;
 pub mod oidc_core_authorization;
 pub mod oidc_core_hybrid;
