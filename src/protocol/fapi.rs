@@ -69,7 +69,6 @@ impl SecurityProfile {
     }
 
     /// Whether nothing is demanded.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
     pub const fn is_none(&self) -> bool {
         matches!(self, Self::None)
     }

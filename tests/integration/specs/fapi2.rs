@@ -186,7 +186,7 @@ app_test! {
 
     async fn each_request_that_the_profile_forbids(app: TestApp) {
         let scene = Scene::new(app).await;
-        let bank = Bank::new(&scene, json!({})).await;
+        let bank = Bank::new(&scene, json!({ "require_pkce": false })).await;
         // Not pushed.
         let mut browser = scene.app.browser();
         let page = browser.open(&bank.rp.authorization_url(&[])).await;
