@@ -26,4 +26,4 @@ pub use settings::{Config, Reach, SETTINGS, Setting};
 pub use sources::{Flags, Sources};
 pub use suggest::nearest;
 pub use trusted_proxies::{Client, ForwardedHeader, Network, Scheme, TrustedProxies};
-pub use value::{ByteSize, LogFilter, LogFormat, Value};
+pub use value::{ByteSize, HeaderName, LogFilter, LogFormat, Value};

@@ -9,9 +9,10 @@ use std::time::Duration;
 use super::allowed_host::AllowedHost;
 use super::database_url::DatabaseUrl;
 use super::error::{ConfigError, ConfigErrors, Origin};
-use super::public_url::PublicUrl;
+use super::public_url::{Place, PublicUrl};
 use super::trusted_proxies::{ForwardedHeader, TrustedProxies};
-use super::value::{ByteSize, LogFilter, LogFormat, Toml, Value};
+use super::value::{ByteSize, HeaderName, LogFilter, LogFormat, Toml, Value};
+use crate::protocol::mutual_tls::CertificateFormat;
 use crate::secret::PlainSecret;
 
 /// Which sources may hold a setting.
@@ -127,6 +128,21 @@ settings! {
         tls_certificate_file: Option<PathBuf> = "off";
         /// The certificate's private key in PEM.
         tls_key_file: Option<PathBuf> = "off";
+        /// A listener for services that show a certificate of their own (mutual TLS, RFC 8705). It asks for one and demands none, as browsers would
+        /// ask people for theirs. Needs a certificate, a key and `mtls_public_url`; it serves the endpoints that services call, and nothing else.
+        mtls_listen: Option<SocketAddr> = "off";
+        /// The certificate chain of that listener in PEM, the server's own first.
+        mtls_certificate_file: Option<PathBuf> = "off";
+        /// The certificate's private key in PEM.
+        mtls_key_file: Option<PathBuf> = "off";
+        /// How services reach that listener, or the proxy that asks for their certificates: another host or port than `public_url`, written in the
+        /// same form. Tenants announce their endpoints there (`mtls_endpoint_aliases`); the issuer stays that of `public_url`.
+        mtls_public_url: Option<PublicUrl> = "off";
+        /// The header in which the trusted proxies hand on the certificate that a client has shown them, `X-SSL-Client-Cert` or `Client-Cert` say. The
+        /// proxies have to write it, or empty it, in every request: what a client sends of it would be believed.
+        client_certificate_header: Option<HeaderName> = "off";
+        /// How they write it.
+        client_certificate_format: CertificateFormat = "escaped-pem";
         /// A listener of its own for `/metrics` in Prometheus' format. Keep it off the public network.
         metrics_listen: Option<SocketAddr> = "off";
         /// Proxies whose word counts for a client's address, its scheme and its request id. Everybody else's forwarding headers are ignored.
@@ -297,6 +313,51 @@ impl Config {
         warnings
     }
 
+    /// Whether clients can show certificates at all.
+    pub const fn takes_client_certificates(&self) -> bool {
+        self.mtls_listen.is_some() || self.client_certificate_header.is_some()
+    }
+
+    fn check_client_certificates(&self) -> Vec<(&'static str, &'static str)> {
+        let mut problems = Vec::new();
+        if self.mtls_listen.is_some() && self.mtls_public_url.is_none() {
+            problems.push((
+                "mtls_public_url",
+                "is missing: without it nobody would find `mtls_listen`",
+            ));
+        }
+        if self.client_certificate_header.is_some() && self.trusted_proxies.networks().is_empty() {
+            problems.push((
+                "client_certificate_header",
+                "needs `trusted_proxies`, from which alone it is believed",
+            ));
+        }
+        if let Some(own) = &self.mtls_public_url {
+            if !self.takes_client_certificates() {
+                problems.push((
+                    "mtls_public_url",
+                    "needs `mtls_listen` or `client_certificate_header`, or no certificate could arrive there",
+                ));
+            }
+            if !own.is_https() {
+                problems.push(("mtls_public_url", "must be https"));
+            }
+            // One address can't be both: whoever comes to it would be at either, by chance.
+            let example = own.issuer("tenant");
+            let address = example.split_once("://").map_or("", |(_, rest)| rest);
+            let (host, path) = address
+                .find('/')
+                .map_or((address, ""), |at| address.split_at(at));
+            if matches!(self.public_url.resolve(host, path), Place::Tenant { .. }) {
+                problems.push((
+                    "mtls_public_url",
+                    "must have another host, port or path than `public_url`",
+                ));
+            }
+        }
+        problems
+    }
+
     fn check(&self) -> Result<(), ConfigErrors> {
         let mut errors = Vec::new();
         let mut refuse = |key: &str, problem: String| {
@@ -331,10 +392,30 @@ impl Config {
             ("tls_certificate_file", self.tls_certificate_file.is_some()),
             ("tls_key_file", self.tls_key_file.is_some()),
         ];
-        if tls.iter().any(|(_, set)| *set) {
-            for (key, _) in tls.iter().filter(|(_, set)| !set) {
-                refuse(key, "is missing: `tls_listen`, `tls_certificate_file` and `tls_key_file` go together".to_owned());
+        let mtls = [
+            ("mtls_listen", self.mtls_listen.is_some()),
+            (
+                "mtls_certificate_file",
+                self.mtls_certificate_file.is_some(),
+            ),
+            ("mtls_key_file", self.mtls_key_file.is_some()),
+        ];
+        for listener in [tls, mtls] {
+            if listener.iter().any(|(_, set)| *set) {
+                let names = listener.map(|(key, _)| format!("`{key}`"));
+                for (key, _) in listener.iter().filter(|(_, set)| !set) {
+                    refuse(
+                        key,
+                        format!(
+                            "is missing: {}, {} and {} go together",
+                            names[0], names[1], names[2]
+                        ),
+                    );
+                }
             }
+        }
+        for (key, problem) in self.check_client_certificates() {
+            refuse(key, problem.to_owned());
         }
         if self
             .metrics_listen

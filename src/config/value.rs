@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::public_url::PublicUrl;
 use super::trusted_proxies::{ForwardedHeader, Network, TrustedProxies};
+use crate::protocol::mutual_tls::CertificateFormat;
 use crate::secret::PlainSecret;
 
 /// How a value may be written in the TOML file.
@@ -356,6 +357,41 @@ macro_rules! words {
 }
 
 words!(ForwardedHeader { "x-forwarded-for" => XForwardedFor, "forwarded" => Forwarded });
+
+words!(CertificateFormat { "escaped-pem" => EscapedPem, "rfc9440" => ByteSequence });
+
+/// The name of a header field, in small letters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderName(String);
+
+impl HeaderName {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Value for HeaderName {
+    fn kind() -> String {
+        "name of a header".to_owned()
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        // RFC 9110 §5.6.2, as far as anybody names a header so.
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        if (1..=100).contains(&text.len()) && text.bytes().all(plain) {
+            Ok(Self(text.to_ascii_lowercase()))
+        } else {
+            Err(format!(
+                "`{text}` isn't the name of a header; write X-SSL-Client-Cert or Client-Cert"
+            ))
+        }
+    }
+
+    fn show(&self) -> String {
+        self.0.clone()
+    }
+}
 
 /// The form of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@
 use super::ids::{ClientId, GrantId, RefreshTokenId, SessionId, UserId};
 use crate::clock::Timestamp;
 use crate::protocol::claims::ClaimsRequest;
-use crate::protocol::dpop::Thumbprint;
+use crate::protocol::dpop::{Confirmation, Thumbprint};
 use crate::protocol::pkce::CodeChallenge;
 use crate::protocol::scope::Scope;
 use crate::secret::HashedSecret;
@@ -104,8 +104,8 @@ pub struct RefreshToken {
     pub expires_at: Timestamp,
     /// Whether it was rotated, and to what.
     pub rotated: Option<Rotation>,
-    /// The key that it is bound to (RFC 9449 §5): a public client's that proved to hold one.
-    pub dpop_jkt: Option<Thumbprint>,
+    /// The key or certificate that it is bound to (RFC 9449 §5, RFC 8705 §4): a public client's that proved to hold one.
+    pub bound_to: Option<Confirmation>,
 }
 
 /// The end of a refresh token's life by rotation.

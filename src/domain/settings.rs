@@ -4,6 +4,7 @@
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
+use crate::protocol::fapi::SecurityProfile;
 use crate::protocol::uri::parse_web;
 
 /// Lifetimes and policies of a tenant. All times are in seconds.
@@ -51,6 +52,14 @@ pub struct TenantSettings {
     pub require_dpop_nonce: bool,
     /// How far a DPoP proof's `iat` may lie from the server's time, in either direction (10 to 300 s).
     pub dpop_proof_leeway: u32,
+    /// What is demanded of every application beyond the specifications themselves (FAPI 2.0), whatever its own metadata says.
+    pub security_profile: SecurityProfile,
+    /// How long a signed request object may be good at the most, where the security profile demands signed requests (60 to 3600 s).
+    pub request_object_lifetime: u32,
+    /// How many authorization requests one application may push in a minute; of a public one, from one address (10 to 1,000,000).
+    pub pushed_request_rate: u32,
+    /// The certificate authorities that issue certificates to applications (`tls_client_auth`), in PEM; at most 20. Empty: none is trusted.
+    pub client_certificate_authorities: String,
     /// Whether devices without a browser may be authorized (RFC 8628), for the applications that register that grant.
     pub device_authorization: bool,
     /// How long the code that a device shows is good (60 to 1800 s).
@@ -95,6 +104,10 @@ impl Default for TenantSettings {
             require_dpop_nonce: false,
             // Clients' clocks run 10 seconds off often enough, and never a minute.
             dpop_proof_leeway: 30,
+            security_profile: SecurityProfile::None,
+            request_object_lifetime: 3600,
+            pushed_request_rate: 6000,
+            client_certificate_authorities: String::new(),
             device_authorization: true,
             device_code_lifetime: 600,
             device_code_limit: 1000,
@@ -279,7 +292,7 @@ pub struct OutOfBounds {
 
 impl TenantSettings {
     /// Every number with the least and the most that it may be, as the other settings are.
-    pub fn bounds(&self) -> [Bound; 17] {
+    pub fn bounds(&self) -> [Bound; 19] {
         [
             ("access_token_lifetime", self.access_token_lifetime, 60, DAY),
             ("id_token_lifetime", self.id_token_lifetime, 60, DAY),
@@ -318,6 +331,18 @@ impl TenantSettings {
             ("lockout.attempts", self.lockout.attempts, 3, 100),
             ("lockout.window", self.lockout.window, 60, DAY),
             ("dpop_proof_leeway", self.dpop_proof_leeway, 10, 300),
+            (
+                "request_object_lifetime",
+                self.request_object_lifetime,
+                60,
+                3600,
+            ),
+            (
+                "pushed_request_rate",
+                self.pushed_request_rate,
+                10,
+                1_000_000,
+            ),
             ("device_code_lifetime", self.device_code_lifetime, 60, 1800),
             ("device_code_limit", self.device_code_limit, 1, 10_000),
             ("device_code_rate", self.device_code_rate, 1, 10_000),

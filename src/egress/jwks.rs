@@ -121,6 +121,20 @@ impl JwksCache {
         url: &str,
         kid: Option<&str>,
     ) -> Result<Arc<JwkSet>, EgressError> {
+        self.load_until(tenant, client, url, |set| {
+            kid.is_none_or(|kid| set.holds(kid))
+        })
+        .await
+    }
+
+    /// The client's keys, by the same rules for a set that doesn't suffice: where whoever asks knows what they look for otherwise than by its name.
+    pub async fn load_until(
+        &self,
+        tenant: Uuid,
+        client: Uuid,
+        url: &str,
+        suffices: impl Fn(&JwkSet) -> bool,
+    ) -> Result<Arc<JwkSet>, EgressError> {
         let key = Key {
             tenant,
             client,
@@ -130,7 +144,7 @@ impl JwksCache {
             .entries
             .get_or_insert_with(&key, || Ok::<_, EgressError>(Arc::default()))?;
         let entry = entry.lock_owned().await;
-        if let Some(known) = self.known(&entry, kid) {
+        if let Some(known) = self.known(&entry, suffices) {
             return known;
         }
         let cache = self.clone();
@@ -140,12 +154,16 @@ impl JwksCache {
     }
 
     /// What can be answered without a fetch.
-    fn known(&self, entry: &Entry, kid: Option<&str>) -> Option<Result<Arc<JwkSet>, EgressError>> {
+    fn known(
+        &self,
+        entry: &Entry,
+        suffices: impl Fn(&JwkSet) -> bool,
+    ) -> Option<Result<Arc<JwkSet>, EgressError>> {
         let now = self.clock.now();
         let set = self.usable(entry);
         if let Some((set, fetched)) = &set
             && age(now, *fetched) < FRESH_FOR
-            && kid.is_none_or(|kid| set.holds(kid))
+            && suffices(set)
         {
             return Some(Ok(Arc::clone(set)));
         }

@@ -15,6 +15,7 @@ use crate::jose::jws::{JwsError, Type};
 use crate::jose::keys::Expect;
 use crate::protocol::access_token::{self, AccessTokenClaims};
 use crate::protocol::bearer::Scheme;
+use crate::protocol::dpop::{Confirmation, Thumbprint};
 use crate::protocol::token_exchange::Lineage;
 use crate::protocol::{OAuthError, SigningAlgorithm};
 use crate::storage;
@@ -49,6 +50,9 @@ pub enum AccessRefusal {
     /// The token itself was revoked.
     #[error("the token was revoked")]
     Revoked,
+    /// It is bound to a certificate, and whoever presents it has shown none or another.
+    #[error("the token is bound to a certificate, which wasn't shown")]
+    Certificate,
     /// It is bound to a key, but was presented as one that anybody may bear.
     #[error("the token is bound to a key, but was presented as Bearer")]
     Bound,
@@ -90,6 +94,10 @@ impl From<AccessRefusal> for OAuthError {
             AccessRefusal::Unbound => OAuthError::invalid_token(
                 "the access token is not bound to a key: send it as Authorization: Bearer",
             ),
+            // RFC 8705 §3
+            AccessRefusal::Certificate => OAuthError::invalid_token(
+                "the access token is bound to a certificate: present it where a certificate is asked for (mtls_endpoint_aliases), with the one that the token was issued to",
+            ),
             AccessRefusal::Dpop(refusal) => refusal.into(),
             _ => OAuthError::invalid_token("the access token is not valid here"),
         }
@@ -105,6 +113,8 @@ pub struct Presented<'a> {
     pub scheme: Scheme,
     /// The request that it came with, and what that proves.
     pub request: ProofRequest<'a>,
+    /// The certificate that whoever presents it has shown.
+    pub certificate: Option<Thumbprint>,
 }
 
 /// An access token that is good here and now.
@@ -130,7 +140,7 @@ pub struct Person {
 }
 
 impl Provider {
-    /// Accepts or refuses an access token that somebody presents, who must hold its key where it is bound to one (RFC 9449 §7).
+    /// Accepts or refuses an access token that somebody presents, who must hold what it is bound to (RFC 9449 §7, RFC 8705 §3).
     pub async fn check_presented_token(
         &self,
         tenant: &Arc<Tenant>,
@@ -139,13 +149,20 @@ impl Provider {
         let access = self.check_access(tenant, presented.token).await?;
         match (access.claims.cnf, presented.scheme) {
             (None, Scheme::Bearer) => {}
-            (None, Scheme::Dpop) => return Err(AccessRefusal::Unbound),
-            // §7.2: never downgraded.
-            (Some(_), Scheme::Bearer) => return Err(AccessRefusal::Bound),
-            (Some(bound), Scheme::Dpop) => {
+            (Some(Confirmation::Certificate(bound)), Scheme::Bearer) => {
+                if presented.certificate != Some(bound) {
+                    return Err(AccessRefusal::Certificate);
+                }
+            }
+            (None | Some(Confirmation::Certificate(_)), Scheme::Dpop) => {
+                return Err(AccessRefusal::Unbound);
+            }
+            // RFC 9449 §7.2: never downgraded.
+            (Some(Confirmation::Key(_)), Scheme::Bearer) => return Err(AccessRefusal::Bound),
+            (Some(Confirmation::Key(key)), Scheme::Dpop) => {
                 let beside = Beside {
                     token: presented.token,
-                    key: bound.jkt,
+                    key,
                 };
                 self.check_proof(tenant, &access.client, presented.request, Some(beside))
                     .await?;

@@ -1,4 +1,4 @@
-//! Client authentication (RFC 6749 §2.3, RFC 7523 §3): whether a request is from the client that it names.
+//! Client authentication (RFC 6749 §2.3, RFC 7523 §3, RFC 8705 §2): whether a request is from the client that it names.
 //!
 //! A client is held to the method that it registered. Every refusal says the same to a stranger and costs about the same; whoever has
 //! proved to hold the client's key is told what is wrong with an assertion.
@@ -16,7 +16,8 @@ use super::tenancy::{Tenant, TenantAt};
 use crate::domain::audit::{Act, Actor, Event, Origin};
 use crate::domain::client::Client;
 use crate::domain::ids::{ClientId, TenantId};
-use crate::egress::EgressError;
+use crate::egress::{EgressError, JwkSet};
+use crate::jose::certificate::{CertificateError, ClientCertificate};
 use crate::jose::client_assertion::{
     Assertion, AssertionError, AssertionRules, DEFAULT_MAX_LIFETIME, UnverifiedAssertion,
 };
@@ -24,10 +25,36 @@ use crate::jose::jws::JwsError;
 use crate::jose::keys::VerificationKeys;
 use crate::protocol::algorithm::AssertionAlgorithm;
 use crate::protocol::client_authentication::ClientCredentials;
-use crate::protocol::client_metadata::TokenEndpointAuthMethod;
+use crate::protocol::client_metadata::{MetadataError, TokenEndpointAuthMethod};
 use crate::protocol::discovery::paths;
-use crate::protocol::{OAuthError, SigningAlgorithm};
+use crate::protocol::fapi::SecurityProfile;
+use crate::protocol::{OAuthError, Params};
 use crate::secret::{HashedSecret, PlainSecret, hash_client_secret};
+
+/// What a request to one of the OAuth endpoints came with besides its parameters.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent<'a> {
+    /// The values of all `Authorization` headers.
+    pub authorization: &'a [&'a str],
+    /// The values of all `DPoP` headers.
+    pub proofs: &'a [&'a str],
+    /// The certificate that whoever sends it has shown at the TLS layer.
+    pub certificate: Option<&'a ClientCertificate>,
+    /// Who sends it.
+    pub origin: &'a Origin,
+}
+
+impl<'a> Sent<'a> {
+    /// Nothing.
+    pub const fn alone(origin: &'a Origin) -> Self {
+        Self {
+            authorization: &[],
+            proofs: &[],
+            certificate: None,
+            origin,
+        }
+    }
+}
 
 /// Why a client isn't believed.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +90,17 @@ pub enum ClientRefusal {
         "the client registered client_secret_jwt, but its secret can't be read; give it another one: rotate it"
     )]
     UnreadableSecret,
+    /// It should have shown a certificate.
+    #[error(
+        "the client authenticates by a certificate, and the request came without one: send it to the token endpoint among mtls_endpoint_aliases"
+    )]
+    NoCertificate,
+    /// The certificate isn't the client's.
+    #[error("the client's certificate: {0}")]
+    Certificate(#[from] CertificateError),
+    /// The client isn't what its security profile demands.
+    #[error("the client may not be used as it is registered: {0}")]
+    Profile(MetadataError),
     /// The assertion was used before.
     #[error("the assertion's jti was used before")]
     Replayed,
@@ -83,9 +121,13 @@ impl From<ClientRefusal> for OAuthError {
             ClientRefusal::Assertion(ref error) if !matches!(error, AssertionError::Jws(_)) => {
                 Self::invalid_client(refusal.to_string())
             }
-            ClientRefusal::Replayed | ClientRefusal::Public => {
-                Self::invalid_client(refusal.to_string())
-            }
+            // That a client authenticates by a certificate is no secret. What has to stand in it isn't told, and whether it stands there only to whoever
+            // has one of a trusted authority.
+            ClientRefusal::Replayed
+            | ClientRefusal::Public
+            | ClientRefusal::NoCertificate
+            | ClientRefusal::Certificate(_) => Self::invalid_client(refusal.to_string()),
+            ClientRefusal::Profile(_) => Self::unauthorized_client(refusal.to_string()),
             ClientRefusal::Keys(EgressError::Busy | EgressError::Stopped) => {
                 Self::temporarily_unavailable("too many keys are being fetched; try again shortly")
             }
@@ -97,13 +139,15 @@ impl From<ClientRefusal> for OAuthError {
 }
 
 impl Provider {
-    /// The client that a request is from. `authorization` holds the values of all `Authorization` headers.
+    /// The client that a request is from.
     pub async fn authenticate_client(
         &self,
         at: &TenantAt,
-        credentials: &ClientCredentials,
-        origin: &Origin,
+        sent: Sent<'_>,
+        body: &Params,
     ) -> Result<Arc<Client>, ClientRefusal> {
+        let credentials = &ClientCredentials::from_request(sent.authorization, body)
+            .map_err(ClientRefusal::Malformed)?;
         let assertion = match credentials {
             ClientCredentials::Assertion { assertion, .. } => {
                 Some(UnverifiedAssertion::parse(assertion.expose()))
@@ -128,6 +172,17 @@ impl Provider {
                 .await
                 .map(|()| client),
             (Some(_), None, Some(Err(error))) => Err(AssertionError::from(error).into()),
+            // RFC 8705 §2: such a client names itself by its client_id, and by nothing else.
+            (Some(client), Some(TokenEndpointAuthMethod::None), _)
+                if client
+                    .metadata
+                    .token_endpoint_auth_method
+                    .uses_certificate() =>
+            {
+                self.check_certificate(&at.tenant, &client, sent.certificate)
+                    .await
+                    .map(|()| client)
+            }
             (Some(client), method, _) => method
                 .map_or(Err(ClientRefusal::Unknown), |used| {
                     check_method(&client, used)
@@ -135,10 +190,15 @@ impl Provider {
                 .and(checked)
                 .map(|()| client),
         };
+        // Told to none but the client itself.
+        let result = result.and_then(|client| match at.tenant.check_profile(&client) {
+            Ok(_) => Ok(client),
+            Err(error) => Err(ClientRefusal::Profile(error)),
+        });
         match result {
             Err(ClientRefusal::Failed(error)) => Err(error.into()),
             Err(refusal) => {
-                self.note_failure(&at.tenant, claimed, &refusal, origin)
+                self.note_failure(&at.tenant, claimed, &refusal, sent.origin)
                     .await?;
                 Err(refusal)
             }
@@ -177,6 +237,45 @@ impl Provider {
         }
     }
 
+    /// RFC 8705 §2.1, §2.2: whether the certificate is the client's, by the method that it registered.
+    async fn check_certificate(
+        &self,
+        tenant: &Tenant,
+        client: &Client,
+        certificate: Option<&ClientCertificate>,
+    ) -> Result<(), ClientRefusal> {
+        let certificate = certificate.ok_or(ClientRefusal::NoCertificate)?;
+        let metadata = &client.metadata;
+        if metadata.token_endpoint_auth_method == TokenEndpointAuthMethod::TlsClientAuth {
+            let subject = metadata
+                .expected_subject()
+                .ok_or(CertificateError::Subject)?;
+            let now = self.clock.unix();
+            return Ok(certificate.check_issued(&tenant.authorities, subject, now)?);
+        }
+        if let Some(jwks) = &metadata.jwks {
+            let keys = jwks.get("keys").and_then(Value::as_array);
+            let keys: Vec<_> = keys
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_object)
+                .collect();
+            return Ok(certificate.check_published(&keys)?);
+        }
+        let url = metadata
+            .jwks_uri
+            .as_ref()
+            .ok_or(ClientRefusal::MalformedKeys)?;
+        let (tenant, owner) = (tenant.id().uuid(), client.id.uuid());
+        let is_there =
+            |set: &JwkSet| certificate.check_published(&set.keys.iter().collect::<Vec<_>>());
+        self.client_keys
+            .load_until(tenant, owner, url, |set| is_there(set).is_ok())
+            .await
+            .map_err(ClientRefusal::Keys)
+            .and_then(|set| Ok(is_there(&set)?))
+    }
+
     async fn check_assertion(
         &self,
         at: &TenantAt,
@@ -194,15 +293,21 @@ impl Provider {
         let token = format!("{}{}", at.issuer, paths::TOKEN);
         // RFC 9126 §2 has each of the three identify the server as the audience, wherever the assertion is presented.
         let pushed = format!("{}{}", at.issuer, paths::PAR);
-        let all = [&*at.issuer, token.as_str(), pushed.as_str()];
+        let alias = self
+            .alias_of(at)
+            .map(|alias| format!("{alias}{}", paths::TOKEN));
+        let mut all = vec![&*at.issuer, token.as_str(), pushed.as_str()];
+        all.extend(alias.as_deref());
+        let profile: SecurityProfile = at.tenant.profile_of(client);
         let rules = AssertionRules {
-            audiences: if at.tenant.settings().require_issuer_audience {
+            // FAPI 2.0 Security Profile §5.3.2.1: the issuer alone, as one text.
+            audiences: if at.tenant.settings().require_issuer_audience || profile.is_fapi() {
                 &all[..1]
             } else {
                 &all
             },
             algorithms: if registered.is_empty() {
-                &SigningAlgorithm::ALL
+                profile.algorithms()
             } else {
                 registered
             },

@@ -19,6 +19,7 @@ use uuid::Uuid;
 use super::access::AccessRefusal;
 use super::admin::{AdminError, DoorError, Principal};
 use super::browser::issuer_path;
+use super::client_authentication::Sent;
 use super::grants::TokenRefusal;
 use super::provider::{FlowError, Provider};
 use super::scopes::{ADMIN, admin_api};
@@ -370,7 +371,7 @@ impl Provider {
         ]
         .into_iter()
         .collect();
-        let answer = match self.token(at, &[], &[], &body, origin).await {
+        let answer = match self.token(at, Sent::alone(origin), &body).await {
             Ok(answer) => answer.response,
             Err(TokenRefusal::Failed(error)) => return Err(error.into()),
             Err(refusal) => return Err(CallbackRefusal::Code(refusal.to_string())),

@@ -141,6 +141,7 @@ impl Provider {
                 method: request.method,
                 uri: request.uri,
                 access_token: beside.map(|beside| beside.token),
+                algorithms: tenant.profile_of(client).algorithms(),
                 leeway: Duration::from_secs(settings.dpop_proof_leeway.into()),
                 unix: self.clock.unix(),
             },

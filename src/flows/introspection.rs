@@ -4,21 +4,18 @@
 use std::sync::Arc;
 
 use super::access::AccessRefusal;
-use super::client_authentication::ClientRefusal;
+use super::client_authentication::{ClientRefusal, Sent};
 use super::grants::TokenRefusal;
 use super::issue::subject_of;
 use super::provider::{FlowError, Provider};
 use super::scopes::Rules;
 use super::tenancy::TenantAt;
-use crate::domain::audit::Origin;
 use crate::domain::client::Client;
 use crate::domain::grant::{Grant, GrantStage, RefreshToken};
 use crate::domain::ids::RefreshTokenId;
 use crate::domain::user::User;
 use crate::protocol::Params;
 use crate::protocol::access_token::AccessTokenClaims;
-use crate::protocol::client_authentication::ClientCredentials;
-use crate::protocol::dpop::Confirmation;
 use crate::protocol::introspection::{
     ActiveToken, IntrospectionRequest, IntrospectionResponse, SignedIntrospection,
 };
@@ -39,13 +36,10 @@ impl Provider {
     pub async fn introspect(
         &self,
         at: &TenantAt,
-        authorization: &[&str],
+        sent: Sent<'_>,
         body: &Params,
-        origin: &Origin,
     ) -> Result<Introspection, TokenRefusal> {
-        let credentials = ClientCredentials::from_request(authorization, body)
-            .map_err(ClientRefusal::Malformed)?;
-        let asking = self.authenticate_client(at, &credentials, origin).await?;
+        let asking = self.authenticate_client(at, sent, body).await?;
         // RFC 7662 §2.1: whoever can't authenticate could only be guessing tokens.
         if asking.is_public() {
             return Err(ClientRefusal::Public.into());
@@ -193,7 +187,7 @@ impl Provider {
             grant_id: Some(grant.id.uuid()),
             act: None,
             exchanged: None,
-            cnf: token.dpop_jkt.map(|jkt| Confirmation { jkt }),
+            cnf: token.bound_to,
         }
     }
 }

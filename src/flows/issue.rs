@@ -25,7 +25,7 @@ use crate::jose::seal::SealContext;
 use crate::protocol::access_token::{self, AccessTokenClaims, Audience};
 use crate::protocol::claims::{StandardClaims, claims_for_scope};
 use crate::protocol::client_metadata::{AccessTokenFormat, SubjectType};
-use crate::protocol::dpop::{Confirmation, Thumbprint};
+use crate::protocol::dpop::Confirmation;
 use crate::protocol::id_token::{self, IdTokenClaims, ReleasedClaims};
 use crate::protocol::introspection::{self, SignedIntrospection};
 use crate::protocol::jarm::{self, ResponseClaims};
@@ -70,8 +70,8 @@ pub struct AccessTokenOrder<'a> {
     pub target: &'a Target,
     /// For whom it speaks.
     pub principal: Principal<'a>,
-    /// The key that it is to be bound to (RFC 9449 §5).
-    pub key: Option<Thumbprint>,
+    /// What it is to be bound to (RFC 9449 §5, RFC 8705 §3).
+    pub binding: Option<Confirmation>,
 }
 
 /// An access token that was minted.
@@ -149,7 +149,7 @@ impl Provider {
             issuer,
             target,
             principal,
-            key,
+            binding,
         } = order;
         let now = self.clock.unix();
         let audience = Rules::new(self, tenant, client).audience(&target.resources, issuer);
@@ -173,7 +173,7 @@ impl Provider {
             grant_id: None,
             act: None,
             exchanged: None,
-            cnf: key.map(|jkt| Confirmation { jkt }),
+            cnf: binding,
         };
         if let Principal::Person { grant, roles } = principal {
             claims.sub = subject_of(tenant, client, grant.user_id);

@@ -4,7 +4,7 @@
 //! known, is left alone, and the answer is the same (§2.2).
 
 use super::access::AccessRefusal;
-use super::client_authentication::ClientRefusal;
+use super::client_authentication::Sent;
 use super::grants::TokenRefusal;
 use super::provider::{FlowError, Provider};
 use super::tenancy::TenantAt;
@@ -12,7 +12,6 @@ use crate::domain::audit::{Act, Actor, Event, Origin};
 use crate::domain::client::Client;
 use crate::domain::ids::RefreshTokenId;
 use crate::protocol::Params;
-use crate::protocol::client_authentication::ClientCredentials;
 use crate::protocol::revocation::RevocationRequest;
 use crate::secret::{Handle, Purpose};
 use crate::storage::Repo;
@@ -31,13 +30,10 @@ impl Provider {
     pub async fn revoke(
         &self,
         at: &TenantAt,
-        authorization: &[&str],
+        sent: Sent<'_>,
         body: &Params,
-        origin: &Origin,
     ) -> Result<Revocation, TokenRefusal> {
-        let credentials = ClientCredentials::from_request(authorization, body)
-            .map_err(ClientRefusal::Malformed)?;
-        let client = self.authenticate_client(at, &credentials, origin).await?;
+        let (client, origin) = (self.authenticate_client(at, sent, body).await?, sent.origin);
         let request = RevocationRequest::from_params(body)?;
         Ok(
             match Handle::parse(Purpose::RefreshToken, request.token.expose()) {

@@ -14,7 +14,9 @@ use crate::domain::ids::TenantId;
 use crate::domain::resource::Resource;
 use crate::domain::settings::TenantSettings;
 use crate::domain::tenant::{TenantRecord, TenantStatus};
+use crate::jose::certificate::Authorities;
 use crate::jose::seal::{DataKey, MasterKey, SealError};
+use crate::protocol::discovery::paths;
 use crate::protocol::slug::Slug;
 use crate::secret::HashKey;
 use crate::storage::{LoadedTenant, TenantScope};
@@ -35,6 +37,8 @@ pub struct Tenant {
     pub keys: KeyRing,
     /// Held by whoever makes an algorithm's first key.
     pub(super) first_key: tokio::sync::Mutex<()>,
+    /// Who issues certificates to its clients: this tenant's and no other's.
+    pub authorities: Authorities,
     scope: TenantScope,
     data_key: DataKey,
     handles: HashKey,
@@ -87,6 +91,9 @@ impl Tenant {
                 |domain| Arc::from(domain.origin.as_str()),
             );
         Ok(Some(Self {
+            // They were read before they were written down; what can't be read any more is trusted no more.
+            authorities: Authorities::parse(&loaded.record.settings.client_certificate_authorities)
+                .unwrap_or_default(),
             keys: KeyRing::build(id, &loaded.keys, &data_key, now)?,
             first_key: tokio::sync::Mutex::new(()),
             issuers,
@@ -173,15 +180,80 @@ pub struct TenantAt {
     pub issuer: Arc<str>,
     /// The path below the issuer, empty or beginning with `/`.
     pub rest: String,
+    /// The other address of the same issuer, for clients that show certificates (RFC 8705 §5), where the request came there.
+    pub alias: Option<Arc<str>>,
 }
 
+impl TenantAt {
+    /// The address below which the request came: the issuer, or its alias.
+    pub fn base(&self) -> &str {
+        self.alias.as_deref().unwrap_or(&self.issuer)
+    }
+}
+
+/// What is served where clients show certificates: endpoints that services call.
+const ALIASED: [&str; 6] = [
+    paths::TOKEN,
+    paths::REVOKE,
+    paths::INTROSPECT,
+    paths::DEVICE_AUTHORIZATION,
+    paths::PAR,
+    paths::USERINFO,
+];
+
 impl Provider {
+    /// The address of a tenant for clients that show certificates, where there is one beside its issuer. It is that of the template alone: a
+    /// custom domain has none.
+    pub fn alias_of(&self, at: &TenantAt) -> Option<String> {
+        let template = self.config.mtls_public_url.as_ref()?;
+        (at.issuer == at.tenant.issuers[0]).then(|| template.issuer(at.tenant.slug().as_str()))
+    }
+
+    /// Where a request belongs that came to the address for certificates.
+    fn place_of_alias(&self, host: &str, path: &str) -> Option<Place<'static>> {
+        let template = self.config.mtls_public_url.as_ref()?;
+        match template.resolve(host, path) {
+            Place::Tenant { slug, rest } if ALIASED.contains(&&*rest) => Some(Place::Tenant {
+                slug: slug.into_owned().into(),
+                rest: rest.into_owned().into(),
+            }),
+            Place::Tenant { .. } => Some(Place::Elsewhere),
+            _ => None,
+        }
+    }
+
+    fn at_alias(&self, tenant: Arc<Tenant>, rest: &str) -> TenantAt {
+        let at = TenantAt {
+            issuer: Arc::clone(&tenant.issuers[0]),
+            tenant,
+            rest: rest.to_owned(),
+            alias: None,
+        };
+        TenantAt {
+            alias: self.alias_of(&at).map(Arc::from),
+            ..at
+        }
+    }
+
     /// What the address of a request belongs to; `host` is its `Host` header, `path` its path as it came.
     pub async fn locate(&self, host: &str, path: &str) -> Result<Located, FlowError> {
+        match self.place_of_alias(host, path) {
+            Some(Place::Tenant { slug, rest }) => {
+                let Ok(slug) = Slug::parse(&slug) else {
+                    return Ok(Located::Nowhere);
+                };
+                let found = self.find_tenant(&slug).await?;
+                return Ok(found.map_or(Located::Nowhere, |tenant| {
+                    Located::Tenant(self.at_alias(tenant, &rest))
+                }));
+            }
+            Some(_) => return Ok(Located::Nowhere),
+            None => {}
+        }
         let (slug, rest) = match self.config.public_url.resolve(host, path) {
             Place::Root { rest } => return Ok(Located::Root(rest.to_owned())),
             Place::Tenant { slug, rest } => (slug.into_owned(), rest.into_owned()),
-            Place::Elsewhere => return self.locate_domain(host, path).await,
+            Place::Elsewhere => return self.locate_elsewhere(host, path).await,
         };
         let Ok(slug) = Slug::parse(&slug) else {
             return Ok(Located::Nowhere);
@@ -191,6 +263,7 @@ impl Provider {
                 issuer: Arc::clone(&tenant.issuers[0]),
                 tenant,
                 rest,
+                alias: None,
             }),
             None => Located::Nowhere,
         })
@@ -213,6 +286,13 @@ impl Provider {
         path: &str,
         find: impl Fn(&Slug) -> Option<Arc<Tenant>>,
     ) -> Option<TenantAt> {
+        if let Some(place) = self.place_of_alias(host, path) {
+            let Place::Tenant { slug, rest } = place else {
+                return None;
+            };
+            let tenant = find(&Slug::parse(&slug).ok()?)?;
+            return Some(self.at_alias(tenant, &rest));
+        }
         match self.config.public_url.resolve(host, path) {
             Place::Root { .. } => None,
             Place::Tenant { slug, rest } => {
@@ -221,6 +301,7 @@ impl Provider {
                     issuer: Arc::clone(&tenant.issuers[0]),
                     tenant,
                     rest: rest.into_owned(),
+                    alias: None,
                 })
             }
             Place::Elsewhere => candidate_origins(host)?.iter().find_map(|origin| {
@@ -233,9 +314,24 @@ impl Provider {
                     tenant,
                     issuer,
                     rest: path.to_owned(),
+                    alias: None,
                 })
             }),
         }
+    }
+
+    /// The administration's address on the host for certificates, or else a tenant's own domain.
+    async fn locate_elsewhere(&self, host: &str, path: &str) -> Result<Located, FlowError> {
+        if let Some(template) = &self.config.mtls_public_url
+            && let Place::Root { rest } = template.resolve(host, path)
+        {
+            return Ok(if rest.starts_with("/api/v1/") {
+                Located::Root(rest.to_owned())
+            } else {
+                Located::Nowhere
+            });
+        }
+        self.locate_domain(host, path).await
     }
 
     async fn locate_domain(&self, host: &str, path: &str) -> Result<Located, FlowError> {
@@ -259,6 +355,7 @@ impl Provider {
                         tenant,
                         issuer,
                         rest: path.to_owned(),
+                        alias: None,
                     }));
                 }
                 self.forget_domain(&origin);

@@ -19,6 +19,7 @@ use uuid::{Builder, Uuid};
 
 use super::admin::{AdminError, By};
 use super::browser::issuer_path;
+use super::client_authentication::Sent;
 use super::console::{self, PATH};
 use super::grants::TokenRefusal;
 use super::provider::{FlowError, Provider};
@@ -33,6 +34,7 @@ use crate::protocol::client_metadata::{
     ApplicationType, ClientMetadata, GrantType, ResponseType, TokenEndpointAuthMethod,
 };
 use crate::protocol::discovery::paths;
+use crate::protocol::fapi::SecurityProfile;
 use crate::protocol::scope::OFFLINE_ACCESS;
 
 /// What marks a stand-in: nobody registers, changes or deletes a client with this `software_id`.
@@ -178,6 +180,13 @@ fn stand_in(client: &Client, issuer: &str, admin_api: &str) -> ClientMetadata {
         require_signed_request_object: false,
         request_object_signing_alg: None,
         dpop_bound_access_tokens: false,
+        tls_client_auth_subject_dn: None,
+        tls_client_auth_san_dns: None,
+        tls_client_auth_san_uri: None,
+        tls_client_auth_san_ip: None,
+        tls_client_auth_san_email: None,
+        tls_client_certificate_bound_access_tokens: false,
+        security_profile: SecurityProfile::None,
         require_dpop_nonce: false,
         token_exchange_subjects: Vec::new(),
         token_exchange_targets: Vec::new(),
@@ -347,7 +356,7 @@ impl Provider {
         ]
         .into_iter()
         .collect();
-        let answer = match self.token(at, &[], &[], &body, &by.origin).await {
+        let answer = match self.token(at, Sent::alone(&by.origin), &body).await {
             Ok(answer) => answer.response,
             Err(TokenRefusal::Failed(error)) => return Err(error.into()),
             Err(refusal) => return Err(refused(refusal.to_string())),

@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::net::Shutdown;
 use std::os::fd::AsFd as _;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_tls::accept::openssl::TlsStream;
@@ -14,7 +15,11 @@ use actix_web::dev::{Extensions, ServiceRequest};
 use actix_web::rt;
 use actix_web::rt::net::TcpStream;
 use actix_web::rt::task::JoinHandle;
+use openssl::ssl::SslRef;
 use tokio::time::{Instant, sleep_until};
+
+use super::client_certificate::Shown;
+use crate::jose::certificate::ClientCertificate;
 
 /// A connection that is looked after; part of the data that its requests share.
 struct Connection {
@@ -68,6 +73,9 @@ pub fn look_after(limit: Duration) -> impl Fn(&dyn Any, &mut Extensions) + Clone
         let Some(stream) = plain.or_else(|| tls().map(|stream| stream.get_ref())) else {
             return;
         };
+        if let Some(shown) = tls().and_then(|stream| certificate_of(stream.ssl())) {
+            data.insert(shown);
+        }
         // Without a handle to be had the process is out of them, and the connection has what actix gives it.
         let Ok(socket) = stream.as_fd().try_clone_to_owned() else {
             return;
@@ -96,6 +104,20 @@ pub fn look_after(limit: Duration) -> impl Fn(&dyn Any, &mut Extensions) + Clone
         });
         connection.timer.replace(Some(timer));
         data.insert(connection);
+    }
+}
+
+/// The certificate that was shown at the handshake, where one was asked for.
+fn certificate_of(ssl: &SslRef) -> Option<Shown> {
+    let own = ssl.peer_certificate()?;
+    let chain = ssl.peer_cert_chain().into_iter().flatten();
+    let chain = chain.map(ToOwned::to_owned);
+    match ClientCertificate::new(own, chain) {
+        Ok(shown) => Some(Shown(Arc::new(shown))),
+        Err(error) => {
+            tracing::info!(%error, "a connection showed a certificate that can't be read");
+            None
+        }
     }
 }
 

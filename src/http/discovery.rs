@@ -7,10 +7,11 @@ use super::documents::{Document, Documents};
 use super::extract::At;
 use super::pages::messages::Messages;
 use crate::domain::settings::RegistrationPolicy;
+use crate::flows::Provider;
 use crate::flows::authorize::ACR_VALUES;
 use crate::flows::tenancy::TenantAt;
 use crate::protocol::client_metadata::SubjectType;
-use crate::protocol::discovery::{Capabilities, ProviderMetadata};
+use crate::protocol::discovery::{Capabilities, Certificates, ProviderMetadata};
 
 /// Both discovery documents.
 pub async fn metadata(
@@ -46,8 +47,20 @@ fn answer(request: &HttpRequest, document: Option<Document>) -> HttpResponse {
     response
 }
 
+/// Whether certificates can be shown, and where. With addresses of their own they can at these, and not at the tenant's other issuers.
+fn certificates(provider: &Provider, at: &TenantAt) -> Option<Certificates> {
+    let config = &provider.config;
+    let alias = provider.alias_of(at);
+    let works =
+        config.takes_client_certificates() && (config.mtls_public_url.is_none() || alias.is_some());
+    works.then(|| Certificates {
+        by_authority: !at.tenant.authorities.is_empty(),
+        alias,
+    })
+}
+
 /// The metadata of a tenant at one of its addresses.
-pub(super) fn metadata_of(at: &TenantAt) -> Option<Vec<u8>> {
+pub(super) fn metadata_of(provider: &Provider, at: &TenantAt) -> Option<Vec<u8>> {
     let mut scopes: Vec<String> = at
         .tenant
         .resources
@@ -68,6 +81,8 @@ pub(super) fn metadata_of(at: &TenantAt) -> Option<Vec<u8>> {
             .tenant
             .settings()
             .require_pushed_authorization_requests,
+        certificates: certificates(provider, at),
+        profile: at.tenant.settings().security_profile,
         session_management: at.tenant.settings().session_management,
         ..Capabilities::default()
     };

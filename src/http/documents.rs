@@ -116,7 +116,7 @@ impl Documents {
     /// The metadata at one of the tenant's addresses. `None` where it can't be written, which is a failure of ours.
     pub fn metadata(&self, at: &TenantAt) -> Option<Document> {
         self.rendered(at, false, || {
-            let body = discovery::metadata_of(at)?;
+            let body = discovery::metadata_of(&self.0.provider, at)?;
             Document::new(body.into(), METADATA_MAX_AGE, "application/json")
         })
     }

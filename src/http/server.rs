@@ -2,12 +2,17 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{Server, ServerHandle, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::{App, Error, HttpServer, web};
-use openssl::ssl::{SslAcceptor, SslFiletype, SslMethod};
+use openssl::error::ErrorStack;
+use openssl::ssl::{
+    SslAcceptor, SslAcceptorBuilder, SslFiletype, SslMethod, SslOptions, SslSessionCacheMode,
+    SslVerifyMode,
+};
 
 use super::documents::Documents;
 use super::front::Front;
@@ -119,14 +124,24 @@ pub fn serve_on(provider: Arc<Provider>, listener: TcpListener) -> Result<Bound,
         &config.tls_certificate_file,
         &config.tls_key_file,
     ) {
-        let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server())?;
-        acceptor.set_certificate_chain_file(certificate)?;
-        acceptor.set_private_key_file(key, SslFiletype::PEM)?;
-        acceptor.check_private_key()?;
         server = server
-            .bind_openssl(tls, acceptor)
+            .bind_openssl(tls, acceptor(certificate, key)?)
             .map_err(|error| ServeError::Listen {
                 address: tls,
+                error,
+            })?;
+    }
+    if let (Some(mtls), Some(certificate), Some(key)) = (
+        config.mtls_listen,
+        &config.mtls_certificate_file,
+        &config.mtls_key_file,
+    ) {
+        let mut acceptor = acceptor(certificate, key)?;
+        ask_for_certificates(&mut acceptor)?;
+        server = server
+            .bind_openssl(mtls, acceptor)
+            .map_err(|error| ServeError::Listen {
+                address: mtls,
                 error,
             })?;
     }
@@ -140,6 +155,24 @@ pub fn serve_on(provider: Arc<Provider>, listener: TcpListener) -> Result<Bound,
         address,
         server: server.run(),
     })
+}
+
+fn acceptor(certificate: &Path, key: &Path) -> Result<SslAcceptorBuilder, ErrorStack> {
+    let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server())?;
+    acceptor.set_certificate_chain_file(certificate)?;
+    acceptor.set_private_key_file(key, SslFiletype::PEM)?;
+    acceptor.check_private_key()?;
+    Ok(acceptor)
+}
+
+/// Has clients asked for a certificate, and takes any: that whoever shows one holds its key is proved by the handshake, and whose it is and who
+/// issued it is checked for each request, as tenants trust different authorities. Nothing is resumed, as a resumed connection has lost what
+/// came with the certificate.
+fn ask_for_certificates(acceptor: &mut SslAcceptorBuilder) -> Result<(), ErrorStack> {
+    acceptor.set_verify_callback(SslVerifyMode::PEER, |_, _| true);
+    acceptor.set_session_cache_mode(SslSessionCacheMode::OFF);
+    acceptor.set_options(SslOptions::NO_TICKET);
+    acceptor.set_num_tickets(0)
 }
 
 fn watch(metrics: &Metrics, provider: &Arc<Provider>) -> Result<(), prometheus::Error> {

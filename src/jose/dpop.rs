@@ -10,7 +10,8 @@ use serde_json::{Map, Value};
 use super::claims::{ClaimError, Present, find_string, load_date, load_string, seconds};
 use super::jws::{Compact, JwsError, Type};
 use super::keys::{digest, verifies};
-use crate::protocol::dpop::{ALGORITHMS, TYP, Thumbprint, access_token_hash, normalise_uri};
+use crate::protocol::SigningAlgorithm;
+use crate::protocol::dpop::{TYP, Thumbprint, access_token_hash, normalise_uri};
 use crate::protocol::jwks::check_key;
 
 /// The longest proof that is looked at, in bytes: one by an RSA key of 4096 bits, with an address and a nonce of the longest, fits.
@@ -65,6 +66,8 @@ pub struct ProofRules<'a> {
     pub uri: &'a str,
     /// The access token that came along, where one is presented.
     pub access_token: Option<&'a str>,
+    /// What it may be signed by.
+    pub algorithms: &'a [SigningAlgorithm],
     /// How far `iat` may lie from the present, either way.
     pub leeway: Duration,
     /// The present, in seconds since 1970.
@@ -99,7 +102,7 @@ impl<'t> UnverifiedProof<'t> {
         }
         let (compact, key) = Compact::parse_with_key(text)?;
         Type::Required(&[TYP]).check(compact.header.typ.as_deref())?;
-        if !ALGORITHMS.contains(&compact.header.algorithm) {
+        if !rules.algorithms.contains(&compact.header.algorithm) {
             return Err(JwsError::Algorithm.into());
         }
         let thumbprint = check_public(&key)?;

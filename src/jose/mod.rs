@@ -6,6 +6,7 @@
 //! | [`keys`] | RFC 7517, RFC 7518 §3 and §6, RFC 8037, RFC 7638 |
 //! | [`claims`] | RFC 7519 §4.1 |
 //! | [`client_assertion`] | RFC 7523 §2.2, §3; OpenID Connect Core §9 |
+//! | [`certificate`] | RFC 8705 §2, §3.1 |
 //! | [`dpop`] | RFC 9449 §4.2, §4.3 |
 //! | [`request_object`] | RFC 9101 §4, §6; OpenID Connect Core §6.1 |
 //! | [`software_statement`] | RFC 7591 §2.3 |
@@ -14,6 +15,7 @@
 //! | [`seal`] | AES-256-GCM |
 //! | [`passwords`] | RFC 9106 |
 
+pub mod certificate;
 pub mod claims;
 pub mod client_assertion;
 pub mod dpop;

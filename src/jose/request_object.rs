@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::claims::{ClaimError, Claims, Present, audiences, find_string, load_string};
+use super::claims::{ClaimError, Claims, Present, audiences, find_string, load_date, load_string};
 use super::jws::{Compact, JwsError, Type};
 use super::keys::{Expect, KeyChoice, VerificationKeys};
 use crate::protocol::algorithm::SigningAlgorithm;
@@ -31,6 +31,11 @@ pub enum RequestObjectError {
     /// `aud` is somebody else.
     #[error("the claim aud must contain the issuer")]
     Audience,
+    /// It is good for too long, or has been for too long.
+    #[error(
+        "the claim exp must lie at most {0} seconds after nbf, and nbf at most as many seconds in the past"
+    )]
+    Lifetime(i64),
     /// `sub` is the client.
     #[error(
         "the claim sub must not be the client_id, or the object would pass for the client's authentication"
@@ -47,6 +52,8 @@ pub struct RequestObjectRules<'a> {
     pub issuer: &'a str,
     /// The algorithms the client may use.
     pub algorithms: &'a [SigningAlgorithm],
+    /// Where it has to say when it is good: for how many seconds at the most.
+    pub max_lifetime: Option<i64>,
     /// The present, in seconds since 1970.
     pub unix: i64,
 }
@@ -100,6 +107,13 @@ impl<'t> UnverifiedRequestObject<'t> {
             future_leeway: FUTURE_LEEWAY,
         };
         present.check_where_present(&claims)?;
+        if let Some(longest) = rules.max_lifetime {
+            let (exp, nbf) = (load_date(&claims, "exp")?, load_date(&claims, "nbf")?);
+            // Of both: how long it is good, and how long it has been.
+            if exp - nbf > longest || rules.unix - nbf > longest {
+                return Err(RequestObjectError::Lifetime(longest));
+            }
+        }
         Ok(claims)
     }
 }
@@ -119,6 +133,7 @@ mod tests {
             client_id: "c1",
             issuer: ISSUER,
             algorithms,
+            max_lifetime: None,
             unix: NOW,
         }
     }

@@ -58,7 +58,7 @@ pub struct AccessTokenClaims {
     /// The grant that it comes from, with which it dies; none where a client acts for itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant_id: Option<Uuid>,
-    /// The key that it is bound to (RFC 9449 §6); none where whoever bears it may use it.
+    /// The key or certificate that it is bound to (RFC 9449 §6, RFC 8705 §3.1); none where whoever bears it may use it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cnf: Option<Confirmation>,
     /// Who acts on the subject's behalf (RFC 8693 §4.1).
@@ -194,18 +194,27 @@ pub(super) mod tests {
     fn a_bound_token_says_to_what() {
         let jkt = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
         let bound = AccessTokenClaims {
-            cnf: Some(Confirmation {
-                jkt: jkt.parse().unwrap(),
-            }),
+            cnf: Some(Confirmation::Key(jkt.parse().unwrap())),
             ..example()
         };
         let mut json = serde_json::to_value(&bound).unwrap();
         assert_eq!(json["cnf"], serde_json::json!({ "jkt": jkt }));
         let read = |json| serde_json::from_value::<AccessTokenClaims>(json);
         assert_eq!(read(json.clone()).unwrap(), bound);
-        // Bound in a way that isn't understood: not a token that anybody may bear.
         json["cnf"] = serde_json::json!({ "x5t#S256": jkt });
-        assert!(read(json).is_err());
+        let certificate = Confirmation::Certificate(jkt.parse().unwrap());
+        let told = read(json.clone()).unwrap();
+        assert_eq!(told.cnf, Some(certificate));
+        assert_eq!(serde_json::to_value(&told).unwrap(), json);
+        // Bound in a way that isn't understood, or in two: not a token that anybody may bear.
+        for cnf in [
+            serde_json::json!({ "kid": jkt }),
+            serde_json::json!({ "jkt": jkt, "x5t#S256": jkt }),
+            serde_json::json!({}),
+        ] {
+            json["cnf"] = cnf;
+            assert!(read(json.clone()).is_err());
+        }
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Client authentication: what a request presents ([RFC 6749 §2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3),
 //! [RFC 7521 §4.2](https://www.rfc-editor.org/rfc/rfc7521#section-4.2)).
 //!
-//! Whether a secret or an assertion is right is decided above. Left out: mutual TLS.
+//! Whether a secret or an assertion is right is decided above, as is whether a certificate at the TLS layer is the client's: in the request
+//! itself it leaves a `client_id` alone (RFC 8705 §2).
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -24,7 +25,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// What a request presents to say which client it is from. Nothing is verified yet.
 #[derive(Debug, Clone)]
 pub enum ClientCredentials {
-    /// A `client_id` alone: a public client.
+    /// A `client_id` alone: a public client, or one that shows a certificate.
     None {
         /// Who it claims to be.
         client_id: String,

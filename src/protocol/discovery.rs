@@ -1,7 +1,8 @@
 //! What the provider says of itself (OpenID Connect Discovery 1.0 [§3](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderMetadata),
 //! [RFC 8414 §2](https://www.rfc-editor.org/rfc/rfc8414#section-2), [RFC 9126 §5](https://www.rfc-editor.org/rfc/rfc9126#section-5),
 //! [RFC 8628 §4](https://www.rfc-editor.org/rfc/rfc8628#section-4), [RFC 9207 §3](https://www.rfc-editor.org/rfc/rfc9207#section-3),
-//! [RFC 9449 §5.1](https://www.rfc-editor.org/rfc/rfc9449#section-5.1), JARM §4, RFC 9701 §7, and the three specifications of signing out), and the
+//! [RFC 9449 §5.1](https://www.rfc-editor.org/rfc/rfc9449#section-5.1), [RFC 8705 §3.3, §5](https://www.rfc-editor.org/rfc/rfc8705#section-5),
+//! [RFC 9101 §10.5](https://www.rfc-editor.org/rfc/rfc9101#section-10.5), JARM §4, RFC 9701 §7, and the three specifications of signing out), and the
 //! paths at which it
 //! answers.
 //!
@@ -12,7 +13,7 @@ use serde::Serialize;
 use super::algorithm::{AssertionAlgorithm, SigningAlgorithm};
 use super::claims::claims_for_scope;
 use super::client_metadata::{GrantType, ResponseType, SubjectType, TokenEndpointAuthMethod};
-use super::dpop;
+use super::fapi::SecurityProfile;
 use super::pkce::CodeChallenge;
 use super::prompt::Prompt;
 use super::response_mode::ResponseMode;
@@ -75,12 +76,41 @@ pub struct Capabilities {
     pub device_authorization: bool,
     /// Whether clients that register so get tokens through the browser.
     pub front_channel_tokens: bool,
+    /// What is to be said of clients' certificates, where they can be shown.
+    pub certificates: Option<Certificates>,
+    /// What is demanded of every client.
+    pub profile: SecurityProfile,
     /// The tenant's privacy policy.
     pub policy_uri: Option<String>,
     /// The tenant's terms of service.
     pub tos_uri: Option<String>,
     /// Documentation for developers.
     pub service_documentation: Option<String>,
+}
+
+/// What varies of mutual TLS.
+#[derive(Debug, Clone)]
+pub struct Certificates {
+    /// Whether the tenant trusts an authority.
+    pub by_authority: bool,
+    /// Where certificates are asked for, if that isn't at the issuer itself.
+    pub alias: Option<String>,
+}
+
+/// The endpoints at which certificates are asked for ([RFC 8705 §5](https://www.rfc-editor.org/rfc/rfc8705#section-5)).
+#[derive(Debug, Clone, Serialize)]
+#[expect(
+    missing_docs,
+    reason = "each field is that of the metadata of the same name"
+)]
+pub struct EndpointAliases {
+    pub token_endpoint: String,
+    pub revocation_endpoint: String,
+    pub introspection_endpoint: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_authorization_endpoint: Option<String>,
+    pub pushed_authorization_request_endpoint: String,
+    pub userinfo_endpoint: String,
 }
 
 /// The provider's metadata: one document for both specifications.
@@ -140,6 +170,12 @@ pub struct ProviderMetadata {
     pub request_uri_parameter_supported: bool,
     pub authorization_response_iss_parameter_supported: bool,
     pub dpop_signing_alg_values_supported: Vec<SigningAlgorithm>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub require_signed_request_object: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub tls_client_certificate_bound_access_tokens: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mtls_endpoint_aliases: Option<EndpointAliases>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub op_policy_uri: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -152,17 +188,30 @@ impl ProviderMetadata {
     /// The metadata of one issuer, whose address has no trailing slash.
     pub fn new(issuer: &str, capabilities: Capabilities) -> Self {
         let endpoint = |path: &str| format!("{issuer}{path}");
-        let methods: Vec<_> = TokenEndpointAuthMethod::ALL
+        let profile = capabilities.profile;
+        let methods = methods(profile, capabilities.certificates.as_ref());
+        let signing = profile.algorithms().to_vec();
+        let algorithms: Vec<_> = AssertionAlgorithm::ALL
             .into_iter()
-            .map(TokenEndpointAuthMethod::as_str)
+            .filter(|own| match own.asymmetric() {
+                Some(own) => signing.contains(&own),
+                None => profile.is_none(),
+            })
             .collect();
-        let algorithms = AssertionAlgorithm::ALL.to_vec();
+        let alias = capabilities
+            .certificates
+            .as_ref()
+            .and_then(|own| own.alias.as_deref());
+        let device_authorization =
+            capabilities.device_authorization && profile.allows_grant(GrantType::DeviceCode);
+        let front_channel = capabilities.front_channel_tokens && profile.is_none();
         Self {
             issuer: issuer.to_owned(),
             authorization_endpoint: endpoint(paths::AUTHORIZE),
             pushed_authorization_request_endpoint: endpoint(paths::PAR),
             require_pushed_authorization_requests: capabilities
-                .require_pushed_authorization_requests,
+                .require_pushed_authorization_requests
+                || profile.is_fapi(),
             token_endpoint: endpoint(paths::TOKEN),
             userinfo_endpoint: endpoint(paths::USERINFO),
             jwks_uri: endpoint(paths::JWKS),
@@ -179,25 +228,23 @@ impl ProviderMetadata {
             registration_endpoint: capabilities
                 .dynamic_registration
                 .then(|| endpoint(paths::REGISTER)),
-            device_authorization_endpoint: capabilities
-                .device_authorization
+            device_authorization_endpoint: device_authorization
                 .then(|| endpoint(paths::DEVICE_AUTHORIZATION)),
             scopes_supported: scopes(capabilities.scopes),
             response_types_supported: ResponseType::ALL
                 .into_iter()
-                .filter(|kind| capabilities.front_channel_tokens || !kind.is_front_channel())
+                .filter(|kind| front_channel || !kind.is_front_channel())
                 .map(ResponseType::as_str)
                 .collect(),
             response_modes_supported: ResponseMode::ALL
                 .into_iter()
+                .filter(|mode| mode.is_signed() || !profile.signs_messages())
                 .map(ResponseMode::as_str)
                 .collect(),
             grant_types_supported: GrantType::ALL
                 .into_iter()
-                .filter(|grant| {
-                    *grant != GrantType::DeviceCode || capabilities.device_authorization
-                })
-                .filter(|grant| capabilities.front_channel_tokens || *grant != GrantType::Implicit)
+                .filter(|grant| *grant != GrantType::DeviceCode || device_authorization)
+                .filter(|grant| front_channel || *grant != GrantType::Implicit)
                 .map(GrantType::as_str)
                 .collect(),
             acr_values_supported: capabilities.acr_values,
@@ -205,10 +252,10 @@ impl ProviderMetadata {
                 .into_iter()
                 .chain(capabilities.further_subject_types)
                 .collect(),
-            id_token_signing_alg_values_supported: SigningAlgorithm::ALL.to_vec(),
-            authorization_signing_alg_values_supported: SigningAlgorithm::ALL.to_vec(),
-            userinfo_signing_alg_values_supported: SigningAlgorithm::ALL.to_vec(),
-            introspection_signing_alg_values_supported: SigningAlgorithm::ALL.to_vec(),
+            id_token_signing_alg_values_supported: signing.clone(),
+            authorization_signing_alg_values_supported: signing.clone(),
+            userinfo_signing_alg_values_supported: signing.clone(),
+            introspection_signing_alg_values_supported: signing.clone(),
             token_endpoint_auth_methods_supported: methods.clone(),
             token_endpoint_auth_signing_alg_values_supported: algorithms.clone(),
             revocation_endpoint_auth_methods_supported: methods.clone(),
@@ -226,16 +273,44 @@ impl ProviderMetadata {
             ui_locales_supported: capabilities.ui_locales,
             claims_parameter_supported: true,
             request_parameter_supported: true,
-            request_object_signing_alg_values_supported: SigningAlgorithm::ALL.to_vec(),
+            request_object_signing_alg_values_supported: signing.clone(),
             // Discovery §3: it counts as true where it is left out. It means addresses; names of pushed requests go by RFC 9126.
             request_uri_parameter_supported: false,
             authorization_response_iss_parameter_supported: true,
-            dpop_signing_alg_values_supported: dpop::ALGORITHMS.to_vec(),
+            dpop_signing_alg_values_supported: signing,
+            require_signed_request_object: profile.signs_messages(),
+            tls_client_certificate_bound_access_tokens: capabilities.certificates.is_some(),
+            mtls_endpoint_aliases: alias.map(|alias| {
+                let endpoint = |path: &str| format!("{alias}{path}");
+                EndpointAliases {
+                    token_endpoint: endpoint(paths::TOKEN),
+                    revocation_endpoint: endpoint(paths::REVOKE),
+                    introspection_endpoint: endpoint(paths::INTROSPECT),
+                    device_authorization_endpoint: device_authorization
+                        .then(|| endpoint(paths::DEVICE_AUTHORIZATION)),
+                    pushed_authorization_request_endpoint: endpoint(paths::PAR),
+                    userinfo_endpoint: endpoint(paths::USERINFO),
+                }
+            }),
             op_policy_uri: capabilities.policy_uri,
             op_tos_uri: capabilities.tos_uri,
             service_documentation: capabilities.service_documentation,
         }
     }
+}
+
+/// The ways to authenticate that work: those of certificates where they can be shown, and what the profile leaves of them.
+fn methods(profile: SecurityProfile, certificates: Option<&Certificates>) -> Vec<&'static str> {
+    let works = |method: &TokenEndpointAuthMethod| match method {
+        TokenEndpointAuthMethod::TlsClientAuth => certificates.is_some_and(|own| own.by_authority),
+        TokenEndpointAuthMethod::SelfSignedTlsClientAuth => certificates.is_some(),
+        _ => true,
+    };
+    TokenEndpointAuthMethod::ALL
+        .into_iter()
+        .filter(|method| works(method) && profile.allows_method(*method))
+        .map(TokenEndpointAuthMethod::as_str)
+        .collect()
 }
 
 const STANDARD_SCOPES: [&str; 6] = [

@@ -26,7 +26,8 @@ pub const NONCE_HEADER: &str = "dpop-nonce";
 /// What a proof may be signed by: everything asymmetric that this provider verifies (§4.3, point 5).
 pub const ALGORITHMS: &[SigningAlgorithm] = &SigningAlgorithm::ALL;
 
-/// The thumbprint of a public key by SHA-256 (RFC 7638), `jkt`. It isn't secret: whoever sees a bound token sees it.
+/// The thumbprint of a public key by SHA-256 (RFC 7638), `jkt`, or that of a certificate, `x5t#S256`. It isn't secret: whoever sees a bound token
+/// sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Thumbprint([u8; 32]);
 
@@ -101,13 +102,34 @@ impl<'de> Deserialize<'de> for Thumbprint {
     }
 }
 
-/// The claim `cnf` of a bound token (§6.1). A binding of another kind isn't understood, so that a token that has one is refused rather than
-/// taken for one that anybody may bear.
+/// The claim `cnf` of a bound token (§6.1, RFC 8705 §3.1): what it is bound to, which is one thing. A binding of another kind isn't understood,
+/// so that a token that has one is refused rather than taken for one that anybody may bear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Confirmation {
-    /// The key.
-    pub jkt: Thumbprint,
+pub enum Confirmation {
+    /// A key, by its thumbprint.
+    #[serde(rename = "jkt")]
+    Key(Thumbprint),
+    /// A certificate, by the hash of its DER.
+    #[serde(rename = "x5t#S256")]
+    Certificate(Thumbprint),
+}
+
+impl Confirmation {
+    /// The key, if it is one.
+    pub const fn key(self) -> Option<Thumbprint> {
+        match self {
+            Self::Key(key) => Some(key),
+            Self::Certificate(_) => None,
+        }
+    }
+
+    /// The certificate, if it is one.
+    pub const fn certificate(self) -> Option<Thumbprint> {
+        match self {
+            Self::Certificate(certificate) => Some(certificate),
+            Self::Key(_) => None,
+        }
+    }
 }
 
 /// What a proof's `htu` and the address of a request are compared by (§4.3, point 9): without query and fragment, and normalised by syntax

@@ -162,7 +162,7 @@ pub struct TokenResponse {
 /// How an access token is used (RFC 6749 §7.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum TokenType {
-    /// By whoever bears it (RFC 6750).
+    /// By whoever bears it (RFC 6750), with the certificate that it may be bound to.
     Bearer,
     /// By whoever proves to hold its key (RFC 9449 §5).
     #[serde(rename = "DPoP")]
@@ -173,8 +173,9 @@ impl TokenType {
     /// That of an access token, by what it is bound to.
     pub const fn of(confirmation: Option<Confirmation>) -> Self {
         match confirmation {
-            Some(_) => Self::Dpop,
-            None => Self::Bearer,
+            Some(Confirmation::Key(_)) => Self::Dpop,
+            // RFC 8705 §3 leaves the type as it is.
+            Some(Confirmation::Certificate(_)) | None => Self::Bearer,
         }
     }
 

@@ -16,7 +16,7 @@ use crate::clock::Timestamp;
 use crate::domain::grant::{Grant, GrantStage, PendingCode, RefreshToken, Rotation};
 use crate::domain::ids::{ClientId, GrantId, RefreshTokenId, SessionId, UserId};
 use crate::protocol::claims::ClaimsRequest;
-use crate::protocol::dpop::Thumbprint;
+use crate::protocol::dpop::{Confirmation, Thumbprint};
 use crate::protocol::pkce::CodeChallenge;
 use crate::secret::HashedSecret;
 
@@ -58,6 +58,7 @@ pub(super) struct RefreshTokenRow {
     rotated_at: Option<DbInstant>,
     successor_id: Option<DbUuid>,
     dpop_jkt: Option<Vec<u8>>,
+    x5t_s256: Option<Vec<u8>>,
 }
 
 impl TryFrom<RefreshTokenRow> for RefreshToken {
@@ -77,7 +78,15 @@ impl TryFrom<RefreshTokenRow> for RefreshToken {
                     at: at.0,
                     successor: RefreshTokenId::from(successor.0),
                 }),
-            dpop_jkt: bound_to(row.dpop_jkt.as_deref(), "refresh_tokens.dpop_jkt")?,
+            bound_to: match (
+                thumbprint(row.dpop_jkt.as_deref(), "refresh_tokens.dpop_jkt")?,
+                thumbprint(row.x5t_s256.as_deref(), "refresh_tokens.x5t_s256")?,
+            ) {
+                (None, None) => None,
+                (Some(key), None) => Some(Confirmation::Key(key)),
+                (None, Some(certificate)) => Some(Confirmation::Certificate(certificate)),
+                (Some(_), Some(_)) => return Err(StorageError::Corrupt("refresh_tokens.x5t_s256")),
+            },
         })
     }
 }
@@ -86,8 +95,12 @@ fn hashed(bytes: &[u8], column: &'static str) -> Result<HashedSecret> {
     HashedSecret::from_slice(bytes).ok_or(StorageError::Corrupt(column))
 }
 
+fn bytes_of(thumbprint: Option<Thumbprint>) -> Option<Vec<u8>> {
+    thumbprint.map(|thumbprint| thumbprint.as_bytes().to_vec())
+}
+
 /// A column that isn't a thumbprint is a fault, never "bound to nothing".
-fn bound_to(bytes: Option<&[u8]>, column: &'static str) -> Result<Option<Thumbprint>> {
+fn thumbprint(bytes: Option<&[u8]>, column: &'static str) -> Result<Option<Thumbprint>> {
     bytes
         .map(|bytes| Thumbprint::from_slice(bytes).ok_or(StorageError::Corrupt(column)))
         .transpose()
@@ -114,7 +127,7 @@ impl TryFrom<GrantRow> for (Grant, PendingCode) {
                         .map_err(|_| StorageError::Corrupt("grants.code_challenge"))
                 })
                 .transpose()?,
-            dpop_jkt: bound_to(row.dpop_jkt.as_deref(), "grants.dpop_jkt")?,
+            dpop_jkt: thumbprint(row.dpop_jkt.as_deref(), "grants.dpop_jkt")?,
             expires_at: row.code_expires_at.0,
         };
         let grant = Grant {
@@ -199,7 +212,7 @@ impl Repo<'_> {
                     grants::code_expires_at.eq(DbInstant(code.expires_at)),
                     grants::created_at.eq(DbInstant(grant.created_at)),
                     grants::expires_at.eq(DbInstant(grant.expires_at)),
-                    grants::dpop_jkt.eq(code.dpop_jkt.map(|jkt| jkt.as_bytes().to_vec())),
+                    grants::dpop_jkt.eq(bytes_of(code.dpop_jkt)),
                 ),
             )
         )
@@ -360,7 +373,9 @@ impl Repo<'_> {
                 refresh_tokens::proof_hash.eq(token.proof.as_bytes().to_vec()),
                 refresh_tokens::created_at.eq(DbInstant(token.created_at)),
                 refresh_tokens::expires_at.eq(DbInstant(token.expires_at)),
-                refresh_tokens::dpop_jkt.eq(token.dpop_jkt.map(|jkt| jkt.as_bytes().to_vec())),
+                refresh_tokens::dpop_jkt.eq(bytes_of(token.bound_to.and_then(Confirmation::key))),
+                refresh_tokens::x5t_s256
+                    .eq(bytes_of(token.bound_to.and_then(Confirmation::certificate))),
             )
         )
         .execute(self.connection)?;

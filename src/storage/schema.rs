@@ -217,6 +217,7 @@ tenant_tables! {
         rotated_at -> Nullable<InstantType>,
         successor_id -> Nullable<UuidType>,
         dpop_jkt -> Nullable<Binary>,
+        x5t_s256 -> Nullable<Binary>,
     }
     revoked_tokens (jti) { jti -> UuidType, expires_at -> InstantType, }
     assertion_ids (client_id, jti_hash) { client_id -> UuidType, jti_hash -> Binary, expires_at -> InstantType, }

@@ -198,6 +198,7 @@ pub fn request_object(data: &[u8]) {
         client_id: CLIENT,
         issuer: AUDIENCES[0],
         algorithms: &ALGORITHMS,
+        max_lifetime: None,
         unix: NOW,
     };
     if kind & 1 == 0 {

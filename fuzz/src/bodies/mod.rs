@@ -6,6 +6,7 @@
 mod addresses;
 mod api;
 mod browser;
+mod certificates;
 mod clients;
 mod http;
 mod jose;
@@ -60,6 +61,7 @@ pub const TARGETS: &[Target] = &[
     target("client_assertion", 8192, 400, jose::client_assertion),
     target("request_object", 8192, 400, jose::request_object),
     target("dpop_proof", 8192, 400, proofs::dpop_proof),
+    target("certificate", 4096, 1000, certificates::certificate),
     target("jwks", 8192, 1000, jose::jwks),
     target("strict_json", 8192, 2000, jose::strict_json),
     target("handle", 1024, 1000, browser::handle),

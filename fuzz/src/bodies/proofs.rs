@@ -10,7 +10,7 @@ use josekit::jws::{ES256, JwsSigner};
 use serde_json::{Value, json};
 use tessera::jose::dpop::{MAX_JTI, MAX_PROOF, ProofRules, UnverifiedProof};
 use tessera::jose::strict_json::parse_object;
-use tessera::protocol::dpop::{access_token_hash, normalise_uri};
+use tessera::protocol::dpop::{ALGORITHMS, access_token_hash, normalise_uri};
 
 use super::text::{choice, lines, text};
 
@@ -32,6 +32,7 @@ const fn rules() -> ProofRules<'static> {
         method: "GET",
         uri: URI,
         access_token: Some(TOKEN),
+        algorithms: ALGORITHMS,
         leeway: Duration::from_secs(30),
         unix: NOW,
     }

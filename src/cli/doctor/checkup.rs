@@ -103,6 +103,8 @@ fn settings(config: &Config, findings: &mut Findings) {
     for (name, path) in [
         ("tls_certificate_file", &config.tls_certificate_file),
         ("tls_key_file", &config.tls_key_file),
+        ("mtls_certificate_file", &config.mtls_certificate_file),
+        ("mtls_key_file", &config.mtls_key_file),
         ("egress_ca_file", &config.egress_ca_file),
     ] {
         if let Some(path) = path

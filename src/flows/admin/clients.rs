@@ -332,6 +332,23 @@ impl Provider {
             field: error.field,
             reason: error.reason,
         })?;
+        let by_certificate = [
+            (
+                "token_endpoint_auth_method",
+                metadata.token_endpoint_auth_method.uses_certificate(),
+            ),
+            (
+                "tls_client_certificate_bound_access_tokens",
+                metadata.tls_client_certificate_bound_access_tokens,
+            ),
+        ];
+        let wanted = by_certificate.iter().find(|(_, wanted)| *wanted);
+        if let Some((field, _)) = wanted.filter(|_| !self.config.takes_client_certificates()) {
+            return Err(AdminError::invalid(
+                field,
+                "needs clients' certificates, which this installation doesn't take: its operators can configure mtls_listen or client_certificate_header",
+            ));
+        }
         for (field, url) in [
             ("jwks_uri", &metadata.jwks_uri),
             ("sector_identifier_uri", &metadata.sector_identifier_uri),
@@ -355,6 +372,9 @@ impl Provider {
     ) -> Result<(), AdminError> {
         check_client(by, client)?;
         check_front_channel(tenant, client)?;
+        tenant
+            .check_profile(client)
+            .map_err(|error| AdminError::invalid(&error.field, error.reason))?;
         self.check_surroundings(tenant.slug(), &tenant.resources, client)?;
         self.check_sector(tenant, &client.metadata).await?;
         self.ensure_client_key(tenant, client).await

@@ -338,17 +338,22 @@ impl Provider {
         if url.scheme() != "https" && !(url.scheme() == "http" && allowed) {
             return Err(invalid("must begin with https:// (http:// only for this very machine, or a host that `egress_allow` lists)".to_owned()));
         }
-        let own = self.config.public_url.host();
-        let below = self.config.public_url.mode() == Mode::Subdomain
-            && text_of_host
-                .strip_suffix(own)
-                .is_some_and(|rest| rest.ends_with('.'));
         let authority = format!("{text_of_host}:{port}");
-        if below || self.config.public_url.resolve(&authority, "/") != Place::Elsewhere {
-            return Err(invalid(format!(
-                "is under `public_url` ({}), where tenants have their addresses anyway",
-                self.config.public_url
-            )));
+        let templates = [
+            ("public_url", Some(&self.config.public_url)),
+            ("mtls_public_url", self.config.mtls_public_url.as_ref()),
+        ];
+        for (name, template) in templates {
+            let Some(template) = template else { continue };
+            let below = template.mode() == Mode::Subdomain
+                && text_of_host
+                    .strip_suffix(template.host())
+                    .is_some_and(|rest| rest.ends_with('.'));
+            if below || template.resolve(&authority, "/") != Place::Elsewhere {
+                return Err(invalid(format!(
+                    "is under `{name}` ({template}), where tenants have their addresses anyway"
+                )));
+            }
         }
         Ok(url.origin().ascii_serialization())
     }

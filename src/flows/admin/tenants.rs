@@ -16,6 +16,7 @@ use crate::flows::issue::ACCESS_TOKEN_ALGORITHM;
 use crate::flows::keys::key_event;
 use crate::flows::provider::{FlowError, Provider};
 use crate::flows::tenancy::Tenant;
+use crate::jose::certificate::Authorities;
 use crate::jose::seal::DataKey;
 use crate::protocol::slug::Slug;
 use crate::storage::{self, Installation, LoadedTenant, NewTenant, Page, PageRequest, TenantScope};
@@ -57,6 +58,8 @@ pub(super) fn check_tenant(name: &str, settings: &TenantSettings) -> Result<(), 
             ),
         )
     })?;
+    Authorities::parse(&settings.client_certificate_authorities)
+        .map_err(|error| AdminError::invalid("client_certificate_authorities", error))?;
     SoftwareStatementIssuer::check_all(&settings.software_statement_issuers)
         .map_err(|error| AdminError::invalid(STATEMENT_ISSUERS, error))
 }

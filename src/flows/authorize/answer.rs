@@ -89,7 +89,7 @@ impl Provider {
                 target: &target,
                 principal,
                 // Nobody proves anything here (RFC 9449 §5).
-                key: None,
+                binding: None,
             };
             tokens.access = Some(self.mint_access_token(tenant, client, order).await?);
         }

@@ -19,7 +19,7 @@ use crate::protocol::authorization::{AuthorizationRequest, RedirectTarget};
 use crate::protocol::client_metadata::GrantType;
 use crate::protocol::redirect_uri::ValidatedRedirect;
 use crate::protocol::scope::OFFLINE_ACCESS;
-use crate::protocol::{ErrorCode, OAuthError, Params, Scope};
+use crate::protocol::{ErrorCode, OAuthError, Params, ResponseMode, Scope};
 
 /// A request that the client may make. Whether the person agrees is another question.
 #[derive(Clone, Debug)]
@@ -96,13 +96,43 @@ struct Checking<'a> {
 type Check = fn(&Checking<'_>) -> Result<(), OAuthError>;
 
 /// Every check that needs nothing but the request, the client and the tenant, in the order in which faults are told.
-const CHECKS: [Check; 5] = [
+const CHECKS: [Check; 6] = [
+    check_profile,
     check_response_type,
     check_pkce,
     check_resources,
     check_scope,
     check_essential_acr,
 ];
+
+/// FAPI 2.0: that the client is what its profile demands, and asks as that demands. How its request comes, and with what challenge, is checked beside
+/// what others demand of the same.
+fn check_profile(checking: &Checking<'_>) -> Result<(), OAuthError> {
+    let (tenant, request) = (&checking.at.tenant, checking.request);
+    let profile = tenant.check_profile(checking.client).map_err(|error| {
+        OAuthError::unauthorized_client(format!(
+            "the client may not be used as it is registered: {error}"
+        ))
+    })?;
+    if profile.is_fapi() && request.redirect_uri.is_none() {
+        return Err(OAuthError::invalid_request(
+            "redirect_uri is missing, which the security profile demands",
+        ));
+    }
+    let signed = request.response_mode.is_some_and(ResponseMode::is_signed);
+    if profile.signs_messages() && !signed {
+        return Err(OAuthError::invalid_request(
+            "response_mode must be jwt, query.jwt, fragment.jwt or form_post.jwt: the security profile demands signed answers",
+        ));
+    }
+    let algorithm = checking.client.metadata.authorization_response_algorithm();
+    if profile.is_fapi() && signed && !profile.algorithms().contains(&algorithm) {
+        return Err(OAuthError::invalid_request(
+            "a signed answer needs authorization_signed_response_alg to be PS256, ES256 or EdDSA, which the security profile demands",
+        ));
+    }
+    Ok(())
+}
 
 fn check_response_type(checking: &Checking<'_>) -> Result<(), OAuthError> {
     let metadata = &checking.client.metadata;
@@ -130,7 +160,8 @@ fn check_pkce(checking: &Checking<'_>) -> Result<(), OAuthError> {
     // RFC 9700 §2.1.1
     let required = checking.client.is_public()
         || checking.client.metadata.require_pkce
-        || checking.at.tenant.settings().require_pkce;
+        || checking.at.tenant.settings().require_pkce
+        || checking.at.tenant.profile_of(checking.client).is_fapi();
     if required && checking.request.code_challenge.is_none() {
         return Err(OAuthError::invalid_request(
             "code_challenge is missing: this client must use PKCE with S256",

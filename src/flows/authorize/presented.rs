@@ -162,8 +162,9 @@ impl Provider {
         params: &'p Params,
         beside: Beside,
     ) -> Result<Cow<'p, Params>, ObjectRefusal> {
+        let profile = at.tenant.profile_of(client);
         let Some(object) = params.get("request")? else {
-            if client.metadata.require_signed_request_object {
+            if client.metadata.require_signed_request_object || profile.signs_messages() {
                 return Err(OAuthError::new(
                     ErrorCode::InvalidRequestObject,
                     "this client must send its request as a signed request object",
@@ -174,7 +175,7 @@ impl Provider {
         };
         let registered = client.metadata.request_object_signing_alg.as_slice();
         let algorithms: &[SigningAlgorithm] = if registered.is_empty() {
-            &SigningAlgorithm::ALL
+            profile.algorithms()
         } else {
             registered
         };
@@ -186,6 +187,10 @@ impl Provider {
             client_id: &client.id.to_string(),
             issuer: &at.issuer,
             algorithms,
+            // FAPI 2.0 Message Signing §5.3.1
+            max_lifetime: profile
+                .signs_messages()
+                .then(|| at.tenant.settings().request_object_lifetime.into()),
             unix: self.clock.unix(),
         };
         let claims = unverified.verify(&keys, rules)?;
@@ -198,6 +203,7 @@ impl Provider {
 fn check_need_not_be_pushed(at: &TenantAt, client: &Client) -> Result<(), OAuthError> {
     let is_ours = client.id == console::client_id() || is_stand_in(client);
     let demanded = client.metadata.require_pushed_authorization_requests
+        || at.tenant.profile_of(client).is_fapi()
         || at.tenant.settings().require_pushed_authorization_requests && !is_ours;
     if demanded {
         return Err(OAuthError::invalid_request(

@@ -17,13 +17,14 @@ use crate::domain::audit::Origin;
 use crate::domain::client::Client;
 use crate::domain::ids::PushedRequestId;
 use crate::domain::pushed_request::PushedRequest;
+use crate::domain::settings::LockoutPolicy;
+use crate::domain::throttle::{Admission, network_of};
 use crate::flows::Provider;
-use crate::flows::client_authentication::ClientRefusal;
+use crate::flows::client_authentication::Sent;
 use crate::flows::dpop::{DpopRefusal, ProofRequest};
 use crate::flows::grants::TokenRefusal;
 use crate::flows::provider::FlowError;
-use crate::flows::tenancy::TenantAt;
-use crate::protocol::client_authentication::ClientCredentials;
+use crate::flows::tenancy::{Tenant, TenantAt};
 use crate::protocol::discovery::paths;
 use crate::protocol::pushed_request::{PushedResponse, handle_of, refuse_request_uri, request_uri};
 use crate::protocol::request_object::Beside;
@@ -32,6 +33,9 @@ use crate::secret::{Handle, Purpose};
 
 /// For how many seconds the browser may begin with a pushed request.
 pub const LIFETIME: u32 = 60;
+
+/// The window in which a client's pushed requests are counted, in seconds.
+const RATE_WINDOW: u32 = 60;
 
 /// The longest request that is kept, in bytes of its query string; as long as one that waits in the browser may be.
 const MAX_PARAMETERS: usize = 32 * 1024;
@@ -65,27 +69,40 @@ impl From<PushedRefusal> for OAuthError {
     }
 }
 
+/// What pushed requests are counted by, and how many there may be. Anybody can push in a public client's name, and must not be able to use up what
+/// others may: those are counted by their network.
+fn rate_of(tenant: &Tenant, client: &Client, origin: &Origin) -> ([u8; 32], LockoutPolicy) {
+    let network = match &origin.address {
+        Some(address) if client.is_public() => network_of(address),
+        _ => String::new(),
+    };
+    let id = client.id.uuid();
+    let parts: [&[u8]; 2] = [id.as_bytes(), network.as_bytes()];
+    let counter = tenant.browser_key().mac("pushed requests", &parts);
+    let policy = LockoutPolicy {
+        attempts: tenant.settings().pushed_request_rate,
+        window: RATE_WINDOW,
+    };
+    (*counter.as_bytes(), policy)
+}
+
 impl Provider {
-    /// Takes a pushed request. `authorization` and `proofs` hold the values of all `Authorization` and `DPoP` headers.
+    /// Takes a pushed request.
     pub async fn push_authorization_request(
         &self,
         at: &TenantAt,
-        authorization: &[&str],
-        proofs: &[&str],
+        sent: Sent<'_>,
         body: &Params,
-        origin: &Origin,
     ) -> Result<PushedResponse, TokenRefusal> {
-        let credentials = ClientCredentials::from_request(authorization, body)
-            .map_err(ClientRefusal::Malformed)?;
-        let client = self.authenticate_client(at, &credentials, origin).await?;
+        let client = self.authenticate_client(at, sent, body).await?;
         refuse_request_uri(body)?;
         let request = ProofRequest {
-            proofs,
+            proofs: sent.proofs,
             method: "POST",
-            uri: &format!("{}{}", at.issuer, paths::PAR),
-            origin,
+            uri: &format!("{}{}", at.base(), paths::PAR),
+            origin: sent.origin,
         };
-        let proof = if proofs.is_empty() {
+        let proof = if sent.proofs.is_empty() {
             None
         } else {
             Some(self.verify_proof(&at.tenant, &client, request, None)?)
@@ -114,7 +131,8 @@ impl Provider {
         }
         // Last, as it costs a row: what is refused leaves none.
         if let Some(proof) = &proof {
-            self.spend_proof(&at.tenant, &client, proof, origin).await?;
+            self.spend_proof(&at.tenant, &client, proof, sent.origin)
+                .await?;
         }
         let handle = Handle::generate(&self.clock);
         let request = PushedRequest {
@@ -126,11 +144,21 @@ impl Provider {
             expires_at: self.now() + Duration::seconds(i64::from(LIFETIME)),
             consumed_at: None,
         };
-        self.db
-            .write(&*at.tenant, move |repo| {
-                repo.insert_pushed_request(&request)
-            })
-            .await?;
+        let (counter, policy) = rate_of(&at.tenant, &client, sent.origin);
+        let kept = self.db.write(&*at.tenant, move |repo| {
+            if repo.admit_attempt(&counter, &policy)? == Admission::Refused {
+                return Ok(false);
+            }
+            repo.insert_pushed_request(&request)?;
+            Ok(true)
+        });
+        if !kept.await? {
+            return Err(OAuthError::new(
+                ErrorCode::TooManyRequests,
+                "this client pushes too many requests; try again in a minute",
+            )
+            .into());
+        }
         Ok(PushedResponse {
             request_uri: request_uri(handle.to_text(Purpose::PushedRequest).expose()),
             expires_in: LIFETIME,

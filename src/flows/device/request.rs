@@ -2,19 +2,17 @@
 
 use chrono::Duration;
 
-use crate::domain::audit::Origin;
 use crate::domain::client::Client;
 use crate::domain::device_code::{DeviceCode, DeviceStage};
 use crate::domain::ids::DeviceCodeId;
 use crate::domain::settings::LockoutPolicy;
 use crate::domain::throttle::{Admission, network_of};
 use crate::flows::Provider;
-use crate::flows::client_authentication::ClientRefusal;
+use crate::flows::client_authentication::Sent;
 use crate::flows::grants::TokenRefusal;
 use crate::flows::provider::FlowError;
 use crate::flows::scopes::{ADMIN, Rules};
 use crate::flows::tenancy::{Tenant, TenantAt};
-use crate::protocol::client_authentication::ClientCredentials;
 use crate::protocol::client_metadata::GrantType;
 use crate::protocol::device_authorization::{
     DeviceAuthorizationRequest, DeviceAuthorizationResponse, INTERVAL, UserCode,
@@ -80,17 +78,14 @@ pub(in crate::flows) fn check_permitted(
 }
 
 impl Provider {
-    /// Gives a device its codes. `authorization` holds the values of all `Authorization` headers.
+    /// Gives a device its codes.
     pub async fn authorize_device(
         &self,
         at: &TenantAt,
-        authorization: &[&str],
+        sent: Sent<'_>,
         body: &Params,
-        origin: &Origin,
     ) -> Result<DeviceAuthorizationResponse, TokenRefusal> {
-        let credentials = ClientCredentials::from_request(authorization, body)
-            .map_err(ClientRefusal::Malformed)?;
-        let client = self.authenticate_client(at, &credentials, origin).await?;
+        let (client, origin) = (self.authenticate_client(at, sent, body).await?, sent.origin);
         let tenant = &at.tenant;
         check_permitted(tenant, &client)?;
         let request = DeviceAuthorizationRequest::from_params(body)?;

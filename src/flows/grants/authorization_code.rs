@@ -14,7 +14,7 @@ use crate::domain::client::Client;
 use crate::domain::grant::{Grant, GrantStage, PendingCode, RefreshToken};
 use crate::domain::ids::{GrantId, RefreshTokenId};
 use crate::flows::scopes::{Rules, Target};
-use crate::protocol::dpop::Thumbprint;
+use crate::protocol::dpop::Confirmation;
 use crate::protocol::pkce::CodeVerifier;
 use crate::protocol::resource::ResourceIndicator;
 use crate::secret::{Handle, HashedSecret, PlainSecret, Purpose};
@@ -26,8 +26,8 @@ pub(super) struct Presented {
     pub(super) proof: HashedSecret,
     pub(super) issuer: Arc<str>,
     pub(super) proofs: Proofs,
-    /// The key that whoever presents it proved to hold (RFC 9449 §5).
-    pub(super) key: Option<Thumbprint>,
+    /// What whoever presents it proved to hold (RFC 9449 §5, RFC 8705 §3).
+    pub(super) binding: Option<Confirmation>,
 }
 
 /// What the code has to come with.
@@ -71,7 +71,7 @@ pub(super) async fn redeem(
             redirect_uri,
             code_verifier,
         },
-        key: call.key,
+        binding: call.binding,
     };
     redeem_presented(call, presented).await
 }
@@ -137,7 +137,7 @@ pub(super) async fn redeem_presented(
                     created_at: now,
                     expires_at: refresh_expiry(tenant.settings(), &client, &grant, now),
                     rotated: None,
-                    dpop_jkt: refresh_binding(&client, presented.key),
+                    bound_to: refresh_binding(&client, presented.binding),
                 })?;
             }
             Ok(Ok((
@@ -180,7 +180,8 @@ fn find(
     }
     // RFC 9449 §10: where the authorization request named a key, whoever redeems the code must hold it. A thief who doesn't ends nothing.
     // One that named none may be bound now.
-    if held.code.dpop_jkt.is_some() && held.code.dpop_jkt != presented.key {
+    let key = presented.binding.and_then(Confirmation::key);
+    if held.code.dpop_jkt.is_some() && held.code.dpop_jkt != key {
         return Ok(Err(GrantRefusal::Key));
     }
     Ok(Ok(held))

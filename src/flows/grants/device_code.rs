@@ -59,7 +59,7 @@ pub(super) async fn poll(call: &Call<'_>, code: &PlainSecret) -> Result<Decision
         proof,
         issuer: Arc::clone(&call.at.issuer),
         proofs: Proofs::Device,
-        key: call.key,
+        binding: call.binding,
     };
     redeem_presented(call, presented)
         .await

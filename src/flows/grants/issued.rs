@@ -10,7 +10,7 @@ use crate::domain::settings::TenantSettings;
 use crate::domain::user::User;
 use crate::flows::scopes::Target;
 use crate::protocol::client_metadata::GrantType;
-use crate::protocol::dpop::Thumbprint;
+use crate::protocol::dpop::Confirmation;
 use crate::protocol::scope::OPENID;
 use crate::secret::PlainSecret;
 use crate::storage::{self, Repo};
@@ -55,10 +55,13 @@ pub(super) fn refresh_expiry(
         .min(grant.expires_at)
 }
 
-/// The key that a refresh token is bound to which is issued to whoever proved to hold `key`. RFC 9449 §5: a public client's must be bound; that
-/// of one that authenticates is bound to the client by that, and lets it change its key.
-pub(super) fn refresh_binding(client: &Client, key: Option<Thumbprint>) -> Option<Thumbprint> {
-    key.filter(|_| client.is_public())
+/// What a refresh token is bound to which is issued to whoever proved to hold that. RFC 9449 §5, RFC 8705 §4: a public client's must be bound; that
+/// of one that authenticates is bound to the client by that, and lets it change its key or its certificate.
+pub(super) fn refresh_binding(
+    client: &Client,
+    binding: Option<Confirmation>,
+) -> Option<Confirmation> {
+    binding.filter(|_| client.is_public())
 }
 
 /// Revokes a grant whose code or refresh token came a second time.

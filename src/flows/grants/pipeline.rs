@@ -9,16 +9,15 @@ use crate::domain::audit::Origin;
 use crate::domain::client::Client;
 use crate::domain::ids::{GrantId, RefreshTokenId};
 use crate::flows::Provider;
-use crate::flows::client_authentication::ClientRefusal;
+use crate::flows::client_authentication::Sent;
 use crate::flows::dpop::{DpopRefusal, ProofRequest};
 use crate::flows::issue::{AccessTokenOrder, IdTokenBinding, Principal};
 use crate::flows::scopes::Rules;
 use crate::flows::tenancy::TenantAt;
 use crate::jose::dpop::Proof;
-use crate::protocol::client_authentication::ClientCredentials;
 use crate::protocol::client_metadata::GrantType;
 use crate::protocol::discovery::paths;
-use crate::protocol::dpop::Thumbprint;
+use crate::protocol::dpop::Confirmation;
 use crate::protocol::resource::ResourceIndicator;
 use crate::protocol::scope::OPENID;
 use crate::protocol::token::{TokenGrant, TokenRequest, TokenResponse, TokenType};
@@ -31,9 +30,9 @@ pub(super) struct Call<'a> {
     pub(super) at: &'a TenantAt,
     pub(super) client: Arc<Client>,
     pub(super) resources: Vec<ResourceIndicator>,
-    /// The key that the sender proved to hold, to which what is issued is bound.
-    pub(super) key: Option<Thumbprint>,
-    /// The proof of it, not spent yet.
+    /// The key or certificate that the sender proved to hold, to which what is issued is bound.
+    pub(super) binding: Option<Confirmation>,
+    /// The proof of the key, not spent yet.
     pub(super) proof: Option<Proof>,
     pub(super) origin: &'a Origin,
 }
@@ -67,18 +66,14 @@ pub struct TokenAnswer {
 }
 
 impl Provider {
-    /// Answers a token request. `authorization` and `proofs` hold the values of all `Authorization` and `DPoP` headers.
+    /// Answers a token request.
     pub async fn token(
         &self,
         at: &TenantAt,
-        authorization: &[&str],
-        proofs: &[&str],
+        sent: Sent<'_>,
         body: &Params,
-        origin: &Origin,
     ) -> Result<TokenAnswer, TokenRefusal> {
-        let credentials = ClientCredentials::from_request(authorization, body)
-            .map_err(ClientRefusal::Malformed)?;
-        let client = self.authenticate_client(at, &credentials, origin).await?;
+        let client = self.authenticate_client(at, sent, body).await?;
         let request = TokenRequest::from_params(body)?;
         let grant_type = request.grant.grant_type();
         if !client.allows(grant_type) {
@@ -87,15 +82,15 @@ impl Provider {
             )
             .into());
         }
-        let proof = self.check_token_proof(at, &client, proofs, origin)?;
+        let (binding, proof) = self.check_binding(at, &client, sent)?;
         let call = Call {
             provider: self,
             at,
             client,
             resources: request.resources,
-            key: proof.as_ref().map(|proof| proof.thumbprint),
+            binding,
             proof,
-            origin,
+            origin: sent.origin,
         };
         if call.proof.is_some() {
             // Anybody can name a public client.
@@ -139,28 +134,53 @@ impl Provider {
         })
     }
 
-    /// RFC 9449 §5: a proof at the token endpoint binds what is issued, and §5.2: of a client that registered so, one is needed.
-    fn check_token_proof(
+    /// What is issued is bound to one thing. To a certificate, where the client registered so (RFC 8705 §3): one is needed then, and a proof beside it
+    /// is refused, as whoever sends it would take the tokens for bound to its key. Otherwise to the key of a proof (RFC 9449 §5), which a client may
+    /// have registered to need (§5.2), whatever certificate it authenticates by.
+    fn check_binding(
         &self,
         at: &TenantAt,
         client: &Client,
-        proofs: &[&str],
-        origin: &Origin,
-    ) -> Result<Option<Proof>, TokenRefusal> {
-        if proofs.is_empty() {
-            return if client.metadata.dpop_bound_access_tokens {
-                Err(DpopRefusal::Missing.into())
-            } else {
-                Ok(None)
+        sent: Sent<'_>,
+    ) -> Result<(Option<Confirmation>, Option<Proof>), TokenRefusal> {
+        let metadata = &client.metadata;
+        if metadata.tls_client_certificate_bound_access_tokens {
+            if !sent.proofs.is_empty() {
+                return Err(OAuthError::invalid_request(
+                    "this client's tokens are bound to its certificate (tls_client_certificate_bound_access_tokens): leave the DPoP proof out",
+                )
+                .into());
+            }
+            let Some(certificate) = sent.certificate else {
+                return Err(OAuthError::invalid_request(
+                    "this client's tokens are bound to its certificate (tls_client_certificate_bound_access_tokens), and the request came without one: send it to the token endpoint among mtls_endpoint_aliases",
+                )
+                .into());
             };
+            let certificate = Confirmation::Certificate(certificate.thumbprint());
+            return Ok((Some(certificate), None));
+        }
+        if sent.proofs.is_empty() {
+            if metadata.dpop_bound_access_tokens {
+                return Err(DpopRefusal::Missing.into());
+            }
+            // FAPI 2.0 Security Profile §5.3.2.1: no token that whoever finds it could use.
+            if at.tenant.profile_of(client).is_fapi() {
+                return Err(OAuthError::invalid_request(
+                    "the security profile demands tokens that are bound: send a DPoP proof, or register tls_client_certificate_bound_access_tokens and show the certificate",
+                )
+                .into());
+            }
+            return Ok((None, None));
         }
         let request = ProofRequest {
-            proofs,
+            proofs: sent.proofs,
             method: "POST",
-            uri: &format!("{}{}", at.issuer, paths::TOKEN),
-            origin,
+            uri: &format!("{}{}", at.base(), paths::TOKEN),
+            origin: sent.origin,
         };
-        Ok(Some(self.verify_proof(&at.tenant, client, request, None)?))
+        let proof = self.verify_proof(&at.tenant, client, request, None)?;
+        Ok((Some(Confirmation::Key(proof.thumbprint)), Some(proof)))
     }
 
     async fn mint(
@@ -184,7 +204,7 @@ impl Provider {
             issuer,
             target: &decision.target,
             principal,
-            key: call.key,
+            binding: call.binding,
         };
         let access = self.mint_access_token(tenant, client, order).await?;
         let id_token = match person {

@@ -2,7 +2,7 @@
 //!
 //! A public client's refresh token rotates with each use; one that comes again kills its grant, but for a lost answer within the client's
 //! leeway, which gets the same successor again. A client that authenticates keeps its token, and a use writes nothing but now and then a
-//! later end. So does a public client whose token is bound to a key (RFC 9449 §5): nobody else could use it.
+//! later end. So does a public client whose token is bound to a key or a certificate (RFC 9449 §5, RFC 8705 §4): nobody else could use it.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use crate::domain::user::User;
 use crate::flows::scopes::{self, Rules, Target};
 use crate::flows::tenancy::Tenant;
 use crate::protocol::Scope;
-use crate::protocol::dpop::Thumbprint;
+use crate::protocol::dpop::Confirmation;
 use crate::protocol::resource::ResourceIndicator;
 use crate::secret::{Handle, PlainSecret, Purpose};
 use crate::storage::{self, HeldGrant, HeldSession, Repo};
@@ -42,8 +42,8 @@ struct Refresh {
     successor: RefreshTokenId,
     scope: Option<Scope>,
     resources: Vec<ResourceIndicator>,
-    /// The key that the sender proved to hold.
-    key: Option<Thumbprint>,
+    /// What the sender proved to hold.
+    binding: Option<Confirmation>,
 }
 
 /// What a refresh comes to.
@@ -80,10 +80,10 @@ pub(super) async fn refresh(
         successor: RefreshTokenId::from(provider.clock.uuid_v7()),
         scope,
         resources: call.resources.clone(),
-        key: call.key,
+        binding: call.binding,
     };
     // Whether a public client's token is bound is known once it was read; of one that proves nothing, it can't be.
-    let refreshed = if call.client.is_public() && call.key.is_none() {
+    let refreshed = if call.client.is_public() && call.binding.is_none() {
         provider
             .db
             .write(&**tenant, move |repo| refresh.rotate(repo))
@@ -151,7 +151,7 @@ impl Refresh {
                 created_at: now,
                 expires_at: self.expiry(&found.grant, now),
                 rotated: None,
-                dpop_jkt: refresh_binding(&self.client, self.key),
+                bound_to: refresh_binding(&self.client, self.binding),
             })?;
             return Ok(Ok(refreshed(target, found, handle)));
         }
@@ -169,7 +169,7 @@ impl Refresh {
         // The answer that was lost went to whoever holds the key that its token is bound to.
         let unused = successor.is_some_and(|successor| {
             successor.rotated.is_none()
-                && (successor.dpop_jkt.is_none() || successor.dpop_jkt == self.key)
+                && (successor.bound_to.is_none() || successor.bound_to == self.binding)
         });
         // Without a leeway no difference between two nodes' clocks makes one.
         let lost_answer = !leeway.is_zero() && repo.now() < rotation.at + leeway;
@@ -229,7 +229,7 @@ impl Refresh {
 
     /// SECURITY, "Decided": a public client's token rotates unless it is bound to a key.
     fn rotates(&self, token: &RefreshToken) -> bool {
-        self.client.is_public() && token.dpop_jkt.is_none()
+        self.client.is_public() && token.bound_to.is_none()
     }
 
     /// The token and its grant, if whoever presents it holds the token and is its client.
@@ -255,7 +255,7 @@ impl Refresh {
             return Ok(Err(GrantRefusal::OtherClient));
         }
         // Before a replay is looked at, which kills the grant: a thief without the key must not be able to.
-        if token.dpop_jkt.is_some() && token.dpop_jkt != self.key {
+        if token.bound_to.is_some() && token.bound_to != self.binding {
             return Ok(Err(GrantRefusal::Key));
         }
         if !matches!(grant.stage, GrantStage::Redeemed { .. }) {

@@ -88,8 +88,10 @@ pub enum GrantRefusal {
     /// The verifier isn't the challenge's.
     #[error("code_verifier doesn't fit the code_challenge")]
     VerifierWrong,
-    /// It is bound to a key, and the sender proved to hold none or another.
-    #[error("the code or token is bound to a key: send a DPoP proof by that key")]
+    /// It is bound to a key or a certificate, and the sender proved to hold none or another.
+    #[error(
+        "the code or token is bound to a key or a certificate: send a DPoP proof by that key, or show that certificate"
+    )]
     Key,
     /// The person was disabled or deleted.
     #[error("the person may not get tokens")]

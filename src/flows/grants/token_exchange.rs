@@ -22,7 +22,6 @@ use crate::jose::jws::{JwsError, Type};
 use crate::jose::keys::Expect;
 use crate::protocol::access_token::{AccessTokenClaims, Audience};
 use crate::protocol::client_metadata::AccessTokenFormat;
-use crate::protocol::dpop::Confirmation;
 use crate::protocol::id_token::{self, IdTokenClaims};
 use crate::protocol::token::{TokenResponse, TokenType};
 use crate::protocol::token_exchange::{
@@ -63,8 +62,8 @@ pub enum ExchangeRefusal {
     /// The session of an ID token has ended, or nothing is left of what was allowed in it.
     #[error("the session of the {} has ended", .0.name())]
     Session(Side),
-    /// It is bound to a key, which nobody has proved to hold.
-    #[error("the {} is bound to a key", .0.name())]
+    /// It is bound to a key or a certificate, which nobody has proved to hold.
+    #[error("the {} is bound to a key or a certificate", .0.name())]
     Bound(Side),
     /// It was issued neither to the client nor for it.
     #[error("the {} is neither the client's nor for it", .0.name())]
@@ -109,7 +108,7 @@ impl From<ExchangeRefusal> for OAuthError {
                 side.name()
             )),
             R::Bound(side) => Self::invalid_request(format!(
-                "the {} is bound to a key and can't be exchanged",
+                "the {} is bound to a key or a certificate and can't be exchanged",
                 side.name()
             )),
             R::Foreign(side) => Self::invalid_request(format!(
@@ -211,8 +210,8 @@ pub(super) async fn exchange(
         grant_id: subject.claims.grant_id,
         act,
         exchanged: Some(exchanged),
-        // RFC 9449 §5: a proof binds what is issued, by whichever grant.
-        cnf: call.key.map(|jkt| Confirmation { jkt }),
+        // RFC 9449 §5, RFC 8705 §3: what is issued is bound by whichever grant.
+        cnf: call.binding,
     };
     record(call, &subject, actor.as_ref(), &claims).await?;
     let minted = provider.write_access_token(tenant, client, claims).await?;

@@ -19,6 +19,7 @@ use crate::flows::access::Presented;
 use crate::flows::admin::Principal;
 use crate::flows::dpop::ProofRequest;
 use crate::flows::tenancy::Tenant;
+use crate::http::client_certificate::find_certificate;
 use crate::http::extract::{Caller, Sender, proofs};
 use crate::protocol::bearer::{PresentedToken, Scheme};
 use crate::protocol::slug::Slug;
@@ -170,7 +171,10 @@ async fn authenticate(
             Sender::of(request).0,
         ),
     };
+    let certificate = find_certificate(request)
+        .map_err(|error| Refusal::unauthorized(Some(&error), scheme, root))?;
     let presented = Presented {
+        certificate: certificate.map(|certificate| certificate.thumbprint()),
         token: token.expose(),
         scheme,
         request: ProofRequest {

@@ -22,6 +22,7 @@ use crate::http::extract::FormBody;
 use crate::protocol::SigningAlgorithm;
 use crate::protocol::algorithm::AssertionAlgorithm;
 use crate::protocol::client_metadata::{ClientMetadata, GrantType, TokenEndpointAuthMethod};
+use crate::protocol::fapi::SecurityProfile;
 
 /// How a member of the document stands in the form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +62,7 @@ struct GroupOf {
     fields: &'static [(&'static str, Shape)],
 }
 
-const METHODS: [&str; 5] = {
+const METHODS: [&str; 7] = {
     let all = TokenEndpointAuthMethod::ALL;
     [
         all[0].as_str(),
@@ -69,7 +70,14 @@ const METHODS: [&str; 5] = {
         all[2].as_str(),
         all[3].as_str(),
         all[4].as_str(),
+        all[5].as_str(),
+        all[6].as_str(),
     ]
+};
+
+const PROFILES: [&str; 3] = {
+    let all = SecurityProfile::ALL;
+    [all[0].as_str(), all[1].as_str(), all[2].as_str()]
 };
 
 static GROUPS: &[GroupOf] = &[
@@ -136,8 +144,15 @@ static GROUPS: &[GroupOf] = &[
             ("token_endpoint_auth_signing_alg", Shape::AssertionAlgorithm),
             ("jwks_uri", Shape::Address),
             ("jwks", Shape::Json),
+            ("tls_client_auth_subject_dn", Shape::Text),
+            ("tls_client_auth_san_dns", Shape::Text),
+            ("tls_client_auth_san_uri", Shape::Text),
+            ("tls_client_auth_san_ip", Shape::Text),
+            ("tls_client_auth_san_email", Shape::Text),
+            ("tls_client_certificate_bound_access_tokens", Shape::Flag),
             ("dpop_bound_access_tokens", Shape::Flag),
             ("require_dpop_nonce", Shape::Flag),
+            ("security_profile", Shape::OneOf(&PROFILES)),
         ],
     },
     GroupOf {
@@ -448,7 +463,7 @@ fn view<'a>(
 }
 
 /// The fields of which there is more to say than their name.
-const HINTS: [&str; 34] = [
+const HINTS: [&str; 37] = [
     "redirect_uris",
     "post_logout_redirect_uris",
     "skip_consent",
@@ -469,8 +484,11 @@ const HINTS: [&str; 34] = [
     "token_endpoint_auth_method",
     "token_endpoint_auth_signing_alg",
     "jwks",
+    "tls_client_auth_subject_dn",
+    "tls_client_certificate_bound_access_tokens",
     "dpop_bound_access_tokens",
     "require_dpop_nonce",
+    "security_profile",
     "resources",
     "default_audience",
     "access_token_format",
@@ -601,6 +619,26 @@ mod tests {
                 all_fields().any(|(known, _)| known == place(name)),
                 "{name}"
             );
+        }
+    }
+
+    #[test]
+    fn the_form_holds_what_a_certificate_says() {
+        let stage = Stage::named(Messages::default(), "Acme");
+        for (member, value) in [
+            ("tls_client_auth_subject_dn", "CN=orders"),
+            ("tls_client_auth_san_dns", "orders.example"),
+            ("tls_client_auth_san_uri", "urn:orders"),
+            ("tls_client_auth_san_ip", "192.0.2.7"),
+            ("tls_client_auth_san_email", "orders@example.com"),
+        ] {
+            let metadata = ClientMetadata::from_json(json!({
+                "grant_types": ["client_credentials"], "token_endpoint_auth_method": "tls_client_auth", member: value,
+                "tls_client_certificate_bound_access_tokens": true, "security_profile": "fapi2_security",
+            }))
+            .unwrap();
+            let document = document_of(stage.shell("/clients"), &mut draft_of(&metadata));
+            assert_eq!(ClientMetadata::from_json(document).unwrap(), metadata);
         }
     }
 

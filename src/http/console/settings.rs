@@ -18,6 +18,8 @@ use crate::domain::tenant::TenantRecord;
 use crate::flows::admin::{AdminError, Area, Permission};
 use crate::flows::browser::CheckedForm;
 use crate::http::extract::FormBody;
+use crate::jose::certificate::Authorities;
+use crate::protocol::fapi::SecurityProfile;
 
 /// This section.
 pub static SECTION: Section = Section {
@@ -47,6 +49,10 @@ enum Kind {
     Consent,
     /// Who may register applications.
     Registration,
+    /// What is demanded of applications.
+    Profile,
+    /// Whose certificates are believed: PEM.
+    Authorities,
     /// Whose software statements are believed: a line each, the issuer and the address of its keys.
     Issuers,
 }
@@ -91,9 +97,13 @@ const GROUPS: [(&str, &[Entry]); 6] = [
             ("require_pkce", Kind::Switch),
             ("require_issuer_audience", Kind::Switch),
             ("require_pushed_authorization_requests", Kind::Switch),
+            ("pushed_request_rate", Kind::Number),
             ("require_dpop_nonce", Kind::Switch),
             ("dpop_proof_leeway", Kind::Span),
             ("front_channel_tokens", Kind::Switch),
+            ("client_certificate_authorities", Kind::Authorities),
+            ("security_profile", Kind::Profile),
+            ("request_object_lifetime", Kind::Span),
         ],
     ),
     (
@@ -196,6 +206,15 @@ fn value_in_words(page: &Shell<'_>, settings: &TenantSettings, (name, kind): Ent
             })
             .into_owned(),
         Kind::Registration => registration_in_words(page, settings.registration),
+        Kind::Profile => profile_in_words(page, settings.security_profile),
+        Kind::Authorities => {
+            let names = authorities_in_words(&settings.client_certificate_authorities);
+            if names.is_empty() {
+                page.t("settings-nobody").into_owned()
+            } else {
+                names
+            }
+        }
         Kind::Issuers if settings.software_statement_issuers.is_empty() => {
             page.t("settings-nobody").into_owned()
         }
@@ -220,6 +239,18 @@ fn issuer_in(line: &str) -> SoftwareStatementIssuer {
 fn registration_in_words(page: &Shell<'_>, policy: RegistrationPolicy) -> String {
     page.t(&format!("settings-registration-{}", policy.as_str()))
         .into_owned()
+}
+
+fn profile_in_words(page: &Shell<'_>, profile: SecurityProfile) -> String {
+    let name = profile.as_str().replace('_', "-");
+    page.t(&format!("settings-profile-{name}")).into_owned()
+}
+
+/// Whose certificates they are, as people know them.
+fn authorities_in_words(pem: &str) -> String {
+    Authorities::parse(pem)
+        .map(|own| own.names().join("; "))
+        .unwrap_or_default()
 }
 
 fn unit_name(name: &str) -> String {
@@ -256,6 +287,14 @@ fn draft_of(record: &TenantRecord) -> Draft {
             Kind::Registration => {
                 let value = settings.registration.as_str();
                 values.push(((*name).to_owned(), value.to_owned()));
+            }
+            Kind::Profile => {
+                let value = settings.security_profile.as_str();
+                values.push(((*name).to_owned(), value.to_owned()));
+            }
+            Kind::Authorities => {
+                let value = settings.client_certificate_authorities.clone();
+                values.push(((*name).to_owned(), value));
             }
             Kind::Issuers => values.push(((*name).to_owned(), issuers_in_lines(settings))),
         }
@@ -308,6 +347,19 @@ fn read(page: &Shell<'_>, draft: &mut Draft, before: &TenantRecord) -> TenantRec
                 settings.software_statement_issuers =
                     lines.iter().map(|line| issuer_in(line)).collect();
             }
+            (_, Kind::Authorities) => {
+                settings.client_certificate_authorities = draft.lines(name).join("\n");
+            }
+            (_, Kind::Profile) => {
+                let chosen = draft.value(name);
+                match SecurityProfile::ALL
+                    .into_iter()
+                    .find(|profile| profile.as_str() == chosen)
+                {
+                    Some(profile) => settings.security_profile = profile,
+                    None => draft.blame(name, page.t("choose-one")),
+                }
+            }
             ("require_dpop_nonce", _) => settings.require_dpop_nonce = given,
             ("front_channel_tokens", _) => settings.front_channel_tokens = given,
             ("require_pushed_authorization_requests", _) => {
@@ -344,6 +396,8 @@ fn read(page: &Shell<'_>, draft: &mut Draft, before: &TenantRecord) -> TenantRec
                         "lockout.attempts" => &mut settings.lockout.attempts,
                         "lockout.window" => &mut settings.lockout.window,
                         "dpop_proof_leeway" => &mut settings.dpop_proof_leeway,
+                        "request_object_lifetime" => &mut settings.request_object_lifetime,
+                        "pushed_request_rate" => &mut settings.pushed_request_rate,
                         "device_code_lifetime" => &mut settings.device_code_lifetime,
                         "device_code_limit" => &mut settings.device_code_limit,
                         "device_code_rate" => &mut settings.device_code_rate,
@@ -417,6 +471,12 @@ fn row(page: &Shell<'_>, draft: &Draft, stored: &TenantSettings, entry: Entry, s
                 .map(|policy| Choice::new(policy.as_str(), registration_in_words(page, policy)))
                 .into(),
         ))),
+        Kind::Profile => Row::Field(field(FieldKind::Radio(
+            SecurityProfile::ALL
+                .map(|profile| Choice::new(profile.as_str(), profile_in_words(page, profile)))
+                .into(),
+        ))),
+        Kind::Authorities => Row::Field(field(FieldKind::Lines(4))),
         Kind::Issuers => Row::Field(field(FieldKind::Lines(3))),
     }
 }

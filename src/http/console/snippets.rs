@@ -236,10 +236,11 @@ pub fn curl_of_device(values: &Values) -> String {
     values.fill(program!("device.sh"))
 }
 
-/// Programs for a client of this kind; none where it proves itself by what it signs, which each library wants otherwise.
+/// Programs for a client of this kind; none where it proves itself by what it signs or by a certificate, which each library wants otherwise.
 pub fn of(kind: Kind, values: &Values) -> Vec<Snippet> {
     use TokenEndpointAuthMethod::{ClientSecretJwt, PrivateKeyJwt};
-    if [ClientSecretJwt, PrivateKeyJwt].contains(&values.method) {
+    if [ClientSecretJwt, PrivateKeyJwt].contains(&values.method) || values.method.uses_certificate()
+    {
         return Vec::new();
     }
     let is_app = !values.redirect_uri.starts_with("http");

@@ -1,5 +1,7 @@
 //! What these endpoints' answers have in common.
 
+use std::sync::Arc;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, PRAGMA,
@@ -7,14 +9,49 @@ use actix_web::http::header::{
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
+use crate::domain::audit::Origin;
 use crate::flows::Provider;
-use crate::flows::client_authentication::ClientRefusal;
+use crate::flows::client_authentication::{ClientRefusal, Sent};
 use crate::flows::grants::{GrantRefusal, TokenRefusal};
 use crate::flows::tenancy::TenantAt;
+use crate::http::client_certificate::find_certificate;
 use crate::http::error::ApiError;
+use crate::http::extract::{Sender, proofs};
+use crate::jose::certificate::ClientCertificate;
 use crate::protocol::client_authentication::basic_challenge;
 use crate::protocol::dpop;
 use crate::protocol::{ErrorCode, OAuthError};
+
+/// What a request came with besides its parameters.
+pub(super) struct Received<'r> {
+    authorization: Vec<&'r str>,
+    /// The values of all `DPoP` headers.
+    pub(super) proofs: Vec<&'r str>,
+    certificate: Option<Arc<ClientCertificate>>,
+    origin: &'r Origin,
+}
+
+impl<'r> Received<'r> {
+    /// With a request of this sender's.
+    pub(super) fn with(request: &'r HttpRequest, sender: &'r Sender) -> Result<Self, OAuthError> {
+        Ok(Self {
+            authorization: authorization(request)?,
+            proofs: proofs(request),
+            certificate: find_certificate(request)?,
+            origin: &sender.0,
+        })
+    }
+
+    /// The same, as flows take it.
+    pub(super) fn sent(&self) -> Sent<'_> {
+        Sent {
+            authorization: &self.authorization,
+            proofs: &self.proofs,
+            certificate: self.certificate.as_deref(),
+            origin: self.origin,
+        }
+    }
+}
 
 /// The values of all `Authorization` headers.
 pub(super) fn authorization(request: &HttpRequest) -> Result<Vec<&str>, OAuthError> {

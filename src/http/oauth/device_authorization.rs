@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::answer::{authorization, json, refused};
+use super::answer::{Received, json, refused};
 use crate::flows::Provider;
 use crate::http::error::ApiError;
 use crate::http::extract::{At, FormBody, Sender};
@@ -15,8 +15,9 @@ pub async fn device_authorization(
     sender: Sender,
     body: FormBody,
 ) -> Result<HttpResponse, ApiError> {
+    let received = Received::with(&request, &sender)?;
     let answered = provider
-        .authorize_device(&at.0, &authorization(&request)?, &body.0, &sender.0)
+        .authorize_device(&at.0, received.sent(), &body.0)
         .await;
     Ok(json(
         &answered.map_err(|refusal| refused(refusal, &at.0, &request))?,

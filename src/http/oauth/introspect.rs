@@ -3,7 +3,7 @@
 use actix_web::http::header::ACCEPT;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::answer::{authorization, json, refused, signed};
+use super::answer::{Received, json, refused, signed};
 use crate::flows::Provider;
 use crate::http::error::ApiError;
 use crate::http::extract::{At, FormBody, Sender};
@@ -19,9 +19,8 @@ pub async fn introspect(
     sender: Sender,
     body: FormBody,
 ) -> Result<HttpResponse, ApiError> {
-    let answered = provider
-        .introspect(&at.0, &authorization(&request)?, &body.0, &sender.0)
-        .await;
+    let received = Received::with(&request, &sender)?;
+    let answered = provider.introspect(&at.0, received.sent(), &body.0).await;
     match answered.as_ref().map(|answer| &answer.response) {
         Ok(IntrospectionResponse::Active(_)) => metrics.introspection(IntrospectionOutcome::Active),
         Ok(IntrospectionResponse::Inactive) => {
@@ -32,8 +31,10 @@ pub async fn introspect(
     }
     let answer = answered.map_err(|refusal| refused(refusal, &at.0, &request))?;
     let accept = request.headers().get(ACCEPT);
+    // FAPI 2.0 Message Signing §5.5.1: such a client gets nothing unsigned, whatever it asks for.
+    let must = at.0.tenant.profile_of(&answer.asking).signs_messages();
     // RFC 9701 §4
-    if accept.is_some_and(|accept| accept.to_str().is_ok_and(wants_signed)) {
+    if must || accept.is_some_and(|accept| accept.to_str().is_ok_and(wants_signed)) {
         let jwt = provider.sign_introspected(&at.0, answer).await?;
         return Ok(signed(SIGNED_MEDIA_TYPE, jwt));
     }

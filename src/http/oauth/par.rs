@@ -2,10 +2,10 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::answer::{authorization, created, give_nonce, refused};
+use super::answer::{Received, created, give_nonce, refused};
 use crate::flows::Provider;
 use crate::http::error::ApiError;
-use crate::http::extract::{At, FormBody, Sender, proofs};
+use crate::http::extract::{At, FormBody, Sender};
 
 /// Takes an authorization request that is pushed.
 pub async fn par(
@@ -15,17 +15,11 @@ pub async fn par(
     sender: Sender,
     body: FormBody,
 ) -> Result<HttpResponse, ApiError> {
-    let proofs = proofs(&request);
+    let received = Received::with(&request, &sender)?;
     let answered = provider
-        .push_authorization_request(
-            &at.0,
-            &authorization(&request)?,
-            &proofs,
-            &body.0,
-            &sender.0,
-        )
+        .push_authorization_request(&at.0, received.sent(), &body.0)
         .await;
     let mut response = created(&answered.map_err(|refusal| refused(refusal, &at.0, &request))?);
-    give_nonce(&mut response, &proofs, &provider, &at.0);
+    give_nonce(&mut response, &received.proofs, &provider, &at.0);
     Ok(response)
 }

@@ -3,7 +3,7 @@
 use actix_web::http::header::{CACHE_CONTROL, PRAGMA};
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::answer::{authorization, refused};
+use super::answer::{Received, refused};
 use crate::flows::Provider;
 use crate::flows::revocation::Revocation;
 use crate::http::error::ApiError;
@@ -19,9 +19,8 @@ pub async fn revoke(
     sender: Sender,
     body: FormBody,
 ) -> Result<HttpResponse, ApiError> {
-    let answered = provider
-        .revoke(&at.0, &authorization(&request)?, &body.0, &sender.0)
-        .await;
+    let received = Received::with(&request, &sender)?;
+    let answered = provider.revoke(&at.0, received.sent(), &body.0).await;
     match &answered {
         Ok(Revocation::Done) => metrics.revocation(RevocationOutcome::Revoked),
         Ok(Revocation::Unchanged) => metrics.revocation(RevocationOutcome::Unchanged),

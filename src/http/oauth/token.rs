@@ -2,10 +2,10 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::answer::{authorization, give_nonce, json, refused};
+use super::answer::{Received, give_nonce, json, refused};
 use crate::flows::Provider;
 use crate::http::error::ApiError;
-use crate::http::extract::{At, FormBody, Sender, proofs};
+use crate::http::extract::{At, FormBody, Sender};
 use crate::http::metrics::Metrics;
 use crate::http::telemetry;
 
@@ -18,21 +18,13 @@ pub async fn token(
     sender: Sender,
     body: FormBody,
 ) -> Result<HttpResponse, ApiError> {
-    let proofs = proofs(&request);
-    let answered = provider
-        .token(
-            &at.0,
-            &authorization(&request)?,
-            &proofs,
-            &body.0,
-            &sender.0,
-        )
-        .await;
+    let received = Received::with(&request, &sender)?;
+    let answered = provider.token(&at.0, received.sent(), &body.0).await;
     let answer = answered.map_err(|refusal| refused(refusal, &at.0, &request))?;
     let grant_type = answer.grant_type.as_str();
     metrics.token_issued(grant_type);
     telemetry::note_tokens(&request, answer.client.id.to_string(), grant_type);
     let mut response = json(&answer.response);
-    give_nonce(&mut response, &proofs, &provider, &at.0);
+    give_nonce(&mut response, &received.proofs, &provider, &at.0);
     Ok(response)
 }

@@ -10,6 +10,7 @@ use crate::flows::access::{AccessRefusal, Presented};
 use crate::flows::dpop::ProofRequest;
 use crate::flows::tenancy::TenantAt;
 use crate::flows::userinfo::{UserInfoAnswer, UserInfoRefusal, needed_scope};
+use crate::http::client_certificate::find_certificate;
 use crate::http::error::ApiError;
 use crate::http::extract::{At, FormBody, Sender, proofs};
 use crate::protocol::bearer::{BearerChallenge, PresentedToken, Scheme, find_presented};
@@ -74,11 +75,14 @@ async fn answer(
         Scheme::Bearer => Default::default(),
         Scheme::Dpop => (
             proofs(request),
-            format!("{}{}", at.issuer, paths::USERINFO),
+            format!("{}{}", at.base(), paths::USERINFO),
             Sender::of(request).0,
         ),
     };
+    let certificate =
+        find_certificate(request).map_err(|error| challenge(error, at, Scheme::Bearer))?;
     let presented = Presented {
+        certificate: certificate.map(|certificate| certificate.thumbprint()),
         token: token.expose(),
         scheme,
         request: ProofRequest {

@@ -23,6 +23,7 @@ fn rules() -> ProofRules<'static> {
         method: "POST",
         uri: URI,
         access_token: None,
+        algorithms: crate::protocol::dpop::ALGORITHMS,
         leeway: Duration::from_secs(30),
         unix: NOW,
     }

@@ -13,6 +13,7 @@ use super::kinds::{
 use super::localized::Localized;
 use super::rules::MetadataError;
 use crate::protocol::algorithm::{AssertionAlgorithm, SigningAlgorithm};
+use crate::protocol::fapi::SecurityProfile;
 use crate::protocol::introspection;
 use crate::protocol::jarm;
 use crate::protocol::redirect_uri::{PostLogoutRedirectUri, RedirectUri, RedirectUriError};
@@ -67,6 +68,27 @@ pub struct ClientMetadata {
     /// Where its public keys are found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwks_uri: Option<String>,
+    /// The subject of its certificate (RFC 8705 §2.1.2), as RFC 4514 writes it. Of this member and the next four, `tls_client_auth` needs exactly one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_client_auth_subject_dn: Option<String>,
+    /// A host name among its certificate's alternative names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_client_auth_san_dns: Option<String>,
+    /// A URI among them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_client_auth_san_uri: Option<String>,
+    /// An IP address among them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_client_auth_san_ip: Option<String>,
+    /// An e-mail address among them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_client_auth_san_email: Option<String>,
+    /// Whether its access tokens are bound to the certificate that it shows at the token endpoint, where it must show one (RFC 8705 §3.4).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub tls_client_certificate_bound_access_tokens: bool,
+    /// What is demanded of it beyond the specifications themselves (FAPI 2.0); at least what its tenant demands.
+    #[serde(skip_serializing_if = "SecurityProfile::is_none")]
+    pub security_profile: SecurityProfile,
     /// The algorithm of its ID tokens.
     pub id_token_signed_response_alg: SigningAlgorithm,
     /// The algorithm of its signed authorization responses (JARM §3); RS256 unless told.
@@ -186,6 +208,13 @@ impl Default for ClientMetadata {
             token_endpoint_auth_signing_alg: None,
             jwks: None,
             jwks_uri: None,
+            tls_client_auth_subject_dn: None,
+            tls_client_auth_san_dns: None,
+            tls_client_auth_san_uri: None,
+            tls_client_auth_san_ip: None,
+            tls_client_auth_san_email: None,
+            tls_client_certificate_bound_access_tokens: false,
+            security_profile: SecurityProfile::None,
             id_token_signed_response_alg: SigningAlgorithm::Es256,
             authorization_signed_response_alg: None,
             userinfo_signed_response_alg: None,

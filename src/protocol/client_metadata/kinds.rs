@@ -189,15 +189,21 @@ pub enum TokenEndpointAuthMethod {
     ClientSecretJwt,
     /// A JWT signed by its own key (RFC 7523 §2.2).
     PrivateKeyJwt,
+    /// A certificate that an authority issued to it, at the TLS layer (RFC 8705 §2.1).
+    TlsClientAuth,
+    /// A certificate of its own, whose key it has registered (RFC 8705 §2.2).
+    SelfSignedTlsClientAuth,
 }
 
 impl TokenEndpointAuthMethod {
     /// Every method, in the order in which discovery announces them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::ClientSecretBasic,
         Self::ClientSecretPost,
         Self::ClientSecretJwt,
         Self::PrivateKeyJwt,
+        Self::TlsClientAuth,
+        Self::SelfSignedTlsClientAuth,
         Self::None,
     ];
 
@@ -209,6 +215,8 @@ impl TokenEndpointAuthMethod {
             Self::ClientSecretPost => "client_secret_post",
             Self::ClientSecretJwt => "client_secret_jwt",
             Self::PrivateKeyJwt => "private_key_jwt",
+            Self::TlsClientAuth => "tls_client_auth",
+            Self::SelfSignedTlsClientAuth => "self_signed_tls_client_auth",
         }
     }
 
@@ -218,6 +226,11 @@ impl TokenEndpointAuthMethod {
             self,
             Self::ClientSecretBasic | Self::ClientSecretPost | Self::ClientSecretJwt
         )
+    }
+
+    /// Whether the method is a certificate at the TLS layer.
+    pub const fn uses_certificate(self) -> bool {
+        matches!(self, Self::TlsClientAuth | Self::SelfSignedTlsClientAuth)
     }
 
     /// Whether the method needs that secret itself, and not only what can be compared with it.

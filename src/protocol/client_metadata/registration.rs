@@ -90,6 +90,18 @@ impl ClientMetadata {
             metadata.require_dpop_nonce |= present.require_dpop_nonce;
         }
         keep!(metadata, sent, present: token_exchange_subjects, token_exchange_targets, token_exchange_scope, token_exchange_impersonation);
+        // It may demand more of itself, and never less than was demanded.
+        if sent.contains("security_profile") && metadata.security_profile < present.security_profile
+        {
+            return Err(MetadataError::new(
+                "security_profile",
+                "can only be lowered by the tenant's administrators; leave it out",
+            ));
+        }
+        if metadata.security_profile < present.security_profile {
+            metadata.security_profile = present.security_profile;
+            metadata.security_profile.check_client(&metadata)?;
+        }
         Ok(metadata)
     }
 }

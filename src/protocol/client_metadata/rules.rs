@@ -52,6 +52,7 @@ impl ClientMetadata {
         self.check_urls()?;
         self.check_logout()?;
         self.check_tokens()?;
+        self.security_profile.check_client(&self)?;
         Ok(self)
     }
 
@@ -136,10 +137,24 @@ impl ClientMetadata {
         }
         // RFC 9449 §5: what comes through the browser was asked for with no proof, and so is bound to nothing.
         let by_browser = self.response_types.iter().any(|own| own.has_access_token());
-        if self.dpop_bound_access_tokens && by_browser {
+        for (field, bound) in [
+            ("dpop_bound_access_tokens", self.dpop_bound_access_tokens),
+            (
+                "tls_client_certificate_bound_access_tokens",
+                self.tls_client_certificate_bound_access_tokens,
+            ),
+        ] {
+            if bound && by_browser {
+                return Err(MetadataError::new(
+                    field,
+                    "excludes response types with token, whose access tokens can't be bound to anything",
+                ));
+            }
+        }
+        if self.dpop_bound_access_tokens && self.tls_client_certificate_bound_access_tokens {
             return Err(MetadataError::new(
-                "dpop_bound_access_tokens",
-                "excludes response types with token, whose access tokens can't be bound to a key",
+                "tls_client_certificate_bound_access_tokens",
+                "excludes dpop_bound_access_tokens: a token is bound to a key or to a certificate",
             ));
         }
         Ok(())
@@ -154,12 +169,18 @@ impl ClientMetadata {
                 "jwks and jwks_uri exclude each other",
             ));
         }
-        if by_key && self.jwks.is_none() && self.jwks_uri.is_none() {
+        let publishes = by_key
+            || self.token_endpoint_auth_method == TokenEndpointAuthMethod::SelfSignedTlsClientAuth;
+        if publishes && self.jwks.is_none() && self.jwks_uri.is_none() {
             return Err(MetadataError::new(
                 "jwks",
-                "private_key_jwt needs jwks or jwks_uri",
+                format!(
+                    "{} needs jwks or jwks_uri",
+                    self.token_endpoint_auth_method.as_str()
+                ),
             ));
         }
+        self.check_subject()?;
         if let Some(algorithm) = self.token_endpoint_auth_signing_alg {
             let by_secret =
                 self.token_endpoint_auth_method == TokenEndpointAuthMethod::ClientSecretJwt;

@@ -119,6 +119,7 @@ fn with_prompt_none_no_form_is_looked_at() {
             tenant,
             issuer: scene.tenant.issuer.as_str().into(),
             rest: String::new(),
+            alias: None,
         };
         let url =
             url::Url::parse(&scene.rp.authorization_url(&[("prompt", "none")])).expect("a URL");

@@ -47,7 +47,7 @@ fn with<'a>(
     kept.chain(changed).copied().collect()
 }
 
-const SETTINGS: [(&str, &str); 31] = [
+const SETTINGS: [(&str, &str); 36] = [
     ("name", "Acme"),
     ("access_token_lifetime", "10"),
     ("access_token_lifetime-unit", "m"),
@@ -77,6 +77,11 @@ const SETTINGS: [(&str, &str); 31] = [
     ("registration", "token"),
     ("registration_limit", "50"),
     ("registration_rate", "100"),
+    ("pushed_request_rate", "600"),
+    ("client_certificate_authorities", ""),
+    ("security_profile", "none"),
+    ("request_object_lifetime", "10"),
+    ("request_object_lifetime-unit", "m"),
     ("dpop_proof_leeway", "30"),
     ("dpop_proof_leeway-unit", "s"),
 ];
@@ -123,6 +128,7 @@ app_test! {
         assert_eq!((settings.registration.as_str(), settings.registration_limit), ("token", 50));
         assert_eq!((settings.device_authorization, settings.device_code_lifetime, settings.device_code_limit, settings.device_code_rate), (false, 1200, 70, 90));
         assert!(settings.require_dpop_nonce && settings.dpop_proof_leeway == 20);
+        assert_eq!((settings.pushed_request_rate, settings.request_object_lifetime, settings.security_profile.as_str()), (600, 600, "none"));
         assert_eq!(tenant.record.name, "Acme");
         // Each fault beside its field, and what was typed stays.
         for (field, value, problem) in [
@@ -136,6 +142,9 @@ app_test! {
             wrong.expect_id(&format!("{field}-problem"));
             assert!(wrong.answer.body.contains(&format!("value=\"{value}\"")) && wrong.answer.body.contains(problem), "{field}: {}", wrong.answer.body);
         }
+        let wrong = browser.submit(&saved, &with(&SETTINGS, &[("client_certificate_authorities", "nobody's")])).await;
+        wrong.expect_id("client_certificate_authorities-problem");
+        browser.submit(&saved, &with(&SETTINGS, &[("security_profile", "fapi3")])).await.expect_id("security_profile-problem");
         // Who looked at it before is told, sees both, and may decide.
         let stale = browser.submit(&page, &with(&SETTINGS, &[("access_token_lifetime", "7")])).await;
         assert_eq!(stale.answer.status, 409);

@@ -9,7 +9,9 @@ use tessera::domain::settings::RegistrationPolicy;
 use tessera::protocol::client_metadata::ClientMetadata;
 
 use crate::support::admin::Admin;
-use crate::support::app::{TestApp, TestClient, TestTenant, TestUser, app_test};
+use crate::support::app::{TestApp, TestClient, TestTenant, TestUser, app_test, run_with};
+use crate::support::certificates::Identity;
+use crate::support::database::TestDatabase;
 use crate::support::relying_party::{RelyingParty, VERIFIER, header};
 
 const CALLBACK: &str = "https://told.example/callback";
@@ -97,7 +99,13 @@ struct Told {
 impl Told {
     async fn of(app: TestApp, everything: bool) -> Self {
         let tenant = app.tenant("acme").await;
+        let authority = Identity::authority("Told", app.provider.clock.unix()).pem();
         app.change_settings(&tenant, |settings| {
+            if everything {
+                settings
+                    .client_certificate_authorities
+                    .clone_from(&authority);
+            }
             settings.front_channel_tokens = everything;
             settings.device_authorization = everything;
             settings.session_management = everything;
@@ -350,8 +358,11 @@ async fn response_types_and_modes(told: &Told) {
 async fn registrations(told: &Told) {
     for method in AUTH_METHODS {
         let mut more = json!({ "token_endpoint_auth_method": method });
-        if method == "private_key_jwt" {
+        if ["private_key_jwt", "self_signed_tls_client_auth"].contains(&method) {
             more["jwks"] = keys();
+        }
+        if method == "tls_client_auth" {
+            more["tls_client_auth_san_dns"] = json!("told.example");
         }
         let taken = told.registered(more).await;
         assert_eq!(
@@ -523,13 +534,35 @@ async fn everything_of(told: &Told) {
     what_requests_may_say(told).await;
 }
 
-app_test! {
-    async fn where_everything_is_on(app: TestApp) {
+/// Where a proxy hands on clients' certificates, too.
+mod where_everything_is_on {
+    use super::*;
+
+    const SETTINGS: &str =
+        "trusted_proxies = ['127.0.0.1']\nclient_certificate_header = 'Client-Cert'\n";
+
+    async fn body(app: TestApp) {
         let told = Told::of(app, true).await;
-        assert!(told.announces("response_types_supported", "code id_token token") && told.document["registration_endpoint"].is_string());
+        assert!(
+            told.announces("response_types_supported", "code id_token token")
+                && told.document["registration_endpoint"].is_string()
+                && told.announces("token_endpoint_auth_methods_supported", "tls_client_auth")
+        );
         everything_of(&told).await;
     }
 
+    #[test]
+    fn sqlite() {
+        run_with(TestDatabase::sqlite(), SETTINGS, body);
+    }
+
+    #[test]
+    fn postgres() {
+        run_with(TestDatabase::postgres(), SETTINGS, body);
+    }
+}
+
+app_test! {
     async fn where_everything_that_can_be_is_off(app: TestApp) {
         let told = Told::of(app, false).await;
         assert_eq!(told.listed("response_types_supported"), BTreeSet::from(["code"]));

@@ -684,7 +684,7 @@ app_test! {
         let codes = begin(&scene).await;
         let (browser, _) = at_the_page(&scene).await;
         let tenant = scene.loaded().await;
-        let at = TenantAt { issuer: tenant.issuers[0].clone(), tenant: tenant.clone(), rest: String::new() };
+        let at = TenantAt { issuer: tenant.issuers[0].clone(), tenant: tenant.clone(), rest: String::new(), alias: None };
         let cookie = SessionCookie::parse(browser.cookie("tessera_session"));
         let person = scene.app.provider.find_signed_in(&tenant, &cookie, None).await.expect("runs").remove(0);
         let guess = async |address: &str, code: &str| {
@@ -851,7 +851,7 @@ app_test! {
         let asked = begin(&scene).await;
         let (mut browser, page) = question(&scene, &asked).await;
         let (tenant, provider) = (scene.loaded().await, &scene.app.provider);
-        let at = TenantAt { issuer: tenant.issuers[0].clone(), tenant: tenant.clone(), rest: String::new() };
+        let at = TenantAt { issuer: tenant.issuers[0].clone(), tenant: tenant.clone(), rest: String::new(), alias: None };
         let cookie = SessionCookie::parse(browser.cookie("tessera_session"));
         let people = provider.find_signed_in(&tenant, &cookie, None).await.expect("runs");
         let ticket = page.hidden("device").expect("a device");

@@ -25,7 +25,7 @@ use tessera::domain::user::{PasswordHash, User, UserStatus};
 use tessera::protocol::algorithm::SigningAlgorithm;
 use tessera::protocol::claims::StandardClaims;
 use tessera::protocol::client_metadata::ClientMetadata;
-use tessera::protocol::dpop::Thumbprint;
+use tessera::protocol::dpop::{Confirmation, Thumbprint};
 use tessera::protocol::email::EmailAddress;
 use tessera::protocol::scope::Scope;
 use tessera::secret::HashedSecret;
@@ -158,7 +158,7 @@ pub fn refresh_token(clock: &Clock, grant: GrantId) -> RefreshToken {
         created_at: clock.now(),
         expires_at: clock.now() + Duration::days(30),
         rotated: None,
-        dpop_jkt: Some(Thumbprint::new([9; 32])),
+        bound_to: Some(Confirmation::Certificate(Thumbprint::new([9; 32]))),
     }
 }
 

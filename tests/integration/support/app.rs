@@ -63,11 +63,20 @@ pub fn run<F: Future<Output = ()>>(database: TestDatabase, body: impl FnOnce(Tes
 /// Runs a body against a server with further settings, on both databases one after the other.
 pub fn on_both<F: Future<Output = ()>>(settings: &str, body: impl Fn(TestApp) -> F) {
     for database in [TestDatabase::sqlite(), TestDatabase::postgres()] {
-        actix_web::rt::System::new().block_on(async {
-            let app = TestApp::start(database, settings);
-            body(app).await;
-        });
+        run_with(database, settings, &body);
     }
+}
+
+/// Runs a body against a server with further settings.
+pub fn run_with<F: Future<Output = ()>>(
+    database: TestDatabase,
+    settings: &str,
+    body: impl FnOnce(TestApp) -> F,
+) {
+    actix_web::rt::System::new().block_on(async {
+        let app = TestApp::start(database, settings);
+        body(app).await;
+    });
 }
 
 /// A server and what a test needs to know of it.

@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod app;
 pub mod browser;
+pub mod certificates;
 pub mod command;
 pub mod database;
 pub mod dpop;
