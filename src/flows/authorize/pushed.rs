@@ -22,7 +22,7 @@ use crate::domain::throttle::{Admission, network_of};
 use crate::flows::Provider;
 use crate::flows::client_authentication::Sent;
 use crate::flows::dpop::{DpopRefusal, ProofRequest};
-use crate::flows::grants::TokenRefusal;
+use crate::flows::grants::{TokenRefusal, refuse_proof};
 use crate::flows::provider::FlowError;
 use crate::flows::tenancy::{Tenant, TenantAt};
 use crate::protocol::discovery::paths;
@@ -96,6 +96,7 @@ impl Provider {
     ) -> Result<PushedResponse, TokenRefusal> {
         let client = self.authenticate_client(at, sent, body).await?;
         refuse_request_uri(body)?;
+        refuse_proof(&client, sent)?;
         let request = ProofRequest {
             proofs: sent.proofs,
             method: "POST",

@@ -13,5 +13,6 @@ mod refusal;
 mod token_exchange;
 
 pub use pipeline::TokenAnswer;
+pub(in crate::flows) use pipeline::refuse_proof;
 pub use refusal::{GrantRefusal, TokenRefusal};
 pub use token_exchange::{ExchangeRefusal, Side};

@@ -65,6 +65,16 @@ pub struct TokenAnswer {
     pub response: TokenResponse,
 }
 
+/// Refuses a proof of a client whose tokens are bound to its certificate, and would not be to the proof's key.
+pub(in crate::flows) fn refuse_proof(client: &Client, sent: Sent<'_>) -> Result<(), OAuthError> {
+    if client.metadata.tls_client_certificate_bound_access_tokens && !sent.proofs.is_empty() {
+        return Err(OAuthError::invalid_request(
+            "this client's tokens are bound to its certificate (tls_client_certificate_bound_access_tokens): leave the DPoP proof out",
+        ));
+    }
+    Ok(())
+}
+
 impl Provider {
     /// Answers a token request.
     pub async fn token(
@@ -145,12 +155,7 @@ impl Provider {
     ) -> Result<(Option<Confirmation>, Option<Proof>), TokenRefusal> {
         let metadata = &client.metadata;
         if metadata.tls_client_certificate_bound_access_tokens {
-            if !sent.proofs.is_empty() {
-                return Err(OAuthError::invalid_request(
-                    "this client's tokens are bound to its certificate (tls_client_certificate_bound_access_tokens): leave the DPoP proof out",
-                )
-                .into());
-            }
+            refuse_proof(client, sent)?;
             let Some(certificate) = sent.certificate else {
                 return Err(OAuthError::invalid_request(
                     "this client's tokens are bound to its certificate (tls_client_certificate_bound_access_tokens), and the request came without one: send it to the token endpoint among mtls_endpoint_aliases",

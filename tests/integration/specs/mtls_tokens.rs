@@ -125,6 +125,16 @@ fn tokens_are_bound_to_the_certificate() {
             .send()
             .await
             .expect_error(400, "invalid_request");
+            let proof = prover.proof("POST", &scene.tenant.url("/par"));
+            let refused = shown(rp.authenticated("/par", &[]).header("dpop", &proof), &own)
+                .send()
+                .await;
+            assert!(
+                refused
+                    .expect_error(400, "invalid_request")
+                    .body
+                    .contains("DPoP")
+            );
         }
         // By a secret, and bound all the same; without the certificate, nothing.
         let client = scene.app.client(&scene.tenant, machine(&json!({ "token_endpoint_auth_method": "client_secret_basic", "tls_client_certificate_bound_access_tokens": true }))).await;
