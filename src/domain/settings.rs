@@ -61,6 +61,13 @@ pub struct TenantSettings {
     pub device_code_rate: u32,
     /// Whether applications that are registered for it get tokens through the browser: every response type but `code`.
     pub front_channel_tokens: bool,
+    /// Whether a request is refused whose `acr_values` name nothing that a sign-in reaches (RFC 9470 §5). Otherwise it gets what is
+    /// reached, as OpenID Connect has it.
+    pub require_acr_values: bool,
+    /// Whether people of this tenant must have signed in lately to change anything in the administration (RFC 9470).
+    pub administration_reauthentication: bool,
+    /// How long ago that may be (60 to 86,400 s).
+    pub administration_max_age: u32,
     /// Who may register clients without being an administrator.
     pub registration: RegistrationPolicy,
     /// How many clients that registered themselves there may be (1 to 100,000).
@@ -100,6 +107,9 @@ impl Default for TenantSettings {
             device_code_limit: 1000,
             device_code_rate: 100,
             front_channel_tokens: true,
+            require_acr_values: false,
+            administration_reauthentication: false,
+            administration_max_age: 900,
             registration: RegistrationPolicy::default(),
             registration_limit: 1000,
             registration_rate: 100,
@@ -279,7 +289,7 @@ pub struct OutOfBounds {
 
 impl TenantSettings {
     /// Every number with the least and the most that it may be, as the other settings are.
-    pub fn bounds(&self) -> [Bound; 17] {
+    pub fn bounds(&self) -> [Bound; 18] {
         [
             ("access_token_lifetime", self.access_token_lifetime, 60, DAY),
             ("id_token_lifetime", self.id_token_lifetime, 60, DAY),
@@ -321,6 +331,12 @@ impl TenantSettings {
             ("device_code_lifetime", self.device_code_lifetime, 60, 1800),
             ("device_code_limit", self.device_code_limit, 1, 10_000),
             ("device_code_rate", self.device_code_rate, 1, 10_000),
+            (
+                "administration_max_age",
+                self.administration_max_age,
+                60,
+                DAY,
+            ),
             ("registration_limit", self.registration_limit, 1, 100_000),
             ("registration_rate", self.registration_rate, 1, 10_000),
         ]

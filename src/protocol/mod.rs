@@ -35,6 +35,7 @@ pub mod revocation;
 pub mod scope;
 pub mod session_state;
 pub mod slug;
+pub mod step_up;
 pub mod token;
 pub mod token_exchange;
 pub mod uri;

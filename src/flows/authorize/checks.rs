@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use super::ACR;
 use super::presented::{ObjectRefusal, Presented, PresentedRefusal, Pushed};
+use super::{ACR, ACR_VALUES};
 use crate::domain::client::Client;
 use crate::domain::consent::Permissions;
 use crate::domain::ids::ClientId;
@@ -96,12 +96,13 @@ struct Checking<'a> {
 type Check = fn(&Checking<'_>) -> Result<(), OAuthError>;
 
 /// Every check that needs nothing but the request, the client and the tenant, in the order in which faults are told.
-const CHECKS: [Check; 5] = [
+const CHECKS: [Check; 6] = [
     check_response_type,
     check_pkce,
     check_resources,
     check_scope,
     check_essential_acr,
+    check_acr_values,
 ];
 
 fn check_response_type(checking: &Checking<'_>) -> Result<(), OAuthError> {
@@ -157,6 +158,23 @@ fn check_essential_acr(checking: &Checking<'_>) -> Result<(), OAuthError> {
         return Err(OAuthError::new(
             ErrorCode::UnmetAuthenticationRequirements,
             "the essential acr can't be reached",
+        ));
+    }
+    Ok(())
+}
+
+/// RFC 9470 §5: a resource that demanded an `acr` would refuse a token without it again and again, so the tenant may want the request refused.
+/// OpenID Connect Core §3.1.2.1 has them as a wish.
+fn check_acr_values(checking: &Checking<'_>) -> Result<(), OAuthError> {
+    let asked = match checking.request.acr_values.as_slice() {
+        [] => &checking.client.metadata.default_acr_values,
+        asked => asked,
+    };
+    let reached = || asked.iter().any(|acr| ACR_VALUES.contains(&acr.as_str()));
+    if checking.at.tenant.settings().require_acr_values && !asked.is_empty() && !reached() {
+        return Err(OAuthError::new(
+            ErrorCode::UnmetAuthenticationRequirements,
+            "no sign-in here reaches one of the acr_values; the discovery document names those that can be reached",
         ));
     }
     Ok(())

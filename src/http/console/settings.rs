@@ -54,7 +54,7 @@ enum Kind {
 type Entry = (&'static str, Kind);
 
 /// Every setting, under its heading.
-const GROUPS: [(&str, &[Entry]); 6] = [
+const GROUPS: [(&str, &[Entry]); 7] = [
     (
         "settings-tokens",
         &[
@@ -94,6 +94,14 @@ const GROUPS: [(&str, &[Entry]); 6] = [
             ("require_dpop_nonce", Kind::Switch),
             ("dpop_proof_leeway", Kind::Span),
             ("front_channel_tokens", Kind::Switch),
+            ("require_acr_values", Kind::Switch),
+        ],
+    ),
+    (
+        "settings-administration",
+        &[
+            ("administration_reauthentication", Kind::Switch),
+            ("administration_max_age", Kind::Span),
         ],
     ),
     (
@@ -173,6 +181,8 @@ fn switch(settings: &TenantSettings, name: &str) -> bool {
         "require_dpop_nonce" => settings.require_dpop_nonce,
         "device_authorization" => settings.device_authorization,
         "front_channel_tokens" => settings.front_channel_tokens,
+        "require_acr_values" => settings.require_acr_values,
+        "administration_reauthentication" => settings.administration_reauthentication,
         _ => settings.require_pushed_authorization_requests,
     }
 }
@@ -310,6 +320,10 @@ fn read(page: &Shell<'_>, draft: &mut Draft, before: &TenantRecord) -> TenantRec
             }
             ("require_dpop_nonce", _) => settings.require_dpop_nonce = given,
             ("front_channel_tokens", _) => settings.front_channel_tokens = given,
+            ("require_acr_values", _) => settings.require_acr_values = given,
+            ("administration_reauthentication", _) => {
+                settings.administration_reauthentication = given;
+            }
             ("require_pushed_authorization_requests", _) => {
                 settings.require_pushed_authorization_requests = given;
             }
@@ -347,6 +361,7 @@ fn read(page: &Shell<'_>, draft: &mut Draft, before: &TenantRecord) -> TenantRec
                         "device_code_lifetime" => &mut settings.device_code_lifetime,
                         "device_code_limit" => &mut settings.device_code_limit,
                         "device_code_rate" => &mut settings.device_code_rate,
+                        "administration_max_age" => &mut settings.administration_max_age,
                         "registration_limit" => &mut settings.registration_limit,
                         "registration_rate" => &mut settings.registration_rate,
                         _ => &mut settings.one_time_link_lifetime,

@@ -47,7 +47,7 @@ fn with<'a>(
     kept.chain(changed).copied().collect()
 }
 
-const SETTINGS: [(&str, &str); 31] = [
+const SETTINGS: [(&str, &str); 33] = [
     ("name", "Acme"),
     ("access_token_lifetime", "10"),
     ("access_token_lifetime-unit", "m"),
@@ -77,6 +77,8 @@ const SETTINGS: [(&str, &str); 31] = [
     ("registration", "token"),
     ("registration_limit", "50"),
     ("registration_rate", "100"),
+    ("administration_max_age", "15"),
+    ("administration_max_age-unit", "m"),
     ("dpop_proof_leeway", "30"),
     ("dpop_proof_leeway-unit", "s"),
 ];

@@ -64,4 +64,5 @@ pub mod session_management;
 pub mod sign_in;
 pub mod signed_answers;
 pub mod software_statements;
+pub mod step_up;
 pub mod tenancy;
