@@ -6,6 +6,7 @@
 
 use super::ids::{ClientId, GrantId, RefreshTokenId, SessionId, UserId};
 use crate::clock::Timestamp;
+use crate::protocol::authorization_details::AuthorizationDetails;
 use crate::protocol::claims::ClaimsRequest;
 use crate::protocol::dpop::Thumbprint;
 use crate::protocol::pkce::CodeChallenge;
@@ -29,6 +30,8 @@ pub struct Grant {
     pub scope: Scope,
     /// The resources it is good for (RFC 8707 §2.1); empty: the client's default audience, else the issuer.
     pub resources: Vec<String>,
+    /// What was allowed in objects (RFC 9396).
+    pub details: AuthorizationDetails,
     /// Single claims that were asked for (`OpenID` Connect Core §5.5).
     pub claims: Option<ClaimsRequest>,
     /// When the person had proved who they are.

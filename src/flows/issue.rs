@@ -162,6 +162,7 @@ impl Provider {
             jti: self.clock.uuid_v7(),
             client_id: client.id.to_string(),
             scope: target.scope.clone(),
+            authorization_details: target.details.clone(),
             auth_time: None,
             acr: None,
             amr: Vec::new(),

@@ -1,7 +1,7 @@
 //! What the provider says of itself (OpenID Connect Discovery 1.0 [§3](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderMetadata),
 //! [RFC 8414 §2](https://www.rfc-editor.org/rfc/rfc8414#section-2), [RFC 9126 §5](https://www.rfc-editor.org/rfc/rfc9126#section-5),
 //! [RFC 8628 §4](https://www.rfc-editor.org/rfc/rfc8628#section-4), [RFC 9207 §3](https://www.rfc-editor.org/rfc/rfc9207#section-3),
-//! [RFC 9449 §5.1](https://www.rfc-editor.org/rfc/rfc9449#section-5.1), JARM §4, RFC 9701 §7, and the three specifications of signing out), and the
+//! [RFC 9396 §10](https://www.rfc-editor.org/rfc/rfc9396#section-10), [RFC 9449 §5.1](https://www.rfc-editor.org/rfc/rfc9449#section-5.1), JARM §4, RFC 9701 §7, and the three specifications of signing out), and the
 //! paths at which it
 //! answers.
 //!
@@ -59,6 +59,8 @@ pub mod paths {
 pub struct Capabilities {
     /// Scopes of the tenant's own resources, besides the standard ones.
     pub scopes: Vec<String>,
+    /// The types of authorization details that the tenant's resources know.
+    pub authorization_details_types: Vec<String>,
     /// Authentication context classes that a sign-in can reach.
     pub acr_values: Vec<String>,
     /// Subject types that the tenant's clients may choose besides the public one.
@@ -112,6 +114,8 @@ pub struct ProviderMetadata {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device_authorization_endpoint: Option<String>,
     pub scopes_supported: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub authorization_details_types_supported: Vec<String>,
     pub response_types_supported: Vec<&'static str>,
     pub response_modes_supported: Vec<&'static str>,
     pub grant_types_supported: Vec<&'static str>,
@@ -183,6 +187,7 @@ impl ProviderMetadata {
                 .device_authorization
                 .then(|| endpoint(paths::DEVICE_AUTHORIZATION)),
             scopes_supported: scopes(capabilities.scopes),
+            authorization_details_types_supported: capabilities.authorization_details_types,
             response_types_supported: ResponseType::ALL
                 .into_iter()
                 .filter(|kind| capabilities.front_channel_tokens || !kind.is_front_channel())

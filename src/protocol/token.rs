@@ -8,6 +8,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::authorization::{read_resources, read_scope};
+use super::authorization_details::AuthorizationDetails;
 use super::client_metadata::GrantType;
 use super::dpop::Confirmation;
 use super::errors::OAuthError;
@@ -28,6 +29,8 @@ pub struct TokenRequest {
     pub grant: TokenGrant,
     /// The APIs that the access token is for (RFC 8707); none means those of the grant.
     pub resources: Vec<ResourceIndicator>,
+    /// What it is to allow in objects (RFC 9396 §6); none means those of the grant.
+    pub authorization_details: AuthorizationDetails,
 }
 
 /// What a token request offers in exchange.
@@ -116,6 +119,7 @@ impl TokenRequest {
         Ok(Self {
             grant,
             resources: read_resources(params)?,
+            authorization_details: AuthorizationDetails::from_params(params)?,
         })
     }
 }
@@ -154,6 +158,9 @@ pub struct TokenResponse {
     /// The scope of the access token; always said, although only a difference must be.
     #[serde(skip_serializing_if = "Scope::is_empty")]
     pub scope: Scope,
+    /// What the access token allows in objects (RFC 9396 §7).
+    #[serde(skip_serializing_if = "AuthorizationDetails::is_empty")]
+    pub authorization_details: AuthorizationDetails,
     /// The ID token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_token: Option<String>,
@@ -316,6 +323,7 @@ mod tests {
             expires_in: 300,
             refresh_token: None,
             scope: Scope::empty(),
+            authorization_details: AuthorizationDetails::default(),
             id_token: None,
         };
         let json = serde_json::to_value(&response).unwrap();

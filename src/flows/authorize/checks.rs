@@ -311,12 +311,29 @@ impl Provider {
             None => None,
         };
         let rules = rules(&checking);
-        let resources = request
+        let named = request
             .resources
             .iter()
             .map(ToString::to_string)
             .collect::<Vec<_>>();
-        let scope = rules.scope_to_ask_for(&request.scope, &resources)?;
+        let details = &request.authorization_details;
+        let resources = rules.check_details(details, named)?;
+        // RFC 9396 §7: what was granted is said beside the access token, which an answer by redirect has no place for.
+        let (by_code, at_once) = (
+            request.response_type.has_code(),
+            request.response_type.has_access_token(),
+        );
+        if !details.is_empty() && (!by_code || at_once) {
+            return Err(OAuthError::invalid_request(
+                "authorization_details need a response_type whose only access token comes from the token endpoint; use code",
+            ));
+        }
+        let scope = if request.scope.is_empty() && !details.is_empty() {
+            // Whoever says in detail what is to be allowed means no more than that.
+            Scope::empty()
+        } else {
+            rules.scope_to_ask_for(&request.scope, &resources)?
+        };
         // Whoever administers has a server, or a page, that can redeem a code: a token of such power doesn't travel in an address.
         if request.response_type.has_access_token() && scope.contains(ADMIN) {
             return Err(OAuthError::invalid_scope(

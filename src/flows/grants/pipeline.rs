@@ -13,6 +13,7 @@ use crate::flows::dpop::{DpopRefusal, ProofRequest};
 use crate::flows::issue::{AccessTokenOrder, IdTokenBinding, Principal};
 use crate::flows::scopes::Rules;
 use crate::flows::tenancy::TenantAt;
+use crate::protocol::authorization_details::AuthorizationDetails;
 use crate::protocol::client_authentication::ClientCredentials;
 use crate::protocol::client_metadata::GrantType;
 use crate::protocol::discovery::paths;
@@ -28,6 +29,8 @@ pub(super) struct Call<'a> {
     pub(super) at: &'a TenantAt,
     pub(super) client: Arc<Client>,
     pub(super) resources: Vec<ResourceIndicator>,
+    /// What is asked for in objects (RFC 9396).
+    pub(super) details: AuthorizationDetails,
     /// The key that the sender proved to hold, to which what is issued is bound.
     pub(super) key: Option<Thumbprint>,
     pub(super) origin: &'a Origin,
@@ -77,6 +80,7 @@ impl Provider {
             at,
             client,
             resources: request.resources,
+            details: request.authorization_details,
             key,
             origin,
         };
@@ -184,6 +188,7 @@ impl Provider {
                 .refresh_token
                 .map(|token| token.expose().to_owned()),
             scope: decision.target.scope,
+            authorization_details: decision.target.details,
             id_token,
         })
     }

@@ -244,7 +244,7 @@ app_test! {
         let globex = scene.app.tenant("globex").await;
         let other = scene.app.load(&globex).await;
         let scopes = vec![tessera::domain::resource::ResourceScope { name: "read".into(), description: None }];
-        let new = NewResource { identifier: "https://theirs.example".into(), name: None, scopes };
+        let new = NewResource { identifier: "https://theirs.example".into(), name: None, scopes, details_types: Vec::new() };
         let theirs = scene.app.provider.create_resource(&other, new, &By::command_line()).await.expect("an API");
         for rest in ["", "/edit", "/delete"] {
             assert_eq!(browser.open(&scene.tenant.url(&format!("/console/resources/{}{rest}", theirs.id))).await.answer.status, 404);

@@ -47,6 +47,7 @@ pub mod oidc_userinfo;
 pub mod one_time_links;
 pub mod par;
 pub mod protocol_model;
+pub mod rar;
 pub mod registration;
 pub mod registration_management;
 pub mod rfc6749_token;

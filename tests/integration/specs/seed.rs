@@ -104,6 +104,7 @@ impl Scene {
             offline: scope.contains("offline_access"),
             scope,
             resources: Vec::new(),
+            details: Default::default(),
             claims: None,
             auth_time: now,
             amr: vec!["pwd".into()],
