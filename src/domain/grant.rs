@@ -22,7 +22,7 @@ pub struct Grant {
     pub user_id: UserId,
     /// To whom.
     pub client_id: ClientId,
-    /// In which session; tokens die with it unless `offline`.
+    /// In which session; tokens die with it unless `offline`. The nil UUID is none's: see [`Grant::session`].
     pub session_id: SessionId,
     /// The issuer address where the flow began: tokens keep it (CONTRACT, "Where a tenant lives").
     pub issuer: String,
@@ -34,7 +34,7 @@ pub struct Grant {
     pub details: AuthorizationDetails,
     /// Single claims that were asked for (`OpenID` Connect Core §5.5).
     pub claims: Option<ClaimsRequest>,
-    /// When the person had proved who they are.
+    /// When the person had proved who they are, in their session.
     pub auth_time: Timestamp,
     /// How.
     pub amr: Vec<String>,
@@ -86,6 +86,11 @@ pub struct PendingCode {
 }
 
 impl Grant {
+    /// The session in which the person signed in; none where somebody vouched for them instead (RFC 7523 §2.1).
+    pub fn session(&self) -> Option<SessionId> {
+        (!self.session_id.uuid().is_nil()).then_some(self.session_id)
+    }
+
     /// Whether refresh tokens of this grant are good at `now`.
     pub fn is_alive(&self, now: Timestamp) -> bool {
         matches!(self.stage, GrantStage::Redeemed { .. }) && now < self.expires_at

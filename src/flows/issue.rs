@@ -180,10 +180,10 @@ impl Provider {
             claims.sub = subject_of(tenant, client, grant.user_id);
             // No token outlives its grant.
             claims.exp = claims.exp.min(grant.expires_at.timestamp());
-            claims.auth_time = Some(grant.auth_time.timestamp());
+            claims.auth_time = grant.session().map(|_| grant.auth_time.timestamp());
             claims.acr.clone_from(&grant.acr);
             claims.amr.clone_from(&grant.amr);
-            claims.sid = Some(grant.session_id.to_string());
+            claims.sid = grant.session().map(|session| session.to_string());
             claims.roles = roles.iter().map(ToString::to_string).collect();
             claims.grant_id = Some(grant.id.uuid());
         }

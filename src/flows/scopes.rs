@@ -14,14 +14,14 @@ use crate::protocol::authorization_details::{
 };
 use crate::protocol::client_metadata::GrantType;
 use crate::protocol::resource::ResourceIndicator;
-use crate::protocol::scope::{ADDRESS, EMAIL, OFFLINE_ACCESS, OPENID, PHONE, PROFILE};
+use crate::protocol::scope::{OFFLINE_ACCESS, OPENID, STANDARD_SCOPES};
 use crate::protocol::{ErrorCode, OAuthError, Scope};
 
 /// The scope-token that the admin API asks for. Its audience is [`Rules::admin_api`].
 pub const ADMIN: &str = "tessera:admin";
 
 /// The scope-tokens that speak of a person.
-pub const OF_PERSONS: [&str; 6] = [OPENID, PROFILE, EMAIL, ADDRESS, PHONE, OFFLINE_ACCESS];
+pub const OF_PERSONS: [&str; 6] = STANDARD_SCOPES;
 
 /// The most bytes that the resources of one token may have together: a token has to fit into a header.
 pub(super) const RESOURCES_MAX: usize = 4096;

@@ -71,6 +71,7 @@ pub(super) fn metadata_of(at: &TenantAt) -> Option<Vec<u8>> {
         ui_locales: Messages::tags().map(ToOwned::to_owned).collect(),
         dynamic_registration: at.tenant.settings().registration != RegistrationPolicy::Closed,
         device_authorization: at.tenant.settings().device_authorization,
+        jwt_bearer: !at.tenant.settings().assertion_issuers.is_empty(),
         front_channel_tokens: at.tenant.settings().front_channel_tokens,
         further_subject_types: vec![SubjectType::Pairwise],
         require_pushed_authorization_requests: at

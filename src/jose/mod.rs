@@ -14,6 +14,7 @@
 //! | [`seal`] | AES-256-GCM |
 //! | [`passwords`] | RFC 9106 |
 
+pub mod bearer_assertion;
 pub mod claims;
 pub mod client_assertion;
 pub mod dpop;

@@ -16,7 +16,7 @@ use super::dpop;
 use super::pkce::CodeChallenge;
 use super::prompt::Prompt;
 use super::response_mode::ResponseMode;
-use super::scope;
+use super::scope::STANDARD_SCOPES;
 
 /// The paths under an issuer.
 pub mod paths {
@@ -75,6 +75,8 @@ pub struct Capabilities {
     pub session_management: bool,
     /// Whether devices may be authorized.
     pub device_authorization: bool,
+    /// Whether anybody's assertions get tokens.
+    pub jwt_bearer: bool,
     /// Whether clients that register so get tokens through the browser.
     pub front_channel_tokens: bool,
     /// The tenant's privacy policy.
@@ -202,6 +204,7 @@ impl ProviderMetadata {
                 .filter(|grant| {
                     *grant != GrantType::DeviceCode || capabilities.device_authorization
                 })
+                .filter(|grant| capabilities.jwt_bearer || *grant != GrantType::JwtBearer)
                 .filter(|grant| capabilities.front_channel_tokens || *grant != GrantType::Implicit)
                 .map(GrantType::as_str)
                 .collect(),
@@ -242,15 +245,6 @@ impl ProviderMetadata {
         }
     }
 }
-
-const STANDARD_SCOPES: [&str; 6] = [
-    scope::OPENID,
-    scope::PROFILE,
-    scope::EMAIL,
-    scope::ADDRESS,
-    scope::PHONE,
-    scope::OFFLINE_ACCESS,
-];
 
 fn scopes(own: Vec<String>) -> Vec<String> {
     let own = own

@@ -1,4 +1,4 @@
-//! The token endpoint ([RFC 6749 §4.1.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3), §4.4.2, §5, §6, RFC 8628 §3.4, RFC 8693 §2): requests by
+//! The token endpoint ([RFC 6749 §4.1.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3), §4.4.2, §5, §6, RFC 7523 §2.1, RFC 8628 §3.4, RFC 8693 §2): requests by
 //! grant, and the answer.
 //!
 //! Left out: the resource owner's password (§4.3), which RFC 9700 §2.4 forbids.
@@ -62,6 +62,13 @@ pub enum TokenGrant {
         /// The code.
         device_code: PlainSecret,
     },
+    /// What somebody else says of a person (RFC 7523 §2.1).
+    JwtBearer {
+        /// The JWT.
+        assertion: PlainSecret,
+        /// The scope that is asked for.
+        scope: Option<Scope>,
+    },
     /// Another token (RFC 8693 §2.1).
     TokenExchange(Box<ExchangeRequest>),
 }
@@ -74,6 +81,7 @@ impl TokenGrant {
             Self::RefreshToken { .. } => GrantType::RefreshToken,
             Self::ClientCredentials { .. } => GrantType::ClientCredentials,
             Self::DeviceCode { .. } => GrantType::DeviceCode,
+            Self::JwtBearer { .. } => GrantType::JwtBearer,
             Self::TokenExchange(_) => GrantType::TokenExchange,
         }
     }
@@ -85,7 +93,7 @@ impl TokenRequest {
         let name = params.require("grant_type", 256)?;
         let unsupported = || {
             OAuthError::unsupported_grant_type(
-                "grant_type must be authorization_code, refresh_token, client_credentials, urn:ietf:params:oauth:grant-type:device_code or urn:ietf:params:oauth:grant-type:token-exchange",
+                "grant_type must be authorization_code, refresh_token, client_credentials, urn:ietf:params:oauth:grant-type:device_code, urn:ietf:params:oauth:grant-type:token-exchange or urn:ietf:params:oauth:grant-type:jwt-bearer",
             )
         };
         let grant_type = GrantType::ALL
@@ -109,6 +117,10 @@ impl TokenRequest {
             },
             GrantType::DeviceCode => TokenGrant::DeviceCode {
                 device_code: secret(params, "device_code")?,
+            },
+            GrantType::JwtBearer => TokenGrant::JwtBearer {
+                assertion: secret(params, "assertion")?,
+                scope: read_scope(params)?,
             },
             GrantType::TokenExchange => {
                 TokenGrant::TokenExchange(Box::new(ExchangeRequest::from_params(params)?))

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::issued::Decision;
 use super::refusal::TokenRefusal;
-use super::{authorization_code, client_credentials, device_code, refresh_token, token_exchange};
+use super::{
+    authorization_code, client_credentials, device_code, jwt_bearer, refresh_token, token_exchange,
+};
 use crate::domain::audit::Origin;
 use crate::domain::client::Client;
 use crate::flows::Provider;
@@ -99,6 +101,9 @@ impl Provider {
             }
             TokenGrant::DeviceCode { device_code } => {
                 device_code::poll(&call, &device_code).await?
+            }
+            TokenGrant::JwtBearer { assertion, scope } => {
+                jwt_bearer::redeem(&call, &assertion, scope.as_ref()).await?
             }
             TokenGrant::TokenExchange(request) => {
                 let response = token_exchange::exchange(&call, *request).await?;

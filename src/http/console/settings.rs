@@ -49,6 +49,8 @@ enum Kind {
     Registration,
     /// Whose software statements are believed: a line each, the issuer and the address of its keys.
     Issuers,
+    /// Whose assertions get tokens: as JSON.
+    Assertions,
 }
 
 type Entry = (&'static str, Kind);
@@ -95,6 +97,7 @@ const GROUPS: [(&str, &[Entry]); 7] = [
             ("dpop_proof_leeway", Kind::Span),
             ("front_channel_tokens", Kind::Switch),
             ("require_acr_values", Kind::Switch),
+            ("assertion_issuers", Kind::Assertions),
         ],
     ),
     (
@@ -210,7 +213,23 @@ fn value_in_words(page: &Shell<'_>, settings: &TenantSettings, (name, kind): Ent
             page.t("settings-nobody").into_owned()
         }
         Kind::Issuers => issuers_in_lines(settings).replace('\n', ", "),
+        Kind::Assertions if settings.assertion_issuers.is_empty() => {
+            page.t("settings-nobody").into_owned()
+        }
+        Kind::Assertions => {
+            let issuers = settings.assertion_issuers.iter();
+            let names: Vec<_> = issuers.map(|one| one.issuer.as_str()).collect();
+            names.join(", ")
+        }
     }
+}
+
+/// As JSON; nothing where there is none.
+fn assertions_as_json(settings: &TenantSettings) -> String {
+    if settings.assertion_issuers.is_empty() {
+        return String::new();
+    }
+    serde_json::to_string_pretty(&settings.assertion_issuers).unwrap_or_default()
 }
 
 fn issuers_in_lines(settings: &TenantSettings) -> String {
@@ -268,6 +287,7 @@ fn draft_of(record: &TenantRecord) -> Draft {
                 values.push(((*name).to_owned(), value.to_owned()));
             }
             Kind::Issuers => values.push(((*name).to_owned(), issuers_in_lines(settings))),
+            Kind::Assertions => values.push(((*name).to_owned(), assertions_as_json(settings))),
         }
     }
     let values = values.iter();
@@ -317,6 +337,18 @@ fn read(page: &Shell<'_>, draft: &mut Draft, before: &TenantRecord) -> TenantRec
                 let lines = draft.lines(name);
                 settings.software_statement_issuers =
                     lines.iter().map(|line| issuer_in(line)).collect();
+            }
+            (_, Kind::Assertions) => {
+                let read = draft
+                    .given(name)
+                    .map_or(Ok(Vec::new()), serde_json::from_str);
+                match read {
+                    Ok(issuers) => settings.assertion_issuers = issuers,
+                    Err(error) => {
+                        let error = error.to_string();
+                        draft.blame(name, page.f("settings-no-list", "error", &error));
+                    }
+                }
             }
             ("require_dpop_nonce", _) => settings.require_dpop_nonce = given,
             ("front_channel_tokens", _) => settings.front_channel_tokens = given,
@@ -433,6 +465,7 @@ fn row(page: &Shell<'_>, draft: &Draft, stored: &TenantSettings, entry: Entry, s
                 .into(),
         ))),
         Kind::Issuers => Row::Field(field(FieldKind::Lines(3))),
+        Kind::Assertions => Row::Field(field(FieldKind::Lines(6))),
     }
 }
 

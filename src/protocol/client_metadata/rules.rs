@@ -87,6 +87,13 @@ impl ClientMetadata {
                 "token-exchange is for confidential clients only; choose another token_endpoint_auth_method",
             ));
         }
+        if self.is_public() && self.allows_grant(GrantType::JwtBearer) {
+            // RFC 7523 §3.1 leaves the client's authentication open; without it whoever finds an assertion could use it first.
+            return Err(MetadataError::new(
+                "grant_types",
+                "jwt-bearer is for confidential clients only; choose another token_endpoint_auth_method",
+            ));
+        }
         let (people, offline) = (
             self.has_people(),
             self.allows_grant(GrantType::RefreshToken),

@@ -37,7 +37,7 @@ pub async fn press(browser: &mut Browser, page: &Page, url: &str, fields: &[(&st
 }
 
 /// A form with everything as it is but some fields.
-fn with<'a>(
+pub(super) fn with<'a>(
     fields: &[(&'a str, &'a str)],
     changed: &[(&'a str, &'a str)],
 ) -> Vec<(&'a str, &'a str)> {
@@ -47,7 +47,7 @@ fn with<'a>(
     kept.chain(changed).copied().collect()
 }
 
-const SETTINGS: [(&str, &str); 33] = [
+pub(super) const SETTINGS: [(&str, &str); 33] = [
     ("name", "Acme"),
     ("access_token_lifetime", "10"),
     ("access_token_lifetime-unit", "m"),
