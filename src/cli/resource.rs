@@ -1,5 +1,7 @@
 //! `tessera resource`: the APIs of a tenant.
 
+use std::path::{Path, PathBuf};
+
 use serde_json::json;
 
 use super::open;
@@ -7,6 +9,7 @@ use super::output::{Failure, Listing, Report, fields, list};
 use crate::config::Flags;
 use crate::domain::resource::{Resource, ResourceScope};
 use crate::flows::admin::{By, NewResource};
+use crate::protocol::authorization_details::DetailsType;
 use crate::storage::Page;
 
 /// What to do with resources.
@@ -29,6 +32,9 @@ pub enum Command {
         /// What people read of a scope when they are asked for consent
         #[arg(long = "describe", value_name = "SCOPE=TEXT")]
         descriptions: Vec<String>,
+        /// A JSON array of the types of authorization details (RFC 9396) that it understands
+        #[arg(long, value_name = "FILE")]
+        details_types_file: Option<PathBuf>,
     },
     /// List resources
     List {
@@ -57,11 +63,14 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
             name,
             scopes,
             descriptions,
+            details_types_file,
         } => {
             let new = NewResource {
                 identifier,
                 name,
                 scopes: described(&scopes, &descriptions)?,
+                details_types: details_types_file
+                    .map_or_else(|| Ok(Vec::new()), |path| types_in(&path))?,
             };
             let provider = open::command(flags).await?;
             let tenant = provider.load_tenant_named(&tenant).await?;
@@ -156,6 +165,18 @@ fn described(names: &[String], descriptions: &[String]) -> Result<Vec<ResourceSc
     Ok(scopes)
 }
 
+/// The types that a file defines.
+fn types_in(path: &Path) -> Result<Vec<DetailsType>, Failure> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::usage(format!("{shown} can't be read: {error}")))?;
+    serde_json::from_str(&text).map_err(|error| {
+        Failure::usage(format!(
+            "{shown} is no JSON array of types of authorization details: {error}"
+        ))
+    })
+}
+
 fn scopes(resource: &Resource) -> String {
     resource
         .scopes
@@ -165,11 +186,21 @@ fn scopes(resource: &Resource) -> String {
         .join(" ")
 }
 
+fn types(resource: &Resource) -> String {
+    let names: Vec<_> = resource
+        .details_types
+        .iter()
+        .map(|kind| kind.name.as_str())
+        .collect();
+    names.join(" ")
+}
+
 fn describe(resource: &Resource) -> String {
     fields(&[
         ("identifier", resource.identifier.clone()),
         ("name", resource.name.clone()),
         ("scopes", scopes(resource)),
+        ("types", types(resource)),
         ("id", resource.id.to_string()),
     ])
 }

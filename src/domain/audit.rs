@@ -125,6 +125,9 @@ pub enum Act {
     /// A token was exchanged for another.
     #[serde(rename = "token.exchanged")]
     TokenExchanged,
+    /// A client got a token for a person by somebody's assertion.
+    #[serde(rename = "token.asserted")]
+    AssertionRedeemed,
     /// A client was registered.
     #[serde(rename = "client.created")]
     ClientCreated,
@@ -171,7 +174,7 @@ pub enum Act {
 
 impl Act {
     /// All of them.
-    pub const ALL: [Self; 53] = [
+    pub const ALL: [Self; 54] = [
         Self::TenantCreated,
         Self::TenantImported,
         Self::TenantExported,
@@ -211,6 +214,7 @@ impl Act {
         Self::ProofReplayed,
         Self::TokenRevoked,
         Self::TokenExchanged,
+        Self::AssertionRedeemed,
         Self::ClientCreated,
         Self::ClientRegistered,
         Self::ClientUpdated,

@@ -6,6 +6,7 @@
 
 use super::ids::{ClientId, GrantId, RefreshTokenId, SessionId, UserId};
 use crate::clock::Timestamp;
+use crate::protocol::authorization_details::AuthorizationDetails;
 use crate::protocol::claims::ClaimsRequest;
 use crate::protocol::dpop::{Confirmation, Thumbprint};
 use crate::protocol::pkce::CodeChallenge;
@@ -21,7 +22,7 @@ pub struct Grant {
     pub user_id: UserId,
     /// To whom.
     pub client_id: ClientId,
-    /// In which session; tokens die with it unless `offline`.
+    /// In which session; tokens die with it unless `offline`. The nil UUID is none's: see [`Grant::session`].
     pub session_id: SessionId,
     /// The issuer address where the flow began: tokens keep it (CONTRACT, "Where a tenant lives").
     pub issuer: String,
@@ -29,9 +30,11 @@ pub struct Grant {
     pub scope: Scope,
     /// The resources it is good for (RFC 8707 §2.1); empty: the client's default audience, else the issuer.
     pub resources: Vec<String>,
+    /// What was allowed in objects (RFC 9396).
+    pub details: AuthorizationDetails,
     /// Single claims that were asked for (`OpenID` Connect Core §5.5).
     pub claims: Option<ClaimsRequest>,
-    /// When the person had proved who they are.
+    /// When the person had proved who they are, in their session.
     pub auth_time: Timestamp,
     /// How.
     pub amr: Vec<String>,
@@ -83,6 +86,11 @@ pub struct PendingCode {
 }
 
 impl Grant {
+    /// The session in which the person signed in; none where somebody vouched for them instead (RFC 7523 §2.1).
+    pub fn session(&self) -> Option<SessionId> {
+        (!self.session_id.uuid().is_nil()).then_some(self.session_id)
+    }
+
     /// Whether refresh tokens of this grant are good at `now`.
     pub fn is_alive(&self, now: Timestamp) -> bool {
         matches!(self.stage, GrantStage::Redeemed { .. }) && now < self.expires_at

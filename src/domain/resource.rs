@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::ResourceId;
 use crate::clock::Timestamp;
+use crate::protocol::authorization_details::DetailsType;
 
 /// The most scopes of one resource: as many as one request may name.
 pub const SCOPES_MAX: usize = 100;
@@ -20,6 +21,9 @@ pub struct Resource {
     pub name: String,
     /// The scopes that it understands.
     pub scopes: Vec<ResourceScope>,
+    /// The types of authorization details that it understands (RFC 9396).
+    #[serde(rename = "authorization_details_types")]
+    pub details_types: Vec<DetailsType>,
     /// Counts up with every change.
     pub version: i64,
     /// When it was made.

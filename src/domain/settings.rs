@@ -3,8 +3,12 @@
 
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use super::ids::ClientId;
 use crate::protocol::fapi::SecurityProfile;
+use crate::protocol::jwks::check_public;
+use crate::protocol::scope::{STANDARD_SCOPES, Scope};
 use crate::protocol::uri::parse_web;
 
 /// Lifetimes and policies of a tenant. All times are in seconds.
@@ -70,6 +74,13 @@ pub struct TenantSettings {
     pub device_code_rate: u32,
     /// Whether applications that are registered for it get tokens through the browser: every response type but `code`.
     pub front_channel_tokens: bool,
+    /// Whether a request is refused whose `acr_values` name nothing that a sign-in reaches (RFC 9470 §5). Otherwise it gets what is
+    /// reached, as OpenID Connect has it.
+    pub require_acr_values: bool,
+    /// Whether people of this tenant must have signed in lately to change anything in the administration (RFC 9470).
+    pub administration_reauthentication: bool,
+    /// How long ago that may be (60 to 86,400 s).
+    pub administration_max_age: u32,
     /// Who may register clients without being an administrator.
     pub registration: RegistrationPolicy,
     /// How many clients that registered themselves there may be (1 to 100,000).
@@ -78,6 +89,8 @@ pub struct TenantSettings {
     pub registration_rate: u32,
     /// Whose software statements are believed when a client registers itself (at most 20).
     pub software_statement_issuers: Vec<SoftwareStatementIssuer>,
+    /// Whose assertions get tokens for people (RFC 7523 §2.1), which no client gets without (at most 20).
+    pub assertion_issuers: Vec<AssertionIssuer>,
     /// Whether a client that registers itself must bring a software statement of one of them.
     pub require_software_statement: bool,
 }
@@ -113,10 +126,14 @@ impl Default for TenantSettings {
             device_code_limit: 1000,
             device_code_rate: 100,
             front_channel_tokens: true,
+            require_acr_values: false,
+            administration_reauthentication: false,
+            administration_max_age: 900,
             registration: RegistrationPolicy::default(),
             registration_limit: 1000,
             registration_rate: 100,
             software_statement_issuers: Vec::new(),
+            assertion_issuers: Vec::new(),
             require_software_statement: false,
         }
     }
@@ -213,11 +230,7 @@ impl SoftwareStatementIssuer {
         }
         for (place, one) in issuers.iter().enumerate() {
             let name = &one.issuer;
-            if name.is_empty() || name.len() > MAX_ISSUER || name.contains(char::is_whitespace) {
-                return Err(format!(
-                    "an issuer must have 1 to {MAX_ISSUER} bytes and no spaces"
-                ));
-            }
+            check_issuer(name)?;
             if issuers
                 .iter()
                 .take(place)
@@ -229,6 +242,101 @@ impl SoftwareStatementIssuer {
         }
         Ok(())
     }
+}
+
+/// Somebody whose assertions get tokens for people (RFC 7523 §2.1, §3).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AssertionIssuer {
+    /// The `iss` of their assertions.
+    pub issuer: String,
+    /// Where they publish the keys that sign them; or `jwks`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<String>,
+    /// Those keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<Value>,
+    /// The clients that may bring them, by `client_id` (1 to 100).
+    pub clients: Vec<String>,
+    /// How they name people.
+    pub subjects: SubjectMapping,
+    /// The scopes that they may give: those of the tenant's resources, and none of a person's own.
+    #[schemars(with = "String")]
+    pub scope: Scope,
+    /// For how many seconds an assertion may be good (60 to 3600).
+    #[serde(default = "default_assertion_lifetime")]
+    #[schemars(range(min = 60, max = 3600))]
+    pub max_lifetime: u32,
+}
+
+/// How the issuer of an assertion names a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SubjectMapping {
+    /// `sub` is their id here.
+    Id,
+    /// `email` is their address, which both the issuer (`email_verified`) and this tenant have verified.
+    Email,
+}
+
+/// The most issuers of assertions that a tenant may trust.
+pub const MAX_ASSERTION_ISSUERS: usize = 20;
+
+const fn default_assertion_lifetime() -> u32 {
+    300
+}
+
+impl AssertionIssuer {
+    /// What a list of them must be; an error says what is wrong, and with which.
+    pub fn check_all(issuers: &[Self]) -> Result<(), String> {
+        if issuers.len() > MAX_ASSERTION_ISSUERS {
+            return Err(format!("must be {MAX_ASSERTION_ISSUERS} at most"));
+        }
+        for (place, one) in issuers.iter().enumerate() {
+            let name = &one.issuer;
+            check_issuer(name)?;
+            let mut before = issuers.iter().take(place);
+            if before.any(|other| other.issuer == *name) {
+                return Err(format!("names `{name}` twice"));
+            }
+            match (&one.jwks_uri, &one.jwks) {
+                (Some(uri), None) => {
+                    parse_web(uri).map_err(|error| format!("jwks_uri of `{name}`: {error}"))?;
+                }
+                (None, Some(jwks)) => {
+                    check_public(jwks).map_err(|error| format!("jwks of `{name}`: {error}"))?;
+                }
+                _ => return Err(format!("`{name}` needs either jwks_uri or jwks")),
+            }
+            let is_id = |id: &String| {
+                id.parse::<ClientId>()
+                    .is_ok_and(|read| read.to_string() == *id)
+            };
+            if !(1..=100).contains(&one.clients.len()) || !one.clients.iter().all(is_id) {
+                return Err(format!("clients of `{name}` must be 1 to 100 client_ids"));
+            }
+            let unfit =
+                |token: &str| token.starts_with("tessera:") || STANDARD_SCOPES.contains(&token);
+            if let Some(token) = one.scope.iter().find(|token| unfit(token)) {
+                return Err(format!(
+                    "scope of `{name}` has `{token}`, which no assertion gives: only scopes of the tenant's resources"
+                ));
+            }
+            if !(60..=3600).contains(&one.max_lifetime) {
+                return Err(format!("max_lifetime of `{name}` must be 60 to 3600"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_issuer(name: &str) -> Result<(), String> {
+    if name.is_empty() || name.len() > MAX_ISSUER || name.contains(char::is_whitespace) {
+        return Err(format!(
+            "an issuer must have 1 to {MAX_ISSUER} bytes and no spaces"
+        ));
+    }
+    Ok(())
 }
 
 impl RegistrationPolicy {
@@ -292,7 +400,7 @@ pub struct OutOfBounds {
 
 impl TenantSettings {
     /// Every number with the least and the most that it may be, as the other settings are.
-    pub fn bounds(&self) -> [Bound; 19] {
+    pub fn bounds(&self) -> [Bound; 20] {
         [
             ("access_token_lifetime", self.access_token_lifetime, 60, DAY),
             ("id_token_lifetime", self.id_token_lifetime, 60, DAY),
@@ -346,6 +454,12 @@ impl TenantSettings {
             ("device_code_lifetime", self.device_code_lifetime, 60, 1800),
             ("device_code_limit", self.device_code_limit, 1, 10_000),
             ("device_code_rate", self.device_code_rate, 1, 10_000),
+            (
+                "administration_max_age",
+                self.administration_max_age,
+                60,
+                DAY,
+            ),
             ("registration_limit", self.registration_limit, 1, 100_000),
             ("registration_rate", self.registration_rate, 1, 10_000),
         ]

@@ -35,6 +35,7 @@ use crate::protocol::client_metadata::{
     AccessTokenFormat, ClientMetadata, ResponseType, TokenEndpointAuthMethod,
 };
 use crate::protocol::discovery::paths;
+use crate::protocol::step_up::Demand;
 use crate::storage::{self, Repo};
 
 /// What marks the console's client: nobody registers, changes or deletes a client with this `software_id`.
@@ -296,12 +297,14 @@ impl Provider {
         }
     }
 
-    /// Begins a sign-in that returns to a page of the console. `renewed` is the session that is to go on for longer.
+    /// Begins a sign-in that returns to a page of the console. `renewed` is the session that is to go on for longer; `demand` is how recent
+    /// the sign-in has to be.
     pub async fn begin_console_session(
         &self,
         at: &TenantAt,
         return_to: &str,
         renewed: Option<&ConsoleSession>,
+        demand: Option<Demand>,
     ) -> Result<Begun, FlowError> {
         self.ensure_console_client(at).await?;
         let random = || URL_SAFE_NO_PAD.encode(self.clock.random_bytes::<32>());
@@ -327,6 +330,9 @@ impl Provider {
         if let Some(session) = renewed {
             // Nobody else takes over silently.
             query.append_pair("id_token_hint", &session.id_token);
+        }
+        if let Some(demand) = demand {
+            query.append_pair("max_age", &demand.max_age.to_string());
         }
         Ok(Begun {
             location: format!(

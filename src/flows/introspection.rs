@@ -176,6 +176,7 @@ impl Provider {
             jti: token.id.uuid(),
             client_id: client.id.to_string(),
             scope: grant.scope.clone(),
+            authorization_details: grant.details.clone(),
             auth_time: Some(grant.auth_time.timestamp()),
             acr: grant.acr.clone(),
             amr: grant.amr.clone(),

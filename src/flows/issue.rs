@@ -162,6 +162,7 @@ impl Provider {
             jti: self.clock.uuid_v7(),
             client_id: client.id.to_string(),
             scope: target.scope.clone(),
+            authorization_details: target.details.clone(),
             auth_time: None,
             acr: None,
             amr: Vec::new(),
@@ -179,10 +180,10 @@ impl Provider {
             claims.sub = subject_of(tenant, client, grant.user_id);
             // No token outlives its grant.
             claims.exp = claims.exp.min(grant.expires_at.timestamp());
-            claims.auth_time = Some(grant.auth_time.timestamp());
+            claims.auth_time = grant.session().map(|_| grant.auth_time.timestamp());
             claims.acr.clone_from(&grant.acr);
             claims.amr.clone_from(&grant.amr);
-            claims.sid = Some(grant.session_id.to_string());
+            claims.sid = grant.session().map(|session| session.to_string());
             claims.roles = roles.iter().map(ToString::to_string).collect();
             claims.grant_id = Some(grant.id.uuid());
         }

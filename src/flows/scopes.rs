@@ -9,16 +9,19 @@ use super::tenancy::Tenant;
 use crate::domain::client::Client;
 use crate::domain::resource::Resource;
 use crate::protocol::access_token::Audience;
+use crate::protocol::authorization_details::{
+    AuthorizationDetail, AuthorizationDetails, DetailsType,
+};
 use crate::protocol::client_metadata::GrantType;
 use crate::protocol::resource::ResourceIndicator;
-use crate::protocol::scope::{ADDRESS, EMAIL, OFFLINE_ACCESS, OPENID, PHONE, PROFILE};
-use crate::protocol::{OAuthError, Scope};
+use crate::protocol::scope::{OFFLINE_ACCESS, OPENID, STANDARD_SCOPES};
+use crate::protocol::{ErrorCode, OAuthError, Scope};
 
 /// The scope-token that the admin API asks for. Its audience is [`Rules::admin_api`].
 pub const ADMIN: &str = "tessera:admin";
 
 /// The scope-tokens that speak of a person.
-pub const OF_PERSONS: [&str; 6] = [OPENID, PROFILE, EMAIL, ADDRESS, PHONE, OFFLINE_ACCESS];
+pub const OF_PERSONS: [&str; 6] = STANDARD_SCOPES;
 
 /// The most bytes that the resources of one token may have together: a token has to fit into a header.
 pub(super) const RESOURCES_MAX: usize = 4096;
@@ -30,6 +33,8 @@ pub struct Target {
     pub scope: Scope,
     /// Where, if that was said.
     pub resources: Vec<String>,
+    /// What it allows in objects (RFC 9396).
+    pub details: AuthorizationDetails,
 }
 
 /// The rules for one client of one tenant.
@@ -125,6 +130,67 @@ impl<'a> Rules<'a> {
             .filter(|resource| self.knows(resource) && (own.is_empty() || own.contains(resource)))
             .cloned()
             .collect()
+    }
+
+    /// Refuses authorization details beyond what the client registered and what a resource here understands (RFC 9396 §5), and says which
+    /// resources tokens are for that carry them: those that are named, or else those whose types they are.
+    pub fn check_details(
+        &self,
+        requested: &AuthorizationDetails,
+        mut resources: Vec<String>,
+    ) -> Result<Vec<String>, OAuthError> {
+        let invalid =
+            |description| OAuthError::new(ErrorCode::InvalidAuthorizationDetails, description);
+        let named = !resources.is_empty();
+        for detail in requested.iter() {
+            if !self.may_use_type(detail.kind()) {
+                return Err(invalid(
+                    "the client may not ask for a type of authorization_details; name it in the client's `authorization_details_types`",
+                ));
+            }
+            let Some((owner, kind)) = self.type_of(detail) else {
+                return Err(invalid(
+                    "a type of authorization_details belongs to none of the resources that the client may ask for",
+                ));
+            };
+            kind.check_detail(detail, &owner.identifier)?;
+            if !resources.contains(&owner.identifier) {
+                if named {
+                    return Err(invalid(
+                        "a type of authorization_details belongs to another resource than those that are named",
+                    ));
+                }
+                resources.push(owner.identifier.clone());
+            }
+        }
+        Ok(resources)
+    }
+
+    fn may_use_type(&self, name: &str) -> bool {
+        let types = &self.client.metadata.authorization_details_types;
+        types.iter().any(|own| own == name)
+    }
+
+    /// The type of an object, and whose it is.
+    fn type_of(&self, detail: &AuthorizationDetail) -> Option<(&'a Resource, &'a DetailsType)> {
+        let own = &self.client.metadata.resources;
+        let (owner, kind) = find_type(self.resources, detail)?;
+        (own.is_empty() || own.contains(&owner.identifier)).then_some((owner, kind))
+    }
+
+    /// Those of the objects granted before that are still to be had, at these resources.
+    fn remaining_details(
+        &self,
+        granted: &AuthorizationDetails,
+        resources: &[String],
+    ) -> AuthorizationDetails {
+        granted.retain(|detail| {
+            self.may_use_type(detail.kind())
+                && self.type_of(detail).is_some_and(|(owner, kind)| {
+                    resources.contains(&owner.identifier)
+                        && kind.check_detail(detail, &owner.identifier).is_ok()
+                })
+        })
     }
 
     fn knows(&self, resource: &str) -> bool {
@@ -236,13 +302,20 @@ impl<'a> Rules<'a> {
     }
 
     /// What a token of a grant is for: what was granted, less what has been taken from the client or the tenant since, narrowed to what
-    /// the request asks for (RFC 6749 §6, RFC 8707 §2.2).
+    /// the request asks for (RFC 6749 §6, RFC 8707 §2.2, RFC 9396 §6).
     pub fn narrow(
         &self,
         granted: &Target,
         scope: Option<&Scope>,
         resources: &[ResourceIndicator],
+        details: &AuthorizationDetails,
     ) -> Result<Target, OAuthError> {
+        if !granted.details.cover(details) {
+            return Err(OAuthError::new(
+                ErrorCode::InvalidAuthorizationDetails,
+                "the requested authorization_details are wider than what was granted",
+            ));
+        }
         if scope.is_some_and(|scope| !scope.is_subset_of(&granted.scope)) {
             return Err(OAuthError::invalid_scope(
                 "the requested scope is wider than what was granted",
@@ -278,6 +351,34 @@ impl<'a> Rules<'a> {
         } else {
             self.scope_at(&wanted, &resources)
         };
-        Ok(Target { scope, resources })
+        let wanted = if details.is_empty() {
+            &granted.details
+        } else {
+            details
+        };
+        let remaining = self.remaining_details(wanted, &resources);
+        if remaining.is_empty() && !details.is_empty() {
+            return Err(OAuthError::new(
+                ErrorCode::InvalidAuthorizationDetails,
+                "none of the requested authorization_details are to be had any more, or not for this resource",
+            ));
+        }
+        Ok(Target {
+            scope,
+            resources,
+            details: remaining,
+        })
     }
+}
+
+/// The type of an object among those of resources, and whose it is.
+pub fn find_type<'r>(
+    resources: &'r [Resource],
+    detail: &AuthorizationDetail,
+) -> Option<(&'r Resource, &'r DetailsType)> {
+    resources.iter().find_map(|resource| {
+        let mut types = resource.details_types.iter();
+        let kind = types.find(|kind| kind.name == detail.kind())?;
+        Some((resource, kind))
+    })
 }

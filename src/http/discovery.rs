@@ -69,12 +69,22 @@ pub(super) fn metadata_of(provider: &Provider, at: &TenantAt) -> Option<Vec<u8>>
         .collect();
     scopes.sort_unstable();
     scopes.dedup();
+    let mut types: Vec<String> = at
+        .tenant
+        .resources
+        .iter()
+        .flat_map(|resource| resource.details_types.iter().map(|kind| kind.name.clone()))
+        .collect();
+    types.sort_unstable();
+    types.dedup();
     let capabilities = Capabilities {
         scopes,
+        authorization_details_types: types,
         acr_values: ACR_VALUES.iter().map(ToString::to_string).collect(),
         ui_locales: Messages::tags().map(ToOwned::to_owned).collect(),
         dynamic_registration: at.tenant.settings().registration != RegistrationPolicy::Closed,
         device_authorization: at.tenant.settings().device_authorization,
+        jwt_bearer: !at.tenant.settings().assertion_issuers.is_empty(),
         front_channel_tokens: at.tenant.settings().front_channel_tokens,
         further_subject_types: vec![SubjectType::Pairwise],
         require_pushed_authorization_requests: at

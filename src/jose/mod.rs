@@ -15,6 +15,7 @@
 //! | [`seal`] | AES-256-GCM |
 //! | [`passwords`] | RFC 9106 |
 
+pub mod bearer_assertion;
 pub mod certificate;
 pub mod claims;
 pub mod client_assertion;

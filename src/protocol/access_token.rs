@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use uuid::Uuid;
 
+use super::authorization_details::AuthorizationDetails;
 use super::dpop::Confirmation;
 use super::scope::Scope;
 use super::slug::Slug;
@@ -33,6 +34,9 @@ pub struct AccessTokenClaims {
     /// What it allows.
     #[serde(default, skip_serializing_if = "Scope::is_empty")]
     pub scope: Scope,
+    /// What it allows in objects (RFC 9396 §9.1).
+    #[serde(default, skip_serializing_if = "AuthorizationDetails::is_empty")]
+    pub authorization_details: AuthorizationDetails,
     /// When the person signed in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth_time: Option<i64>,
@@ -157,6 +161,7 @@ pub(super) mod tests {
             jti: Uuid::nil(),
             client_id: "s6BhdRkqt3_".into(),
             scope: Scope::parse("openid profile").unwrap(),
+            authorization_details: AuthorizationDetails::default(),
             auth_time: None,
             acr: None,
             amr: Vec::new(),

@@ -4,8 +4,9 @@
 //! It is read in two steps. [`RedirectTarget`] is what must be known before a redirect is trusted; a fault there is answered by a page.
 //! [`AuthorizationRequest`] is the whole; a fault there is answered by a redirect. What the client and the tenant allow is decided above. Request
 //! objects (RFC 9101) and the names of pushed requests (RFC 9126) are resolved before: see `request_object` and `pushed_request`. Left out:
-//! requests by reference to an address and rich requests (RFC 9396).
+//! requests by reference to an address.
 
+use super::authorization_details::AuthorizationDetails;
 use super::claims::ClaimsRequest;
 use super::client_metadata::{ResponseType, UnsupportedResponseType};
 use super::dpop::Thumbprint;
@@ -91,6 +92,8 @@ pub struct AuthorizationRequest {
     pub claims: Option<ClaimsRequest>,
     /// The APIs that the tokens are for (RFC 8707).
     pub resources: Vec<ResourceIndicator>,
+    /// What is asked for in objects (RFC 9396).
+    pub authorization_details: AuthorizationDetails,
     /// The code challenge (RFC 7636).
     pub code_challenge: Option<CodeChallenge>,
     /// The key that the code is bound to (RFC 9449 §10).
@@ -128,6 +131,7 @@ impl AuthorizationRequest {
             acr_values: read_list(params, "acr_values", is_acr)?,
             claims: read_claims(params)?,
             resources: read_resources(params)?,
+            authorization_details: AuthorizationDetails::from_params(params)?,
             code_challenge: read_code_challenge(params)?,
             dpop_jkt: Thumbprint::from_params(params)?,
         };
@@ -183,6 +187,8 @@ impl AuthorizationRequest {
         let challenge = self.code_challenge.map(|challenge| challenge.to_string());
         let method = challenge.as_ref().map(|_| CodeChallenge::METHOD);
         let dpop_jkt = self.dpop_jkt.map(|jkt| jkt.to_string());
+        let details = (!self.authorization_details.is_empty())
+            .then(|| self.authorization_details.to_string());
         let single = [
             ("client_id", Some(self.client_id.as_str())),
             ("redirect_uri", self.redirect_uri.as_deref()),
@@ -203,6 +209,7 @@ impl AuthorizationRequest {
             ("login_hint", self.login_hint.as_deref()),
             ("acr_values", Some(acr_values.as_str())),
             ("claims", claims.as_deref()),
+            ("authorization_details", details.as_deref()),
             ("code_challenge", challenge.as_deref()),
             ("code_challenge_method", method),
             ("dpop_jkt", dpop_jkt.as_deref()),

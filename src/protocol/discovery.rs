@@ -1,8 +1,9 @@
 //! What the provider says of itself (OpenID Connect Discovery 1.0 [§3](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderMetadata),
 //! [RFC 8414 §2](https://www.rfc-editor.org/rfc/rfc8414#section-2), [RFC 9126 §5](https://www.rfc-editor.org/rfc/rfc9126#section-5),
 //! [RFC 8628 §4](https://www.rfc-editor.org/rfc/rfc8628#section-4), [RFC 9207 §3](https://www.rfc-editor.org/rfc/rfc9207#section-3),
-//! [RFC 9449 §5.1](https://www.rfc-editor.org/rfc/rfc9449#section-5.1), [RFC 8705 §3.3, §5](https://www.rfc-editor.org/rfc/rfc8705#section-5),
-//! [RFC 9101 §10.5](https://www.rfc-editor.org/rfc/rfc9101#section-10.5), JARM §4, RFC 9701 §7, and the three specifications of signing out), and the
+//! [RFC 9396 §10](https://www.rfc-editor.org/rfc/rfc9396#section-10), [RFC 9449 §5.1](https://www.rfc-editor.org/rfc/rfc9449#section-5.1),
+//! [RFC 8705 §3.3, §5](https://www.rfc-editor.org/rfc/rfc8705#section-5), [RFC 9101 §10.5](https://www.rfc-editor.org/rfc/rfc9101#section-10.5),
+//! JARM §4, RFC 9701 §7, and the three specifications of signing out), and the
 //! paths at which it
 //! answers.
 //!
@@ -17,7 +18,7 @@ use super::fapi::SecurityProfile;
 use super::pkce::CodeChallenge;
 use super::prompt::Prompt;
 use super::response_mode::ResponseMode;
-use super::scope;
+use super::scope::STANDARD_SCOPES;
 
 /// The paths under an issuer.
 pub mod paths {
@@ -60,6 +61,8 @@ pub mod paths {
 pub struct Capabilities {
     /// Scopes of the tenant's own resources, besides the standard ones.
     pub scopes: Vec<String>,
+    /// The types of authorization details that the tenant's resources know.
+    pub authorization_details_types: Vec<String>,
     /// Authentication context classes that a sign-in can reach.
     pub acr_values: Vec<String>,
     /// Subject types that the tenant's clients may choose besides the public one.
@@ -74,6 +77,8 @@ pub struct Capabilities {
     pub session_management: bool,
     /// Whether devices may be authorized.
     pub device_authorization: bool,
+    /// Whether anybody's assertions get tokens.
+    pub jwt_bearer: bool,
     /// Whether clients that register so get tokens through the browser.
     pub front_channel_tokens: bool,
     /// What is to be said of clients' certificates, where they can be shown.
@@ -142,6 +147,8 @@ pub struct ProviderMetadata {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device_authorization_endpoint: Option<String>,
     pub scopes_supported: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub authorization_details_types_supported: Vec<String>,
     pub response_types_supported: Vec<&'static str>,
     pub response_modes_supported: Vec<&'static str>,
     pub grant_types_supported: Vec<&'static str>,
@@ -231,6 +238,7 @@ impl ProviderMetadata {
             device_authorization_endpoint: device_authorization
                 .then(|| endpoint(paths::DEVICE_AUTHORIZATION)),
             scopes_supported: scopes(capabilities.scopes),
+            authorization_details_types_supported: capabilities.authorization_details_types,
             response_types_supported: ResponseType::ALL
                 .into_iter()
                 .filter(|kind| front_channel || !kind.is_front_channel())
@@ -244,6 +252,7 @@ impl ProviderMetadata {
             grant_types_supported: GrantType::ALL
                 .into_iter()
                 .filter(|grant| *grant != GrantType::DeviceCode || device_authorization)
+                .filter(|grant| capabilities.jwt_bearer || *grant != GrantType::JwtBearer)
                 .filter(|grant| front_channel || *grant != GrantType::Implicit)
                 .map(GrantType::as_str)
                 .collect(),
@@ -312,15 +321,6 @@ fn methods(profile: SecurityProfile, certificates: Option<&Certificates>) -> Vec
         .map(TokenEndpointAuthMethod::as_str)
         .collect()
 }
-
-const STANDARD_SCOPES: [&str; 6] = [
-    scope::OPENID,
-    scope::PROFILE,
-    scope::EMAIL,
-    scope::ADDRESS,
-    scope::PHONE,
-    scope::OFFLINE_ACCESS,
-];
 
 fn scopes(own: Vec<String>) -> Vec<String> {
     let own = own

@@ -86,6 +86,10 @@ error_codes! {
     /// [RFC 8707 §2](https://www.rfc-editor.org/rfc/rfc8707#section-2)
     InvalidTarget = "invalid_target", 400;
 
+    /// "[…] if the authorization details type is unknown or the authorization details object is not conformant to the definition of its type"
+    /// [RFC 9396 §5](https://www.rfc-editor.org/rfc/rfc9396#section-5)
+    InvalidAuthorizationDetails = "invalid_authorization_details", 400;
+
     /// The proof of possession is missing, malformed, for another request, or was used before.
     /// [RFC 9449 §5](https://www.rfc-editor.org/rfc/rfc9449#section-5), [§7.1](https://www.rfc-editor.org/rfc/rfc9449#section-7.1)
     InvalidDpopProof = "invalid_dpop_proof", 400;

@@ -8,6 +8,7 @@
 pub mod access_token;
 pub mod algorithm;
 pub mod authorization;
+pub mod authorization_details;
 pub mod bearer;
 pub mod claims;
 pub mod client_authentication;
@@ -38,6 +39,7 @@ pub mod revocation;
 pub mod scope;
 pub mod session_state;
 pub mod slug;
+pub mod step_up;
 pub mod token;
 pub mod token_exchange;
 pub mod uri;

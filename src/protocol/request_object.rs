@@ -17,7 +17,7 @@ pub const TYP: &str = "oauth-authz-req+jwt";
 
 /// The parameters that a request object may carry: those that the authorization endpoint reads. Whatever else it says is ignored, as in a
 /// query.
-const PARAMETERS: [&str; 21] = [
+const PARAMETERS: [&str; 22] = [
     "client_id",
     "redirect_uri",
     "response_type",
@@ -34,6 +34,7 @@ const PARAMETERS: [&str; 21] = [
     "login_hint",
     "acr_values",
     "claims",
+    "authorization_details",
     "resource",
     "code_challenge",
     "code_challenge_method",
@@ -134,6 +135,8 @@ fn texts(name: &'static str, value: &Value) -> Result<Vec<String>, InvalidReques
         (_, Value::String(text)) => vec![text.clone()],
         ("max_age", Value::Number(number)) => vec![number.to_string()],
         ("claims" | "registration", Value::Object(_)) => vec![value.to_string()],
+        // RFC 9396 §3: "a JSON array […] in the request object"
+        ("authorization_details", Value::Array(_)) => vec![value.to_string()],
         // RFC 8707 §2: several resources are a list there.
         ("resource", Value::Array(values)) => values
             .iter()

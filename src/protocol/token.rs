@@ -1,4 +1,4 @@
-//! The token endpoint ([RFC 6749 §4.1.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3), §4.4.2, §5, §6, RFC 8628 §3.4, RFC 8693 §2): requests by
+//! The token endpoint ([RFC 6749 §4.1.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3), §4.4.2, §5, §6, RFC 7523 §2.1, RFC 8628 §3.4, RFC 8693 §2): requests by
 //! grant, and the answer.
 //!
 //! Left out: the resource owner's password (§4.3), which RFC 9700 §2.4 forbids.
@@ -8,6 +8,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::authorization::{read_resources, read_scope};
+use super::authorization_details::AuthorizationDetails;
 use super::client_metadata::GrantType;
 use super::dpop::Confirmation;
 use super::errors::OAuthError;
@@ -28,6 +29,8 @@ pub struct TokenRequest {
     pub grant: TokenGrant,
     /// The APIs that the access token is for (RFC 8707); none means those of the grant.
     pub resources: Vec<ResourceIndicator>,
+    /// What it is to allow in objects (RFC 9396 §6); none means those of the grant.
+    pub authorization_details: AuthorizationDetails,
 }
 
 /// What a token request offers in exchange.
@@ -59,6 +62,13 @@ pub enum TokenGrant {
         /// The code.
         device_code: PlainSecret,
     },
+    /// What somebody else says of a person (RFC 7523 §2.1).
+    JwtBearer {
+        /// The JWT.
+        assertion: PlainSecret,
+        /// The scope that is asked for.
+        scope: Option<Scope>,
+    },
     /// Another token (RFC 8693 §2.1).
     TokenExchange(Box<ExchangeRequest>),
 }
@@ -71,6 +81,7 @@ impl TokenGrant {
             Self::RefreshToken { .. } => GrantType::RefreshToken,
             Self::ClientCredentials { .. } => GrantType::ClientCredentials,
             Self::DeviceCode { .. } => GrantType::DeviceCode,
+            Self::JwtBearer { .. } => GrantType::JwtBearer,
             Self::TokenExchange(_) => GrantType::TokenExchange,
         }
     }
@@ -82,7 +93,7 @@ impl TokenRequest {
         let name = params.require("grant_type", 256)?;
         let unsupported = || {
             OAuthError::unsupported_grant_type(
-                "grant_type must be authorization_code, refresh_token, client_credentials, urn:ietf:params:oauth:grant-type:device_code or urn:ietf:params:oauth:grant-type:token-exchange",
+                "grant_type must be authorization_code, refresh_token, client_credentials, urn:ietf:params:oauth:grant-type:device_code, urn:ietf:params:oauth:grant-type:token-exchange or urn:ietf:params:oauth:grant-type:jwt-bearer",
             )
         };
         let grant_type = GrantType::ALL
@@ -107,6 +118,10 @@ impl TokenRequest {
             GrantType::DeviceCode => TokenGrant::DeviceCode {
                 device_code: secret(params, "device_code")?,
             },
+            GrantType::JwtBearer => TokenGrant::JwtBearer {
+                assertion: secret(params, "assertion")?,
+                scope: read_scope(params)?,
+            },
             GrantType::TokenExchange => {
                 TokenGrant::TokenExchange(Box::new(ExchangeRequest::from_params(params)?))
             }
@@ -116,6 +131,7 @@ impl TokenRequest {
         Ok(Self {
             grant,
             resources: read_resources(params)?,
+            authorization_details: AuthorizationDetails::from_params(params)?,
         })
     }
 }
@@ -154,6 +170,9 @@ pub struct TokenResponse {
     /// The scope of the access token; always said, although only a difference must be.
     #[serde(skip_serializing_if = "Scope::is_empty")]
     pub scope: Scope,
+    /// What the access token allows in objects (RFC 9396 §7).
+    #[serde(skip_serializing_if = "AuthorizationDetails::is_empty")]
+    pub authorization_details: AuthorizationDetails,
     /// The ID token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_token: Option<String>,
@@ -317,6 +336,7 @@ mod tests {
             expires_in: 300,
             refresh_token: None,
             scope: Scope::empty(),
+            authorization_details: AuthorizationDetails::default(),
             id_token: None,
         };
         let json = serde_json::to_value(&response).unwrap();

@@ -45,6 +45,7 @@ pub(super) struct GrantRow {
     created_at: DbInstant,
     expires_at: DbInstant,
     dpop_jkt: Option<Vec<u8>>,
+    authorization_details: Option<String>,
 }
 
 #[derive(Queryable, Selectable)]
@@ -142,6 +143,13 @@ impl TryFrom<GrantRow> for (Grant, PendingCode) {
                 .map_err(|_| StorageError::Corrupt("grants.scope"))?,
             resources: serde_json::from_str(&row.resources)
                 .map_err(|_| StorageError::Corrupt("grants.resources"))?,
+            details: row
+                .authorization_details
+                .as_deref()
+                .map(serde_json::from_str)
+                .transpose()
+                .map_err(|_| StorageError::Corrupt("grants.authorization_details"))?
+                .unwrap_or_default(),
             claims: claims.map_err(|_| StorageError::Corrupt("grants.claims"))?,
             auth_time: row.auth_time.0,
             amr: row
@@ -213,6 +221,8 @@ impl Repo<'_> {
                     grants::created_at.eq(DbInstant(grant.created_at)),
                     grants::expires_at.eq(DbInstant(grant.expires_at)),
                     grants::dpop_jkt.eq(bytes_of(code.dpop_jkt)),
+                    grants::authorization_details
+                        .eq((!grant.details.is_empty()).then(|| grant.details.to_string())),
                 ),
             )
         )

@@ -28,6 +28,7 @@ struct ResourceRow {
     scopes: String,
     version: i64,
     created_at: DbInstant,
+    details_types: String,
 }
 
 impl TryFrom<ResourceRow> for Resource {
@@ -40,6 +41,8 @@ impl TryFrom<ResourceRow> for Resource {
             name: row.name,
             scopes: serde_json::from_str(&row.scopes)
                 .map_err(|_| StorageError::Corrupt("resources.scopes"))?,
+            details_types: serde_json::from_str(&row.details_types)
+                .map_err(|_| StorageError::Corrupt("resources.details_types"))?,
             version: row.version,
             created_at: row.created_at.0,
         })
@@ -57,6 +60,7 @@ pub(super) struct NewResourceRow<'a> {
     scopes: String,
     version: i64,
     created_at: DbInstant,
+    details_types: String,
 }
 
 impl<'a> NewResourceRow<'a> {
@@ -69,6 +73,7 @@ impl<'a> NewResourceRow<'a> {
             scopes: scopes_text(resource)?,
             version: resource.version,
             created_at: DbInstant(resource.created_at),
+            details_types: details_types_text(resource)?,
         })
     }
 }
@@ -87,6 +92,11 @@ pub(super) fn list(connection: &mut AnyConnection, tenant: TenantId) -> Result<V
 fn scopes_text(resource: &Resource) -> Result<String> {
     serde_json::to_string(&resource.scopes)
         .map_err(|_| StorageError::Corrupt("a resource's scopes"))
+}
+
+fn details_types_text(resource: &Resource) -> Result<String> {
+    serde_json::to_string(&resource.details_types)
+        .map_err(|_| StorageError::Corrupt("a resource's types of authorization details"))
 }
 
 impl Repo<'_> {
@@ -156,7 +166,7 @@ impl Repo<'_> {
         Ok(Page::cut(items, page, |resource| resource.id.uuid()))
     }
 
-    /// Replaces name and scopes if nobody changed the resource since; `false` where somebody did.
+    /// Replaces name, scopes and types if nobody changed the resource since; `false` where somebody did.
     pub fn update_resource(&mut self, resource: &Resource) -> Result<bool> {
         let changed = diesel::update(
             scoped::resources(self.tenant)
@@ -166,6 +176,7 @@ impl Repo<'_> {
         .set((
             resources::name.eq(resource.name.clone()),
             resources::scopes.eq(scopes_text(resource)?),
+            resources::details_types.eq(details_types_text(resource)?),
             resources::version.eq(resource.version + 1),
         ))
         .execute(self.connection)?;

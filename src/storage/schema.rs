@@ -150,6 +150,7 @@ tenant_tables! {
         scopes -> Text,
         version -> BigInt,
         created_at -> InstantType,
+        details_types -> Text,
     }
     signing_keys (id) {
         id -> UuidType,
@@ -207,6 +208,7 @@ tenant_tables! {
         created_at -> InstantType,
         expires_at -> InstantType,
         dpop_jkt -> Nullable<Binary>,
+        authorization_details -> Nullable<Text>,
     }
     refresh_tokens (id) {
         id -> UuidType,

@@ -51,6 +51,12 @@ pub const TARGETS: &[Target] = &[
     target("user_code", 256, 2000, oauth::user_code),
     target("basic", 4096, 2000, oauth::basic),
     target("bearer", 2048, 2000, oauth::bearer),
+    target(
+        "authorization_details",
+        8192,
+        2000,
+        oauth::authorization_details,
+    ),
     target("claims_parameter", 8192, 2000, oauth::claims_parameter),
     target("scope", 4096, 2000, oauth::scope),
     target("resource", 2048, 2000, oauth::resource),

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tessera::protocol::authorization::{AuthorizationRequest, MAX_OPAQUE, RedirectTarget};
+use tessera::protocol::authorization_details::{AuthorizationDetails, DetailsType};
 use tessera::protocol::bearer::{BearerChallenge, find_token};
 use tessera::protocol::claims::{ClaimsRequest, InvalidClaimsRequest};
 use tessera::protocol::client_authentication::{ClientCredentials, basic_challenge};
@@ -322,6 +323,40 @@ pub fn claims_parameter(data: &[u8]) {
             }
         }
         Err(InvalidClaimsRequest::TooLarge | InvalidClaimsRequest::Malformed) => {}
+    }
+}
+
+/// Rich authorization requests (RFC 9396): a line with a type's definition, and a request behind it.
+pub fn authorization_details(data: &[u8]) {
+    let input = text(data);
+    let (first, rest) = input.split_once('\n').unwrap_or(("", &input));
+    let Ok(details) = AuthorizationDetails::parse(rest) else {
+        return;
+    };
+    let printed = details.to_string();
+    assert!(printed.len() <= 4096 && details.iter().count() <= 10);
+    assert_eq!(
+        AuthorizationDetails::parse(&printed).as_ref(),
+        Ok(&details),
+        "read again"
+    );
+    assert!(details.cover(&details) && details.cover(&AuthorizationDetails::default()));
+    let Ok(kind) = serde_json::from_str::<DetailsType>(first) else {
+        return;
+    };
+    if kind.check().is_err() {
+        return;
+    }
+    for detail in details.iter() {
+        let words = kind.in_words(detail, ["de", "en"]);
+        assert!(!words.sentence.is_empty());
+        if kind.check_detail(detail, "https://api.example").is_ok() {
+            // What can be allowed can be shown.
+            let shown = words.rest.iter().flat_map(|(name, value)| [name, value]);
+            for text in shown.chain([&words.sentence]) {
+                assert!(!text.chars().any(char::is_control), "{text:?}");
+            }
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use tessera::http::pages::views::{
     FormPost, LinkSpent, Page, PasswordRules, ProfileEntry, ResourceItem, ScopeItem, SelectAccount,
     SessionItem, SignIn, SignOut, SignedOut, TenantHome, TenantMark, WebLink, Who,
 };
+use tessera::protocol::authorization_details::Words;
 
 use super::text::{choice, lines, text};
 
@@ -135,6 +136,10 @@ fn render(page: Page<'_>, text: &str, link: Option<WebLink<'_>>) -> Vec<String> 
                 name: text,
                 identifier: text,
                 scopes: vec![scope],
+                details: vec![Words {
+                    sentence: text.to_owned(),
+                    rest: vec![(text.to_owned(), text.to_owned())],
+                }],
             }],
             redirect_host: text,
             problem: None,
@@ -241,6 +246,7 @@ fn connecting<'a>(
                 name: text,
                 identifier: text,
                 scopes: vec![scope],
+                details: Vec::new(),
             }],
         }
         .render(),

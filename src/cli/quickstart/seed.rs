@@ -143,6 +143,7 @@ async fn clients(
         identifier: audience.clone(),
         name: Some("Demo API".to_owned()),
         scopes: vec![scope],
+        details_types: Vec::new(),
     };
     provider.create_resource(tenant, api, by).await?;
     // With its resource.

@@ -21,6 +21,7 @@ use crate::flows::scopes::{ADMIN, admin_api};
 use crate::flows::tenancy::Tenant;
 use crate::jose::jws::Compact;
 use crate::protocol::slug::Slug;
+use crate::protocol::step_up::Demand;
 
 /// What is administered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -225,6 +226,8 @@ pub struct Principal {
     pub subject: Subject,
     /// What they administer there.
     pub roles: Vec<Role>,
+    /// When they signed in, in seconds; none where it isn't known, and of a program.
+    pub auth_time: Option<i64>,
 }
 
 impl Principal {
@@ -249,6 +252,7 @@ impl Principal {
             home,
             subject,
             roles,
+            auth_time: access.claims.auth_time,
         })
     }
 
@@ -281,6 +285,23 @@ impl Principal {
             permission.name(),
             permission.holders()
         )))
+    }
+
+    /// What their tenant demands of the sign-in of whoever changes something, wherever they change it. Programs don't sign in.
+    pub fn demand(&self) -> Option<Demand> {
+        let settings = self.home.settings();
+        let max_age = settings.administration_max_age;
+        let is_demanded =
+            settings.administration_reauthentication && matches!(self.subject, Subject::User(_));
+        is_demanded.then_some(Demand { max_age })
+    }
+
+    /// Refuses whose sign-in is too old to change anything (RFC 9470).
+    pub fn check_sign_in(&self, now: i64) -> Result<(), Demand> {
+        match self.demand() {
+            Some(demand) if !demand.is_met(self.auth_time, now) => Err(demand),
+            _ => Ok(()),
+        }
     }
 
     /// As the flows want it.

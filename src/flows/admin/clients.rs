@@ -443,6 +443,18 @@ impl Provider {
             return Err(AdminError::invalid("resources", reason));
         }
         let metadata = &client.metadata;
+        let known = |name: &String| {
+            let mut types = resources.iter().flat_map(|own| &own.details_types);
+            types.any(|kind| kind.name == *name)
+        };
+        if let Some(unknown) = metadata
+            .authorization_details_types
+            .iter()
+            .find(|name| !known(name))
+        {
+            let reason = format!("`{unknown}` belongs to none of the tenant's resources");
+            return Err(AdminError::invalid("authorization_details_types", reason));
+        }
         let target = |target: &String| {
             // A client may be made after those that know it, when a tenant is copied say.
             target.parse::<ClientId>().is_ok()

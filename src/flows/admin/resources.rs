@@ -13,12 +13,16 @@ use crate::domain::tenant::check_display_name;
 use crate::flows::provider::Provider;
 use crate::flows::scopes::{OF_PERSONS, admin_api};
 use crate::flows::tenancy::Tenant;
+use crate::protocol::authorization_details::{DetailsType, MAX_TYPES};
 use crate::protocol::resource::ResourceIndicator;
 use crate::protocol::scope::is_scope_token;
 use crate::storage::{Page, PageRequest};
 
 /// The beginning of scope-tokens that are this server's own.
 const OWN_PREFIX: &str = "tessera:";
+
+/// The longest that the types of one resource may be as JSON: a tenant's context in memory holds them all.
+const TYPES_BYTES_MAX: usize = 16_384;
 
 /// A resource to be made.
 #[derive(Clone, Debug)]
@@ -29,6 +33,8 @@ pub struct NewResource {
     pub name: Option<String>,
     /// The scopes that it understands.
     pub scopes: Vec<ResourceScope>,
+    /// The types of authorization details that it understands.
+    pub details_types: Vec<DetailsType>,
 }
 
 impl Provider {
@@ -46,6 +52,7 @@ impl Provider {
             identifier: new.identifier,
             name,
             scopes: new.scopes,
+            details_types: new.details_types,
             version: 1,
             created_at: self.now(),
         };
@@ -57,19 +64,24 @@ impl Provider {
                 .find_resource_by_identifier(&stored.identifier)?
                 .is_some()
             {
-                return Ok(false);
+                return Ok(Ok(false));
+            }
+            if let Some(name) = type_of_another(&repo.list_resources()?, &stored) {
+                return Ok(Err(name));
             }
             Claim::write(claim.as_ref(), repo)?;
             repo.insert_resource(&stored)?;
             repo.record(by.event(Act::ResourceCreated).detail(
                 json!({ "identifier": stored.identifier, "scopes": scope_names(&stored) }),
             ))?;
-            Ok(true)
+            Ok(Ok(true))
         });
         // The name is free, so a conflict is the bound on their number, or somebody who was faster.
-        if written.await.map_err(|error| {
-            on_conflict(error.clone(), || AdminError::refused(error.to_string()))
-        })? {
+        if written
+            .await
+            .map_err(|error| on_conflict(error.clone(), || AdminError::refused(error.to_string())))?
+            .map_err(|name| taken_type(&name))?
+        {
             Ok(resource)
         } else {
             Err(AdminError::Exists {
@@ -90,6 +102,7 @@ impl Provider {
             ));
         }
         check_scopes(&new.scopes)?;
+        check_types(&new.details_types)?;
         let name = new.name.clone().unwrap_or_else(|| {
             new.identifier
                 .chars()
@@ -157,7 +170,7 @@ impl Provider {
             .await?)
     }
 
-    /// Replaces name and scopes by those of `changed`, provided that nobody changed the resource since it was read. Its identifier
+    /// Replaces name, scopes and types by those of `changed`, provided that nobody changed the resource since it was read. Its identifier
     /// stays: another one is another API.
     pub async fn update_resource(
         &self,
@@ -168,10 +181,14 @@ impl Provider {
         by.check(Permission::Write(Area::Resources))?;
         check_display_name(&changed.name).map_err(|error| AdminError::invalid("name", error))?;
         check_scopes(&changed.scopes)?;
+        check_types(&changed.details_types)?;
         let (id, by) = (changed.id, by.clone());
         let written = self.db.write(tenant, move |repo| {
             if repo.find_resource(id)?.is_none() {
-                return Ok(None);
+                return Ok(Ok(None));
+            }
+            if let Some(name) = type_of_another(&repo.list_resources()?, &changed) {
+                return Ok(Err(name));
             }
             let done = repo.update_resource(&changed)?;
             if done {
@@ -179,9 +196,9 @@ impl Provider {
                     json!({ "identifier": changed.identifier, "scopes": scope_names(&changed) }),
                 ))?;
             }
-            Ok(Some(done))
+            Ok(Ok(Some(done)))
         });
-        match written.await? {
+        match written.await?.map_err(|name| taken_type(&name))? {
             Some(true) => self.load_resource(tenant, id).await,
             Some(false) => Err(AdminError::Stale("resource")),
             None => Err(no_resource(id)),
@@ -258,6 +275,55 @@ fn check_scopes(scopes: &[ResourceScope]) -> Result<(), AdminError> {
         })?;
     }
     Ok(())
+}
+
+/// What the types of one resource must be.
+fn check_types(types: &[DetailsType]) -> Result<(), AdminError> {
+    let invalid = |reason: String| AdminError::invalid("authorization_details_types", reason);
+    if types.len() > MAX_TYPES {
+        return Err(invalid(format!("a resource has at most {MAX_TYPES} types")));
+    }
+    for (position, kind) in types.iter().enumerate() {
+        kind.check().map_err(invalid)?;
+        if types
+            .iter()
+            .take(position)
+            .any(|other| other.name == kind.name)
+        {
+            return Err(invalid(format!("`{}` is named twice", kind.name)));
+        }
+    }
+    let size = serde_json::to_string(types).map_or(usize::MAX, |text| text.len());
+    if size > TYPES_BYTES_MAX {
+        return Err(invalid(format!(
+            "the types of one resource have at most {TYPES_BYTES_MAX} bytes"
+        )));
+    }
+    Ok(())
+}
+
+/// A type that another resource of the tenant has already: requests name a type, and no resource beside it.
+pub(super) fn type_of_another(known: &[Resource], resource: &Resource) -> Option<String> {
+    let others = known
+        .iter()
+        .filter(|known| known.identifier != resource.identifier)
+        .flat_map(|known| &known.details_types);
+    let mut names = others.map(|kind| &kind.name);
+    names
+        .find(|name| {
+            resource
+                .details_types
+                .iter()
+                .any(|kind| kind.name == **name)
+        })
+        .cloned()
+}
+
+fn taken_type(name: &str) -> AdminError {
+    AdminError::invalid(
+        "authorization_details_types",
+        format!("another resource of this tenant has the type `{name}`"),
+    )
 }
 
 fn scope_names(resource: &Resource) -> Vec<&str> {

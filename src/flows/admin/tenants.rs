@@ -10,7 +10,7 @@ use super::once::Claim;
 use crate::config::nearest;
 use crate::domain::audit::Act;
 use crate::domain::ids::TenantId;
-use crate::domain::settings::{SoftwareStatementIssuer, TenantSettings};
+use crate::domain::settings::{AssertionIssuer, SoftwareStatementIssuer, TenantSettings};
 use crate::domain::tenant::{SYSTEM_SLUG, TenantRecord, TenantStatus, check_display_name};
 use crate::flows::issue::ACCESS_TOKEN_ALGORITHM;
 use crate::flows::keys::key_event;
@@ -45,6 +45,7 @@ pub(super) fn is_sealed_under(
 }
 
 const STATEMENT_ISSUERS: &str = "software_statement_issuers";
+const ASSERTION_ISSUERS: &str = "assertion_issuers";
 
 /// What a tenant's name and settings have to be.
 pub(super) fn check_tenant(name: &str, settings: &TenantSettings) -> Result<(), AdminError> {
@@ -61,7 +62,9 @@ pub(super) fn check_tenant(name: &str, settings: &TenantSettings) -> Result<(), 
     Authorities::parse(&settings.client_certificate_authorities)
         .map_err(|error| AdminError::invalid("client_certificate_authorities", error))?;
     SoftwareStatementIssuer::check_all(&settings.software_statement_issuers)
-        .map_err(|error| AdminError::invalid(STATEMENT_ISSUERS, error))
+        .map_err(|error| AdminError::invalid(STATEMENT_ISSUERS, error))?;
+    AssertionIssuer::check_all(&settings.assertion_issuers)
+        .map_err(|error| AdminError::invalid(ASSERTION_ISSUERS, error))
 }
 
 pub(super) fn other_master_key() -> AdminError {

@@ -13,6 +13,7 @@ use crate::flows::provider::FlowError;
 use crate::flows::scopes::Target;
 use crate::flows::sessions::SignedIn;
 use crate::flows::tenancy::Tenant;
+use crate::protocol::authorization_details::AuthorizationDetails;
 use crate::protocol::client_metadata::ResponseType;
 use crate::protocol::redirect_uri::{RedirectResponse, Response};
 use crate::protocol::token::TokenType;
@@ -79,6 +80,8 @@ impl Provider {
             let target = Target {
                 scope: checked.scope.clone(),
                 resources: checked.resources.clone(),
+                // Refused with these response types.
+                details: AuthorizationDetails::default(),
             };
             let principal = Principal::Person {
                 grant,

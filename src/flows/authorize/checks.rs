@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use super::ACR;
 use super::presented::{ObjectRefusal, Presented, PresentedRefusal, Pushed};
+use super::{ACR, ACR_VALUES};
 use crate::domain::client::Client;
 use crate::domain::consent::Permissions;
 use crate::domain::ids::ClientId;
@@ -96,13 +96,14 @@ struct Checking<'a> {
 type Check = fn(&Checking<'_>) -> Result<(), OAuthError>;
 
 /// Every check that needs nothing but the request, the client and the tenant, in the order in which faults are told.
-const CHECKS: [Check; 6] = [
+const CHECKS: [Check; 7] = [
     check_profile,
     check_response_type,
     check_pkce,
     check_resources,
     check_scope,
     check_essential_acr,
+    check_acr_values,
 ];
 
 /// FAPI 2.0: that the client is what its profile demands, and asks as that demands. How its request comes, and with what challenge, is checked beside
@@ -188,6 +189,23 @@ fn check_essential_acr(checking: &Checking<'_>) -> Result<(), OAuthError> {
         return Err(OAuthError::new(
             ErrorCode::UnmetAuthenticationRequirements,
             "the essential acr can't be reached",
+        ));
+    }
+    Ok(())
+}
+
+/// RFC 9470 §5: a resource that demanded an `acr` would refuse a token without it again and again, so the tenant may want the request refused.
+/// OpenID Connect Core §3.1.2.1 has them as a wish.
+fn check_acr_values(checking: &Checking<'_>) -> Result<(), OAuthError> {
+    let asked = match checking.request.acr_values.as_slice() {
+        [] => &checking.client.metadata.default_acr_values,
+        asked => asked,
+    };
+    let reached = || asked.iter().any(|acr| ACR_VALUES.contains(&acr.as_str()));
+    if checking.at.tenant.settings().require_acr_values && !asked.is_empty() && !reached() {
+        return Err(OAuthError::new(
+            ErrorCode::UnmetAuthenticationRequirements,
+            "no sign-in here reaches one of the acr_values; the discovery document names those that can be reached",
         ));
     }
     Ok(())
@@ -324,12 +342,29 @@ impl Provider {
             None => None,
         };
         let rules = rules(&checking);
-        let resources = request
+        let named = request
             .resources
             .iter()
             .map(ToString::to_string)
             .collect::<Vec<_>>();
-        let scope = rules.scope_to_ask_for(&request.scope, &resources)?;
+        let details = &request.authorization_details;
+        let resources = rules.check_details(details, named)?;
+        // RFC 9396 §7: what was granted is said beside the access token, which an answer by redirect has no place for.
+        let (by_code, at_once) = (
+            request.response_type.has_code(),
+            request.response_type.has_access_token(),
+        );
+        if !details.is_empty() && (!by_code || at_once) {
+            return Err(OAuthError::invalid_request(
+                "authorization_details need a response_type whose only access token comes from the token endpoint; use code",
+            ));
+        }
+        let scope = if request.scope.is_empty() && !details.is_empty() {
+            // Whoever says in detail what is to be allowed means no more than that.
+            Scope::empty()
+        } else {
+            rules.scope_to_ask_for(&request.scope, &resources)?
+        };
         // Whoever administers has a server, or a page, that can redeem a code: a token of such power doesn't travel in an address.
         if request.response_type.has_access_token() && scope.contains(ADMIN) {
             return Err(OAuthError::invalid_scope(

@@ -12,6 +12,7 @@ use crate::flows::Provider;
 use crate::flows::provider::FlowError;
 use crate::flows::sessions::SignedIn;
 use crate::flows::tenancy::TenantAt;
+use crate::protocol::authorization_details::AuthorizationDetails;
 use crate::protocol::redirect_uri::RedirectResponse;
 use crate::protocol::scope::OFFLINE_ACCESS;
 use crate::protocol::{OAuthError, Scope};
@@ -117,6 +118,9 @@ impl Provider {
             if is_kept {
                 detail["grant"] = serde_json::json!(grant.id);
             }
+            if !grant.details.is_empty() {
+                detail["authorization_details"] = serde_json::json!(grant.details);
+            }
             if asked.is_front_channel() {
                 detail["response_type"] = asked.as_str().into();
             }
@@ -147,6 +151,9 @@ impl Provider {
         };
         let mut grant = self.grant_to(flow.at, person, GrantId::from(handle.id()), granted);
         grant.claims.clone_from(&checked.request.claims);
+        grant
+            .details
+            .clone_from(&checked.request.authorization_details);
         let lifetime = if checked.request.response_type.has_code() {
             tenant.settings().code_lifetime
         } else {
@@ -187,6 +194,7 @@ impl Provider {
             issuer: at.issuer.to_string(),
             scope: granted.scope.clone(),
             resources: granted.resources.to_vec(),
+            details: AuthorizationDetails::default(),
             claims: None,
             auth_time: person.session.auth_time,
             amr: person.session.amr.clone(),

@@ -163,6 +163,10 @@ impl<'a> Flow<'a> {
         if self.checked.client.metadata.skip_consent {
             return false;
         }
+        // What is asked for in objects is mostly good once, as a payment: it is asked for each time, and nobody remembers more than was shown.
+        if !self.checked.request.authorization_details.is_empty() {
+            return true;
+        }
         let covered = || {
             person
                 .consent

@@ -89,6 +89,14 @@ impl Provider {
         let tenant = &at.tenant;
         check_permitted(tenant, &client)?;
         let request = DeviceAuthorizationRequest::from_params(body)?;
+        // Dropped without a word, a device would believe to get what nobody was asked for.
+        if body.contains("authorization_details") {
+            return Err(OAuthError::new(
+                ErrorCode::InvalidAuthorizationDetails,
+                "devices get no authorization_details; use the authorization code grant",
+            )
+            .into());
+        }
         let rules = Rules::new(self, tenant, &client);
         let requested = request.scope.unwrap_or_default();
         rules.check_scope(&requested)?;

@@ -14,6 +14,7 @@ use crate::domain::client::Client;
 use crate::domain::grant::{Grant, GrantStage, PendingCode, RefreshToken};
 use crate::domain::ids::{GrantId, RefreshTokenId};
 use crate::flows::scopes::{Rules, Target};
+use crate::protocol::authorization_details::AuthorizationDetails;
 use crate::protocol::dpop::Confirmation;
 use crate::protocol::pkce::CodeVerifier;
 use crate::protocol::resource::ResourceIndicator;
@@ -85,10 +86,11 @@ pub(super) async fn redeem_presented(
     let refresh = Handle::generate(&provider.clock);
     let refresh_proof = refresh.hash(tenant.handle_key(), Purpose::RefreshToken);
     let work = {
-        let (tenant, client, resources) = (
+        let (tenant, client, resources, details) = (
             Arc::clone(tenant),
             Arc::clone(&call.client),
             call.resources.clone(),
+            call.details.clone(),
         );
         let (admin_api, origin, refresh_id) = (
             crate::flows::scopes::admin_api(provider),
@@ -111,7 +113,7 @@ pub(super) async fn redeem_presented(
                 return Ok(Err(GrantRefusal::Replayed));
             }
             let target = match check(repo, &presented, &grant, &code, &client)
-                .and_then(|()| narrow(&rules, &grant, &resources))
+                .and_then(|()| narrow(&rules, &grant, &resources, &details))
             {
                 Ok(target) => target,
                 Err(refusal) => return Ok(Err(refusal)),
@@ -247,12 +249,14 @@ fn narrow(
     rules: &Rules<'_>,
     grant: &Grant,
     resources: &[ResourceIndicator],
+    details: &AuthorizationDetails,
 ) -> Result<Target, GrantRefusal> {
     let granted = Target {
         scope: grant.scope.clone(),
         resources: grant.resources.clone(),
+        details: grant.details.clone(),
     };
     rules
-        .narrow(&granted, None, resources)
+        .narrow(&granted, None, resources, details)
         .map_err(GrantRefusal::Target)
 }

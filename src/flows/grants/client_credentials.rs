@@ -11,13 +11,17 @@ const NO_PERSON: &str = "there is no person in client_credentials: openid, profi
 /// What the client gets: what it asks for, or all that it registered and the resources understand.
 pub(super) fn decide(call: &Call<'_>, requested: Option<&Scope>) -> Result<Decision, TokenRefusal> {
     let rules = call.rules();
-    let resources = rules.check_resources(&call.resources)?;
+    let named = rules.check_resources(&call.resources)?;
+    let resources = rules.check_details(&call.details, named)?;
     let scope = if let Some(requested) = requested {
         if requested.iter().any(|token| OF_PERSONS.contains(&token)) {
             return Err(OAuthError::invalid_scope(NO_PERSON).into());
         }
         rules.check_scope(requested)?;
         rules.require_scope_at(requested, &resources)?
+    } else if !call.details.is_empty() {
+        // Whoever says in detail what a token is to allow means no more than that.
+        Scope::empty()
     } else {
         let own: Scope = rules
             .registered()
@@ -27,7 +31,11 @@ pub(super) fn decide(call: &Call<'_>, requested: Option<&Scope>) -> Result<Decis
         rules.scope_at(&own, &resources)
     };
     Ok(Decision {
-        target: Target { scope, resources },
+        target: Target {
+            scope,
+            resources,
+            details: call.details.clone(),
+        },
         person: None,
         refresh_token: None,
     })

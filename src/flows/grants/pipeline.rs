@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::issued::Decision;
 use super::refusal::{GrantRefusal, TokenRefusal};
-use super::{authorization_code, client_credentials, device_code, refresh_token, token_exchange};
+use super::{
+    authorization_code, client_credentials, device_code, jwt_bearer, refresh_token, token_exchange,
+};
 use crate::domain::audit::Origin;
 use crate::domain::client::Client;
 use crate::domain::ids::{GrantId, RefreshTokenId};
@@ -15,6 +17,7 @@ use crate::flows::issue::{AccessTokenOrder, IdTokenBinding, Principal};
 use crate::flows::scopes::Rules;
 use crate::flows::tenancy::TenantAt;
 use crate::jose::dpop::Proof;
+use crate::protocol::authorization_details::AuthorizationDetails;
 use crate::protocol::client_metadata::GrantType;
 use crate::protocol::discovery::paths;
 use crate::protocol::dpop::Confirmation;
@@ -30,6 +33,8 @@ pub(super) struct Call<'a> {
     pub(super) at: &'a TenantAt,
     pub(super) client: Arc<Client>,
     pub(super) resources: Vec<ResourceIndicator>,
+    /// What is asked for in objects (RFC 9396).
+    pub(super) details: AuthorizationDetails,
     /// The key or certificate that the sender proved to hold, to which what is issued is bound.
     pub(super) binding: Option<Confirmation>,
     /// The proof of the key, not spent yet.
@@ -98,6 +103,7 @@ impl Provider {
             at,
             client,
             resources: request.resources,
+            details: request.authorization_details,
             binding,
             proof,
             origin: sent.origin,
@@ -126,6 +132,9 @@ impl Provider {
             }
             TokenGrant::DeviceCode { device_code } => {
                 device_code::poll(&call, &device_code).await?
+            }
+            TokenGrant::JwtBearer { assertion, scope } => {
+                jwt_bearer::redeem(&call, &assertion, scope.as_ref()).await?
             }
             TokenGrant::TokenExchange(request) => {
                 let response = token_exchange::exchange(&call, *request).await?;
@@ -235,6 +244,7 @@ impl Provider {
                 .refresh_token
                 .map(|token| token.expose().to_owned()),
             scope: decision.target.scope,
+            authorization_details: decision.target.details,
             id_token,
         })
     }

@@ -22,6 +22,7 @@ use crate::domain::user::User;
 use crate::flows::scopes::{self, Rules, Target};
 use crate::flows::tenancy::Tenant;
 use crate::protocol::Scope;
+use crate::protocol::authorization_details::AuthorizationDetails;
 use crate::protocol::dpop::Confirmation;
 use crate::protocol::resource::ResourceIndicator;
 use crate::secret::{Handle, PlainSecret, Purpose};
@@ -42,6 +43,7 @@ struct Refresh {
     successor: RefreshTokenId,
     scope: Option<Scope>,
     resources: Vec<ResourceIndicator>,
+    details: AuthorizationDetails,
     /// What the sender proved to hold.
     binding: Option<Confirmation>,
 }
@@ -80,6 +82,7 @@ pub(super) async fn refresh(
         successor: RefreshTokenId::from(provider.clock.uuid_v7()),
         scope,
         resources: call.resources.clone(),
+        details: call.details.clone(),
         binding: call.binding,
     };
     // Whether a public client's token is bound is known once it was read; of one that proves nothing, it can't be.
@@ -292,9 +295,15 @@ impl Refresh {
         let granted = Target {
             scope: grant.scope.clone(),
             resources: grant.resources.clone(),
+            details: grant.details.clone(),
         };
         rules
-            .narrow(&granted, self.scope.as_ref(), &self.resources)
+            .narrow(
+                &granted,
+                self.scope.as_ref(),
+                &self.resources,
+                &self.details,
+            )
             .map_err(GrantRefusal::Target)
     }
 

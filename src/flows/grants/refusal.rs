@@ -1,5 +1,6 @@
 //! Why the token endpoint refuses.
 
+use super::jwt_bearer::BearerRefusal;
 use super::token_exchange::ExchangeRefusal;
 use crate::flows::client_authentication::ClientRefusal;
 use crate::flows::dpop::DpopRefusal;
@@ -25,6 +26,9 @@ pub enum TokenRefusal {
     /// A token can't be exchanged.
     #[error(transparent)]
     Exchange(#[from] ExchangeRefusal),
+    /// An assertion gets no token.
+    #[error(transparent)]
+    Bearer(#[from] BearerRefusal),
     /// A failure of ours.
     #[error(transparent)]
     Failed(#[from] FlowError),
@@ -158,6 +162,7 @@ impl From<TokenRefusal> for OAuthError {
             TokenRefusal::Dpop(refusal) => refusal.into(),
             TokenRefusal::Grant(refusal) => refusal.into(),
             TokenRefusal::Exchange(refusal) => refusal.into(),
+            TokenRefusal::Bearer(refusal) => refusal.into(),
             TokenRefusal::Failed(error) => error.into(),
         }
     }

@@ -21,13 +21,14 @@ use crate::flows::scopes::{ADMIN, OF_PERSONS};
 use crate::jose::jws::{JwsError, Type};
 use crate::jose::keys::Expect;
 use crate::protocol::access_token::{AccessTokenClaims, Audience};
+use crate::protocol::authorization_details::AuthorizationDetails;
 use crate::protocol::client_metadata::AccessTokenFormat;
 use crate::protocol::id_token::{self, IdTokenClaims};
 use crate::protocol::token::{TokenResponse, TokenType};
 use crate::protocol::token_exchange::{
     Actor, ActorToken, ExchangeRequest, Lineage, MAX_CHAIN, OfferedToken, TokenKind,
 };
-use crate::protocol::{OAuthError, Scope, SigningAlgorithm};
+use crate::protocol::{ErrorCode, OAuthError, Scope, SigningAlgorithm};
 
 /// Which of the two tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,6 +176,13 @@ pub(super) async fn exchange(
     {
         return Err(ExchangeRefusal::Form.into());
     }
+    if !call.details.is_empty() {
+        return Err(OAuthError::new(
+            ErrorCode::InvalidAuthorizationDetails,
+            "an exchanged token has no authorization_details; leave them out",
+        )
+        .into());
+    }
     let targets = targets(call, &request.audiences).await?;
     let subject = check(call, &request.subject, Side::Subject).await?;
     let actor = match &request.actor {
@@ -199,6 +207,7 @@ pub(super) async fn exchange(
         jti: provider.clock.uuid_v7(),
         client_id: client.id.to_string(),
         scope,
+        authorization_details: AuthorizationDetails::default(),
         auth_time: subject.claims.auth_time,
         acr: subject.claims.acr.clone(),
         amr: subject.claims.amr.clone(),
@@ -223,6 +232,7 @@ pub(super) async fn exchange(
         // RFC 8693 §2.2.1: "will typically not be issued"
         refresh_token: None,
         scope: minted.claims.scope,
+        authorization_details: AuthorizationDetails::default(),
         id_token: None,
     })
 }

@@ -59,13 +59,21 @@ pub(super) fn check_ambition(
             "is that of a client that is built in",
         ));
     }
-    if metadata.allows_grant(GrantType::TokenExchange)
-        && !present.is_some_and(|present| present.allows_grant(GrantType::TokenExchange))
-    {
-        return Err(MetadataError::new(
-            "grant_types",
+    for (grant, reason) in [
+        (
+            GrantType::TokenExchange,
             "token-exchange is for clients that administrators register",
-        ));
+        ),
+        (
+            GrantType::JwtBearer,
+            "jwt-bearer is for clients that administrators register",
+        ),
+    ] {
+        if metadata.allows_grant(grant)
+            && !present.is_some_and(|present| present.allows_grant(grant))
+        {
+            return Err(MetadataError::new("grant_types", reason));
+        }
     }
     let grant = GrantType::ClientCredentials;
     if metadata.allows_grant(grant)

@@ -11,6 +11,7 @@ use crate::flows::provider::FlowError;
 use crate::protocol::OAuthError;
 use crate::protocol::bearer::{BearerChallenge, Scheme};
 use crate::protocol::dpop::DpopChallenge;
+use crate::protocol::step_up::{Demand, StepUpChallenge};
 
 /// What a handler gives back.
 pub type Answer = Result<HttpResponse, Refusal>;
@@ -70,7 +71,7 @@ pub struct Refusal {
 }
 
 /// Every kind of problem: code, status, title, and what to do.
-pub const KINDS: [(&str, u16, &str, &str); 20] = [
+pub const KINDS: [(&str, u16, &str, &str); 21] = [
     (
         "malformed_request",
         400,
@@ -82,6 +83,12 @@ pub const KINDS: [(&str, u16, &str, &str); 20] = [
         401,
         "No valid access token",
         "Send `Authorization: Bearer …` with a token whose `aud` is this API and whose scope holds `tessera:admin`; one that is bound to a key as `Authorization: DPoP …`, with a fresh proof.",
+    ),
+    (
+        "insufficient_user_authentication",
+        401,
+        "The sign-in is too old",
+        "The tenant wants its administrators to have signed in lately when they change something: have the person sign in again, with `max_age` as the challenge says it, and repeat the request with the new token.",
     ),
     (
         "forbidden",
@@ -276,6 +283,22 @@ impl Refusal {
         Self {
             challenges,
             ..Self::new("invalid_token", detail)
+        }
+    }
+
+    /// The sign-in behind the token isn't enough for a change (RFC 9470 §3).
+    pub fn step_up(demand: Demand, scheme: Scheme, root: &str) -> Self {
+        let challenge = StepUpChallenge {
+            scheme,
+            realm: root,
+            demand,
+        };
+        Self {
+            challenges: vec![challenge.to_string()],
+            ..Self::new(
+                "insufficient_user_authentication",
+                demand.error().description(),
+            )
         }
     }
 

@@ -117,7 +117,7 @@ async fn enter(
         .match_info()
         .get("tenant")
         .map(|slug| Slug::parse(slug).ok());
-    let (principal, nonce) =
+    let (principal, scheme) =
         authenticate(&provider, request, about.as_ref().and_then(Option::as_ref)).await?;
     let tenant = match about {
         Some(slug) => Some(find(&provider, &principal, slug).await?),
@@ -126,6 +126,14 @@ async fn enter(
     if let Some(permission) = operation.permission {
         principal.check(permission)?;
     }
+    if (operation.method)() != Method::GET {
+        principal
+            .check_sign_in(provider.clock.unix())
+            .map_err(|demand| {
+                Refusal::step_up(demand, scheme, provider.config.public_url.root())
+            })?;
+    }
+    let nonce = (scheme == Scheme::Dpop).then(|| provider.dpop_nonce(&principal.home));
     let query = Params::parse(request.query_string().as_bytes())
         .map_err(|error| Refusal::new("malformed_request", error.to_string()))?;
     check_query(operation, &query)?;
@@ -143,12 +151,12 @@ async fn enter(
     })
 }
 
-/// Whoever presents the token, and the nonce for their next proof where they sent one.
+/// Whoever presents the token, and by which scheme.
 async fn authenticate(
     provider: &Provider,
     request: &HttpRequest,
     about: Option<&Slug>,
-) -> Result<(Principal, Option<String>), Refusal> {
+) -> Result<(Principal, Scheme), Refusal> {
     let root = provider.config.public_url.root();
     let unreadable = OAuthError::invalid_request("the Authorization header can't be read");
     let headers: Option<Vec<&str>> = request
@@ -188,8 +196,7 @@ async fn authenticate(
         .find_principal(about, presented)
         .await
         .map_err(|error| Refusal::door(error, scheme, root))?;
-    let nonce = (scheme == Scheme::Dpop).then(|| provider.dpop_nonce(&principal.home));
-    Ok((principal, nonce))
+    Ok((principal, scheme))
 }
 
 /// The tenant of the path. One that isn't the principal's to see is answered as one that doesn't exist.

@@ -160,6 +160,7 @@ static GROUPS: &[GroupOf] = &[
         folded: true,
         fields: &[
             ("resources", Shape::Lines),
+            ("authorization_details_types", Shape::Lines),
             ("default_audience", Shape::Text),
             ("access_token_format", Shape::OneOf(&["jwt", "opaque"])),
             ("access_token_signed_response_alg", Shape::Algorithm),
@@ -463,7 +464,7 @@ fn view<'a>(
 }
 
 /// The fields of which there is more to say than their name.
-const HINTS: [&str; 37] = [
+const HINTS: [&str; 38] = [
     "redirect_uris",
     "post_logout_redirect_uris",
     "skip_consent",
@@ -490,6 +491,7 @@ const HINTS: [&str; 37] = [
     "require_dpop_nonce",
     "security_profile",
     "resources",
+    "authorization_details_types",
     "default_audience",
     "access_token_format",
     "refresh_token_leeway",
@@ -595,7 +597,7 @@ mod tests {
             "userinfo_signed_response_alg": "ES256", "introspection_signed_response_alg": "PS256", "scope": "openid profile offline_access read",
             "token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": "ES256",
             "jwks_uri": "https://app.example/jwks", "id_token_signed_response_alg": "RS256", "access_token_format": "opaque",
-            "default_audience": "urn:api", "resources": ["urn:api"], "default_max_age": 60, "require_auth_time": true,
+            "default_audience": "urn:api", "resources": ["urn:api"], "authorization_details_types": ["payment"], "default_max_age": 60, "require_auth_time": true,
             "default_acr_values": ["a", "b"], "initiate_login_uri": "https://app.example/login", "application_type": "native",
             "subject_type": "pairwise", "sector_identifier_uri": "https://app.example/uris.json", "allowed_origins": ["https://spa.example"], "require_pkce": false, "require_pushed_authorization_requests": true,
             "require_signed_request_object": true, "request_object_signing_alg": "PS256", "dpop_bound_access_tokens": true, "require_dpop_nonce": true, "access_token_lifetime": 60,

@@ -19,6 +19,7 @@ use crate::http::pages::render::show;
 use crate::http::pages::views::Page;
 use crate::http::pages::visit::{Visit, see_other};
 use crate::protocol::slug::Slug;
+use crate::protocol::step_up::Demand;
 
 /// How long what was done may wait to be said.
 const NOTICE_LIFETIME: Duration = Duration::seconds(60);
@@ -85,10 +86,11 @@ pub async fn begin(
     visit: &Visit,
     return_to: &str,
     renewed: Option<&ConsoleSession>,
+    demand: Option<Demand>,
 ) -> Result<HttpResponse, Fault> {
     let begun = visit
         .provider
-        .begin_console_session(&visit.at, return_to, renewed)
+        .begin_console_session(&visit.at, return_to, renewed, demand)
         .await
         .map_err(|error| fail(visit, error))?;
     let mut response = see_other(&begun.location);
@@ -128,6 +130,15 @@ impl Outside<'_> {
         format!("outside-{}", self.kind)
     }
 
+    /// What the button says that leads back.
+    pub fn button(&self) -> &'static str {
+        if self.kind == "old-sign-in" {
+            "sign-in-again"
+        } else {
+            "to-console"
+        }
+    }
+
     /// The message below it.
     pub fn advice(&self) -> String {
         format!("outside-{}-lede", self.kind)
@@ -156,6 +167,49 @@ pub fn no_role(visit: &Visit, user: &User) -> HttpResponse {
 /// A form was sent when the session was over: nothing was done.
 pub fn ended(visit: &Visit) -> HttpResponse {
     outside(visit, StatusCode::UNAUTHORIZED, "ended", "")
+}
+
+/// The path that leads through a fresh sign-in, and back to a page.
+fn sign_in_again_path(visit: &Visit, return_to: &str) -> String {
+    visit.address(
+        &format!("{PATH}/sign-in-again"),
+        &[("return_to", return_to)],
+    )
+}
+
+/// To a fresh sign-in before a form is filled in, so that it can be sent.
+pub fn to_sign_in_again(visit: &Visit, return_to: &str) -> HttpResponse {
+    see_other(&sign_in_again_path(visit, return_to))
+}
+
+/// A form was sent by somebody whose sign-in is too old: nothing was done (RFC 9470).
+pub fn old_sign_in(visit: &Visit) -> HttpResponse {
+    let return_to = visit.referer_below_issuer().unwrap_or(PATH);
+    let frame = visit.frame(&[]);
+    show(
+        StatusCode::UNAUTHORIZED,
+        &Outside {
+            page: frame.page(),
+            kind: "old-sign-in",
+            who: "",
+            console: &sign_in_again_path(visit, return_to),
+            sign_out: "",
+        },
+    )
+}
+
+/// `GET /console/sign-in-again?return_to=`: what is asked for is half of what is demanded, so that there is time to fill in a form.
+pub async fn sign_in_again(visitor: Visitor, Query(params): Query) -> Answer {
+    let return_to = params.get("return_to").ok().flatten().unwrap_or(PATH);
+    let demand = visitor.session.principal.demand().map(half_of);
+    begin(&visitor.visit, return_to, Some(&visitor.session), demand).await
+}
+
+/// What a page asks for whose form demands so much.
+pub fn half_of(demand: Demand) -> Demand {
+    Demand {
+        max_age: demand.max_age / 2,
+    }
 }
 
 /// `GET /console/callback`.

@@ -13,6 +13,10 @@ use crate::domain::ids::ResourceId;
 use crate::domain::resource::{Resource, ResourceScope};
 use crate::flows::admin::{AdminError, Area, NewResource, Permission};
 use crate::http::extract::{FormBody, Query};
+use crate::protocol::authorization_details::DetailsType;
+
+/// The field for types of authorization details.
+const TYPES: &str = "authorization_details_types";
 
 /// This section.
 pub static SECTION: Section = Section {
@@ -63,6 +67,30 @@ fn lines_of(resource: &Resource) -> String {
     };
     let lines = resource.scopes.iter().map(line);
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The types as JSON; nothing where there are none.
+fn types_of(resource: &Resource) -> String {
+    if resource.details_types.is_empty() {
+        return String::new();
+    }
+    serde_json::to_string_pretty(&resource.details_types).unwrap_or_default()
+}
+
+/// The types that were filled in; what is none is said beside the field.
+fn types_in(visitor: &Visitor, draft: &mut Draft) -> Vec<DetailsType> {
+    let Some(text) = draft.given(TYPES) else {
+        return Vec::new();
+    };
+    match serde_json::from_str(text) {
+        Ok(types) => types,
+        Err(error) => {
+            let page = visitor.shell(&SECTION);
+            let problem = page.f("resources-types-wrong", "error", &error.to_string());
+            draft.blame(TYPES, problem);
+            Vec::new()
+        }
+    }
 }
 
 async fn resource_of(visitor: &Visitor, request: &HttpRequest) -> Result<Resource, Fault> {
@@ -171,6 +199,10 @@ async fn show(visitor: Visitor, request: HttpRequest) -> Answer {
                 .unwrap_or_else(|| page.t("resources-no-description").into_owned()),
         )
     };
+    let kind = |kind: &DetailsType| {
+        let words = kind.words.values().map(String::as_str);
+        Fact::said(&kind.name, words.collect::<Vec<_>>().join(" · "))
+    };
     visitor.show(&DetailSheet {
         page,
         back: Some((
@@ -199,7 +231,15 @@ async fn show(visitor: Visitor, request: HttpRequest) -> Answer {
                 text: String::new(),
                 facts: resource.scopes.iter().map(scope).collect(),
             },
-        ],
+            FactGroup {
+                title: page.t("resources-types").into_owned(),
+                text: String::new(),
+                facts: resource.details_types.iter().map(kind).collect(),
+            },
+        ]
+        .into_iter()
+        .filter(|group| !group.facts.is_empty())
+        .collect(),
     })
 }
 
@@ -210,6 +250,8 @@ fn form<'a>(visitor: &'a Visitor, draft: &Draft, of: Option<&Resource>) -> FormS
         Field::new("scope", page.t("resources-scopes"), FieldKind::Lines(8))
             .hint(page.t("resources-scopes-hint"))
             .required(),
+        Field::new(TYPES, page.t("resources-types"), FieldKind::Lines(8))
+            .hint(page.t("resources-types-hint")),
     ];
     if of.is_none() {
         fields.insert(
@@ -292,12 +334,16 @@ async fn ask_for_new(visitor: Visitor) -> Answer {
 async fn create(visitor: Visitor, FormBody(params): FormBody) -> Answer {
     visitor.check(Permission::Write(Area::Resources))?;
     let sent = visitor.take(params)?;
-    let mut draft = Draft::sent(&sent, &["identifier", "name", "scope"]);
+    let mut draft = Draft::sent(&sent, &["identifier", "name", "scope", TYPES]);
     let new = NewResource {
         identifier: draft.value("identifier").to_owned(),
         name: draft.given("name").map(ToOwned::to_owned),
         scopes: scopes_in(&draft),
+        details_types: types_in(&visitor, &mut draft),
     };
+    if draft.is_wrong() {
+        return visitor.show_again(&form(&visitor, &draft, None));
+    }
     let made = visitor
         .provider()
         .create_resource(&visitor.tenant, new, &visitor.by())
@@ -321,6 +367,7 @@ async fn ask_to_edit(visitor: Visitor, request: HttpRequest) -> Answer {
     let draft = Draft::new([
         ("name", resource.name.clone()),
         ("scope", lines_of(&resource)),
+        (TYPES, types_of(&resource)),
     ]);
     visitor.show(&form(&visitor, &draft, Some(&resource)))
 }
@@ -330,13 +377,17 @@ async fn save(visitor: Visitor, request: HttpRequest, FormBody(params): FormBody
     visitor.check(Permission::Write(Area::Resources))?;
     let sent = visitor.take(params)?;
     let resource = resource_of(&visitor, &request).await?;
-    let mut draft = Draft::sent(&sent, &["name", "scope"]);
+    let mut draft = Draft::sent(&sent, &["name", "scope", TYPES]);
     let changed = Resource {
         name: draft.value("name").to_owned(),
         scopes: scopes_in(&draft),
+        details_types: types_in(&visitor, &mut draft),
         version: sent.input("version").parse().unwrap_or_default(),
         ..resource.clone()
     };
+    if draft.is_wrong() {
+        return visitor.show_again(&form(&visitor, &draft, Some(&resource)));
+    }
     let saved = visitor
         .provider()
         .update_resource(&visitor.tenant, changed, &visitor.by())

@@ -219,6 +219,7 @@ pub fn render_all(messages: Messages) -> Result<Vec<Rendered>, askama::Error> {
         ("no-role", HOSTILE),
         ("ended", ""),
         ("interrupted", ""),
+        ("old-sign-in", ""),
         ("signed-out", ""),
     ] {
         let view = Outside {

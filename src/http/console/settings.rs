@@ -55,12 +55,14 @@ enum Kind {
     Authorities,
     /// Whose software statements are believed: a line each, the issuer and the address of its keys.
     Issuers,
+    /// Whose assertions get tokens: as JSON.
+    Assertions,
 }
 
 type Entry = (&'static str, Kind);
 
 /// Every setting, under its heading.
-const GROUPS: [(&str, &[Entry]); 6] = [
+const GROUPS: [(&str, &[Entry]); 7] = [
     (
         "settings-tokens",
         &[
@@ -104,6 +106,15 @@ const GROUPS: [(&str, &[Entry]); 6] = [
             ("client_certificate_authorities", Kind::Authorities),
             ("security_profile", Kind::Profile),
             ("request_object_lifetime", Kind::Span),
+            ("require_acr_values", Kind::Switch),
+            ("assertion_issuers", Kind::Assertions),
+        ],
+    ),
+    (
+        "settings-administration",
+        &[
+            ("administration_reauthentication", Kind::Switch),
+            ("administration_max_age", Kind::Span),
         ],
     ),
     (
@@ -183,6 +194,8 @@ fn switch(settings: &TenantSettings, name: &str) -> bool {
         "require_dpop_nonce" => settings.require_dpop_nonce,
         "device_authorization" => settings.device_authorization,
         "front_channel_tokens" => settings.front_channel_tokens,
+        "require_acr_values" => settings.require_acr_values,
+        "administration_reauthentication" => settings.administration_reauthentication,
         _ => settings.require_pushed_authorization_requests,
     }
 }
@@ -219,7 +232,23 @@ fn value_in_words(page: &Shell<'_>, settings: &TenantSettings, (name, kind): Ent
             page.t("settings-nobody").into_owned()
         }
         Kind::Issuers => issuers_in_lines(settings).replace('\n', ", "),
+        Kind::Assertions if settings.assertion_issuers.is_empty() => {
+            page.t("settings-nobody").into_owned()
+        }
+        Kind::Assertions => {
+            let issuers = settings.assertion_issuers.iter();
+            let names: Vec<_> = issuers.map(|one| one.issuer.as_str()).collect();
+            names.join(", ")
+        }
     }
+}
+
+/// As JSON; nothing where there is none.
+fn assertions_as_json(settings: &TenantSettings) -> String {
+    if settings.assertion_issuers.is_empty() {
+        return String::new();
+    }
+    serde_json::to_string_pretty(&settings.assertion_issuers).unwrap_or_default()
 }
 
 fn issuers_in_lines(settings: &TenantSettings) -> String {
@@ -297,6 +326,7 @@ fn draft_of(record: &TenantRecord) -> Draft {
                 values.push(((*name).to_owned(), value));
             }
             Kind::Issuers => values.push(((*name).to_owned(), issuers_in_lines(settings))),
+            Kind::Assertions => values.push(((*name).to_owned(), assertions_as_json(settings))),
         }
     }
     let values = values.iter();
@@ -360,8 +390,24 @@ fn read(page: &Shell<'_>, draft: &mut Draft, before: &TenantRecord) -> TenantRec
                     None => draft.blame(name, page.t("choose-one")),
                 }
             }
+            (_, Kind::Assertions) => {
+                let read = draft
+                    .given(name)
+                    .map_or(Ok(Vec::new()), serde_json::from_str);
+                match read {
+                    Ok(issuers) => settings.assertion_issuers = issuers,
+                    Err(error) => {
+                        let error = error.to_string();
+                        draft.blame(name, page.f("settings-no-list", "error", &error));
+                    }
+                }
+            }
             ("require_dpop_nonce", _) => settings.require_dpop_nonce = given,
             ("front_channel_tokens", _) => settings.front_channel_tokens = given,
+            ("require_acr_values", _) => settings.require_acr_values = given,
+            ("administration_reauthentication", _) => {
+                settings.administration_reauthentication = given;
+            }
             ("require_pushed_authorization_requests", _) => {
                 settings.require_pushed_authorization_requests = given;
             }
@@ -401,6 +447,7 @@ fn read(page: &Shell<'_>, draft: &mut Draft, before: &TenantRecord) -> TenantRec
                         "device_code_lifetime" => &mut settings.device_code_lifetime,
                         "device_code_limit" => &mut settings.device_code_limit,
                         "device_code_rate" => &mut settings.device_code_rate,
+                        "administration_max_age" => &mut settings.administration_max_age,
                         "registration_limit" => &mut settings.registration_limit,
                         "registration_rate" => &mut settings.registration_rate,
                         _ => &mut settings.one_time_link_lifetime,
@@ -478,6 +525,7 @@ fn row(page: &Shell<'_>, draft: &Draft, stored: &TenantSettings, entry: Entry, s
         ))),
         Kind::Authorities => Row::Field(field(FieldKind::Lines(4))),
         Kind::Issuers => Row::Field(field(FieldKind::Lines(3))),
+        Kind::Assertions => Row::Field(field(FieldKind::Lines(6))),
     }
 }
 

@@ -26,6 +26,7 @@ use crate::http::pages::render::Frame;
 use crate::http::pages::visit::{Visit, see_other};
 use crate::protocol::Params;
 use crate::protocol::slug::Slug;
+use crate::protocol::step_up::Demand;
 
 /// Somebody who administers, at a page of the console.
 pub struct Visitor {
@@ -37,6 +38,8 @@ pub struct Visitor {
     pub tenant: Arc<Tenant>,
     chrome: Chrome,
     frame: Frame,
+    /// For a page that is looked at, its own path: where a fresh sign-in leads back to. None for a form that is sent.
+    looked_at: Option<String>,
 }
 
 impl FromRequest for Visitor {
@@ -68,14 +71,14 @@ impl Visitor {
             .await;
         let session = match found.map_err(|error| entry::fail(&visit, error))? {
             Door::Open(session) if is_get && session.wants_renewal => {
-                return Err(entry::begin(&visit, &return_to, Some(&session))
+                return Err(entry::begin(&visit, &return_to, Some(&session), None)
                     .await?
                     .into());
             }
             Door::Open(session) => *session,
             Door::NoRole(user) => return Err(entry::no_role(&visit, &user).into()),
             Door::Shut if is_get => {
-                return Err(entry::begin(&visit, &return_to, None).await?.into());
+                return Err(entry::begin(&visit, &return_to, None, None).await?.into());
             }
             Door::Shut => return Err(entry::ended(&visit).into()),
         };
@@ -96,7 +99,10 @@ impl Visitor {
             }
         };
         let notice = cookies.notice(&visit.at.tenant);
-        Ok(Self::at(visit, session, tenant, notice))
+        Ok(Self {
+            looked_at: is_get.then_some(return_to),
+            ..Self::at(visit, session, tenant, notice)
+        })
     }
 
     fn at(
@@ -148,6 +154,7 @@ impl Visitor {
             tenant,
             chrome,
             frame,
+            looked_at: None,
         }
     }
 
@@ -176,11 +183,30 @@ impl Visitor {
         self.principal().may(permission)
     }
 
-    /// Refuses who lacks this permission: a page's first line.
+    /// Refuses who lacks this permission: a page's first line. Whoever is to change something must have signed in as lately as their tenant
+    /// demands it.
     pub fn check(&self, permission: Permission) -> Result<(), Fault> {
         self.principal()
             .check(permission)
-            .map_err(|error| self.fault(error))
+            .map_err(|error| self.fault(error))?;
+        match (permission, self.principal().demand()) {
+            (Permission::Write(_), Some(demand)) => self.check_sign_in(demand),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_sign_in(&self, demand: Demand) -> Result<(), Fault> {
+        let (auth_time, now) = (self.principal().auth_time, self.provider().clock.unix());
+        match &self.looked_at {
+            Some(page) if !entry::half_of(demand).is_met(auth_time, now) => {
+                Err(entry::to_sign_in_again(&self.visit, page).into())
+            }
+            None if !demand.is_met(auth_time, now) => {
+                tracing::info!("a change at the console needs a fresh sign-in");
+                Err(entry::old_sign_in(&self.visit).into())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Takes a form that a page of this console sent in this session.

@@ -12,7 +12,7 @@ use crate::domain::resource::Resource;
 use crate::flows::authorize::{PushedRefusal, Step};
 use crate::flows::browser::FormPurpose;
 use crate::flows::consent::Decided;
-use crate::flows::scopes::{OF_PERSONS, admin_api};
+use crate::flows::scopes::{OF_PERSONS, admin_api, find_type};
 use crate::flows::sessions::SignedIn;
 use crate::http::error::{PageError, redirect};
 use crate::http::extract::{FormBody, Query};
@@ -64,6 +64,7 @@ pub(super) fn by_resource<'a>(
                 .filter(|token| resource.understands(token))
                 .map(item)
                 .collect(),
+            details: Vec::new(),
         })
         .filter(|resource| !resource.scopes.is_empty() || named.contains(&resource.identifier))
         .collect();
@@ -83,6 +84,7 @@ pub(super) fn by_resource<'a>(
             name: admin_api,
             identifier: admin_api,
             scopes: Vec::new(),
+            details: Vec::new(),
         });
     }
     (scopes, resources)
@@ -94,12 +96,31 @@ fn page(visit: &Visit, pending: &Pending, person: &SignedIn, text: &str) -> Http
     let (client_id, account) = (checked.client.id.to_string(), Person::of(&person.user));
     let admin_api = admin_api(&visit.provider);
     let named: Vec<_> = checked.permissions.resources().collect();
-    let (scopes, resources) = by_resource(
+    let (scopes, mut resources) = by_resource(
         &visit.tenant().resources,
         &checked.scope,
         &named,
         &admin_api,
     );
+    for detail in checked.request.authorization_details.iter() {
+        // A request whose types aren't known isn't asked about: see `flows::scopes`.
+        let Some((owner, kind)) = find_type(&visit.tenant().resources, detail) else {
+            continue;
+        };
+        let words = kind.in_words(detail, [frame.page().messages.lang()]);
+        let item = resources
+            .iter_mut()
+            .find(|item| item.identifier == owner.identifier);
+        match item {
+            Some(item) => item.details.push(words),
+            None => resources.push(ResourceItem {
+                name: &owner.name,
+                identifier: &owner.identifier,
+                scopes: Vec::new(),
+                details: vec![words],
+            }),
+        }
+    }
     let redirect_host = Url::parse(checked.redirect.uri())
         .ok()
         .and_then(|url| url.host_str().map(str::to_owned))

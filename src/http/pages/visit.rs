@@ -149,6 +149,12 @@ impl Visit {
         see_other(&self.address(path, query))
     }
 
+    /// The page of this issuer that the browser says it comes from, as path and query below the issuer.
+    pub fn referer_below_issuer(&self) -> Option<&str> {
+        let below = self.referer.as_deref()?.strip_prefix(&*self.at.issuer)?;
+        below.starts_with('/').then_some(below)
+    }
+
     /// Who is signed in in this browser; with what they allowed `client`.
     pub async fn signed_in(&self, client: Option<ClientId>) -> Result<Vec<SignedIn>, FlowError> {
         self.provider

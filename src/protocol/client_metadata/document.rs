@@ -110,6 +110,9 @@ pub struct ClientMetadata {
     /// The only resources it may name (RFC 8707); any of the tenant's unless told.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub resources: Vec<String>,
+    /// The types of authorization details that it may ask for (RFC 9396 §10).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub authorization_details_types: Vec<String>,
     /// The `max_age` of requests that name none, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_max_age: Option<u32>,
@@ -223,6 +226,7 @@ impl Default for ClientMetadata {
             access_token_signed_response_alg: SigningAlgorithm::Es256,
             default_audience: None,
             resources: Vec::new(),
+            authorization_details_types: Vec::new(),
             default_max_age: None,
             require_auth_time: false,
             default_acr_values: Vec::new(),

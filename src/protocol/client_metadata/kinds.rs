@@ -22,18 +22,22 @@ pub enum GrantType {
     /// Another token (RFC 8693).
     #[serde(rename = "urn:ietf:params:oauth:grant-type:token-exchange")]
     TokenExchange,
+    /// What somebody else says of a person (RFC 7523 §2.1).
+    #[serde(rename = "urn:ietf:params:oauth:grant-type:jwt-bearer")]
+    JwtBearer,
     /// Tokens from the authorization endpoint (RFC 6749 §4.2, OpenID Connect Core §3.2, §3.3): nothing that the token endpoint takes.
     Implicit,
 }
 
 impl GrantType {
     /// Every grant type, in the order in which discovery announces them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::AuthorizationCode,
         Self::RefreshToken,
         Self::ClientCredentials,
         Self::DeviceCode,
         Self::TokenExchange,
+        Self::JwtBearer,
         Self::Implicit,
     ];
 
@@ -45,6 +49,7 @@ impl GrantType {
             Self::ClientCredentials => "client_credentials",
             Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
             Self::TokenExchange => "urn:ietf:params:oauth:grant-type:token-exchange",
+            Self::JwtBearer => "urn:ietf:params:oauth:grant-type:jwt-bearer",
             Self::Implicit => "implicit",
         }
     }

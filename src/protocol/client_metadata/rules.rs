@@ -4,6 +4,7 @@ use super::document::ClientMetadata;
 use super::kinds::{
     ApplicationType, GrantType, ResponseType, SubjectType, TokenEndpointAuthMethod,
 };
+use crate::protocol::authorization_details::{MAX_TYPES, is_type_name};
 use crate::protocol::redirect_uri::RedirectUri;
 use crate::protocol::scope::{self, Scope};
 use crate::protocol::{ErrorCode, OAuthError, email, jwks, resource, uri};
@@ -85,6 +86,13 @@ impl ClientMetadata {
             return Err(MetadataError::new(
                 "grant_types",
                 "token-exchange is for confidential clients only; choose another token_endpoint_auth_method",
+            ));
+        }
+        if self.is_public() && self.allows_grant(GrantType::JwtBearer) {
+            // RFC 7523 §3.1 leaves the client's authentication open; without it whoever finds an assertion could use it first.
+            return Err(MetadataError::new(
+                "grant_types",
+                "jwt-bearer is for confidential clients only; choose another token_endpoint_auth_method",
             ));
         }
         let (people, offline) = (
@@ -365,6 +373,14 @@ impl ClientMetadata {
                 .map_err(|error| MetadataError::new(field, error.to_string()))?;
         }
         self.check_exchange()?;
+        let types = &self.authorization_details_types;
+        bounded("authorization_details_types", types, MAX_TYPES)?;
+        if !types.iter().all(|name| is_type_name(name)) {
+            return Err(MetadataError::new(
+                "authorization_details_types",
+                "must be texts of 1 to 200 visible ASCII characters",
+            ));
+        }
         bounded("default_acr_values", &self.default_acr_values, 20)?;
         for value in &self.default_acr_values {
             if value.is_empty()

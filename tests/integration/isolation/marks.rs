@@ -17,7 +17,7 @@ pub const SYSTEM: Letter = 's';
 /// What a tenant shows to whoever comes by: name, addresses, look, keys, the clients that send people to it, and the scopes of its
 /// metadata. Everything else is for those who belong to it.
 const PUBLIC: &[&str] = &[
-    "slug", "name", "logo", "login", "web", "spa", "kid", "jwk", "tos", "read", "write",
+    "slug", "name", "logo", "login", "web", "spa", "kid", "jwk", "tos", "read", "write", "details",
 ];
 
 /// A mark: `mark-a-label`.

@@ -274,6 +274,7 @@ async fn side(app: &TestApp, system: &Side, letter: Letter) -> Side {
     let resource = json!({
         "identifier": identifier, "name": m("apiname"),
         "scopes": [{ "name": m("read"), "description": m("description") }],
+        "authorization_details_types": [{ "type": m("details"), "actions": [m("action")] }],
     });
     let resource = made(&operator.post(&format!("{at}/resources"), &resource).await);
     let spare = json!({ "identifier": format!("https://{}.example", m("spareapi")), "scopes": [{ "name": m("write") }] });
@@ -308,7 +309,7 @@ async fn side(app: &TestApp, system: &Side, letter: Letter) -> Side {
             "authorization_code", "refresh_token", "client_credentials",
             "urn:ietf:params:oauth:grant-type:device_code", "urn:ietf:params:oauth:grant-type:token-exchange",
         ],
-        "token_exchange_targets": [identifier],
+        "token_exchange_targets": [identifier], "authorization_details_types": [m("details")],
         "token_endpoint_auth_method": "client_secret_basic", "scope": scope, "resources": [identifier],
     });
     let web = register(&operator, &slug, web).await;
@@ -403,12 +404,14 @@ async fn side(app: &TestApp, system: &Side, letter: Letter) -> Side {
     let challenged = challenge(&verifier);
     let asked = m("nonce");
     let claims = json!({ "userinfo": { m("claim"): { "value": m("wanted") } } }).to_string();
+    let details = json!([{ "type": m("details"), "actions": [m("action")] }]).to_string();
     let more = [
         ("code_challenge", challenged.as_str()),
         ("nonce", &asked),
         ("state", &asked),
         ("claims", &claims),
         ("resource", &identifier),
+        ("authorization_details", &details),
     ];
     // Somebody else than the administrator signs in, too, and is what identifiers in paths mean.
     let mut theirs = app.browser();

@@ -37,7 +37,7 @@ pub async fn press(browser: &mut Browser, page: &Page, url: &str, fields: &[(&st
 }
 
 /// A form with everything as it is but some fields.
-fn with<'a>(
+pub(super) fn with<'a>(
     fields: &[(&'a str, &'a str)],
     changed: &[(&'a str, &'a str)],
 ) -> Vec<(&'a str, &'a str)> {
@@ -47,7 +47,7 @@ fn with<'a>(
     kept.chain(changed).copied().collect()
 }
 
-const SETTINGS: [(&str, &str); 36] = [
+pub(super) const SETTINGS: [(&str, &str); 38] = [
     ("name", "Acme"),
     ("access_token_lifetime", "10"),
     ("access_token_lifetime-unit", "m"),
@@ -82,6 +82,8 @@ const SETTINGS: [(&str, &str); 36] = [
     ("security_profile", "none"),
     ("request_object_lifetime", "10"),
     ("request_object_lifetime-unit", "m"),
+    ("administration_max_age", "15"),
+    ("administration_max_age-unit", "m"),
     ("dpop_proof_leeway", "30"),
     ("dpop_proof_leeway-unit", "s"),
 ];
@@ -251,7 +253,7 @@ app_test! {
         let globex = scene.app.tenant("globex").await;
         let other = scene.app.load(&globex).await;
         let scopes = vec![tessera::domain::resource::ResourceScope { name: "read".into(), description: None }];
-        let new = NewResource { identifier: "https://theirs.example".into(), name: None, scopes };
+        let new = NewResource { identifier: "https://theirs.example".into(), name: None, scopes, details_types: Vec::new() };
         let theirs = scene.app.provider.create_resource(&other, new, &By::command_line()).await.expect("an API");
         for rest in ["", "/edit", "/delete"] {
             assert_eq!(browser.open(&scene.tenant.url(&format!("/console/resources/{}{rest}", theirs.id))).await.answer.status, 404);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use actix_web::http::Method;
 use serde_json::{Value, json};
-use tessera::domain::settings::RegistrationPolicy;
+use tessera::domain::settings::{AssertionIssuer, RegistrationPolicy, SubjectMapping};
 use tessera::protocol::client_metadata::ClientMetadata;
 
 use crate::support::admin::Admin;
@@ -109,6 +109,11 @@ impl Told {
             settings.front_channel_tokens = everything;
             settings.device_authorization = everything;
             settings.session_management = everything;
+            settings.assertion_issuers = if everything {
+                vec![vouching()]
+            } else {
+                Vec::new()
+            };
             settings.registration = if everything {
                 RegistrationPolicy::Open
             } else {
@@ -183,6 +188,19 @@ impl Told {
             .unwrap_or_else(|error| panic!("{more}: {error}"));
         RelyingParty::new(&self.app, &self.tenant, &client)
             .with_scope("openid profile email address phone")
+    }
+}
+
+/// Somebody whose assertions would get tokens.
+fn vouching() -> AssertionIssuer {
+    AssertionIssuer {
+        issuer: "https://idp.example".to_owned(),
+        jwks_uri: None,
+        jwks: Some(keys()),
+        clients: vec![uuid::Uuid::nil().to_string()],
+        subjects: SubjectMapping::Id,
+        scope: tessera::protocol::Scope::empty(),
+        max_lifetime: 300,
     }
 }
 

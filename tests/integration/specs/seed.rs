@@ -37,6 +37,7 @@ pub fn grant(
         scope: Scope::empty(),
         offline: false,
         resources: Vec::new(),
+        details: Default::default(),
         claims: None,
         auth_time: now,
         amr: vec!["pwd".into()],

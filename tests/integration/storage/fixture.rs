@@ -130,6 +130,7 @@ pub fn grant(
         issuer: "https://acme.example".into(),
         scope: scope("openid"),
         resources: vec![RESOURCE.into()],
+        details: Default::default(),
         claims: None,
         auth_time: now,
         amr: vec!["pwd".into()],
@@ -243,6 +244,7 @@ pub fn resource(clock: &Clock) -> Resource {
             name: "read".into(),
             description: None,
         }],
+        details_types: Vec::new(),
         version: 1,
         created_at: clock.now(),
     }

@@ -375,6 +375,18 @@ impl TestApp {
 
     /// Registers an API.
     pub async fn resource(&self, tenant: &TestTenant, identifier: &str, scopes: &[&str]) {
+        self.resource_with(tenant, identifier, scopes, json!([]))
+            .await;
+    }
+
+    /// Registers an API with types of authorization details (RFC 9396).
+    pub async fn resource_with(
+        &self,
+        tenant: &TestTenant,
+        identifier: &str,
+        scopes: &[&str],
+        types: Value,
+    ) {
         let resource = Resource {
             id: ResourceId::from(self.provider.clock.uuid_v7()),
             identifier: identifier.to_owned(),
@@ -386,6 +398,7 @@ impl TestApp {
                     description: None,
                 })
                 .collect(),
+            details_types: serde_json::from_value(types).expect("types"),
             version: 1,
             created_at: self.provider.now(),
         };

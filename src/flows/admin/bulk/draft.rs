@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
 use super::super::error::{AdminError, By};
-use super::super::resources::NewResource;
+use super::super::resources::{NewResource, type_of_another};
 use super::super::tenants::check_tenant;
 use super::clients::NewClientSecret;
 use super::format::{ConsentLine, DomainLine, KeyLine, ResourceLine, TenantLine, TenantState};
@@ -362,6 +362,7 @@ impl Provider {
             identifier: resource.identifier,
             name: resource.name,
             scopes: resource.scopes,
+            details_types: resource.authorization_details_types,
         };
         let name = self.check_resource(&new).map_err(of_line("resource"))?;
         let known = &draft.whole.resources;
@@ -375,15 +376,23 @@ impl Provider {
                 format!("a tenant has at most {RESOURCES_MAX} resources"),
             ));
         }
-        draft.counts.resources += 1;
-        draft.whole.resources.push(Resource {
+        let resource = Resource {
             id: ResourceId::from(self.clock.uuid_v7()),
             identifier: new.identifier,
             name,
             scopes: new.scopes,
+            details_types: new.details_types,
             version: 1,
             created_at,
-        });
+        };
+        if let Some(name) = type_of_another(known, &resource) {
+            return Err(AdminError::invalid(
+                "resource.authorization_details_types",
+                format!("another resource of this tenant has the type `{name}`"),
+            ));
+        }
+        draft.counts.resources += 1;
+        draft.whole.resources.push(resource);
         Ok(())
     }
 

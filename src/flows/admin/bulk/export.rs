@@ -140,6 +140,7 @@ impl Provider {
                     identifier: resource.identifier,
                     name: Some(resource.name),
                     scopes: resource.scopes,
+                    authorization_details_types: resource.details_types,
                     created_at: Some(resource.created_at),
                 },
             )?;

@@ -15,6 +15,7 @@ use crate::domain::resource::ResourceScope;
 use crate::domain::role::Role;
 use crate::domain::settings::TenantSettings;
 use crate::protocol::SigningAlgorithm;
+use crate::protocol::authorization_details::DetailsType;
 use crate::protocol::claims::StandardClaims;
 
 /// The format that this program writes, and the only one that it reads.
@@ -125,6 +126,9 @@ pub struct ResourceLine {
     pub name: Option<String>,
     /// The scopes that it understands.
     pub scopes: Vec<ResourceScope>,
+    /// The types of authorization details that it understands (RFC 9396).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub authorization_details_types: Vec<DetailsType>,
     /// When it was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,

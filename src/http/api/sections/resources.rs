@@ -13,6 +13,7 @@ use crate::flows::admin::{AdminError, Area, NewResource as New, Permission};
 use crate::http::api::answer::{Answer, Refusal};
 use crate::http::api::call::Call;
 use crate::http::api::operation::{Operation, Parameter, search_text};
+use crate::protocol::authorization_details::{DetailsType, MAX_TYPES};
 
 /// This section.
 pub const SECTION: Section = Section {
@@ -56,6 +57,8 @@ struct Resource {
     name: String,
     /// What it understands.
     scopes: Vec<ResourceScope>,
+    /// The types of authorization details that it understands (RFC 9396).
+    authorization_details_types: Vec<DetailsType>,
     /// Grows with every change.
     version: i64,
     /// When it was made.
@@ -76,6 +79,10 @@ struct NewResource {
     /// What it understands.
     #[schemars(length(min = 1, max = SCOPES_MAX))]
     scopes: Vec<ResourceScope>,
+    /// The types of authorization details that it understands (RFC 9396). No two resources have one of the same name.
+    #[serde(default)]
+    #[schemars(length(max = MAX_TYPES))]
+    authorization_details_types: Vec<DetailsType>,
 }
 
 /// What can be changed of an API.
@@ -88,6 +95,9 @@ struct ResourceChange {
     /// What it understands.
     #[schemars(length(min = 1, max = SCOPES_MAX))]
     scopes: Vec<ResourceScope>,
+    /// The types of authorization details that it understands (RFC 9396). No two resources have one of the same name.
+    #[schemars(length(max = MAX_TYPES))]
+    authorization_details_types: Vec<DetailsType>,
 }
 
 fn view(resource: &Record) -> Resource {
@@ -96,6 +106,7 @@ fn view(resource: &Record) -> Resource {
         identifier: resource.identifier.clone(),
         name: resource.name.clone(),
         scopes: resource.scopes.clone(),
+        authorization_details_types: resource.details_types.clone(),
         version: resource.version,
         created_at: resource.created_at,
     }
@@ -135,6 +146,7 @@ async fn create(call: Call) -> Answer {
         identifier: new.identifier,
         name: new.name,
         scopes: new.scopes,
+        details_types: new.authorization_details_types,
     };
     let made = call
         .provider
@@ -171,9 +183,11 @@ async fn update(call: Call) -> Answer {
     let changed: ResourceChange = call.patched(&ResourceChange {
         name: resource.name.clone(),
         scopes: resource.scopes.clone(),
+        authorization_details_types: resource.details_types.clone(),
     })?;
     resource.name = changed.name;
     resource.scopes = changed.scopes;
+    resource.details_types = changed.authorization_details_types;
     let resource = call
         .provider
         .update_resource(call.tenant(), resource, &call.by())

@@ -120,6 +120,7 @@ impl Sample for ConnectDevice<'static> {
                         name: "the ledger",
                         identifier: "https://ledger.acme.example/api",
                         scopes: vec![scope("ledger:read", "Read entries")],
+                        details: Vec::new(),
                     }],
                     ..plain.clone()
                 },
@@ -169,6 +170,7 @@ impl Sample for ConnectDevice<'static> {
                         name: HOSTILE,
                         identifier: "x",
                         scopes: vec![scope(HOSTILE, HOSTILE)],
+                        details: Vec::new(),
                     }],
                     ..plain
                 },

@@ -11,6 +11,7 @@ use crate::http::pages::{
         SelectAccount, SignIn, WebLink, Who,
     },
 };
+use crate::protocol::authorization_details::Words;
 
 impl Sample for SignIn<'static> {
     const NAME: &'static str = "sign_in";
@@ -258,6 +259,25 @@ impl Sample for Consent<'static> {
                 scope("ledger:write", "Post entries on your behalf"),
                 scope("ledger:close", ""),
             ],
+            details: vec![
+                Words {
+                    sentence: "Pay 123.50 EUR to Merchant A".to_owned(),
+                    rest: vec![
+                        (
+                            "creditorAccount.iban".to_owned(),
+                            "DE02 1001 0010 9307 1186 03".to_owned(),
+                        ),
+                        (
+                            "remittanceInformationUnstructured".to_owned(),
+                            "Ref Number Merchant".to_owned(),
+                        ),
+                    ],
+                },
+                Words {
+                    sentence: "See the balance".to_owned(),
+                    rest: Vec::new(),
+                },
+            ],
         };
         vec![
             ("openid", plain.clone()),
@@ -307,6 +327,10 @@ impl Sample for Consent<'static> {
                         name: LONG,
                         identifier: LONG,
                         scopes: vec![scope(LONG, RTL)],
+                        details: vec![Words {
+                            sentence: LONG.to_owned(),
+                            rest: vec![(LONG.to_owned(), RTL.to_owned())],
+                        }],
                     }],
                     redirect_host: LONG,
                     ..plain.clone()
@@ -325,6 +349,10 @@ impl Sample for Consent<'static> {
                         name: HOSTILE,
                         identifier: "x",
                         scopes: vec![scope(HOSTILE, HOSTILE)],
+                        details: vec![Words {
+                            sentence: HOSTILE.to_owned(),
+                            rest: vec![(HOSTILE.to_owned(), HOSTILE.to_owned())],
+                        }],
                     }],
                     redirect_host: HOSTILE,
                     ..plain

@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::parts::{Account, ClientMark, Form, Page, Problem};
+use crate::protocol::authorization_details::Words;
 
 /// A scope to be granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +51,8 @@ pub struct ResourceItem<'a> {
     pub identifier: &'a str,
     /// Its scopes.
     pub scopes: Vec<ScopeItem<'a>>,
+    /// What is asked for there in detail (RFC 9396), in words.
+    pub details: Vec<Words>,
 }
 
 /// The consent page: ids `allow`, `deny`.

@@ -1,0 +1,293 @@
+//! JWTs as authorization grants (RFC 7523 §2.1): somebody whom the tenant trusts vouches for a person, and a client gets an access token for
+//! them without asking them.
+//!
+//! Off until an administrator names an issuer, its clients and the scopes that it may give. What comes of it is a grant without a session:
+//! it says nothing of a sign-in, gives neither an ID token nor a refresh token, and dies with the person's account, with the client, or when all
+//! that they allowed is withdrawn.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::issued::{Decision, GrantedPerson};
+use super::pipeline::Call;
+use super::refusal::TokenRefusal;
+use crate::domain::audit::{Act, Actor, Event};
+use crate::domain::grant::{Grant, GrantStage, PendingCode};
+use crate::domain::ids::{GrantId, SessionId, UserId};
+use crate::domain::settings::{AssertionIssuer, SubjectMapping};
+use crate::domain::user::User;
+use crate::egress::EgressError;
+use crate::flows::issue::access_token_lifetime;
+use crate::flows::provider::FlowError;
+use crate::flows::scopes::Target;
+use crate::jose::bearer_assertion::{
+    BearerAssertion, BearerAssertionError, BearerAssertionRules, UnverifiedBearerAssertion,
+};
+use crate::jose::keys::VerificationKeys;
+use crate::protocol::authorization_details::AuthorizationDetails;
+use crate::protocol::discovery::paths;
+use crate::protocol::email::EmailAddress;
+use crate::protocol::{ErrorCode, OAuthError, Scope};
+use crate::secret::{HashedSecret, PlainSecret};
+use crate::storage::{self, Repo};
+
+/// Why an assertion gets no token.
+#[derive(Debug, thiserror::Error)]
+pub enum BearerRefusal {
+    /// It is no JWT, isn't signed by its issuer, or its claims aren't right.
+    #[error("the assertion: {0}")]
+    Assertion(#[from] BearerAssertionError),
+    /// The tenant doesn't trust its issuer.
+    #[error("the assertion's issuer is not trusted in this tenant")]
+    Issuer,
+    /// Its issuer may not vouch to this client.
+    #[error("the client is not among those of the assertion's issuer")]
+    Client,
+    /// Its issuer's keys can't be had.
+    #[error("the keys of the assertion's issuer can't be had: {0:?}")]
+    Keys(Option<EgressError>),
+    /// It was used before.
+    #[error("the assertion's jti was used before")]
+    Replayed,
+    /// Whom it speaks of is nobody here, or may not get in.
+    #[error("the assertion's subject is nobody here, or their account is closed")]
+    Subject,
+}
+
+impl From<BearerRefusal> for OAuthError {
+    fn from(refusal: BearerRefusal) -> Self {
+        match refusal {
+            BearerRefusal::Keys(Some(EgressError::Busy | EgressError::Stopped)) => {
+                Self::temporarily_unavailable("too many keys are being fetched; try again shortly")
+            }
+            // Which issuers there are is nobody's business but the administrators'.
+            BearerRefusal::Issuer | BearerRefusal::Client => Self::invalid_grant(
+                "the assertion's iss is none of those that may vouch to this client; administrators name them in assertion_issuers",
+            ),
+            BearerRefusal::Assertion(BearerAssertionError::Jws(_)) | BearerRefusal::Keys(_) => {
+                Self::invalid_grant(
+                    "the assertion is not a JWT that its issuer signed by a key that it publishes",
+                )
+            }
+            refusal => Self::invalid_grant(refusal.to_string()),
+        }
+    }
+}
+
+/// Redeems an assertion.
+pub(super) async fn redeem(
+    call: &Call<'_>,
+    assertion: &PlainSecret,
+    scope: Option<&Scope>,
+) -> Result<Decision, TokenRefusal> {
+    let (provider, tenant) = (call.provider, &call.at.tenant);
+    let settings = tenant.settings();
+    if settings.assertion_issuers.is_empty() {
+        return Err(OAuthError::unauthorized_client(
+            "this tenant takes no assertions; its administrators name whose it takes in assertion_issuers",
+        )
+        .into());
+    }
+    let unverified =
+        UnverifiedBearerAssertion::parse(assertion.expose()).map_err(BearerRefusal::from)?;
+    let issuer = settings
+        .assertion_issuers
+        .iter()
+        .find(|issuer| issuer.issuer == unverified.issuer())
+        .ok_or(BearerRefusal::Issuer)?;
+    let id = call.client.id.to_string();
+    if !issuer.clients.contains(&id) {
+        return Err(BearerRefusal::Client.into());
+    }
+    let target = target(call, issuer, scope)?;
+    let keys = keys_of(call, issuer, unverified.kid()).await?;
+    let token = format!("{}{}", call.at.issuer, paths::TOKEN);
+    let audiences = [&*call.at.issuer, token.as_str()];
+    let rules = BearerAssertionRules {
+        audiences: if settings.require_issuer_audience {
+            &audiences[..1]
+        } else {
+            &audiences
+        },
+        max_lifetime: Duration::from_secs(issuer.max_lifetime.into()),
+        unix: provider.clock.unix(),
+    };
+    let verified = unverified
+        .verify(&keys, rules)
+        .map_err(BearerRefusal::from)?;
+    let person = commit(call, issuer, &target, &verified).await?;
+    Ok(Decision {
+        target,
+        person: Some(Box::new(person)),
+        refresh_token: None,
+    })
+}
+
+/// What the token is to be for: what is asked for, or all of it, of what the client registered and its issuer may give.
+fn target(
+    call: &Call<'_>,
+    issuer: &AssertionIssuer,
+    requested: Option<&Scope>,
+) -> Result<Target, TokenRefusal> {
+    if !call.details.is_empty() {
+        return Err(OAuthError::new(
+            ErrorCode::InvalidAuthorizationDetails,
+            "an assertion gets no authorization_details, as nobody is asked; leave them out",
+        )
+        .into());
+    }
+    let rules = call.rules();
+    let resources = rules.check_resources(&call.resources)?;
+    let scope = if let Some(requested) = requested {
+        if !requested.is_subset_of(&issuer.scope) {
+            return Err(OAuthError::invalid_scope(
+                "the requested scope is more than the assertion's issuer may give; administrators say so in assertion_issuers",
+            )
+            .into());
+        }
+        rules.check_scope(requested)?;
+        rules.require_scope_at(requested, &resources)?
+    } else {
+        rules.scope_at(&issuer.scope.intersection(&rules.registered()), &resources)
+    };
+    Ok(Target {
+        scope,
+        resources,
+        details: AuthorizationDetails::default(),
+    })
+}
+
+async fn keys_of(
+    call: &Call<'_>,
+    issuer: &AssertionIssuer,
+    kid: Option<&str>,
+) -> Result<VerificationKeys, BearerRefusal> {
+    if let Some(jwks) = &issuer.jwks {
+        return VerificationKeys::from_jwks(jwks).map_err(|_| BearerRefusal::Keys(None));
+    }
+    let Some(url) = &issuer.jwks_uri else {
+        return Err(BearerRefusal::Keys(None));
+    };
+    // No client owns these keys: the nil UUID is none's.
+    call.provider
+        .published_keys(&call.at.tenant, Uuid::nil(), url, kid)
+        .await
+        .map_err(|error| {
+            tracing::warn!(tenant = %call.at.tenant.slug(), issuer = %issuer.issuer, ?error, "the keys of an issuer of assertions can't be had");
+            BearerRefusal::Keys(error)
+        })
+}
+
+/// Finds the person, uses the assertion up and writes the grant, all or nothing.
+async fn commit(
+    call: &Call<'_>,
+    issuer: &AssertionIssuer,
+    target: &Target,
+    assertion: &BearerAssertion,
+) -> Result<GrantedPerson, TokenRefusal> {
+    let (provider, tenant, client) = (call.provider, &call.at.tenant, &call.client);
+    // By issuer and not by client: several clients may bring what one issuer signs.
+    let used = tenant.handle_key().mac(
+        "bearer assertion",
+        &[issuer.issuer.as_bytes(), assertion.jti.as_bytes()],
+    );
+    let until = chrono::DateTime::from_timestamp(assertion.remember_until, 0).ok_or(
+        FlowError::Internal("an assertion that was accepted expires at no time"),
+    )?;
+    let now = provider.now();
+    let expires_at = now + chrono::Duration::seconds(access_token_lifetime(tenant, client));
+    let subject = Subject::of(issuer.subjects, assertion);
+    let grant = Grant {
+        id: GrantId::from(provider.clock.uuid_v7()),
+        user_id: UserId::from(Uuid::nil()),
+        client_id: client.id,
+        session_id: SessionId::from(Uuid::nil()),
+        issuer: call.at.issuer.to_string(),
+        scope: target.scope.clone(),
+        resources: target.resources.clone(),
+        details: AuthorizationDetails::default(),
+        claims: None,
+        auth_time: now,
+        amr: Vec::new(),
+        acr: None,
+        offline: false,
+        stage: GrantStage::CodeIssued,
+        created_at: now,
+        expires_at,
+    };
+    // A code that nobody has, as of a token that went through the browser.
+    let code = PendingCode {
+        proof: HashedSecret::NONE,
+        redirect_uri: None,
+        nonce: None,
+        code_challenge: None,
+        dpop_jkt: None,
+        expires_at: now,
+    };
+    let (origin, name) = (call.origin.clone(), issuer.issuer.clone());
+    let work = move |repo: &mut Repo<'_>| {
+        let Some(user) = subject.find(repo)?.filter(User::is_active) else {
+            return Ok(Err(BearerRefusal::Subject));
+        };
+        // RFC 7523 §3, point 7: one use, on all nodes; the assertion of nobody isn't remembered.
+        if !repo.consume_dpop_proof(&used, until)? {
+            return Ok(Err(BearerRefusal::Replayed));
+        }
+        let grant = Grant {
+            user_id: user.id,
+            ..grant.clone()
+        };
+        repo.insert_grant(&grant, &code)?;
+        repo.consume_code(grant.id)?;
+        let detail = serde_json::json!({
+            "grant": grant.id, "issuer": name, "scope": grant.scope, "resources": grant.resources,
+        });
+        repo.record(
+            Event::new(Act::AssertionRedeemed, Actor::Client(grant.client_id))
+                .user(grant.user_id)
+                .client(grant.client_id)
+                .from(&origin)
+                .detail(detail),
+        )?;
+        Ok(Ok(GrantedPerson {
+            grant,
+            user,
+            nonce: None,
+        }))
+    };
+    Ok(provider.db.write(&**tenant, work).await??)
+}
+
+/// Whom an assertion speaks of, as its issuer names people.
+#[derive(Clone)]
+enum Subject {
+    Id(UserId),
+    Email(EmailAddress),
+    Nobody,
+}
+
+impl Subject {
+    fn of(mapping: SubjectMapping, assertion: &BearerAssertion) -> Self {
+        match mapping {
+            SubjectMapping::Id => assertion.subject.parse().map_or(Self::Nobody, Self::Id),
+            SubjectMapping::Email => assertion
+                .verified_email
+                .as_deref()
+                .and_then(|email| EmailAddress::parse(email).ok())
+                .map_or(Self::Nobody, Self::Email),
+        }
+    }
+
+    fn find(&self, repo: &mut Repo<'_>) -> storage::Result<Option<User>> {
+        match self {
+            Self::Id(id) => repo.find_user(*id),
+            // Verified here as well: whoever only says that an address is theirs would get what its owner may.
+            Self::Email(email) => {
+                let found = repo.find_user_by_email(email)?;
+                Ok(found.filter(|user| user.email_verified))
+            }
+            Self::Nobody => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! Assertions as grants (RFC 7523 §2.1): whose word counts, to whom, for whom, and once.
+
+use serde_json::{Value, json};
+use tessera::domain::ids::ClientId;
+use tessera::jose::keys::{RsaBits, SigningKey};
+use tessera::protocol::SigningAlgorithm;
+
+use super::console::administrator;
+use super::console_settings::{SETTINGS, with};
+use super::seed::{Scene, at_once, text};
+use crate::support::admin::Admin;
+use crate::support::app::{TestApp, app_test};
+use crate::support::http::Answer;
+use crate::support::relying_party::{RelyingParty, claims};
+
+const PAGE: &str = include_str!("../../../docs/src/assertions.md");
+const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+const IDP: &str = "https://idp.example.org";
+const ORDERS: &str = "https://orders.example.com/api";
+
+fn documented() -> [Value; 3] {
+    let blocks: Vec<Value> = PAGE
+        .split("```json\n")
+        .skip(1)
+        .map(|rest| {
+            serde_json::from_str(rest.split("\n```").next().expect("a block")).expect("JSON")
+        })
+        .collect();
+    blocks.try_into().expect("three documents")
+}
+
+struct World {
+    scene: Scene,
+    key: SigningKey,
+    /// May bring what the provider says.
+    rp: RelyingParty,
+    /// May bring it too.
+    twin: RelyingParty,
+    /// Has the grant type, and no more.
+    other: RelyingParty,
+}
+
+impl World {
+    /// The documentation's issuer, with a key of this test.
+    async fn new(app: TestApp) -> Self {
+        let scene = Scene::new(app).await;
+        scene
+            .app
+            .resource(
+                &scene.tenant,
+                ORDERS,
+                &["orders:read", "orders:write", "orders:all"],
+            )
+            .await;
+        let mut clients = Vec::new();
+        for _ in 0..3 {
+            let metadata =
+                json!({ "grant_types": [GRANT], "scope": "orders:read orders:write openid" });
+            clients.push(scene.app.client(&scene.tenant, metadata).await);
+        }
+        let key = SigningKey::generate(SigningAlgorithm::Es256, RsaBits::default())
+            .expect("a key")
+            .key;
+        let [rp, twin, other]: [RelyingParty; 3] = clients
+            .iter()
+            .map(|client| scene.with(client))
+            .collect::<Vec<_>>()
+            .try_into()
+            .unwrap_or_else(|_| panic!("three"));
+        let world = Self {
+            scene,
+            key,
+            rp,
+            twin,
+            other,
+        };
+        world.trust(&json!({})).await;
+        world
+    }
+
+    fn issuers(&self, changes: &Value) -> Value {
+        let [mut issuers, _, _] = documented();
+        let one = issuers[0].as_object_mut().expect("an object");
+        one.remove("jwks_uri");
+        one.insert("jwks".into(), json!({ "keys": [self.key.public_jwk()] }));
+        one.insert(
+            "clients".into(),
+            json!([self.rp.client.client_id(), self.twin.client.client_id()]),
+        );
+        one.insert("scope".into(), json!("orders:read orders:all"));
+        for (name, value) in changes.as_object().expect("an object") {
+            one.insert(name.clone(), value.clone());
+        }
+        issuers
+    }
+
+    async fn trust(&self, changes: &Value) {
+        let issuers = self.issuers(changes);
+        self.scene
+            .app
+            .change_settings(&self.scene.tenant, |settings| {
+                settings.assertion_issuers =
+                    serde_json::from_value(issuers.clone()).expect("issuers");
+            })
+            .await;
+    }
+
+    /// What the documentation has the provider sign, with some members changed; `null` takes one out.
+    fn says(&self, changes: &Value) -> Value {
+        let [_, mut said, _] = documented();
+        let now = self.scene.app.provider.clock.unix();
+        said["aud"] = json!(self.scene.tenant.issuer);
+        said["email"] = json!(self.scene.user.email);
+        said["iat"] = json!(now);
+        said["exp"] = json!(now + 60);
+        said["jti"] = json!(self.scene.app.provider.clock.uuid_v7().to_string());
+        for (name, value) in changes.as_object().expect("an object") {
+            if value.is_null() {
+                said.as_object_mut().expect("an object").remove(name);
+            } else {
+                said[name] = value.clone();
+            }
+        }
+        said
+    }
+
+    fn signed(&self, changes: &Value) -> String {
+        self.key
+            .sign_jwt("JWT", &self.says(changes))
+            .expect("a JWT")
+    }
+}
+
+async fn bring(rp: &RelyingParty, assertion: &str, more: &[(&str, &str)]) -> Answer {
+    let mut form = vec![("grant_type", GRANT), ("assertion", assertion)];
+    form.extend_from_slice(more);
+    rp.token(&form).await
+}
+
+app_test! {
+    /// By the documentation's words: an access token that says who, for which client and for what, and nothing of a sign-in.
+    async fn a_provider_vouches_for_a_person(app: TestApp) {
+        let world = World::new(app).await;
+        let [_, _, shown] = documented();
+        let values = [("$CLIENT_ID", world.rp.client.client_id()), ("$CLIENT_SECRET", world.rp.client.secret().to_owned()), ("$ASSERTION", world.signed(&json!({})))];
+        let values: Vec<_> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let block = PAGE.split("```sh\n").nth(2).and_then(|rest| rest.split("```").next()).expect("a command");
+        let answer = crate::specs::rfc8628::documented(&world.scene, block, &values).await.expect_ok();
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        let answer = answer.json();
+        let names = |value: &Value| value.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names(&answer), names(&shown));
+        let access = text(&answer, "access_token");
+        let said = claims(access);
+        assert_eq!((&said["sub"], &said["client_id"], &said["scope"]), (&json!(world.scene.user.id.to_string()), &json!(world.rp.client.client_id()), &json!("orders:read")));
+        for name in ["auth_time", "acr", "amr", "sid"] {
+            assert_eq!(said.get(name), None, "{name}");
+        }
+        assert_eq!(world.rp.introspect(access).await["sub"], said["sub"]);
+        assert_eq!(world.scene.events("token.asserted"), 1);
+        // No person's own claims are behind it.
+        assert_eq!(world.rp.userinfo(access).await.status, 403);
+        // All that both may have, unless told; at a resource.
+        let all = bring(&world.twin, &world.signed(&json!({})), &[("resource", ORDERS)]).await.expect_ok().json();
+        assert_eq!((&all["scope"], &claims(text(&all, "access_token"))["aud"]), (&json!("orders:read"), &json!(ORDERS)));
+        // At the token endpoint's address too, unless the tenant wants the issuer's.
+        let at_endpoint = || world.signed(&json!({ "aud": world.scene.tenant.url("/token") }));
+        bring(&world.rp, &at_endpoint(), &[]).await.expect_ok();
+        world.scene.app.change_settings(&world.scene.tenant, |settings| settings.require_issuer_audience = true).await;
+        bring(&world.rp, &at_endpoint(), &[]).await.expect_error(400, "invalid_grant");
+        // What ends it.
+        assert_eq!(world.rp.introspect(access).await["active"], true);
+        world.scene.set_disabled(true).await;
+        RelyingParty::expect_inactive(&world.rp.introspect(access).await);
+        bring(&world.rp, &world.signed(&json!({})), &[]).await.expect_error(400, "invalid_grant");
+        world.scene.set_disabled(false).await;
+        bring(&world.rp, &world.signed(&json!({})), &[]).await.expect_ok();
+    }
+
+    /// §3: each claim, each key, each client.
+    async fn what_is_refused(app: TestApp) {
+        let world = World::new(app).await;
+        let scene = &world.scene;
+        let now = scene.app.provider.clock.unix();
+        let elsewhere = scene.app.tenant("globex").await;
+        for change in [
+            json!({ "iss": "https://evil.example" }), json!({ "iss": null }), json!({ "aud": elsewhere.issuer }), json!({ "aud": [scene.tenant.issuer] }), json!({ "aud": null }),
+            json!({ "exp": null }), json!({ "exp": now - 30 }), json!({ "exp": now + 331 }), json!({ "nbf": now + 31 }), json!({ "iat": now + 31 }), json!({ "jti": null }), json!({ "jti": "" }),
+            json!({ "sub": null }), json!({ "email": "nobody@acme.example" }), json!({ "email": null }), json!({ "email_verified": false }), json!({ "email_verified": "true" }), json!({ "email_verified": null }),
+        ] {
+            bring(&world.rp, &world.signed(&change), &[]).await.expect_error(400, "invalid_grant");
+        }
+        // Another's key, no key, a secret made of the public key; another kind of JWT.
+        let strange = SigningKey::generate(SigningAlgorithm::Es256, RsaBits::default()).expect("a key").key;
+        for assertion in [
+            strange.sign_jwt("JWT", &world.says(&json!({}))).expect("a JWT"), world.key.sign_jwt("at+jwt", &world.says(&json!({}))).expect("a JWT"),
+            format!("{}.", world.signed(&json!({})).rsplit_once('.').expect("a signature").0), "a.b.c".to_owned(), "nothing".to_owned(),
+        ] {
+            bring(&world.rp, &assertion, &[]).await.expect_error(400, "invalid_grant");
+        }
+        // A client of whom its issuer says nothing learns no more than of an issuer that isn't there.
+        let (unlisted, unknown) = (bring(&world.other, &world.signed(&json!({})), &[]).await, bring(&world.rp, &world.signed(&json!({ "iss": "https://evil.example" })), &[]).await);
+        assert_eq!(unlisted.body, unknown.body);
+        // More than both may give, and what is no scope of an API.
+        for scope in ["orders:write", "orders:all", "openid", "tessera:admin", "orders:read openid", "nobody's"] {
+            bring(&world.rp, &world.signed(&json!({})), &[("scope", scope)]).await.expect_error(400, "invalid_scope");
+        }
+        bring(&world.rp, &world.signed(&json!({})), &[("resource", "https://elsewhere.example")]).await.expect_error(400, "invalid_target");
+        bring(&world.rp, &world.signed(&json!({})), &[("authorization_details", "[{\"type\":\"x\"}]")]).await.expect_error(400, "invalid_authorization_details");
+        world.rp.token(&[("grant_type", GRANT)]).await.expect_error(400, "invalid_request");
+        // Without the grant type, without authentication, in another tenant.
+        let plain = scene.app.machine_client(&scene.tenant, "orders:read").await;
+        bring(&scene.with(&plain), &world.signed(&json!({})), &[]).await.expect_error(400, "unauthorized_client");
+        let id = world.rp.client.client_id();
+        let bare = scene.app.post(&scene.tenant.url("/token"), &[("grant_type", GRANT), ("assertion", &world.signed(&json!({}))), ("client_id", &id)]).send().await;
+        assert_eq!(bare.status, 401, "{}", bare.body);
+        let there = scene.app.client(&elsewhere, json!({ "grant_types": [GRANT], "scope": "openid" })).await;
+        let there = RelyingParty::new(&scene.app, &elsewhere, &there);
+        bring(&there, &world.signed(&json!({ "aud": elsewhere.issuer })), &[]).await.expect_error(400, "unauthorized_client");
+        assert_eq!(scene.events("token.asserted"), 0);
+        // An address that nobody here has verified is anybody's.
+        let user = scene.user.id;
+        scene.write(move |repo| {
+            let mut user = repo.find_user(user)?.expect("the person");
+            user.email_verified = false;
+            repo.update_user(&user)
+        }).await;
+        bring(&world.rp, &world.signed(&json!({})), &[]).await.expect_error(400, "invalid_grant");
+        // By id: another tenant's person is nobody.
+        world.trust(&json!({ "subjects": "id" })).await;
+        let theirs = scene.app.user(&elsewhere, "ana@acme.example", "a long enough password").await;
+        for sub in [json!(theirs.id.to_string()), json!("mike"), json!(scene.user.email)] {
+            bring(&world.rp, &world.signed(&json!({ "sub": sub })), &[]).await.expect_error(400, "invalid_grant");
+        }
+        bring(&world.rp, &world.signed(&json!({ "sub": scene.user.id.to_string() })), &[]).await.expect_ok();
+    }
+
+    /// §3, point 7: once, whoever brings it, on whatever node.
+    async fn an_assertion_is_good_once(app: TestApp) {
+        let world = World::new(app).await;
+        let node = world.scene.second_node().await;
+        let mut second = world.twin.clone();
+        second.move_to(&node.http);
+        let assertion = world.signed(&json!({}));
+        bring(&world.rp, &assertion, &[]).await.expect_ok();
+        for rp in [&world.rp, &world.twin, &second] {
+            bring(rp, &assertion, &[]).await.expect_error(400, "invalid_grant");
+        }
+        let assertion = world.signed(&json!({}));
+        let racing: Vec<_> = (0..8).map(|turn| {
+            let (rp, assertion) = (if turn % 2 == 0 { world.rp.clone() } else { second.clone() }, assertion.clone());
+            async move { bring(&rp, &assertion, &[]).await }
+        }).collect();
+        let answers = at_once(racing).await;
+        assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
+        // Until it would be refused for its age, it is remembered.
+        world.scene.app.time.advance(std::time::Duration::from_secs(89));
+        bring(&world.rp, &assertion, &[]).await.expect_error(400, "invalid_grant");
+    }
+
+    /// Through the administration, and told by discovery as it is.
+    async fn issuers_are_administered(app: TestApp) {
+        let world = World::new(app).await;
+        let scene = &world.scene;
+        let program = Admin::program(&scene.app, &scene.tenant).await;
+        let set = async |issuers: Value| program.patch("/tenants/acme/settings", &json!({ "assertion_issuers": issuers })).await;
+        for change in [
+            json!({ "issuer": "" }), json!({ "issuer": "a b" }), json!({ "jwks": null }), json!({ "jwks_uri": "https://idp.example.org/jwks" }), json!({ "jwks": { "keys": [{ "kty": "oct", "k": "x" }] } }),
+            json!({ "clients": [] }), json!({ "clients": ["x"] }), json!({ "subjects": "name" }), json!({ "scope": "openid" }), json!({ "scope": "tessera:admin" }), json!({ "scope": "offline_access" }),
+            json!({ "max_lifetime": 59 }), json!({ "max_lifetime": 3601 }), json!({ "colour": "red" }),
+        ] {
+            let answer = set(world.issuers(&change)).await;
+            assert!(answer.status == 422 && answer.body.contains("assertion_issuers"), "{change}: {} {}", answer.status, answer.body);
+        }
+        let twice = json!([world.issuers(&json!({}))[0], world.issuers(&json!({}))[0]]);
+        assert_eq!(set(twice).await.status, 422);
+        let supported = async || {
+            let document = scene.app.get(&scene.tenant.url("/.well-known/openid-configuration")).send().await.expect_ok().json();
+            document["grant_types_supported"].as_array().expect("grants").contains(&json!(GRANT))
+        };
+        assert!(supported().await);
+        set(json!([])).await.expect_ok();
+        assert!(!supported().await);
+        bring(&world.rp, &world.signed(&json!({})), &[]).await.expect_error(400, "unauthorized_client");
+        // A public client, and a stranger's, can't have it.
+        let public = program.post("/tenants/acme/clients", &json!({ "grant_types": [GRANT], "token_endpoint_auth_method": "none" })).await;
+        assert!(public.status == 422 && public.body.contains("grant_types"), "{}", public.body);
+        scene.app.change_settings(&scene.tenant, |settings| settings.registration = tessera::domain::settings::RegistrationPolicy::Open).await;
+        let own = scene.app.http.post(&scene.tenant.url("/register")).body("application/json", json!({ "grant_types": [GRANT] }).to_string()).send().await;
+        own.expect_error(400, "invalid_client_metadata");
+        // The console: as JSON, and a mistake is said beside its field.
+        let (mut browser, _) = administrator(scene).await;
+        let page = browser.open(&scene.tenant.url("/console/settings")).await;
+        page.expect_id("assertion_issuers");
+        for wrong in ["{", "[{}]", &world.issuers(&json!({ "max_lifetime": 1 })).to_string()] {
+            let again = browser.submit(&page, &with(&SETTINGS, &[("assertion_issuers", wrong)])).await;
+            assert_eq!(again.answer.status, 422, "{wrong}");
+            again.expect_id("assertion_issuers-problem");
+        }
+        let saved = browser.submit(&page, &with(&SETTINGS, &[("assertion_issuers", &world.issuers(&json!({})).to_string())])).await;
+        assert_eq!(saved.answer.status, 200, "{}", saved.answer.body);
+        assert_eq!(scene.loaded().await.settings().assertion_issuers[0].issuer, IDP);
+        assert!(world.rp.client.client_id().parse::<ClientId>().is_ok());
+    }
+}

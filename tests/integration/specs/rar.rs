@@ -1,0 +1,372 @@
+//! Rich authorization requests (RFC 9396): what is asked for in objects, allowed, narrowed and said again.
+
+use actix_web::http::Method;
+use serde_json::{Value, json};
+use tessera::jose::keys::{RsaBits, SigningKey};
+use tessera::protocol::SigningAlgorithm;
+
+use super::console::administrator;
+use super::console_settings::press;
+use super::seed::{Scene, text};
+use crate::support::admin::Admin;
+use crate::support::app::app_test;
+use crate::support::browser::{Browser, Page};
+use crate::support::http::Answer;
+use crate::support::relying_party::{RelyingParty, claims};
+
+const PAGE: &str = include_str!("../../../docs/src/rich-requests.md");
+const BANK: &str = "https://bank.example.com/api";
+const LEDGER: &str = "https://ledger.example.com/api";
+const SHOP: &str = "https://shop.example.com/callback";
+
+/// The JSON blocks of the documentation: the types, the request, the answer.
+fn documented() -> [Value; 3] {
+    let blocks: Vec<Value> = PAGE
+        .split("```json\n")
+        .skip(1)
+        .map(|rest| {
+            serde_json::from_str(rest.split("\n```").next().expect("a block")).expect("JSON")
+        })
+        .collect();
+    blocks.try_into().expect("three documents")
+}
+
+/// What the documentation asks for, with some members changed; `null` takes one out.
+fn payment(changes: &Value) -> Value {
+    let [_, mut details, _] = documented();
+    for (name, value) in changes.as_object().expect("an object") {
+        if value.is_null() {
+            details[0].as_object_mut().expect("an object").remove(name);
+        } else {
+            details[0][name] = value.clone();
+        }
+    }
+    details
+}
+
+struct World {
+    scene: Scene,
+    rp: RelyingParty,
+}
+
+impl World {
+    /// The documentation's API, another one, and a client that may use the types of both.
+    async fn new(app: crate::support::app::TestApp) -> Self {
+        let scene = Scene::new(app).await;
+        let [types, _, _] = documented();
+        scene
+            .app
+            .resource_with(&scene.tenant, BANK, &["accounts:read"], types)
+            .await;
+        let ledger = json!([{ "type": "ledger", "actions": ["read", "write"], "identifier": true, "words": { "en": "Use ledger {identifier}" } }]);
+        scene
+            .app
+            .resource_with(&scene.tenant, LEDGER, &["ledger:all"], ledger)
+            .await;
+        let client = scene
+            .app
+            .client(&scene.tenant, Self::metadata(&json!({})))
+            .await;
+        let rp = scene.with(&client).with_scope("openid offline_access");
+        Self { scene, rp }
+    }
+
+    fn metadata(more: &Value) -> Value {
+        let mut metadata = json!({
+            "client_name": "Shop", "redirect_uris": [SHOP], "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
+            "response_types": ["code", "code id_token", "code token"], "scope": "openid offline_access accounts:read ledger:all",
+            "authorization_details_types": ["payment_initiation", "ledger"],
+        });
+        metadata["grant_types"]
+            .as_array_mut()
+            .expect("grants")
+            .push(json!("implicit"));
+        for (name, value) in more.as_object().expect("an object") {
+            metadata[name] = value.clone();
+        }
+        metadata
+    }
+
+    /// The consent page of a request.
+    async fn asked(&self, browser: &mut Browser, details: &Value, more: &[(&str, &str)]) -> Page {
+        let text = details.to_string();
+        let mut all = vec![("authorization_details", text.as_str())];
+        all.extend_from_slice(more);
+        let page = browser.open(&self.rp.authorization_url(&all)).await;
+        if page.answer.body.contains("id=\"password\"") {
+            browser.sign_in(&page, &self.scene.user).await
+        } else {
+            page
+        }
+    }
+
+    async fn code(&self, browser: &mut Browser, details: &Value, more: &[(&str, &str)]) -> String {
+        let page = self.asked(browser, details, more).await;
+        page.expect_id("allow");
+        let page = browser.submit(&page, &[("decision", "allow")]).await;
+        page.answer
+            .location_param("code")
+            .unwrap_or_else(|| panic!("no code: {:?}", page.answer))
+    }
+
+    async fn redeem(&self, code: &str, more: &[(&str, &str)]) -> Answer {
+        let mut form = self.rp.redemption(code).to_vec();
+        form.extend_from_slice(more);
+        self.rp.token(&form).await
+    }
+
+    async fn refresh(&self, token: &str, more: &[(&str, &str)]) -> Answer {
+        let mut form = vec![("grant_type", "refresh_token"), ("refresh_token", token)];
+        form.extend_from_slice(more);
+        self.rp.token(&form).await
+    }
+}
+
+fn granted(answer: &Answer) -> Value {
+    answer.json()["authorization_details"].clone()
+}
+
+app_test! {
+    /// §2, §3, §7, §9: asked for, shown in words, allowed, and said again everywhere; by the documentation's words.
+    async fn a_payment_is_allowed_and_told(app: TestApp) {
+        let world = World::new(app).await;
+        let [_, details, answer] = documented();
+        let mut browser = world.scene.app.browser();
+        let page = world.asked(&mut browser, &details, &[]).await;
+        page.expect_id("allow");
+        for shown in ["Pay 123.50 EUR to Merchant A", "creditorAccount.iban", "DE02100100109307118603", "initiate, status"] {
+            assert!(page.answer.body.contains(shown), "{shown}: {}", page.answer.body);
+        }
+        let german = browser.open(&world.rp.authorization_url(&[("authorization_details", &details.to_string()), ("ui_locales", "de")])).await;
+        assert!(german.answer.body.contains("Merchant A erhält 123.50 EUR"), "{}", german.answer.body);
+        let page = browser.submit(&page, &[("decision", "allow")]).await;
+        let tokens = world.rp.redeem(&page.answer.location_param("code").expect("a code")).await.expect_ok();
+        assert_eq!(granted(&tokens), answer["authorization_details"]);
+        let tokens = tokens.json();
+        let access = text(&tokens, "access_token");
+        let said = claims(access);
+        assert_eq!((&said["authorization_details"], &said["aud"]), (&details, &json!(BANK)));
+        assert_eq!(world.rp.introspect(access).await["authorization_details"], details);
+        assert_eq!(world.rp.introspect(text(&tokens, "refresh_token")).await["authorization_details"], details);
+        // Refreshed it stays, and the audit has it.
+        assert_eq!(granted(&world.refresh(text(&tokens, "refresh_token"), &[]).await.expect_ok()), details);
+        let events = world.scene.app.database.raw().texts("SELECT detail AS value FROM audit_events WHERE act = 'grant.created'");
+        assert!(events.iter().any(|detail| detail.contains("payment_initiation")), "{events:?}");
+        // A tenant announces the types that it knows.
+        let document = world.scene.app.get(&world.scene.tenant.url("/.well-known/openid-configuration")).send().await.expect_ok().json();
+        assert_eq!(document["authorization_details_types_supported"], json!(["ledger", "payment_initiation"]));
+        let other = world.scene.app.tenant("globex").await;
+        let document = world.scene.app.get(&other.url("/.well-known/openid-configuration")).send().await.expect_ok().json();
+        assert_eq!(document.get("authorization_details_types_supported"), None);
+
+        // Asked for each time: what was allowed isn't remembered, whether it is the same, more or something else. Scopes are.
+        let plain = browser.open(&world.rp.authorization_url(&[])).await;
+        assert!(plain.answer.location_param("code").is_some(), "{}", plain.answer.body);
+        for (again, more) in [(details.clone(), vec![]), (payment(&json!({ "creditorName": "Mallory" })), vec![]), (details.clone(), vec![("scope", "")])] {
+            world.asked(&mut browser, &again, &more).await.expect_id("allow");
+            let mut silent = more.clone();
+            let text = again.to_string();
+            silent.extend([("authorization_details", text.as_str()), ("prompt", "none")]);
+            let page = browser.open(&world.rp.authorization_url(&silent)).await;
+            assert_eq!(page.answer.location_param("error").as_deref(), Some("consent_required"));
+        }
+        // What somebody puts in is text, and no page of theirs.
+        let hostile = payment(&json!({ "creditorName": "<script>alert(1)</script>{instructedAmount.amount}" }));
+        let page = world.asked(&mut browser, &hostile, &[]).await;
+        assert!(page.answer.body.contains("&#60;script&#62;alert(1)&#60;/script&#62;{instructedAmount.amount}") && !page.answer.body.contains("<script>alert"), "{}", page.answer.body);
+        let page = browser.submit(&page, &[("decision", "deny")]).await;
+        assert_eq!(page.answer.location_param("error").as_deref(), Some("access_denied"));
+    }
+
+    /// §5: what isn't of a known type, or not the client's to ask for, at each endpoint.
+    async fn what_is_refused(app: TestApp) {
+        let world = World::new(app).await;
+        let scene = &world.scene;
+        let elsewhere = scene.app.tenant("globex").await;
+        scene.app.resource_with(&elsewhere, "https://theirs.example/api", &["x"], json!([{ "type": "theirs" }])).await;
+        let untyped = scene.app.client(&scene.tenant, json!({ "redirect_uris": [SHOP], "grant_types": ["authorization_code", "client_credentials"], "scope": "openid" })).await;
+        let bound = scene.app.client(&scene.tenant, World::metadata(&json!({ "resources": [LEDGER] }))).await;
+        let wanting = scene.app.client(&scene.tenant, World::metadata(&json!({ "authorization_details_types": ["theirs", "payment_initiation"] }))).await;
+        let (untyped, bound, wanting) = (scene.with(&untyped), scene.with(&bound), scene.with(&wanting));
+        let many = json!(vec![payment(&json!({}))[0].clone(); 11]);
+        let mut browser = scene.app.browser();
+        let good = payment(&json!({})).to_string();
+        for (rp, details) in [
+            (&world.rp, "x".to_owned()), (&world.rp, "{}".to_owned()), (&world.rp, json!([1]).to_string()), (&world.rp, json!([{}]).to_string()),
+            (&world.rp, many.to_string()), (&world.rp, payment(&json!({ "creditorName": "x".repeat(5000) })).to_string()),
+            (&world.rp, payment(&json!({ "type": "unknown" })).to_string()), (&world.rp, payment(&json!({ "colour": "red" })).to_string()),
+            (&world.rp, payment(&json!({ "actions": ["steal"] })).to_string()), (&world.rp, payment(&json!({ "instructedAmount": null })).to_string()),
+            (&world.rp, payment(&json!({ "locations": [LEDGER] })).to_string()), (&world.rp, json!([{ "type": "theirs" }]).to_string()),
+            (&untyped, good.clone()), (&bound, good.clone()), (&wanting, json!([{ "type": "theirs" }]).to_string()),
+        ] {
+            let page = browser.open(&rp.authorization_url(&[("authorization_details", &details), ("redirect_uri", SHOP), ("scope", "openid")])).await;
+            assert_eq!(page.answer.location_param("error").as_deref(), Some("invalid_authorization_details"), "{details}");
+            rp.push(&[("authorization_details", &details), ("redirect_uri", SHOP), ("scope", "openid")]).await.expect_error(400, "invalid_authorization_details");
+            rp.token(&[("grant_type", "client_credentials"), ("authorization_details", &details)]).await.expect_error(400, "invalid_authorization_details");
+        }
+        // Another API than the one that is named; through the browser; twice.
+        for (more, error) in [
+            (vec![("resource", LEDGER)], "invalid_authorization_details"),
+            (vec![("response_type", "code token")], "invalid_request"), (vec![("authorization_details", &*good)], "invalid_request"),
+        ] {
+            let all = [vec![("authorization_details", good.as_str())], more].concat();
+            let page = browser.open(&world.rp.authorization_url(&all)).await;
+            let answer = &page.answer;
+            let told = answer.location_param("error").or_else(|| answer.header("location").and_then(|location| location.split_once("error=")?.1.split('&').next().map(str::to_owned)));
+            assert_eq!(told.as_deref(), Some(error), "{all:?}");
+        }
+        // Where there is no place for it, nothing is dropped in silence.
+        let device = scene.app.client(&scene.tenant, json!({ "grant_types": ["urn:ietf:params:oauth:grant-type:device_code"], "scope": "openid" })).await;
+        scene.with(&device).authenticated("/device_authorization", &[("authorization_details", &good)]).send().await.expect_error(400, "invalid_authorization_details");
+        let exchange = json!({ "grant_types": ["urn:ietf:params:oauth:grant-type:token-exchange"], "token_exchange_targets": [BANK] });
+        let exchange = scene.with(&scene.app.client(&scene.tenant, exchange).await);
+        exchange.token(&[
+            ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"), ("subject_token", "x"), ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+            ("authorization_details", &good),
+        ]).await.expect_error(400, "invalid_authorization_details");
+    }
+
+    /// §6: less may be asked for later, never more; and what is taken away is gone from the next token.
+    async fn it_narrows_and_never_widens(app: TestApp) {
+        let world = World::new(app).await;
+        let mut browser = world.scene.app.browser();
+        let mut both = payment(&json!({ "locations": [BANK] }));
+        let ledger = json!({ "type": "ledger", "actions": ["read", "write"], "identifier": "7" });
+        both.as_array_mut().expect("a list").push(ledger.clone());
+        let narrow = payment(&json!({ "locations": [BANK], "actions": ["status"] }));
+        let narrowed = narrow.to_string();
+        let code = world.code(&mut browser, &both, &[("scope", "openid offline_access accounts:read")]).await;
+        // A wider request spends nothing.
+        let wider = json!([payment(&json!({ "locations": [BANK], "creditorName": "Mallory" }))[0]]).to_string();
+        world.redeem(&code, &[("authorization_details", &wider)]).await.expect_error(400, "invalid_authorization_details");
+        let first = world.redeem(&code, &[("authorization_details", &narrowed)]).await.expect_ok();
+        assert_eq!((granted(&first), claims(text(&first.json(), "access_token"))["authorization_details"].clone()), (narrow.clone(), narrow));
+        let token = text(&first.json(), "refresh_token").to_owned();
+        // The grant is as wide as it was.
+        let all = world.refresh(&token, &[]).await.expect_ok();
+        assert_eq!((granted(&all), claims(text(&all.json(), "access_token"))["aud"].clone()), (both.clone(), json!([BANK, LEDGER])));
+        for wider in [
+            wider, json!([{ "type": "ledger", "actions": ["read", "write"] }]).to_string(), json!([{ "type": "ledger", "actions": ["read", "delete"], "identifier": "7" }]).to_string(),
+            json!([{ "type": "ledger", "actions": ["read"], "identifier": "8" }]).to_string(), json!([{ "type": "ledger", "actions": [], "identifier": "7" }]).to_string(),
+        ] {
+            world.refresh(&token, &[("authorization_details", &wider)]).await.expect_error(400, "invalid_authorization_details");
+        }
+        // By resource: those of that API; and none of another's.
+        let at_ledger = world.refresh(&token, &[("resource", LEDGER)]).await.expect_ok();
+        assert_eq!((granted(&at_ledger), claims(text(&at_ledger.json(), "access_token"))["aud"].clone()), (json!([ledger]), json!(LEDGER)));
+        world.refresh(&token, &[("resource", LEDGER), ("authorization_details", &narrowed)]).await.expect_error(400, "invalid_authorization_details");
+        // The API's owner narrows the type; the client's, its types.
+        let tenant = world.scene.loaded().await;
+        let mut bank = tenant.resources.iter().find(|own| own.identifier == BANK).expect("the API").clone();
+        bank.details_types[0].actions.retain(|action| action != "initiate");
+        world.scene.write(move |repo| repo.update_resource(&bank)).await;
+        assert_eq!(granted(&world.refresh(&token, &[]).await.expect_ok()), json!([ledger]));
+        let id = world.rp.client.id;
+        world.scene.write(move |repo| {
+            let mut client = repo.find_client(id)?.expect("the client");
+            client.metadata.authorization_details_types.clear();
+            repo.update_client(&client)
+        }).await;
+        assert_eq!(granted(&world.refresh(&token, &[]).await.expect_ok()), Value::Null);
+        // A plain grant has none to ask for.
+        let code = world.scene.code().await;
+        let tokens = world.scene.rp.redeem(&code).await.expect_ok().json();
+        let refused = world.scene.rp.token(&[("grant_type", "refresh_token"), ("refresh_token", text(&tokens, "refresh_token")), ("authorization_details", &narrowed)]).await;
+        refused.expect_error(400, "invalid_authorization_details");
+    }
+
+    /// RFC 9101, RFC 9126: in a request object it is an array; pushed it is kept here. And a client for itself.
+    async fn pushed_signed_and_for_itself(app: TestApp) {
+        let world = World::new(app).await;
+        let scene = &world.scene;
+        let key = SigningKey::generate(SigningAlgorithm::Es256, RsaBits::default()).expect("a key");
+        let client = scene.app.client(&scene.tenant, World::metadata(&json!({ "jwks": { "keys": [key.key.public_jwk()] } }))).await;
+        let rp = scene.with(&client).with_scope("openid offline_access");
+        let details = payment(&json!({}));
+        let mut object: Value = rp.parameters(&[]).into_iter().collect::<std::collections::BTreeMap<_, _>>().into_iter().map(|(name, value)| (name, json!(value))).collect::<serde_json::Map<_, _>>().into();
+        for (name, value) in [("iss", json!(rp.client.client_id())), ("aud", json!(scene.tenant.issuer)), ("exp", json!(scene.app.provider.clock.unix() + 60)), ("authorization_details", details.clone())] {
+            object[name] = value;
+        }
+        let signed = key.key.sign_jwt("oauth-authz-req+jwt", &object).expect("a JWT");
+        let mut browser = scene.app.browser();
+        for url in [rp.authorization_url(&[("request", &signed)]), {
+            let pushed = rp.authenticated("/par", &[("request", &signed)]).send().await;
+            rp.pushed_url(text(&pushed.json(), "request_uri"), &[])
+        }, rp.pushed(&[("authorization_details", &details.to_string())]).await] {
+            let page = browser.open(&url).await;
+            let page = if page.answer.body.contains("id=\"password\"") { browser.sign_in(&page, &scene.user).await } else { page };
+            page.expect_id("allow");
+            assert!(page.answer.body.contains("Pay 123.50 EUR to Merchant A"), "{}", page.answer.body);
+            let page = browser.submit(&page, &[("decision", "allow")]).await;
+            let tokens = rp.redeem(&page.answer.location_param("code").expect("a code")).await.expect_ok();
+            assert_eq!(granted(&tokens), details);
+        }
+        // For itself: what it says, and no scope that it doesn't.
+        let text_of = details.to_string();
+        let form = [("grant_type", "client_credentials"), ("authorization_details", text_of.as_str())];
+        let own = rp.token(&form).await.expect_ok();
+        assert_eq!((granted(&own), own.json().get("scope")), (details.clone(), None));
+        assert_eq!(claims(text(&own.json(), "access_token"))["aud"], BANK);
+        let own = rp.token(&[form[0], form[1], ("scope", "accounts:read")]).await.expect_ok();
+        assert_eq!(own.json()["scope"], "accounts:read");
+        // An opaque token has it as well.
+        let opaque = scene.app.client(&scene.tenant, World::metadata(&json!({ "access_token_format": "opaque" }))).await;
+        let own = scene.with(&opaque).token(&form).await.expect_ok();
+        assert_eq!(rp.introspect(text(&own.json(), "access_token")).await["authorization_details"], details);
+    }
+
+    /// Types and clients through the administration: API, console, and a client that registers itself.
+    async fn types_are_administered(app: TestApp) {
+        let world = World::new(app).await;
+        let scene = &world.scene;
+        let program = Admin::program(&scene.app, &scene.tenant).await;
+        let new = |types: Value| json!({ "identifier": "https://new.example/api", "scopes": [{ "name": "new" }], "authorization_details_types": types });
+        for types in [
+            json!([{ "type": "a b" }]), json!([{ "type": "t" }, { "type": "t" }]), json!([{ "type": "t", "colour": 1 }]), json!([{ "type": "t", "words": { "en": "{x}" } }]),
+            json!([{ "type": "payment_initiation" }]), json!(vec![json!({ "type": "t" }); 21]), json!({}), json!([{ "type": "t", "actions": vec!["x".repeat(400); 45] }]),
+        ] {
+            let answer = program.post("/tenants/acme/resources", &new(types.clone())).await;
+            assert!(answer.status == 422 && answer.body.contains("authorization_details_types"), "{types}: {} {}", answer.status, answer.body);
+        }
+        let made = program.post("/tenants/acme/resources", &new(json!([{ "type": "t", "actions": ["a"] }]))).await;
+        assert_eq!((made.status, &made.json()["authorization_details_types"]), (201, &json!([{ "type": "t", "actions": ["a"] }])), "{}", made.body);
+        let path = format!("/tenants/acme/resources/{}", text(&made.json(), "id"));
+        let taken = program.patch(&path, &json!({ "authorization_details_types": [{ "type": "ledger" }] })).await;
+        assert_eq!(taken.status, 422, "{}", taken.body);
+        let changed = program.patch(&path, &json!({ "authorization_details_types": [{ "type": "u" }] })).await;
+        assert_eq!(changed.expect_ok().json()["authorization_details_types"], json!([{ "type": "u" }]));
+        let client = |types: Value| json!({ "grant_types": ["client_credentials"], "authorization_details_types": types });
+        assert_eq!(program.post("/tenants/acme/clients", &client(json!(["u"]))).await.status, 201);
+        for types in [json!(["t"]), json!(["u", "u"]), json!(["a b"]), json!("u")] {
+            let answer = program.post("/tenants/acme/clients", &client(types.clone())).await;
+            assert!([400, 422].contains(&answer.status) && answer.body.contains("authorization_details_types"), "{types}: {}", answer.body);
+        }
+        // A stranger's client may name them as it may name scopes.
+        scene.app.change_settings(&scene.tenant, |settings| settings.registration = tessera::domain::settings::RegistrationPolicy::Open).await;
+        let register = async |types: Value| {
+            let document = json!({ "redirect_uris": [SHOP], "authorization_details_types": types });
+            scene.app.http.request(Method::POST, &scene.tenant.url("/register")).body("application/json", document.to_string()).send().await
+        };
+        assert_eq!(register(json!(["u"])).await.json()["authorization_details_types"], json!(["u"]));
+        register(json!(["nobody's"])).await.expect_error(400, "invalid_client_metadata");
+
+        // The console.
+        let (mut browser, _) = administrator(scene).await;
+        let page = browser.open(&scene.tenant.url("/console/resources/new")).await;
+        page.expect_id("authorization_details_types");
+        let url = scene.tenant.url("/console/resources/new");
+        let form = |types| [("identifier", "https://desk.example/api"), ("name", "Desk"), ("scope", "desk"), ("authorization_details_types", types)];
+        for wrong in ["{", "[{\"type\":\"u\"}]", "[{\"type\":\"a b\"}]"] {
+            let again = press(&mut browser, &page, &url, &form(wrong)).await;
+            assert_eq!(again.answer.status, 422, "{wrong}");
+            again.expect_id("authorization_details_types-problem");
+        }
+        let made = press(&mut browser, &page, &url, &form("[{\"type\":\"desk\",\"words\":{\"en\":\"Sit at the desk\"}}]")).await;
+        assert!(made.answer.status == 200 && made.answer.body.contains("Sit at the desk"), "{}", made.answer.body);
+        let edit = browser.open(&format!("{}/edit", made.url)).await;
+        assert!(edit.answer.body.contains("Sit at the desk"), "{}", edit.answer.body);
+        let types = "[{\"type\":\"desk\",\"words\":{\"en\":\"Stand at the desk\"}}]";
+        let kept = browser.submit(&edit, &[("name", "Desk 2"), ("scope", "desk"), ("authorization_details_types", types)]).await;
+        assert!(kept.answer.status == 200 && kept.answer.body.contains("Stand at the desk"), "{}", kept.answer.body);
+    }
+}
