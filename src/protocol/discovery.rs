@@ -118,6 +118,21 @@ pub struct EndpointAliases {
     pub userinfo_endpoint: String,
 }
 
+impl EndpointAliases {
+    /// Below this address; devices where they may be authorized.
+    fn new(alias: &str, devices: bool) -> Self {
+        let endpoint = |path: &str| format!("{alias}{path}");
+        Self {
+            token_endpoint: endpoint(paths::TOKEN),
+            revocation_endpoint: endpoint(paths::REVOKE),
+            introspection_endpoint: endpoint(paths::INTROSPECT),
+            device_authorization_endpoint: devices.then(|| endpoint(paths::DEVICE_AUTHORIZATION)),
+            pushed_authorization_request_endpoint: endpoint(paths::PAR),
+            userinfo_endpoint: endpoint(paths::USERINFO),
+        }
+    }
+}
+
 /// The provider's metadata: one document for both specifications.
 #[derive(Debug, Clone, Serialize)]
 #[expect(
@@ -289,18 +304,8 @@ impl ProviderMetadata {
             dpop_signing_alg_values_supported: signing,
             require_signed_request_object: profile.signs_messages(),
             tls_client_certificate_bound_access_tokens: capabilities.certificates.is_some(),
-            mtls_endpoint_aliases: alias.map(|alias| {
-                let endpoint = |path: &str| format!("{alias}{path}");
-                EndpointAliases {
-                    token_endpoint: endpoint(paths::TOKEN),
-                    revocation_endpoint: endpoint(paths::REVOKE),
-                    introspection_endpoint: endpoint(paths::INTROSPECT),
-                    device_authorization_endpoint: device_authorization
-                        .then(|| endpoint(paths::DEVICE_AUTHORIZATION)),
-                    pushed_authorization_request_endpoint: endpoint(paths::PAR),
-                    userinfo_endpoint: endpoint(paths::USERINFO),
-                }
-            }),
+            mtls_endpoint_aliases: alias
+                .map(|alias| EndpointAliases::new(alias, device_authorization)),
             op_policy_uri: capabilities.policy_uri,
             op_tos_uri: capabilities.tos_uri,
             service_documentation: capabilities.service_documentation,

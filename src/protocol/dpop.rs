@@ -251,9 +251,14 @@ mod tests {
         let read = |value| serde_json::from_value::<Confirmation>(value);
         let bound = read(json!({ "jkt": JKT })).unwrap();
         assert_eq!(serde_json::to_value(bound).unwrap(), json!({ "jkt": JKT }));
+        let certificate = read(json!({ "x5t#S256": JKT })).unwrap();
+        assert_eq!(
+            (certificate.key(), certificate.certificate()),
+            (None, JKT.parse().ok())
+        );
         for value in [
             json!({}),
-            json!({ "x5t#S256": JKT }),
+            json!({ "kid": JKT }),
             json!({ "jkt": JKT, "x5t#S256": JKT }),
             json!({ "jkt": null }),
             json!(JKT),

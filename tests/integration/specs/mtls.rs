@@ -86,6 +86,7 @@ pub(super) async fn ask(rp: &RelyingParty, identity: &Identity) -> Answer {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one tenant for many refusals")]
 fn a_certificate_is_of_a_trusted_authority_in_its_time_and_the_clients() {
     on_both(BY_HEADER, |app| async move {
         let (scene, authority) = trusting(app).await;

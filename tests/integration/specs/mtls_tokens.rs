@@ -13,6 +13,7 @@ use crate::support::dpop::Prover;
 use crate::support::relying_party::{claims, header};
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one tenant for many refusals")]
 fn tokens_are_bound_to_the_certificate() {
     on_both(BY_HEADER, |app| async move {
         let (mut scene, authority) = trusting(app).await;
@@ -205,6 +206,7 @@ fn tokens_are_bound_to_the_certificate() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one tenant for many refusals")]
 fn a_public_clients_refresh_token_is_bound_to_its_certificate() {
     on_both(BY_HEADER, |app| async move {
         let mut scene = Scene::new(app).await;
@@ -318,6 +320,7 @@ fn a_public_clients_refresh_token_is_bound_to_its_certificate() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one tenant for many refusals")]
 fn an_address_of_its_own_serves_what_services_call() {
     on_both(BY_ALIAS, |app| async move {
         let (scene, authority) = trusting(app).await;

@@ -205,7 +205,7 @@ fn each_fault_names_its_field() {
         ),
         (
             json!({"token_endpoint_auth_method": "tls_client_auth"}),
-            "token_endpoint_auth_method",
+            "tls_client_auth_subject_dn",
         ),
         (
             json!({"token_endpoint_auth_method": "private_key_jwt"}),
