@@ -128,6 +128,12 @@ pub enum Act {
     /// A client got a token for a person by somebody's assertion.
     #[serde(rename = "token.asserted")]
     AssertionRedeemed,
+    /// What an issuer of assertions calls a person was written down.
+    #[serde(rename = "user.external_subject_added")]
+    ExternalSubjectAdded,
+    /// It was taken away.
+    #[serde(rename = "user.external_subject_removed")]
+    ExternalSubjectRemoved,
     /// A client was registered.
     #[serde(rename = "client.created")]
     ClientCreated,
@@ -174,7 +180,7 @@ pub enum Act {
 
 impl Act {
     /// All of them.
-    pub const ALL: [Self; 54] = [
+    pub const ALL: [Self; 56] = [
         Self::TenantCreated,
         Self::TenantImported,
         Self::TenantExported,
@@ -215,6 +221,8 @@ impl Act {
         Self::TokenRevoked,
         Self::TokenExchanged,
         Self::AssertionRedeemed,
+        Self::ExternalSubjectAdded,
+        Self::ExternalSubjectRemoved,
         Self::ClientCreated,
         Self::ClientRegistered,
         Self::ClientUpdated,

@@ -114,6 +114,10 @@ id_type!(
     LogoutDeliveryId
 );
 id_type!(
+    /// What an issuer of assertions calls a person.
+    ExternalSubjectId
+);
+id_type!(
     /// A custom domain of a tenant.
     DomainId
 );

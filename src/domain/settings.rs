@@ -277,6 +277,8 @@ pub enum SubjectMapping {
     Id,
     /// `email` is their address, which both the issuer (`email_verified`) and this tenant have verified.
     Email,
+    /// `sub` is what was written down of them for this issuer: their external subject.
+    Stored,
 }
 
 /// The most issuers of assertions that a tenant may trust.

@@ -206,6 +206,11 @@ fn is_ours(return_to: &str) -> bool {
             .any(|byte| byte.is_ascii_control() || byte == b'\\')
 }
 
+/// The page to return to: the one that is named, or the first where that is none of the console's.
+pub fn page_to_return_to(return_to: &str) -> &str {
+    if is_ours(return_to) { return_to } else { PATH }
+}
+
 fn metadata(issuers: &[&str], admin_api: &str) -> ClientMetadata {
     ClientMetadata {
         client_name: Some("Console".to_owned()),
@@ -312,7 +317,7 @@ impl Provider {
             state: random(),
             nonce: random(),
             code_verifier: random(),
-            return_to: if is_ours(return_to) { return_to } else { PATH }.to_owned(),
+            return_to: page_to_return_to(return_to).to_owned(),
             issuer: at.issuer.to_string(),
         };
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(&waiting.code_verifier));

@@ -545,5 +545,4 @@ fn flatten(path: &str, value: &Value, leaves: &mut Vec<(String, String)>) {
 }
 
 #[cfg(test)]
-#[path = "authorization_details/tests.rs"]
 mod tests;

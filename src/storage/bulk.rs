@@ -15,13 +15,14 @@ use super::connection::{AnyConnection, on_backend};
 use super::consents::NewConsentRow;
 use super::domains::NewDomainRow;
 use super::error::Result;
+use super::external_subjects::NewSubjectRow;
 use super::installation::Installation;
 use super::keys::NewKeyRow;
 use super::repo::Repo;
 use super::resources::NewResourceRow;
 use super::schema::{
-    audit_events, client_origins, clients, consents, domains, resources, role_assignments, scoped,
-    signing_keys, tenants, users,
+    audit_events, client_origins, clients, consents, domains, external_subjects, resources,
+    role_assignments, scoped, signing_keys, tenants, users,
 };
 use super::scope::TenantScope;
 use super::tenants::NewTenantRow;
@@ -31,6 +32,7 @@ use crate::domain::address::Domain;
 use crate::domain::audit::Event;
 use crate::domain::client::Client;
 use crate::domain::consent::Consent;
+use crate::domain::external_subject::ExternalSubject;
 use crate::domain::ids::TenantId;
 use crate::domain::key::KeyRecord;
 use crate::domain::resource::Resource;
@@ -62,6 +64,8 @@ pub struct WholeTenant {
     pub clients: Vec<Client>,
     /// What its people have allowed its clients.
     pub consents: Vec<Consent>,
+    /// What issuers of assertions call its people.
+    pub external_subjects: Vec<ExternalSubject>,
     /// What is written down about it.
     pub events: Vec<Event>,
 }
@@ -139,6 +143,8 @@ impl Installation<'_> {
         insert_all!(connection, client_origins, rows.collect::<Vec<_>>());
         let rows = each!(consents).map(|(id, consent)| NewConsentRow::new(id, consent));
         insert_all!(connection, consents, rows.collect::<Result<Vec<_>>>()?);
+        let rows = each!(external_subjects).map(|(id, name)| NewSubjectRow::new(id, name));
+        insert_all!(connection, external_subjects, rows.collect::<Vec<_>>());
         let clock = self.clock;
         let rows = each!(events).map(|(id, event)| NewEventRow::new(id, event.clone(), clock));
         insert_all!(connection, audit_events, rows.collect::<Result<Vec<_>>>()?);
@@ -269,6 +275,14 @@ impl Repo<'_> {
             .iter()
             .flat_map(|client| NewOriginRow::of(tenant, client));
         insert_all!(self.connection, client_origins, rows.collect::<Vec<_>>());
+        Ok(())
+    }
+
+    /// Adds many names at issuers. A conflict: an issuer calls somebody so already, or the person isn't there.
+    pub fn insert_external_subjects(&mut self, all: &[ExternalSubject]) -> Result<()> {
+        let tenant = self.tenant;
+        let rows = all.iter().map(|name| NewSubjectRow::new(tenant, name));
+        insert_all!(self.connection, external_subjects, rows.collect::<Vec<_>>());
         Ok(())
     }
 

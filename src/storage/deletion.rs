@@ -33,6 +33,7 @@ const GROWING: &[(&str, &str)] = &[
     ("assertion_ids", "client_id, jti_hash"),
     ("dpop_proofs", "proof_hash"),
     ("one_time_links", "id"),
+    ("external_subjects", "id"),
     ("pushed_requests", "id"),
     ("device_codes", "id"),
     ("initial_access_tokens", "id"),

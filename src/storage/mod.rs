@@ -18,6 +18,7 @@ mod domains;
 mod dpop_proofs;
 mod error;
 mod expiry;
+mod external_subjects;
 mod feed;
 mod grants;
 mod health;

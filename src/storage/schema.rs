@@ -185,6 +185,14 @@ tenant_tables! {
         created_at -> InstantType,
         updated_at -> InstantType,
     }
+    external_subjects (id) {
+        id -> UuidType,
+        user_id -> UuidType,
+        issuer -> Text,
+        subject -> Text,
+        name_hash -> Binary,
+        created_at -> InstantType,
+    }
     grants (id) {
         id -> UuidType,
         user_id -> UuidType,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
+use tessera::jose::bearer_assertion::{BearerAssertionRules, UnverifiedBearerAssertion};
 use tessera::jose::client_assertion::{AssertionRules, UnverifiedAssertion};
 use tessera::jose::jws::{Compact, JwsError, MAX_TOKEN, Type};
 use tessera::jose::keys::{
@@ -131,6 +132,44 @@ fn genuine(input: &str) {
         changed == token || KEYS.verify(&changed, expect()).is_err(),
         "{changed} for {token}"
     );
+}
+
+/// Assertions as grants (RFC 7523 §2.1): forged ones, and sound ones in which something else stands.
+pub fn bearer_assertion(data: &[u8]) {
+    let (kind, rest) = choice(data);
+    let input = text(rest);
+    let rules = BearerAssertionRules {
+        audiences: &AUDIENCES,
+        max_lifetime: HOUR,
+        unix: NOW,
+    };
+    if kind & 1 == 0 {
+        if let Ok(unverified) = UnverifiedBearerAssertion::parse(&input) {
+            assert!(unverified.verify(&KEYS, rules).is_err(), "forged: {input}");
+        }
+        return;
+    }
+    let mut claims = json!({"iss": "https://idp.example", "sub": "mike", "aud": AUDIENCES[0], "exp": NOW + 60, "jti": "1"});
+    if let (Value::Object(own), Ok(others)) = (&mut claims, parse_object(input.as_bytes())) {
+        own.extend(others);
+        own.retain(|_, value| !value.is_null());
+    }
+    let token = SIGNER.sign_jwt("JWT", &claims).expect("signed");
+    let Ok(unverified) = UnverifiedBearerAssertion::parse(&token) else {
+        return;
+    };
+    assert_eq!(Some(unverified.issuer()), claims["iss"].as_str());
+    let Ok(assertion) = unverified.verify(&KEYS, rules) else {
+        return;
+    };
+    assert_eq!(Some(assertion.subject.as_str()), claims["sub"].as_str());
+    assert_eq!(Some(assertion.jti.as_str()), claims["jti"].as_str());
+    assert!(AUDIENCES.contains(&claims["aud"].as_str().expect("one text")));
+    assert!((1..=256).contains(&assertion.jti.len()) && !assertion.subject.is_empty());
+    assert!((NOW..=NOW + 3_660).contains(&assertion.remember_until));
+    if let Some(email) = assertion.verified_email {
+        assert!(claims["email_verified"] == json!(true) && claims["email"] == json!(email));
+    }
 }
 
 /// Client assertions (RFC 7523): what is accepted says what it must, and was signed.

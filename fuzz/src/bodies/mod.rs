@@ -65,6 +65,7 @@ pub const TARGETS: &[Target] = &[
     target("merge_patch", 8192, 1000, clients::merge_patch),
     target("jws", 8192, 400, jose::jws),
     target("client_assertion", 8192, 400, jose::client_assertion),
+    target("bearer_assertion", 8192, 400, jose::bearer_assertion),
     target("request_object", 8192, 400, jose::request_object),
     target("dpop_proof", 8192, 400, proofs::dpop_proof),
     target("certificate", 4096, 1000, certificates::certificate),

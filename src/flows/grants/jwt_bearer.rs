@@ -18,9 +18,11 @@ use crate::domain::ids::{GrantId, SessionId, UserId};
 use crate::domain::settings::{AssertionIssuer, SubjectMapping};
 use crate::domain::user::User;
 use crate::egress::EgressError;
+use crate::flows::admin::external_name;
 use crate::flows::issue::access_token_lifetime;
 use crate::flows::provider::FlowError;
 use crate::flows::scopes::Target;
+use crate::flows::tenancy::Tenant;
 use crate::jose::bearer_assertion::{
     BearerAssertion, BearerAssertionError, BearerAssertionRules, UnverifiedBearerAssertion,
 };
@@ -197,7 +199,7 @@ async fn commit(
     )?;
     let now = provider.now();
     let expires_at = now + chrono::Duration::seconds(access_token_lifetime(tenant, client));
-    let subject = Subject::of(issuer.subjects, assertion);
+    let subject = Subject::of(tenant, issuer, assertion);
     let grant = Grant {
         id: GrantId::from(provider.clock.uuid_v7()),
         user_id: UserId::from(Uuid::nil()),
@@ -264,13 +266,17 @@ async fn commit(
 enum Subject {
     Id(UserId),
     Email(EmailAddress),
+    Stored(HashedSecret),
     Nobody,
 }
 
 impl Subject {
-    fn of(mapping: SubjectMapping, assertion: &BearerAssertion) -> Self {
-        match mapping {
+    fn of(tenant: &Tenant, issuer: &AssertionIssuer, assertion: &BearerAssertion) -> Self {
+        match issuer.subjects {
             SubjectMapping::Id => assertion.subject.parse().map_or(Self::Nobody, Self::Id),
+            SubjectMapping::Stored => {
+                Self::Stored(external_name(tenant, &issuer.issuer, &assertion.subject))
+            }
             SubjectMapping::Email => assertion
                 .verified_email
                 .as_deref()
@@ -287,6 +293,10 @@ impl Subject {
                 let found = repo.find_user_by_email(email)?;
                 Ok(found.filter(|user| user.email_verified))
             }
+            Self::Stored(name) => match repo.find_external_subject_named(name)? {
+                Some(known) => repo.find_user(known.user_id),
+                None => Ok(None),
+            },
             Self::Nobody => Ok(None),
         }
     }

@@ -10,7 +10,9 @@ use super::notice::Notice;
 use super::visitor::Visitor;
 use crate::domain::user::User;
 use crate::flows::browser::{Cookie, CookiePlace};
-use crate::flows::console::{CallbackRefusal, ConsoleSession, PATH, SIGN_IN_LIFETIME, open, seal};
+use crate::flows::console::{
+    CallbackRefusal, ConsoleSession, PATH, SIGN_IN_LIFETIME, open, page_to_return_to, seal,
+};
 use crate::flows::provider::FlowError;
 use crate::flows::tenancy::Tenant;
 use crate::http::extract::{FormBody, Query};
@@ -201,8 +203,20 @@ pub fn old_sign_in(visit: &Visit) -> HttpResponse {
 /// `GET /console/sign-in-again?return_to=`: what is asked for is half of what is demanded, so that there is time to fill in a form.
 pub async fn sign_in_again(visitor: Visitor, Query(params): Query) -> Answer {
     let return_to = params.get("return_to").ok().flatten().unwrap_or(PATH);
-    let demand = visitor.session.principal.demand().map(half_of);
-    begin(&visitor.visit, return_to, Some(&visitor.session), demand).await
+    let visit = &visitor.visit;
+    match visitor.session.principal.demand() {
+        Some(demand) => {
+            begin(
+                visit,
+                return_to,
+                Some(&visitor.session),
+                Some(half_of(demand)),
+            )
+            .await
+        }
+        // Nothing is demanded any more.
+        None => Ok(visit.see_other(page_to_return_to(return_to), &[])),
+    }
 }
 
 /// What a page asks for whose form demands so much.

@@ -62,13 +62,13 @@ fn the_example_of_the_specification() {
         rest,
         [
             "actions",
-            "creditorAccount.iban",
             "locations",
+            "creditorAccount.iban",
             "remittanceInformationUnstructured"
         ]
     );
     let words = kind.in_words(details.iter().next().unwrap(), ["de"]);
-    assert_eq!(words.sentence, "Merchant A erhält 123.50, EUR");
+    assert_eq!(words.sentence, "Merchant A erhält EUR, 123.50");
 }
 
 #[test]

@@ -240,6 +240,7 @@ fn is_own(samples: &Samples, case: &Case) -> bool {
                 "/resources",
                 "/domains",
                 "/initial-access-tokens",
+                "/external-subjects",
             ];
             let is_made = case.key.method == "POST" && makes.iter().any(|end| path.ends_with(end));
             // What b's own requests make at the end (`judge::twins`) must not be there yet.

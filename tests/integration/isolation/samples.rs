@@ -581,6 +581,9 @@ impl Gathering<'_> {
             }
             "updateResource" => json!({ "name": m("newresource") }),
             "createInitialAccessToken" => json!({ "name": m("newtoken") }),
+            "createExternalSubject" => json!({
+                "user_id": self.side.id("user"), "issuer": format!("https://{}.example", m("newidp")), "subject": m("newsubject"),
+            }),
             "createDomain" => json!({ "origin": format!("https://{}.example", m("newdomain")) }),
             "rotateClientSecret" | "rotateKeys" => json!({}),
             other => panic!("no case is made for the body of {other}"),

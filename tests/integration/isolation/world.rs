@@ -298,6 +298,12 @@ async fn side(app: &TestApp, system: &Side, letter: Letter) -> Side {
 
     let admin = person(&operator, &slug, letter, "admin", &["administrator"]).await;
     let somebody = person(&operator, &slug, letter, "person", &["auditor"]).await;
+    let known = json!({ "user_id": somebody.id.to_string(), "issuer": format!("https://{}.example", m("idp")), "subject": m("subject") });
+    let known = made(
+        &operator
+            .post(&format!("{at}/external-subjects"), &known)
+            .await,
+    );
     let scope = format!("openid profile email offline_access {}", m("read"));
     let web = json!({
         "client_name": m("web"), "redirect_uris": [format!("https://{}.example/callback", m("web"))],
@@ -496,6 +502,7 @@ async fn side(app: &TestApp, system: &Side, letter: Letter) -> Side {
         ("client", spare.client_id()),
         ("client_id", text(&registered, "/client_id").to_owned()),
         ("initial_access_token", text(&initial, "/id").to_owned()),
+        ("external_subject", text(&known, "/id").to_owned()),
         ("spare_token", text(&spare_token, "/id").to_owned()),
         ("consented", web.client.client_id()),
         ("resource", text(&spare_resource, "/id").to_owned()),

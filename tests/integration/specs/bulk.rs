@@ -4,7 +4,9 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use serde_json::json;
-use tessera::flows::admin::{AdminError, By, Existing, ImportFailure, Imported, Mode, Secrets};
+use tessera::flows::admin::{
+    AdminError, By, Existing, ImportFailure, Imported, Mode, NewExternalSubject, Secrets,
+};
 use tessera::protocol::client_metadata::ClientMetadata;
 use tessera::protocol::email::EmailAddress;
 use tessera::protocol::slug::Slug;
@@ -135,15 +137,20 @@ app_test! {
         // Asked for consent, which is remembered.
         let before = rp.sign_in(&mut app.browser(), &user).await;
         let jwks = app.get(&tenant.url("/jwks")).send().await.body;
-        let text = export(&app, &tenant).await;
-        assert!(text.contains("{\"consent\":"), "{text}");
-        assert!(!text.contains("tessera-console"), "what the server makes for itself stays out");
         let by = By::command_line();
+        let name = NewExternalSubject { user_id: user.id, issuer: "https://idp.example".to_owned(), subject: "ana".to_owned() };
+        app.provider.create_external_subject(&*app.load(&tenant).await, name.clone(), &by).await.expect("a name");
+        let text = export(&app, &tenant).await;
+        assert!(text.contains("{\"consent\":") && text.contains("{\"external_subject\":"), "{text}");
+        assert!(!text.contains("tessera-console"), "what the server makes for itself stays out");
         app.provider.delete_tenant("acme", &by).await.expect("deleted");
         assert_eq!(app.get(&tenant.url("/jwks")).send().await.status, 404);
         let imported = import(&app, &text).await.expect("imported");
         assert_eq!((imported.tenants, imported.people, imported.clients, imported.consents), (1, 1, 1, 1));
         assert_eq!(app.get(&tenant.url("/jwks")).send().await.body, jwks, "services that verify notice nothing");
+        // The name is found as it was, under the keys that came along.
+        let taken = app.provider.create_external_subject(&*app.load(&tenant).await, name, &by).await.expect_err("it is there");
+        assert_eq!(taken.code(), "already_exists");
         let mut browser = app.browser();
         let page = browser.open(&rp.authorization_url(&[])).await;
         let page = browser.sign_in(&page, &user).await;

@@ -235,6 +235,51 @@ app_test! {
         bring(&world.rp, &world.signed(&json!({ "sub": scene.user.id.to_string() })), &[]).await.expect_ok();
     }
 
+    /// By the name that was written down for that issuer, and for no other.
+    async fn people_go_by_their_names_elsewhere(app: TestApp) {
+        let world = World::new(app).await;
+        let scene = &world.scene;
+        world.trust(&json!({ "subjects": "stored" })).await;
+        let mike = || world.signed(&json!({}));
+        bring(&world.rp, &mike(), &[]).await.expect_error(400, "invalid_grant");
+        let program = Admin::program(&scene.app, &scene.tenant).await;
+        let path = "/tenants/acme/external-subjects";
+        let name = |issuer: &str, subject: &str| json!({ "user_id": scene.user.id.to_string(), "issuer": issuer, "subject": subject });
+        assert_eq!(program.post(path, &name("https://other.example", "mike")).await.status, 201);
+        bring(&world.rp, &mike(), &[]).await.expect_error(400, "invalid_grant");
+        let made = program.post(path, &name(IDP, "mike")).await;
+        assert_eq!(made.status, 201, "{}", made.body);
+        let given = bring(&world.rp, &mike(), &[]).await.expect_ok().json();
+        assert_eq!(claims(text(&given, "access_token"))["sub"], json!(scene.user.id.to_string()));
+        // Once for each issuer, of somebody who is there, within bounds.
+        let elsewhere = scene.app.tenant("globex").await;
+        let theirs = scene.app.user(&elsewhere, "kim@globex.example", "a long enough password").await;
+        for (body, status) in [
+            (name(IDP, "mike"), 409), (name("", "x"), 422), (name(IDP, ""), 422), (name(IDP, &"x".repeat(1025)), 422), (name(IDP, "a\nb"), 422),
+            (json!({ "user_id": theirs.id.to_string(), "issuer": IDP, "subject": "kim" }), 422), (json!({ "issuer": IDP, "subject": "kim" }), 422),
+        ] {
+            let answer = program.post(path, &body).await;
+            assert_eq!(answer.status, status, "{body}: {}", answer.body);
+        }
+        let listed = program.get(&format!("{path}?user={}", scene.user.id)).await.expect_ok().json();
+        assert_eq!(listed["items"].as_array().map(Vec::len), Some(2));
+        // Whoever manages people names nobody who administers more than they do.
+        let manager = scene.app.user(&scene.tenant, "lee@acme.example", "a long enough password").await;
+        let manager = Admin::person(&scene.app, &scene.tenant, &manager, &[tessera::domain::role::Role::UserManager]).await;
+        assert_eq!(manager.post(path, &name(IDP, "m")).await.status, 201);
+        scene.grant_role(tessera::domain::role::Role::Administrator).await;
+        assert_eq!(manager.post(path, &name(IDP, "m2")).await.status, 403);
+        let one = format!("{path}/{}", text(&made.json(), "id"));
+        assert_eq!(manager.delete(&one).await.status, 403);
+        assert_eq!(program.delete(&one).await.status, 204);
+        bring(&world.rp, &mike(), &[]).await.expect_error(400, "invalid_grant");
+        assert_eq!((scene.events("user.external_subject_added"), scene.events("user.external_subject_removed")), (3, 1));
+        for more in 0..18 {
+            assert_eq!(program.post(path, &name(IDP, &format!("n{more}"))).await.status, 201);
+        }
+        assert_eq!(program.post(path, &name(IDP, "one too many")).await.status, 409);
+    }
+
     /// §3, point 7: once, whoever brings it, on whatever node.
     async fn an_assertion_is_good_once(app: TestApp) {
         let world = World::new(app).await;

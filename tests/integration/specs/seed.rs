@@ -12,6 +12,7 @@ use tessera::domain::role::Role;
 use tessera::domain::session::Session;
 use tessera::flows::{Provider, Tenant};
 use tessera::protocol::Scope;
+use tessera::protocol::authorization_details::AuthorizationDetails;
 use tessera::protocol::pkce::CodeChallenge;
 use tessera::secret::{Handle, Purpose};
 use tessera::storage::Repo;
@@ -37,7 +38,7 @@ pub fn grant(
         scope: Scope::empty(),
         offline: false,
         resources: Vec::new(),
-        details: Default::default(),
+        details: AuthorizationDetails::default(),
         claims: None,
         auth_time: now,
         amr: vec!["pwd".into()],

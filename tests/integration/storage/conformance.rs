@@ -276,6 +276,25 @@ db_test! {
         assert_eq!((kept.expect("still there").uses, registered), (0, 1));
     }
 
+    async fn external_subjects(database: TestDatabase) {
+        let two = Two::new(database).await;
+        two.as_b(|repo, rows| {
+            let (id, user, name) = (rows.external_subject.id, rows.user.id, rows.external_subject.name);
+            assert!(repo.find_external_subject(id)?.is_none());
+            assert!(repo.find_external_subject_named(&name)?.is_none());
+            assert!(is_empty(repo.list_external_subjects(None, ALL)?));
+            assert!(is_empty(repo.list_external_subjects(Some(user), ALL)?));
+            assert_eq!(repo.count_external_subjects(user)?, 0);
+            assert!(!repo.delete_external_subject(id)?);
+            Ok(())
+        }).await.expect("runs");
+        // Nor can it name A's person.
+        let inserted = two.as_b(|repo, rows| repo.insert_external_subject(&rows.external_subject)).await;
+        assert!(matches!(inserted, Err(StorageError::Conflict(_))), "{inserted:?}");
+        let kept = two.as_a(|repo, rows| repo.find_external_subject_named(&rows.external_subject.name)).await.expect("runs");
+        assert_eq!(kept.expect("still there").subject, "ada");
+    }
+
     async fn keys(database: TestDatabase) {
         let two = Two::new(database).await;
         two.as_b(|repo, rows| {

@@ -8,10 +8,11 @@ use tessera::domain::audit::{Act, Actor, Event};
 use tessera::domain::client::{Client, ClientSecrets, KeptSecret, SelfRegistration};
 use tessera::domain::consent::Permissions;
 use tessera::domain::device_code::{DeviceCode, DeviceStage};
+use tessera::domain::external_subject::ExternalSubject;
 use tessera::domain::grant::{Grant, GrantStage, PendingCode, RefreshToken};
 use tessera::domain::ids::{
-    ClientId, DeviceCodeId, DomainId, GrantId, InitialAccessTokenId, KeyId, LinkId,
-    PushedRequestId, RefreshTokenId, ResourceId, SessionId, UserId,
+    ClientId, DeviceCodeId, DomainId, ExternalSubjectId, GrantId, InitialAccessTokenId, KeyId,
+    LinkId, PushedRequestId, RefreshTokenId, ResourceId, SessionId, UserId,
 };
 use tessera::domain::initial_access_token::InitialAccessToken;
 use tessera::domain::key::{KeyRecord, KeyStage};
@@ -23,6 +24,7 @@ use tessera::domain::session::Session;
 use tessera::domain::settings::LockoutPolicy;
 use tessera::domain::user::{PasswordHash, User, UserStatus};
 use tessera::protocol::algorithm::SigningAlgorithm;
+use tessera::protocol::authorization_details::AuthorizationDetails;
 use tessera::protocol::claims::StandardClaims;
 use tessera::protocol::client_metadata::ClientMetadata;
 use tessera::protocol::dpop::{Confirmation, Thumbprint};
@@ -130,7 +132,7 @@ pub fn grant(
         issuer: "https://acme.example".into(),
         scope: scope("openid"),
         resources: vec![RESOURCE.into()],
-        details: Default::default(),
+        details: AuthorizationDetails::default(),
         claims: None,
         auth_time: now,
         amr: vec!["pwd".into()],
@@ -235,6 +237,17 @@ pub fn domain(clock: &Clock, origin: &str) -> Domain {
     }
 }
 
+pub fn external_subject(clock: &Clock, user: UserId) -> ExternalSubject {
+    ExternalSubject {
+        id: ExternalSubjectId::from(clock.uuid_v7()),
+        user_id: user,
+        issuer: "https://idp.example".into(),
+        subject: "ada".into(),
+        name: hash(8),
+        created_at: clock.now(),
+    }
+}
+
 pub fn resource(clock: &Clock) -> Resource {
     Resource {
         id: ResourceId::from(clock.uuid_v7()),
@@ -276,6 +289,7 @@ pub struct Populated {
     pub pushed_request: PushedRequest,
     pub device_code: DeviceCode,
     pub initial_access_token: InitialAccessToken,
+    pub external_subject: ExternalSubject,
     pub domain: Domain,
     pub resource: Resource,
     pub key: KeyRecord,
@@ -298,6 +312,7 @@ impl Populated {
             pushed_request: pushed_request(clock, client.id),
             device_code: device_code(clock, client.id),
             initial_access_token: initial_access_token(clock),
+            external_subject: external_subject(clock, user.id),
             domain: domain(clock, DOMAIN_ORIGIN),
             resource: resource(clock),
             key: key(clock),
@@ -328,6 +343,7 @@ impl Populated {
         repo.insert_pushed_request(&self.pushed_request)?;
         assert!(repo.insert_device_code(&self.device_code)?);
         repo.insert_initial_access_token(&self.initial_access_token)?;
+        repo.insert_external_subject(&self.external_subject)?;
         repo.tell_of_withdrawal(self.user.id, self.client.id)?;
         repo.insert_domain(&self.domain)?;
         repo.verify_domain(self.domain.id)?;

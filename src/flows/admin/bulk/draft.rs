@@ -1,23 +1,29 @@
 //! A tenant in the making: each line checked by the rules that registration and the administration API have, and kept until the tenant
 //! is whole or a part of it is written.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
 use super::super::error::{AdminError, By};
+use super::super::external_subjects::{check_name, name_at};
 use super::super::resources::{NewResource, type_of_another};
 use super::super::tenants::check_tenant;
 use super::clients::NewClientSecret;
-use super::format::{ConsentLine, DomainLine, KeyLine, ResourceLine, TenantLine, TenantState};
+use super::format::{
+    ConsentLine, DomainLine, ExternalSubjectLine, KeyLine, ResourceLine, TenantLine, TenantState,
+};
 use super::lines::Record;
 use super::people::{moment, person};
 use crate::domain::address::Domain;
 use crate::domain::audit::{Act, Event};
 use crate::domain::consent::{Consent, Permissions};
-use crate::domain::ids::{ClientId, DomainId, KeyId, ResourceId, TenantId, UserId};
+use crate::domain::external_subject::{ExternalSubject, NAMES_MAX};
+use crate::domain::ids::{
+    ClientId, DomainId, ExternalSubjectId, KeyId, ResourceId, TenantId, UserId,
+};
 use crate::domain::key::{KeyRecord, KeyStage};
 use crate::domain::resource::Resource;
 use crate::domain::tenant::{TenantRecord, TenantStatus};
@@ -69,6 +75,8 @@ pub(super) struct Draft {
     users: HashSet<UserId>,
     pub(super) clients: HashSet<ClientId>,
     consents: HashSet<(UserId, ClientId)>,
+    /// How many names at issuers each person has.
+    names: HashMap<UserId, i64>,
 }
 
 pub(super) fn no_duplicate(is_new: bool, field: &str) -> Result<(), AdminError> {
@@ -113,6 +121,7 @@ impl Draft {
             users: std::mem::take(&mut self.whole.users),
             clients: std::mem::take(&mut self.whole.clients),
             consents: std::mem::take(&mut self.whole.consents),
+            external_subjects: std::mem::take(&mut self.whole.external_subjects),
             ..self.whole.clone()
         }
     }
@@ -193,12 +202,14 @@ impl Draft {
         self.whole.users.clear();
         self.whole.clients.clear();
         self.whole.consents.clear();
+        self.whole.external_subjects.clear();
         self.whole.events.clear();
         self.new_secrets.clear();
         self.emails.clear();
         self.users.clear();
         self.clients.clear();
         self.consents.clear();
+        self.names.clear();
         self.waiting = (0, 0);
     }
 }
@@ -258,6 +269,7 @@ impl Provider {
                 users: Vec::new(),
                 clients: Vec::new(),
                 consents: Vec::new(),
+                external_subjects: Vec::new(),
                 events: Vec::new(),
             },
             status,
@@ -271,6 +283,7 @@ impl Provider {
             users: HashSet::new(),
             clients: HashSet::new(),
             consents: HashSet::new(),
+            names: HashMap::new(),
         })
     }
 
@@ -319,6 +332,7 @@ impl Provider {
             }
             Record::Client(own, metadata) => self.add_client(draft, *own, *metadata, by),
             Record::Consent(consent) => self.add_consent(draft, consent),
+            Record::ExternalSubject(name) => self.add_external_subject(draft, name),
             Record::Export(_) | Record::Tenant(_) | Record::End(_) => {
                 Err(FlowError::Internal("a line that is no part of a tenant").into())
             }
@@ -393,6 +407,46 @@ impl Provider {
         }
         draft.counts.resources += 1;
         draft.whole.resources.push(resource);
+        Ok(())
+    }
+
+    fn add_external_subject(
+        &self,
+        draft: &mut Draft,
+        line: ExternalSubjectLine,
+    ) -> Result<(), AdminError> {
+        let user_id = line.user_id.into();
+        // What has been written already, the database knows.
+        if !draft.begun && !draft.users.contains(&user_id) {
+            return Err(AdminError::invalid(
+                "external_subject.user_id",
+                "is no person of this tenant in a line above",
+            ));
+        }
+        check_name(&line.issuer, &line.subject).map_err(of_line("external_subject"))?;
+        let name = name_at(&draft.handles, &line.issuer, &line.subject);
+        let known = &draft.whole.external_subjects;
+        no_duplicate(
+            known.iter().all(|known| !known.name.matches(&name)),
+            "external_subject",
+        )?;
+        let names = draft.names.entry(user_id).or_default();
+        *names += 1;
+        if *names > NAMES_MAX {
+            return Err(AdminError::invalid(
+                "external_subject.user_id",
+                format!("has more than {NAMES_MAX} names at issuers"),
+            ));
+        }
+        let now = self.now();
+        draft.whole.external_subjects.push(ExternalSubject {
+            id: ExternalSubjectId::from(self.clock.uuid_v7()),
+            user_id,
+            name,
+            issuer: line.issuer,
+            subject: line.subject,
+            created_at: moment("external_subject.created_at", line.created_at, now)?.unwrap_or(now),
+        });
         Ok(())
     }
 

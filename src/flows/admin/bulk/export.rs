@@ -11,8 +11,8 @@ use super::super::authority::{Area, Permission};
 use super::super::clients::client_information;
 use super::super::error::{AdminError, By};
 use super::format::{
-    ClientLine, ConsentLine, DomainLine, EndLine, ExportLine, FORMAT, KeyLine, ResourceLine,
-    TenantLine, TenantState, UserLine, UserState,
+    ClientLine, ConsentLine, DomainLine, EndLine, ExportLine, ExternalSubjectLine, FORMAT, KeyLine,
+    ResourceLine, TenantLine, TenantState, UserLine, UserState,
 };
 use crate::domain::address::DomainStage;
 use crate::domain::audit::Act;
@@ -179,12 +179,37 @@ impl Provider {
                 export.exported.people += 1;
                 export.line("user", user_line(user, export.secrets))?;
                 self.export_consents(tenant, id, &left_out, export).await?;
+                self.export_names(tenant, id, export).await?;
             }
             after = page.next;
             if after.is_none() {
                 return Ok(());
             }
         }
+    }
+
+    async fn export_names(
+        &self,
+        tenant: &Tenant,
+        user: crate::domain::ids::UserId,
+        export: &mut Export<'_, impl Write>,
+    ) -> Result<(), AdminError> {
+        // A person has few of them: one page holds them all.
+        let read = self.db.read(tenant, move |repo| {
+            repo.list_external_subjects(Some(user), full_page(None))
+        });
+        for name in read.await?.items {
+            export.line(
+                "external_subject",
+                ExternalSubjectLine {
+                    user_id: name.user_id.uuid(),
+                    issuer: name.issuer,
+                    subject: name.subject,
+                    created_at: Some(name.created_at),
+                },
+            )?;
+        }
+        Ok(())
     }
 
     async fn export_consents(

@@ -1,7 +1,7 @@
 //! The lines of an export, and of whatever is imported: one JSON object each, whose one member says what it is.
 //!
 //! `export` stands first in what an export wrote. A `tenant` begins a tenant, and everything up to the next one is that tenant's:
-//! `key`, `domain`, `resource`, `user`, `client`, `consent`, in this order where one needs another. After an `export` line each tenant
+//! `key`, `domain`, `resource`, `user`, `client`, `consent`, `external_subject`, in this order where one needs another. After an `export` line each tenant
 //! ends with an `end`, so that a file that was cut short is noticed.
 
 use serde::{Deserialize, Serialize};
@@ -280,6 +280,21 @@ pub struct ConsentLine {
     /// When last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Timestamp>,
+}
+
+/// What an issuer of assertions calls a person.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExternalSubjectLine {
+    /// Who, one of the tenant's above.
+    pub user_id: Uuid,
+    /// The `iss` of its assertions.
+    pub issuer: String,
+    /// Their `sub`.
+    pub subject: String,
+    /// When it was written down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
 }
 
 /// The end of a tenant.

@@ -8,8 +8,8 @@ use serde_path_to_error::Segment;
 
 use super::super::error::AdminError;
 use super::format::{
-    ClientLine, ConsentLine, DomainLine, EndLine, ExportLine, KeyLine, ResourceLine, TenantLine,
-    UserLine,
+    ClientLine, ConsentLine, DomainLine, EndLine, ExportLine, ExternalSubjectLine, KeyLine,
+    ResourceLine, TenantLine, UserLine,
 };
 use crate::jose::strict_json::parse_object;
 use crate::protocol::client_metadata::ClientMetadata;
@@ -28,6 +28,7 @@ pub enum Record {
     User(Box<UserLine>),
     Client(Box<ClientLine>, Box<ClientMetadata>),
     Consent(ConsentLine),
+    ExternalSubject(ExternalSubjectLine),
     End(EndLine),
 }
 
@@ -112,7 +113,8 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
-const KINDS: &str = "export, tenant, key, domain, resource, user, client, consent, end";
+const KINDS: &str =
+    "export, tenant, key, domain, resource, user, client, consent, external_subject, end";
 
 fn parse(text: &[u8]) -> Result<Record, AdminError> {
     let members = parse_object(text).map_err(|_| malformed(text))?;
@@ -132,6 +134,7 @@ fn parse(text: &[u8]) -> Result<Record, AdminError> {
         "user" => Record::User(read(&kind, value)?),
         "client" => client(value)?,
         "consent" => Record::Consent(read(&kind, value)?),
+        "external_subject" => Record::ExternalSubject(read(&kind, value)?),
         "end" => Record::End(read(&kind, value)?),
         _ => {
             let kind = kind.chars().take(64).collect::<String>();

@@ -115,6 +115,7 @@ impl Importer<'_, '_> {
                 repo.insert_users(&part.users.iter().collect::<Vec<_>>())?;
                 repo.insert_clients(&part.clients)?;
                 repo.insert_consents(&part.consents)?;
+                repo.insert_external_subjects(&part.external_subjects)?;
                 match &last {
                     Some(event) => repo.record(event.clone()),
                     None => Ok(()),

@@ -7,6 +7,7 @@ pub mod clients;
 pub mod consents;
 pub mod domains;
 pub mod events;
+pub mod external_subjects;
 pub mod initial_access_tokens;
 pub mod keys;
 pub mod logout_deliveries;
@@ -33,6 +34,7 @@ pub static SECTIONS: &[Section] = &[
     tenants::SECTION,
     users::SECTION,
     administrators::SECTION,
+    external_subjects::SECTION,
     sessions::SECTION,
     consents::SECTION,
     logout_deliveries::SECTION,
