@@ -61,6 +61,11 @@ pub struct TenantSettings {
     pub device_code_rate: u32,
     /// Whether applications that are registered for it get tokens through the browser: every response type but `code`.
     pub front_channel_tokens: bool,
+    /// Whether a key is published that applications may encrypt their authorization requests to (RFC 9101 §6.1).
+    pub request_object_encryption: bool,
+    /// Whether an application may send people with the address of its request instead of the request (OpenID Connect Core §6.2). The server then
+    /// fetches it from an address that the application registered.
+    pub request_uri_parameter: bool,
     /// Who may register clients without being an administrator.
     pub registration: RegistrationPolicy,
     /// How many clients that registered themselves there may be (1 to 100,000).
@@ -100,6 +105,8 @@ impl Default for TenantSettings {
             device_code_limit: 1000,
             device_code_rate: 100,
             front_channel_tokens: true,
+            request_object_encryption: false,
+            request_uri_parameter: false,
             registration: RegistrationPolicy::default(),
             registration_limit: 1000,
             registration_rate: 100,

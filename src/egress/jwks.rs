@@ -121,6 +121,19 @@ impl JwksCache {
         url: &str,
         kid: Option<&str>,
     ) -> Result<Arc<JwkSet>, EgressError> {
+        let holds = |set: &JwkSet| kid.is_none_or(|kid| set.holds(kid));
+        self.load_holding(tenant, client, url, holds).await
+    }
+
+    /// [`JwksCache::load`] for a key that is known by something else than its name: the set is fetched again where the kept one doesn't hold
+    /// what is looked for.
+    pub async fn load_holding(
+        &self,
+        tenant: Uuid,
+        client: Uuid,
+        url: &str,
+        holds: impl Fn(&JwkSet) -> bool,
+    ) -> Result<Arc<JwkSet>, EgressError> {
         let key = Key {
             tenant,
             client,
@@ -130,7 +143,7 @@ impl JwksCache {
             .entries
             .get_or_insert_with(&key, || Ok::<_, EgressError>(Arc::default()))?;
         let entry = entry.lock_owned().await;
-        if let Some(known) = self.known(&entry, kid) {
+        if let Some(known) = self.known(&entry, holds) {
             return known;
         }
         let cache = self.clone();
@@ -140,12 +153,16 @@ impl JwksCache {
     }
 
     /// What can be answered without a fetch.
-    fn known(&self, entry: &Entry, kid: Option<&str>) -> Option<Result<Arc<JwkSet>, EgressError>> {
+    fn known(
+        &self,
+        entry: &Entry,
+        holds: impl Fn(&JwkSet) -> bool,
+    ) -> Option<Result<Arc<JwkSet>, EgressError>> {
         let now = self.clock.now();
         let set = self.usable(entry);
         if let Some((set, fetched)) = &set
             && age(now, *fetched) < FRESH_FOR
-            && kid.is_none_or(|kid| set.holds(kid))
+            && holds(set)
         {
             return Some(Ok(Arc::clone(set)));
         }

@@ -85,7 +85,13 @@ impl Tenant {
                 |domain| Arc::from(domain.origin.as_str()),
             );
         Ok(Some(Self {
-            keys: KeyRing::build(id, &loaded.keys, &data_key, now)?,
+            keys: KeyRing::build(
+                id,
+                &loaded.keys,
+                &data_key,
+                now,
+                loaded.record.settings.request_object_encryption,
+            )?,
             issuers,
             canonical,
             domains: loaded.domains,

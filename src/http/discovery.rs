@@ -62,6 +62,8 @@ pub(super) fn metadata_of(at: &TenantAt) -> Option<Vec<u8>> {
         ui_locales: Messages::tags().map(ToOwned::to_owned).collect(),
         dynamic_registration: at.tenant.settings().registration != RegistrationPolicy::Closed,
         device_authorization: at.tenant.settings().device_authorization,
+        request_object_encryption: at.tenant.keys.encryption_algorithms().collect(),
+        request_uri_parameter: at.tenant.settings().request_uri_parameter,
         front_channel_tokens: at.tenant.settings().front_channel_tokens,
         further_subject_types: vec![SubjectType::Pairwise],
         require_pushed_authorization_requests: at

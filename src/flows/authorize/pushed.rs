@@ -152,14 +152,13 @@ impl Provider {
                     AuthorizeRefusal::Page(refusal.into())
                 }
             })?;
-        self.check_parameters(
-            at,
-            client,
-            Presented {
-                params,
-                pushed: None,
-            },
-        )
+        let presented = Presented {
+            params,
+            pushed: None,
+        };
+        let checked = self.check_parameters(at, client, presented)?;
+        self.check_answerable(at, &checked).await?;
+        Ok(checked)
     }
 
     /// The request of this name, for a browser that came by at `since`.

@@ -72,6 +72,12 @@ impl Provider {
             .into());
         }
         let key = self.check_token_proof(at, &client, proofs, origin).await?;
+        // A code that was redeemed for an ID token that can't be given would be lost.
+        if grant_type.gives_id_token() {
+            let encryption = client.metadata.id_token_encryption();
+            self.check_recipient(&at.tenant, &client, encryption)
+                .await?;
+        }
         let call = Call {
             provider: self,
             at,

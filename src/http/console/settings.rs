@@ -94,6 +94,8 @@ const GROUPS: [(&str, &[Entry]); 6] = [
             ("require_dpop_nonce", Kind::Switch),
             ("dpop_proof_leeway", Kind::Span),
             ("front_channel_tokens", Kind::Switch),
+            ("request_object_encryption", Kind::Switch),
+            ("request_uri_parameter", Kind::Switch),
         ],
     ),
     (
@@ -173,6 +175,8 @@ fn switch(settings: &TenantSettings, name: &str) -> bool {
         "require_dpop_nonce" => settings.require_dpop_nonce,
         "device_authorization" => settings.device_authorization,
         "front_channel_tokens" => settings.front_channel_tokens,
+        "request_object_encryption" => settings.request_object_encryption,
+        "request_uri_parameter" => settings.request_uri_parameter,
         _ => settings.require_pushed_authorization_requests,
     }
 }
@@ -310,6 +314,8 @@ fn read(page: &Shell<'_>, draft: &mut Draft, before: &TenantRecord) -> TenantRec
             }
             ("require_dpop_nonce", _) => settings.require_dpop_nonce = given,
             ("front_channel_tokens", _) => settings.front_channel_tokens = given,
+            ("request_object_encryption", _) => settings.request_object_encryption = given,
+            ("request_uri_parameter", _) => settings.request_uri_parameter = given,
             ("require_pushed_authorization_requests", _) => {
                 settings.require_pushed_authorization_requests = given;
             }

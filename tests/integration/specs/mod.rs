@@ -38,6 +38,7 @@ pub mod front_channel;
 pub mod frontchannel_logout;
 pub mod jar;
 pub mod jarm;
+pub mod jwe;
 pub mod metadata;
 pub mod nodes;
 pub mod oidc_core_authorization;
