@@ -19,6 +19,7 @@ pub mod email;
 pub mod encryption;
 pub mod errors;
 pub mod id_token;
+pub mod initiated_login;
 pub mod introspection;
 pub mod jarm;
 pub mod jwks;

@@ -8,8 +8,9 @@ use tessera::http::pages::messages::Messages;
 use tessera::http::pages::views::{
     Account, AccountApplications, AccountChoice, AccountHome, AccountSessions, ApplicationItem,
     ChoosePassword, ClientMark, ConnectDevice, Consent, DeviceDone, EnterCode, ErrorPage, Form,
-    FormPost, LinkSpent, Page, PasswordRules, ProfileEntry, ResourceItem, ScopeItem, SelectAccount,
-    SessionItem, SignIn, SignOut, SignedOut, TenantHome, TenantMark, WebLink, Who,
+    FormPost, LinkSpent, OwnApplication, Page, PasswordRules, ProfileEntry, ResourceItem,
+    ScopeItem, SelectAccount, SessionItem, SignIn, SignOut, SignedOut, TenantHome, TenantMark,
+    WebLink, Who,
 };
 
 use super::text::{choice, lines, text};
@@ -296,7 +297,7 @@ fn own_account<'a>(
     client: ClientMark<'a>,
     account: Account<'a>,
 ) -> [Rendered; 3] {
-    let text = account.name;
+    let (text, link) = (account.name, client.client_uri);
     [
         AccountHome {
             page,
@@ -334,9 +335,14 @@ fn own_account<'a>(
             account,
             sign_out: text,
             form,
+            own: link
+                .map(|start| OwnApplication { client, start })
+                .into_iter()
+                .collect(),
             applications: vec![ApplicationItem {
                 id: text,
                 client,
+                start: link,
                 scopes: vec![ScopeItem {
                     name: text,
                     description: text,
