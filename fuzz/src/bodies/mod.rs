@@ -7,6 +7,7 @@ mod addresses;
 mod api;
 mod browser;
 mod clients;
+mod encrypted;
 mod http;
 mod jose;
 mod mutate;
@@ -59,6 +60,8 @@ pub const TARGETS: &[Target] = &[
     target("jws", 8192, 400, jose::jws),
     target("client_assertion", 8192, 400, jose::client_assertion),
     target("request_object", 8192, 400, jose::request_object),
+    target("jwe", 8192, 400, encrypted::jwe),
+    target("request_uri", 2048, 2000, encrypted::request_uri),
     target("dpop_proof", 8192, 400, proofs::dpop_proof),
     target("jwks", 8192, 1000, jose::jwks),
     target("strict_json", 8192, 2000, jose::strict_json),

@@ -3,16 +3,21 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use josekit::jwe::{ECDH_ES, JweDecrypter, JweHeader, RSA_OAEP_256};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use josekit::jwe::{ECDH_ES, JweDecrypter, JweEncrypter, JweHeader, RSA_OAEP_256};
 use josekit::jwk::alg::ec::{EcCurve, EcKeyPair};
 use josekit::jwk::alg::ecx::{EcxCurve, EcxKeyPair};
 use josekit::jwk::alg::rsa::RsaKeyPair;
 use josekit::jwk::{Jwk, KeyPair as _};
 use serde_json::{Value, json};
 use tessera::jobs;
+use tessera::jose::keys::VerificationKey;
 
 use super::front_channel::{ask, client, signed_in, verified};
+use super::jar::{Signer, encode, expect_code, expect_redirect};
 use super::seed::{Scene, text};
+use crate::support::admin::Admin;
 use crate::support::app::app_test;
 use crate::support::http::Answer;
 use crate::support::receiver::{Answering, Receiver};
@@ -277,5 +282,225 @@ let mut signing = Own::ec().public;
         jobs::logout::deliver_due(&scene.app.provider).await.expect("storage works");
         let told = verified(&scene, &own.nested(&server.tokens()[0], "A256GCM"), "logout+jwt").await;
         assert_eq!((&told["sub"], &told["aud"]), (&json!(scene.user.id), &json!(rp.client.client_id())));
+    }
+}
+
+/// The tenant's keys that requests are encrypted to.
+async fn published(scene: &Scene) -> Vec<Value> {
+    let answer = scene.app.get(&scene.tenant.url("/jwks")).send().await;
+    let keys = answer.expect_ok().json();
+    let keys = keys["keys"].as_array().expect("keys").iter();
+    keys.filter(|key| key["use"] == "enc").cloned().collect()
+}
+
+/// The tenant takes encrypted requests from now on, as an administrator has it.
+async fn take_encrypted(scene: &Scene, on: bool) {
+    let admin = Admin::program(&scene.app, &scene.tenant).await;
+    let answer = admin
+        .patch(
+            "/tenants/acme/settings",
+            &json!({ "request_object_encryption": on }),
+        )
+        .await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+}
+
+/// Encrypts to a key as a client would; `more` is put into the header.
+fn sealed(key: &Value, enc: &str, content: &str, more: &Value) -> String {
+    let public = Jwk::from_map(key.as_object().expect("a key").clone()).expect("a key");
+    let mut header = JweHeader::new();
+    header.set_content_encryption(enc);
+    header.set_content_type("JWT");
+    header.set_key_id(key["kid"].as_str().expect("a kid"));
+    for (name, value) in more.as_object().expect("an object") {
+        let value = Some(value.clone()).filter(|value| !value.is_null());
+        header.set_claim(name, value).expect("a member");
+    }
+    let encrypter: Box<dyn JweEncrypter> = if key["kty"] == "RSA" {
+        Box::new(RSA_OAEP_256.encrypter_from_jwk(&public).expect("a key"))
+    } else {
+        Box::new(ECDH_ES.encrypter_from_jwk(&public).expect("a key"))
+    };
+    josekit::jwe::serialize_compact(content.as_bytes(), &header, &*encrypter).expect("encrypted")
+}
+
+app_test! {
+    /// docs/src/encryption.md: its client, the header of its ID token, and each pair of its metadata.
+    async fn what_is_documented_is_so(app: TestApp) {
+        let page = include_str!("../../../docs/src/encryption.md");
+        let mut blocks = page.split("```json").skip(1).map(|rest| rest.split("```").next().expect("a block"));
+        let mut block = || serde_json::from_str::<Value>(blocks.next().expect("a block")).expect("JSON");
+        let (mut metadata, documented) = (block(), block());
+        let scene = Scene::new(app).await;
+        let admin = Admin::program(&scene.app, &scene.tenant).await;
+        let made = admin.post("/tenants/acme/clients", &metadata).await;
+        assert_eq!(made.status, 201, "{}", made.body);
+        metadata["skip_consent"] = true.into();
+        let rp = scene.with(&scene.app.client(&scene.tenant, metadata).await).with_scope("openid");
+        let tokens = rp.sign_in(&mut scene.app.browser(), &scene.user).await;
+        let id_token = tokens.id_token.expect("an ID token");
+        let mut told = header(&id_token);
+        (told["epk"]["x"], told["epk"]["y"]) = ("…".into(), "…".into());
+        assert_eq!((told, id_token.split('.').count()), (documented, 5));
+        for answer in ANSWERS {
+            assert!(page.contains(&format!("`{answer}_encrypted_response_alg`")), "{answer}");
+        }
+    }
+
+    /// RFC 9101 §6.1: decrypted, then verified as any other, at the authorization endpoint and in a push.
+    async fn requests_may_be_encrypted_to_the_tenant(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let signer = Signer::new(&scene, json!({})).await;
+        let strict = Signer::new(&scene, json!({ "request_object_encryption_alg": "ECDH-ES", "request_object_encryption_enc": "A256GCM", "require_signed_request_object": true })).await;
+        assert!(published(&scene).await.is_empty());
+        take_encrypted(&scene, true).await;
+        let keys = published(&scene).await;
+        let names: Vec<_> = keys.iter().map(|key| text(key, "alg")).collect();
+        assert!(names.len() == 2 && names.contains(&"RSA-OAEP-256") && names.contains(&"ECDH-ES"), "{names:?}");
+        let mut browser = super::super::jar::signed_in(&scene, &signer).await;
+        let object = signer.object(&scene, &json!({}));
+        let nothing = json!({});
+        for key in &keys {
+            for enc in ["A128CBC-HS256", "A128GCM", "A256GCM"] {
+                for more in [json!({}), json!({ "kid": null }), json!({ "cty": null, "iss": signer.rp.client.client_id() })] {
+                    let token = sealed(key, enc, &object, &more);
+                    expect_code(&browser.open(&signer.url(&token, &[])).await);
+                }
+                let token = sealed(key, enc, &object, &nothing);
+                assert_eq!(signer.push(&token, &[]).await.status, 201);
+            }
+        }
+        let ec = keys.iter().find(|key| key["kty"] == "EC").expect("there");
+        let rsa = keys.iter().find(|key| key["kty"] == "RSA").expect("there");
+        // What is within counts as ever.
+        let other = Signer::new(&scene, json!({})).await;
+        for (content, error) in [
+            (signer.object(&scene, &json!({ "scope": "openid sorcery" })), "invalid_scope"),
+            (signer.object(&scene, &json!({ "aud": "https://other.example" })), "invalid_request_object"),
+            (other.object(&scene, &json!({})), "invalid_request_object"),
+            (sealed(ec, "A128GCM", &object, &nothing), "invalid_request_object"),
+            ("{\"client_id\":\"x\"}".to_owned(), "invalid_request_object"),
+            ("\u{1f980}".to_owned(), "invalid_request_object"),
+        ] {
+            expect_redirect(&browser.open(&signer.url(&sealed(ec, "A128GCM", &content, &nothing), &[])).await, error);
+        }
+        // A client that registered it is held to it.
+        let own = strict.object(&scene, &json!({}));
+        expect_code(&browser.open(&strict.url(&sealed(ec, "A256GCM", &own, &nothing), &[])).await);
+        for wrong in [own.clone(), sealed(ec, "A128GCM", &own, &nothing), sealed(rsa, "A256GCM", &own, &nothing)] {
+            expect_redirect(&browser.open(&strict.url(&wrong, &[])).await, "invalid_request_object");
+            strict.push(&wrong, &[]).await.expect_error(400, "invalid_request_object");
+        }
+        // Whoever has nothing to sign with has nothing to encrypt either.
+        let bare = Signer::new(&scene, json!({ "jwks": null })).await;
+        expect_redirect(&browser.open(&bare.url(&sealed(ec, "A256GCM", &bare.object(&scene, &json!({})), &nothing), &[])).await, "invalid_request_object");
+        // The keys are for this alone: nothing that they would have signed is believed, and the tenant signs by none.
+        for key in &keys {
+            assert!(VerificationKey::from_jwk(key).is_err());
+        }
+        // Off again, they are neither published nor used.
+        take_encrypted(&scene, false).await;
+        assert!(published(&scene).await.is_empty());
+        expect_redirect(&browser.open(&signer.url(&sealed(ec, "A256GCM", &object, &nothing), &[])).await, "invalid_request_object");
+        expect_code(&browser.open(&signer.url(&object, &[])).await);
+    }
+
+    /// One answer to all that can't be opened, so that it tells nothing.
+    async fn what_does_not_open_is_not_told_apart(app: TestApp) {
+        let scene = Scene::new(app).await;
+        take_encrypted(&scene, true).await;
+        let signer = Signer::new(&scene, json!({})).await;
+        let (globex, keys) = (scene.app.tenant("globex").await, published(&scene).await);
+        scene.app.change_settings(&globex, |settings| settings.request_object_encryption = true).await;
+        let theirs = scene.app.load(&globex).await;
+        scene.app.provider.ensure_encryption_keys(&theirs).await.expect("keys");
+        let there = scene.app.get(&globex.url("/jwks")).send().await.expect_ok().json();
+        let foreign = there["keys"].as_array().expect("keys").iter().find(|key| key["kty"] == "EC" && key["use"] == "enc").expect("there").clone();
+        let (object, nothing) = (signer.object(&scene, &json!({})), json!({}));
+        let mut wrong = Vec::new();
+        for key in &keys {
+            for enc in ["A128CBC-HS256", "A256GCM"] {
+                let sound = sealed(key, enc, &object, &nothing);
+                let parts: Vec<&str> = sound.split('.').collect();
+                for (part, encoded) in parts.iter().enumerate().skip(1) {
+                    // A byte in the middle of each part changed; ECDH-ES has no key in the second.
+                    let mut bytes = URL_SAFE_NO_PAD.decode(encoded).expect("base64url");
+                    match bytes.len() {
+                        0 => bytes.push(1),
+                        length => bytes[length / 2] ^= 1,
+                    }
+                    let mut changed = parts.clone();
+                    let text = URL_SAFE_NO_PAD.encode(bytes);
+                    changed[part] = &text;
+                    wrong.push(changed.join("."));
+                }
+                let mut header: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(parts[0]).expect("base64url")).expect("JSON");
+                for (name, value) in [("zip", json!("DEF")), ("alg", json!("dir")), ("alg", json!("RSA1_5")), ("enc", json!("A192GCM")), ("kid", json!("unknown")), ("crit", json!(["exp"])), ("epk", json!({ "kty": "EC", "crv": "P-256", "x": "AA", "y": "AA" })), ("cty", json!("text/plain"))] {
+                    if name == "epk" && key["kty"] == "RSA" {
+                        continue;
+                    }
+                    let before = header[name].take();
+                    header[name] = value;
+                    wrong.push(format!("{}.{}", encode(&header), parts[1..].join(".")));
+                    header[name] = before;
+                    header.as_object_mut().expect("an object").retain(|_, value| !value.is_null());
+                }
+            }
+        }
+        wrong.push(sealed(&foreign, "A128GCM", &object, &nothing));
+        wrong.push(format!("{}....", encode(&json!({ "alg": "ECDH-ES", "enc": "A128GCM" }))));
+        wrong.push("....".to_owned());
+        wrong.push(sealed(&keys[0], "A128GCM", &"x".repeat(30_000), &nothing));
+        let mut told = std::collections::BTreeSet::new();
+        let mut browser = super::super::jar::signed_in(&scene, &signer).await;
+        for token in &wrong {
+            let answer = signer.push(token, &[]).await;
+            assert_eq!(answer.status, 400, "{token}");
+            told.insert(answer.body);
+        }
+        let page = browser.open(&signer.url(&wrong[0], &[])).await;
+        expect_redirect(&page, "invalid_request_object");
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told.first().is_some_and(|body| body.contains("invalid_request_object") && body.contains("decrypted")), "{told:?}");
+    }
+
+    /// A successor is encrypted to at once; what was encrypted to the one before opens for a day, and not when that was revoked.
+    async fn keys_are_followed_and_revoked(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let admin = Admin::program(&scene.app, &scene.tenant).await;
+        let refused = admin.post("/tenants/acme/keys/rotate", &json!({ "algorithm": "ECDH-ES" })).await;
+        assert_eq!(refused.status, 409, "{}", refused.body);
+        take_encrypted(&scene, true).await;
+        let signer = Signer::new(&scene, json!({})).await;
+        let mut browser = super::super::jar::signed_in(&scene, &signer).await;
+        let ec = |keys: Vec<Value>| keys.into_iter().find(|key| key["kty"] == "EC").expect("there");
+        let (old, nothing) = (ec(published(&scene).await), json!({}));
+        let object = || signer.object(&scene, &json!({ "exp": null }));
+        let made = admin.post("/tenants/acme/keys/rotate", &json!({ "algorithm": "ECDH-ES" })).await.expect_ok().json();
+        assert_eq!(made["keys"][0]["state"], "encrypting");
+        let new = ec(published(&scene).await);
+        assert!(new["kid"] != old["kid"] && published(&scene).await.len() == 2, "{new}");
+        for key in [&old, &new] {
+            expect_code(&browser.open(&signer.url(&sealed(key, "A128GCM", &object(), &nothing), &[])).await);
+        }
+        let shown = admin.get(&format!("/tenants/acme/keys/{}", text(&old, "kid"))).await.expect_ok().json();
+        assert_eq!((&shown["state"], &shown["algorithm"]), (&json!("retired"), &json!("ECDH-ES")));
+        let revoked = admin.act(&format!("/tenants/acme/keys/{}/revoke", text(&old, "kid"))).await;
+        assert_eq!(revoked.status, 200, "{}", revoked.body);
+        expect_redirect(&browser.open(&signer.url(&sealed(&old, "A128GCM", &object(), &nothing), &[])).await, "invalid_request_object");
+        // One that has come of age is followed as it is used.
+        scene.app.time.advance(Duration::from_secs(400 * 86_400));
+        let signer = Signer::new(&scene, json!({})).await;
+        let mut browser = super::super::jar::signed_in(&scene, &signer).await;
+        let object = signer.object(&scene, &json!({}));
+        expect_code(&browser.open(&signer.url(&sealed(&new, "A128GCM", &object, &nothing), &[])).await);
+        let next = ec(published(&scene).await);
+        assert_ne!(next["kid"], new["kid"]);
+        expect_code(&browser.open(&signer.url(&sealed(&new, "A128GCM", &object, &nothing), &[])).await);
+        scene.app.time.advance(Duration::from_secs(86_400 + 301));
+        let signer = Signer::new(&scene, json!({})).await;
+        let object = signer.object(&scene, &json!({}));
+        signer.push(&sealed(&new, "A128GCM", &object, &nothing), &[]).await.expect_error(400, "invalid_request_object");
+        assert_eq!(signer.push(&sealed(&next, "A128GCM", &object, &nothing), &[]).await.status, 201);
     }
 }
