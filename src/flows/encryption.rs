@@ -12,7 +12,7 @@ use super::provider::{FlowError, Provider};
 use super::tenancy::Tenant;
 use crate::domain::client::Client;
 use crate::domain::ids::{ClientId, TenantId};
-use crate::egress::EgressError;
+use crate::egress::{EgressError, JwkSet};
 use crate::jose::keys::EncryptionKey;
 use crate::protocol::encryption::{Encryption, KeyManagementAlgorithm};
 use crate::protocol::{ErrorCode, OAuthError};
@@ -78,8 +78,7 @@ impl Provider {
             return Err(none().into());
         };
         let (tenant, client) = (tenant.id().uuid(), client.id.uuid());
-        let found =
-            |keys: &crate::egress::JwkSet| EncryptionKey::choose(keys.keys.iter(), encryption.alg);
+        let found = |keys: &JwkSet| EncryptionKey::choose(keys.keys.iter(), encryption.alg);
         let set = self
             .client_keys
             .load_holding(tenant, client, url, |set| found(set).is_some())

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use super::presented::ObjectRefusal;
 use crate::domain::audit::{Actor, Origin};
 use crate::domain::client::Client;
 use crate::domain::key::KeyAlgorithm;
@@ -65,7 +66,7 @@ impl Provider {
         at: &TenantAt,
         client: &Client,
         object: &str,
-    ) -> Result<Option<Opened>, super::presented::ObjectRefusal> {
+    ) -> Result<Option<Opened>, ObjectRefusal> {
         let registered = client.metadata.request_object_encryption();
         if !is_encrypted(object) {
             return match registered {
