@@ -8,11 +8,10 @@ use super::open;
 use super::output::{Confirmation, Failure, Report, list, moment};
 use crate::clock::Timestamp;
 use crate::config::Flags;
-use crate::domain::key::{KeyRecord, KeyStage};
+use crate::domain::key::{KeyAlgorithm, KeyRecord, KeyStage};
 use crate::flows::admin::By;
 use crate::flows::keys::RotationStart;
 use crate::flows::{Provider, Tenant};
-use crate::protocol::SigningAlgorithm;
 use crate::storage::Page;
 
 /// What to do with signing keys.
@@ -29,9 +28,9 @@ pub enum Command {
         /// Whose
         #[arg(long, value_name = "SLUG")]
         tenant: String,
-        /// `RS256`, `ES256`, `PS256` or `EdDSA`; every one that the tenant has unless told
+        /// `RS256`, `ES256`, `PS256` or `EdDSA`, or `RSA-OAEP-256` or `ECDH-ES` for encryption; every one that the tenant has unless told
         #[arg(long)]
-        algorithm: Option<SigningAlgorithm>,
+        algorithm: Option<KeyAlgorithm>,
         /// Let the successor sign at once: services that cached the keys must fetch them again
         #[arg(long)]
         immediately: bool,
@@ -116,7 +115,7 @@ async fn load(slug: &str, flags: Flags) -> Result<(Arc<Provider>, Arc<Tenant>), 
 async fn rotate(
     provider: &Provider,
     tenant: &Arc<Tenant>,
-    algorithm: Option<SigningAlgorithm>,
+    algorithm: Option<KeyAlgorithm>,
     start: RotationStart,
 ) -> Result<Report, Failure> {
     let by = By::command_line();
@@ -164,6 +163,14 @@ fn report(keys: &[KeyRecord], now: Timestamp, text: &str) -> Report {
 
 /// Where the key stands at this moment.
 fn state(key: &KeyRecord, now: Timestamp) -> &'static str {
+    if key.algorithm.is_encryption() {
+        return match key.stage {
+            KeyStage::Published { .. } => "encrypting",
+            KeyStage::Retired { removed_at, .. } if now < removed_at => "decrypting",
+            KeyStage::Retired { .. } => "removed",
+            KeyStage::Revoked { .. } => "revoked",
+        };
+    }
     match key.stage {
         KeyStage::Published { signs_from } if now < signs_from => "published",
         KeyStage::Published { .. } => "signing",
@@ -177,6 +184,15 @@ fn state(key: &KeyRecord, now: Timestamp) -> &'static str {
 fn since(key: &KeyRecord) -> String {
     match key.stage {
         KeyStage::Published { signs_from } => format!("from {}", moment(signs_from)),
+        KeyStage::Retired {
+            retired_at,
+            removed_at,
+            ..
+        } if key.algorithm.is_encryption() => format!(
+            "replaced {}, decrypts until {}",
+            moment(retired_at),
+            moment(removed_at)
+        ),
         KeyStage::Retired {
             retired_at,
             removed_at,

@@ -129,7 +129,7 @@ settings! {
         /// The certificate's private key in PEM.
         tls_key_file: Option<PathBuf> = "off";
         /// A listener for services that show a certificate of their own (mutual TLS, RFC 8705). It asks for one and demands none, as browsers would
-        /// ask people for theirs. Needs a certificate, a key and `mtls_public_url`; it serves the endpoints that services call, and nothing else.
+        /// ask people for theirs. Needs a certificate, a key and `mtls_public_url`; it is for the endpoints that services call.
         mtls_listen: Option<SocketAddr> = "off";
         /// The certificate chain of that listener in PEM, the server's own first.
         mtls_certificate_file: Option<PathBuf> = "off";
@@ -343,12 +343,18 @@ impl Config {
                 problems.push(("mtls_public_url", "must be https"));
             }
             // One address can't be both: whoever comes to it would be at either, by chance.
-            let example = own.issuer("tenant");
-            let address = example.split_once("://").map_or("", |(_, rest)| rest);
-            let (host, path) = address
-                .find('/')
-                .map_or((address, ""), |at| address.split_at(at));
-            if matches!(self.public_url.resolve(host, path), Place::Tenant { .. }) {
+            let is_tenant = |template: &PublicUrl, address: &str| {
+                let address = address.split_once("://").map_or("", |(_, rest)| rest);
+                let (host, path) = address
+                    .find('/')
+                    .map_or((address, ""), |at| address.split_at(at));
+                matches!(template.resolve(host, path), Place::Tenant { .. })
+            };
+            let (there, here) = (own.issuer("tenant"), self.public_url.issuer("tenant"));
+            if is_tenant(&self.public_url, &there)
+                || is_tenant(own, &here)
+                || is_tenant(own, self.public_url.root())
+            {
                 problems.push((
                     "mtls_public_url",
                     "must have another host, port or path than `public_url`",

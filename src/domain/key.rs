@@ -1,23 +1,104 @@
-//! A tenant's signing keys and the stages of their life.
+//! A tenant's keys and the stages of their life: those that sign, and those that others encrypt to.
 //!
 //! `Published` (seen in JWKS, not used yet) → `Signing` → `Retired` (verifies what it signed until all of that has expired) →
-//! removed; `Revoked` at once from any of them.
+//! removed; `Revoked` at once from any of them. A key that is encrypted to is used as soon as it is published, and leaves JWKS when it is retired: it
+//! decrypts on, for those who kept it.
 
-use serde::Serialize;
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::ids::KeyId;
 use crate::clock::Timestamp;
 use crate::protocol::algorithm::SigningAlgorithm;
+use crate::protocol::encryption::KeyManagementAlgorithm;
 
-/// A signing key of a tenant, without its private half.
+/// What a key is for, and by what: no name belongs to both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum KeyAlgorithm {
+    /// It signs.
+    Signing(SigningAlgorithm),
+    /// It is encrypted to.
+    Encryption(KeyManagementAlgorithm),
+}
+
+impl KeyAlgorithm {
+    /// Every algorithm.
+    pub fn all() -> impl Iterator<Item = Self> {
+        SigningAlgorithm::ALL.into_iter().map(Self::Signing).chain(
+            KeyManagementAlgorithm::ALL
+                .into_iter()
+                .map(Self::Encryption),
+        )
+    }
+
+    /// The registered name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Signing(algorithm) => algorithm.as_str(),
+            Self::Encryption(algorithm) => algorithm.as_str(),
+        }
+    }
+
+    /// Whether it is encrypted to.
+    pub const fn is_encryption(self) -> bool {
+        matches!(self, Self::Encryption(_))
+    }
+}
+
+impl From<SigningAlgorithm> for KeyAlgorithm {
+    fn from(algorithm: SigningAlgorithm) -> Self {
+        Self::Signing(algorithm)
+    }
+}
+
+impl From<KeyManagementAlgorithm> for KeyAlgorithm {
+    fn from(algorithm: KeyManagementAlgorithm) -> Self {
+        Self::Encryption(algorithm)
+    }
+}
+
+impl PartialEq<SigningAlgorithm> for KeyAlgorithm {
+    fn eq(&self, other: &SigningAlgorithm) -> bool {
+        *self == Self::Signing(*other)
+    }
+}
+
+impl fmt::Display for KeyAlgorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The name is none that a key is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "unsupported algorithm; use one of RS256, ES256, PS256, EdDSA, or of RSA-OAEP-256, ECDH-ES for encryption"
+)]
+pub struct UnsupportedKeyAlgorithm;
+
+impl FromStr for KeyAlgorithm {
+    type Err = UnsupportedKeyAlgorithm;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::all()
+            .find(|algorithm| algorithm.as_str() == name)
+            .ok_or(UnsupportedKeyAlgorithm)
+    }
+}
+
+/// A key of a tenant, without its private half.
 #[derive(Clone, Debug, Serialize)]
 pub struct KeyRecord {
     /// The row's identifier.
     pub id: KeyId,
     /// The public name: the RFC 7638 thumbprint.
     pub kid: String,
-    /// What it signs with.
-    pub algorithm: SigningAlgorithm,
+    /// What it is for.
+    pub algorithm: KeyAlgorithm,
     /// Where it stands.
     #[serde(flatten)]
     pub stage: KeyStage,
@@ -30,7 +111,7 @@ pub struct KeyRecord {
     pub created_at: Timestamp,
 }
 
-/// Where a signing key stands.
+/// Where a key stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "lowercase")]
 pub enum KeyStage {
@@ -56,7 +137,7 @@ pub enum KeyStage {
 }
 
 impl KeyRecord {
-    /// Whether the key may sign at `now`.
+    /// Whether the key is the one that signs, or that is encrypted to, at `now`.
     pub fn signs(&self, now: Timestamp) -> bool {
         match self.stage {
             KeyStage::Published { signs_from } => signs_from <= now,
@@ -71,6 +152,18 @@ impl KeyRecord {
 
     /// Whether the key is in JWKS at `now`.
     pub fn is_published(&self, now: Timestamp) -> bool {
+        match self.stage {
+            KeyStage::Published { .. } => true,
+            KeyStage::Retired { retired_at, .. } if self.algorithm.is_encryption() => {
+                now < retired_at
+            }
+            KeyStage::Retired { removed_at, .. } => now < removed_at,
+            KeyStage::Revoked { .. } => false,
+        }
+    }
+
+    /// Whether anything is still verified or decrypted by the key at `now`.
+    pub fn is_good(&self, now: Timestamp) -> bool {
         match self.stage {
             KeyStage::Published { .. } => true,
             KeyStage::Retired { removed_at, .. } => now < removed_at,

@@ -81,6 +81,11 @@ pub struct TenantSettings {
     pub administration_reauthentication: bool,
     /// How long ago that may be (60 to 86,400 s).
     pub administration_max_age: u32,
+    /// Whether a key is published that applications may encrypt their authorization requests to (RFC 9101 §6.1).
+    pub request_object_encryption: bool,
+    /// Whether an application may send people with the address of its request instead of the request (OpenID Connect Core §6.2). The server then
+    /// fetches it from an address that the application registered.
+    pub request_uri_parameter: bool,
     /// Who may register clients without being an administrator.
     pub registration: RegistrationPolicy,
     /// How many clients that registered themselves there may be (1 to 100,000).
@@ -129,6 +134,8 @@ impl Default for TenantSettings {
             require_acr_values: false,
             administration_reauthentication: false,
             administration_max_age: 900,
+            request_object_encryption: false,
+            request_uri_parameter: false,
             registration: RegistrationPolicy::default(),
             registration_limit: 1000,
             registration_rate: 100,

@@ -15,6 +15,7 @@ mod dns;
 mod error;
 mod jwks;
 mod limits;
+mod request_objects;
 
 pub use address::is_public;
 pub use client::{EgressClient, EgressOptions, Expected, Fetched, Outward};
@@ -22,3 +23,4 @@ pub use connect::{NameResolver, SystemResolver};
 pub use dns::{DnsClient, DnsError};
 pub use error::{EgressError, EgressSetupError};
 pub use jwks::{JwkSet, JwksCache, MAX_JWKS_BYTES, REFETCH_AFTER};
+pub use request_objects::{FETCHES_A_MINUTE, Reference, RequestObjectCache};

@@ -18,6 +18,9 @@ use crate::domain::ids::{ClientId, SessionId};
 use crate::domain::session::Session;
 use crate::domain::user::User;
 use crate::jose::passwords::{MAX_PASSWORD, prepare};
+use crate::protocol::Scope;
+use crate::protocol::initiated_login::InitiatedLogin;
+use crate::protocol::scope::EMAIL;
 use crate::secret::PlainSecret;
 use crate::storage::{Page, PageRequest, SessionGrants};
 
@@ -46,6 +49,18 @@ pub struct Allowed {
     pub consent: Consent,
     /// Whom.
     pub client: Arc<Client>,
+}
+
+/// Where a person starts an application (OpenID Connect Core §4). Who they are is told to the tenant's own, and to those that they allowed to
+/// know their address.
+pub fn start_address(issuer: &str, client: &Client, user: &User, told: &Scope) -> Option<String> {
+    let knows = client.metadata.skip_consent || told.contains(EMAIL);
+    let login = InitiatedLogin {
+        issuer,
+        login_hint: knows.then(|| user.email.as_str()),
+        target_link_uri: None,
+    };
+    login.address(client.metadata.initiate_login_uri.as_deref()?)
 }
 
 fn event(act: Act, person: &SignedIn, origin: &Origin) -> Event {
@@ -224,6 +239,14 @@ impl Provider {
             items,
             next: consents.next,
         })
+    }
+
+    /// The tenant's own applications that a person may start.
+    pub async fn list_own_applications(&self, tenant: &Tenant) -> Result<Vec<Client>, FlowError> {
+        Ok(self
+            .db
+            .read(tenant, |repo| repo.list_clients_to_start())
+            .await?)
     }
 
     /// Takes back what a person allowed an application, and everything that it got by it; `false` where there is nothing.

@@ -135,6 +135,11 @@ impl Provider {
             _ => return Err(DpopRefusal::Several),
         };
         let settings = tenant.settings();
+        let mut leeway = settings.dpop_proof_leeway;
+        // FAPI 2.0 Security Profile §5.3.2.1: none of a minute ahead.
+        if tenant.profile_of(client).is_fapi() {
+            leeway = leeway.min(60);
+        }
         let unverified = UnverifiedProof::parse(
             text,
             ProofRules {
@@ -142,7 +147,7 @@ impl Provider {
                 uri: request.uri,
                 access_token: beside.map(|beside| beside.token),
                 algorithms: tenant.profile_of(client).algorithms(),
-                leeway: Duration::from_secs(settings.dpop_proof_leeway.into()),
+                leeway: Duration::from_secs(leeway.into()),
                 unix: self.clock.unix(),
             },
         )?;

@@ -257,10 +257,17 @@ impl Provider {
             tenant_id: tenant.id().uuid(),
             released: ReleasedClaims::new(claims_of(user).select(asked)),
         };
-        self.sign(tenant, algorithm, id_token::TYP, &claims).await
+        let signed = self.sign(tenant, algorithm, id_token::TYP, &claims).await?;
+        self.nest(
+            tenant,
+            client,
+            client.metadata.id_token_encryption(),
+            signed,
+        )
+        .await
     }
 
-    /// Mints a logout token, by the algorithm of the client's ID tokens (OpenID Connect Back-Channel Logout §2.4).
+    /// Mints a logout token, by the algorithms of the client's ID tokens (OpenID Connect Back-Channel Logout §2.4, §2.6).
     pub(super) async fn mint_logout_token(
         &self,
         tenant: &Arc<Tenant>,
@@ -279,11 +286,19 @@ impl Provider {
             sid: delivery.session_id.to_string(),
         };
         let algorithm = client.metadata.id_token_signed_response_alg;
-        self.sign(tenant, algorithm, logout_token::TYP, &claims)
-            .await
+        let signed = self
+            .sign(tenant, algorithm, logout_token::TYP, &claims)
+            .await?;
+        self.nest(
+            tenant,
+            client,
+            client.metadata.id_token_encryption(),
+            signed,
+        )
+        .await
     }
 
-    /// Signs an authorization response, by the algorithm that the client registered (JARM §3).
+    /// Signs an authorization response, by the algorithm that the client registered, and encrypts it where that wants it (JARM §3).
     pub async fn sign_response(
         &self,
         tenant: &Arc<Tenant>,
@@ -291,21 +306,37 @@ impl Provider {
         claims: &ResponseClaims,
     ) -> Result<String, FlowError> {
         let algorithm = client.metadata.authorization_response_algorithm();
-        self.sign(tenant, algorithm, jarm::TYP, claims).await
+        let signed = self.sign(tenant, algorithm, jarm::TYP, claims).await?;
+        let encryption = client.metadata.authorization_response_encryption();
+        self.nest(tenant, client, encryption, signed).await
     }
 
-    /// Signs what the userinfo endpoint says (`OpenID` Connect Core §5.3.2).
-    pub async fn sign_userinfo(
+    /// What the userinfo endpoint says as a JWT: signed, encrypted, or one in the other (`OpenID` Connect Core §5.3.2).
+    pub async fn seal_userinfo(
         &self,
         tenant: &Arc<Tenant>,
-        algorithm: SigningAlgorithm,
+        client: &Client,
         claims: &SignedUserInfo,
     ) -> Result<String, FlowError> {
-        self.sign(tenant, algorithm, userinfo::SIGNED_TYP, claims)
-            .await
+        let encryption = client.metadata.userinfo_encryption();
+        match (client.metadata.userinfo_signed_response_alg, encryption) {
+            (None, Some(encryption)) => {
+                let json = serde_json::to_string(claims)
+                    .map_err(|_| FlowError::Internal("userinfo can't be written"))?;
+                self.encrypt(tenant, client, encryption, None, json).await
+            }
+            (algorithm, encryption) => {
+                let algorithm = algorithm.unwrap_or(client.metadata.id_token_signed_response_alg);
+                let signed = self
+                    .sign(tenant, algorithm, userinfo::SIGNED_TYP, claims)
+                    .await?;
+                self.nest(tenant, client, encryption, signed).await
+            }
+        }
     }
 
-    /// Signs what the introspection endpoint says to a client, by the algorithm that it registered (RFC 9701 §5).
+    /// Signs what the introspection endpoint says to a client, by the algorithm that it registered, and encrypts it where that wants it
+    /// (RFC 9701 §5).
     pub async fn sign_introspection(
         &self,
         tenant: &Arc<Tenant>,
@@ -313,8 +344,11 @@ impl Provider {
         claims: &SignedIntrospection,
     ) -> Result<String, FlowError> {
         let algorithm = client.metadata.introspection_algorithm();
-        self.sign(tenant, algorithm, introspection::SIGNED_TYP, claims)
-            .await
+        let signed = self
+            .sign(tenant, algorithm, introspection::SIGNED_TYP, claims)
+            .await?;
+        let encryption = client.metadata.introspection_encryption();
+        self.nest(tenant, client, encryption, signed).await
     }
 
     async fn sign(

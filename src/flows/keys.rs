@@ -1,4 +1,5 @@
-//! The life of signing keys: made when first needed, followed by a successor that is published before it signs, revoked at once.
+//! The life of keys: made when first needed, followed by a successor that is published before it signs, revoked at once. A key that others
+//! encrypt to is followed by one that is used at once, and decrypts on for a while.
 
 use std::sync::Arc;
 
@@ -8,11 +9,11 @@ use super::tenancy::Tenant;
 use crate::clock::Timestamp;
 use crate::domain::audit::{Act, Actor, Event, Origin};
 use crate::domain::ids::{KeyId, TenantId};
-use crate::domain::key::{KeyRecord, KeyStage};
+use crate::domain::key::{KeyAlgorithm, KeyRecord, KeyStage};
 use crate::domain::settings::TenantSettings;
-use crate::jose::keys::SigningKey;
+use crate::jose::keys::{GeneratedDecryptionKey, GeneratedKey, SigningKey};
 use crate::jose::seal::DataKey;
-use crate::protocol::SigningAlgorithm;
+use crate::protocol::{KeyManagementAlgorithm, SigningAlgorithm};
 
 /// Clock differences between us and verifiers, in seconds, granted on top of a token's life.
 const SKEW: i64 = 300;
@@ -48,7 +49,7 @@ impl Provider {
             .unwrap_or(chrono::Duration::MAX);
         if let Some(key) = tenant.keys.signer(algorithm, now) {
             let key = key.clone();
-            if tenant.keys.wants_rotation(algorithm, now, age) {
+            if tenant.keys.wants_rotation(algorithm.into(), now, age) {
                 self.rotate_key(
                     tenant,
                     algorithm,
@@ -70,17 +71,46 @@ impl Provider {
         tenant: &Arc<Tenant>,
         algorithm: SigningAlgorithm,
     ) -> Result<SigningKey, FlowError> {
+        let record = self.ensure_record(tenant, algorithm.into()).await?;
+        let private = tenant.data_key().open(
+            seal_context(tenant.id(), record.id),
+            &record.sealed_private_jwk,
+        )?;
+        Ok(SigningKey::from_private_jwk(
+            algorithm,
+            &record.kid,
+            &private,
+        )?)
+    }
+
+    /// Makes the keys that others encrypt to, where there are none yet.
+    pub async fn ensure_encryption_keys(&self, tenant: &Arc<Tenant>) -> Result<(), FlowError> {
+        for algorithm in KeyManagementAlgorithm::ALL {
+            if !tenant.keys.has(algorithm.into(), self.now()) {
+                self.ensure_record(tenant, algorithm.into()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The algorithm's key that is used at this moment, made where there is none.
+    pub(super) async fn ensure_record(
+        &self,
+        tenant: &Arc<Tenant>,
+        algorithm: KeyAlgorithm,
+    ) -> Result<KeyRecord, FlowError> {
         let now = self.now();
         // One of those who need it at once makes it: an RSA key costs a tenth of a second's work, and all but one were thrown away.
-        let _turn = tenant.first_key.lock().await;
+        let turn = tokio::time::timeout(self.config.database_timeout, tenant.first_key.lock());
+        let _turn = turn.await.map_err(|_| FlowError::Busy)?;
         let known = self.db.read(&**tenant, |repo| repo.list_keys()).await?;
         if let Some(known) = known
-            .iter()
+            .into_iter()
             .find(|known| signs_already(known, algorithm, now))
         {
-            return self.open_key(tenant, known);
+            return Ok(self.made_beside(tenant, known));
         }
-        let (record, key) = self
+        let record = self
             .new_key(tenant.id(), tenant.data_key(), algorithm, now)
             .await?;
         let created = record.clone();
@@ -104,44 +134,37 @@ impl Provider {
                 Ok(None)
             })
             .await?;
-        match existing {
-            None => Ok(key),
-            Some(known) => self.open_key(tenant, &known),
-        }
+        Ok(match existing {
+            None => record,
+            Some(known) => self.made_beside(tenant, known),
+        })
     }
 
     /// A key that was made a moment ago, by another process or beside us: whoever gets its first token finds it in our JWKS, too.
-    fn open_key(&self, tenant: &Tenant, known: &KeyRecord) -> Result<SigningKey, FlowError> {
+    fn made_beside(&self, tenant: &Tenant, known: KeyRecord) -> KeyRecord {
         self.forget_tenant(tenant.slug());
-        let private = tenant.data_key().open(
-            seal_context(tenant.id(), known.id),
-            &known.sealed_private_jwk,
-        )?;
-        Ok(SigningKey::from_private_jwk(
-            known.algorithm,
-            &known.kid,
-            &private,
-        )?)
+        known
     }
 
     /// Gives the algorithm a successor. `None` where what must hold for it doesn't.
     pub async fn rotate_key(
         &self,
         tenant: &Arc<Tenant>,
-        algorithm: SigningAlgorithm,
+        algorithm: impl Into<KeyAlgorithm>,
         start: RotationStart,
         actor: Actor,
         origin: Origin,
         only_if: Option<OnlyIf>,
     ) -> Result<Option<KeyRecord>, FlowError> {
-        let now = self.now();
+        let (algorithm, now) = (algorithm.into(), self.now());
         let ahead = chrono::Duration::from_std(self.config.key_publish_ahead).unwrap_or_default();
-        let signs_from = if start == RotationStart::Immediately {
+        // Nobody has to know a key before somebody encrypts to it.
+        let signs_from = if start == RotationStart::Immediately || algorithm.is_encryption() {
             now
         } else {
             now + ahead
         };
-        let (record, _) = self
+        let record = self
             .new_key(tenant.id(), tenant.data_key(), algorithm, signs_from)
             .await?;
         let removed_at = signs_from + retention(tenant.settings());
@@ -194,7 +217,7 @@ impl Provider {
             return Ok(Some(target));
         }
         let now = self.now();
-        let (successor, _) = self
+        let successor = self
             .new_key(tenant.id(), tenant.data_key(), target.algorithm, now)
             .await?;
         let (id, algorithm, revoked) = (target.id, target.algorithm, target.clone());
@@ -228,31 +251,36 @@ impl Provider {
         &self,
         tenant: TenantId,
         data_key: &DataKey,
-        algorithm: SigningAlgorithm,
+        algorithm: KeyAlgorithm,
         signs_from: Timestamp,
-    ) -> Result<(KeyRecord, SigningKey), FlowError> {
-        let generated = self.generate_key(algorithm).await?;
+    ) -> Result<KeyRecord, FlowError> {
+        let (kid, public_jwk, private_jwk) = match algorithm {
+            KeyAlgorithm::Signing(algorithm) => {
+                let GeneratedKey { key, private_jwk } = self.generate_key(algorithm).await?;
+                (key.kid().to_owned(), key.public_jwk().clone(), private_jwk)
+            }
+            KeyAlgorithm::Encryption(algorithm) => {
+                let made = self.generate_decryption_key(algorithm).await?;
+                let GeneratedDecryptionKey { key, private_jwk } = made;
+                (key.kid().to_owned(), key.public_jwk().clone(), private_jwk)
+            }
+        };
         let id = KeyId::from(self.clock.uuid_v7());
-        let sealed = data_key.seal(
-            seal_context(tenant, id),
-            &generated.private_jwk,
-            &self.clock,
-        )?;
-        let record = KeyRecord {
+        let sealed = data_key.seal(seal_context(tenant, id), &private_jwk, &self.clock)?;
+        Ok(KeyRecord {
             id,
-            kid: generated.key.kid().to_owned(),
+            kid,
             algorithm,
             stage: KeyStage::Published { signs_from },
-            public_jwk: generated.key.public_jwk().clone(),
+            public_jwk,
             sealed_private_jwk: sealed,
             created_at: self.now(),
-        };
-        Ok((record, generated.key))
+        })
     }
 }
 
 /// Whether a key signs at `now`, and nothing has taken over from it.
-fn signs_already(key: &KeyRecord, algorithm: SigningAlgorithm, now: Timestamp) -> bool {
+fn signs_already(key: &KeyRecord, algorithm: KeyAlgorithm, now: Timestamp) -> bool {
     key.algorithm == algorithm
         && matches!(key.stage, KeyStage::Published { signs_from } if signs_from <= now)
 }

@@ -16,6 +16,7 @@ pub mod consent;
 pub mod console;
 pub mod device;
 pub mod dpop;
+pub mod encryption;
 mod fapi;
 pub mod grants;
 pub mod hint;

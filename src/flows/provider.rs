@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::cache::{Cache, Dependent};
+use super::encryption::NoRecipient;
 use super::issue::claims_of;
 use super::logout_delivery::Deliveries;
 use super::rsa_pool::RsaPool;
@@ -17,12 +18,14 @@ use crate::config::Config;
 use crate::domain::client::Client;
 use crate::domain::ids::{ClientId, DeviceCodeId, GrantId, TenantId, UserId};
 use crate::domain::role::Role;
-use crate::egress::{DnsClient, EgressClient, EgressOptions, JwksCache};
-use crate::jose::keys::{GeneratedKey, KeyError, RsaBits, SigningKey};
+use crate::egress::{DnsClient, EgressClient, EgressOptions, JwksCache, RequestObjectCache};
+use crate::jose::keys::{
+    DecryptionKey, GeneratedDecryptionKey, GeneratedKey, KeyError, RsaBits, SigningKey,
+};
 use crate::jose::passwords::{HashingPool, NotHashed, PasswordParameters, PoolLimits};
 use crate::jose::seal::{MasterKey, SealError};
 use crate::protocol::slug::Slug;
-use crate::protocol::{OAuthError, SigningAlgorithm};
+use crate::protocol::{KeyManagementAlgorithm, OAuthError, SigningAlgorithm};
 use crate::storage::{Change, Db, Entity, Feed, GrantSummary, Notice, StorageError};
 use crate::threads::ThreadPool;
 
@@ -41,6 +44,9 @@ pub enum FlowError {
     /// A key can't be made or doesn't sign.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// What a client is to have encrypted can't be: its own fault, found too late to be a refusal.
+    #[error(transparent)]
+    Recipient(#[from] NoRecipient),
     /// More work is waiting than may wait.
     #[error("too much work is waiting")]
     Busy,
@@ -54,6 +60,7 @@ impl FlowError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Storage(error) => error.is_transient(),
+            Self::Recipient(refusal) => refusal.is_transient(),
             Self::Busy => true,
             _ => false,
         }
@@ -72,6 +79,9 @@ impl From<NotHashed> for FlowError {
 impl From<FlowError> for OAuthError {
     /// RFC 6749 §4.1.2.1; a failure of ours is never the client's fault.
     fn from(error: FlowError) -> Self {
+        if let FlowError::Recipient(refusal) = &error {
+            return refusal.into();
+        }
         if error.is_transient() {
             OAuthError::temporarily_unavailable(
                 "the server is overloaded or can't reach its database; try again shortly",
@@ -150,6 +160,8 @@ pub struct Provider {
     pub dns: DnsClient,
     /// Clients' published keys.
     pub client_keys: JwksCache,
+    /// Clients' published request objects.
+    pub request_objects: RequestObjectCache,
     /// Logout tokens on their way.
     pub deliveries: Arc<Deliveries>,
     pub(super) master: MasterKey,
@@ -218,6 +230,7 @@ impl Provider {
         Ok(Self {
             hashing,
             client_keys: JwksCache::new(egress.clone(), clock.clone()),
+            request_objects: RequestObjectCache::new(egress.clone(), clock.clone()),
             deliveries,
             egress,
             dns: DnsClient::new(&config),
@@ -298,6 +311,24 @@ impl Provider {
             .await?
             .ok_or(FlowError::Internal("the server is ending"))?;
         Ok(taken?)
+    }
+
+    /// A new key to be encrypted to. An RSA key is an RSA key: the same are kept ready as for signing, and what is made of one is never the other.
+    pub(super) async fn generate_decryption_key(
+        &self,
+        algorithm: KeyManagementAlgorithm,
+    ) -> Result<GeneratedDecryptionKey, FlowError> {
+        match algorithm {
+            KeyManagementAlgorithm::EcdhEs => {
+                Ok(DecryptionKey::generate(algorithm, RsaBits::default())?)
+            }
+            KeyManagementAlgorithm::RsaOaep256 => {
+                let GeneratedKey { key, private_jwk } =
+                    self.generate_key(SigningAlgorithm::Rs256).await?;
+                let key = DecryptionKey::from_private_jwk(algorithm, key.kid(), &private_jwk)?;
+                Ok(GeneratedDecryptionKey { key, private_jwk })
+            }
+        }
     }
 
     /// The tenant of a slug; none where there is no such tenant or it is being deleted.

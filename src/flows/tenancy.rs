@@ -93,8 +93,17 @@ impl Tenant {
         Ok(Some(Self {
             // They were read before they were written down; what can't be read any more is trusted no more.
             authorities: Authorities::parse(&loaded.record.settings.client_certificate_authorities)
-                .unwrap_or_default(),
-            keys: KeyRing::build(id, &loaded.keys, &data_key, now)?,
+                .unwrap_or_else(|error| {
+                    tracing::error!(tenant = %loaded.record.slug, %error, "the certificate authorities of a tenant can't be read, and none is trusted");
+                    Authorities::default()
+                }),
+            keys: KeyRing::build(
+                id,
+                &loaded.keys,
+                &data_key,
+                now,
+                loaded.record.settings.request_object_encryption,
+            )?,
             first_key: tokio::sync::Mutex::new(()),
             issuers,
             canonical,

@@ -179,6 +179,18 @@ fn stand_in(client: &Client, issuer: &str, admin_api: &str) -> ClientMetadata {
         require_pushed_authorization_requests: false,
         require_signed_request_object: false,
         request_object_signing_alg: None,
+        request_object_encryption_alg: None,
+        request_object_encryption_enc: None,
+        request_uris: Vec::new(),
+        // The page that shows what came has none of the client's keys.
+        id_token_encrypted_response_alg: None,
+        id_token_encrypted_response_enc: None,
+        authorization_encrypted_response_alg: None,
+        authorization_encrypted_response_enc: None,
+        userinfo_encrypted_response_alg: None,
+        userinfo_encrypted_response_enc: None,
+        introspection_encrypted_response_alg: None,
+        introspection_encrypted_response_enc: None,
         dpop_bound_access_tokens: false,
         tls_client_auth_subject_dn: None,
         tls_client_auth_san_dns: None,
@@ -373,7 +385,7 @@ impl Provider {
         };
         let userinfo = match told {
             Ok(UserInfoAnswer::Plain(info)) => serde_json::to_value(&info).ok(),
-            Ok(UserInfoAnswer::Signed(jwt)) => part(&jwt, 1),
+            Ok(UserInfoAnswer::Jwt(jwt)) => part(&jwt, 1),
             Err(UserInfoRefusal::Scope) => None,
             Err(refusal) => return Err(refused(refusal.to_string())),
         };

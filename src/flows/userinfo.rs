@@ -37,7 +37,7 @@ pub enum UserInfoAnswer {
     /// As it is.
     Plain(UserInfo),
     /// As a JWT.
-    Signed(String),
+    Jwt(String),
 }
 
 /// The scope that the endpoint needs.
@@ -83,17 +83,20 @@ impl Provider {
             sub: subject_of(&at.tenant, &access.client, person.id),
             released: ReleasedClaims::new(claims),
         };
-        let Some(algorithm) = access.client.metadata.userinfo_signed_response_alg else {
+        let metadata = &access.client.metadata;
+        if metadata.userinfo_signed_response_alg.is_none()
+            && metadata.userinfo_encrypted_response_alg.is_none()
+        {
             return Ok(UserInfoAnswer::Plain(info));
-        };
+        }
         let claims = SignedUserInfo {
             iss: access.claims.iss,
             aud: access.client.id.to_string(),
             info,
         };
-        let signed = self.sign_userinfo(&at.tenant, algorithm, &claims).await;
-        Ok(UserInfoAnswer::Signed(
-            signed.map_err(AccessRefusal::Failed)?,
-        ))
+        let sealed = self
+            .seal_userinfo(&at.tenant, &access.client, &claims)
+            .await;
+        Ok(UserInfoAnswer::Jwt(sealed.map_err(AccessRefusal::Failed)?))
     }
 }

@@ -28,13 +28,12 @@ pub fn find_certificate(
         return Ok(None);
     }
     let through_proxy = client_of(request).is_some_and(|client| client.through_proxy);
-    let Some(name) = config
-        .client_certificate_header
-        .as_ref()
-        .filter(|_| through_proxy)
-    else {
+    if !through_proxy {
         let shown = request.conn_data::<Shown>();
         return Ok(shown.map(|shown| Arc::clone(&shown.0)));
+    }
+    let Some(name) = &config.client_certificate_header else {
+        return Ok(None);
     };
     let unreadable = || {
         OAuthError::invalid_request(

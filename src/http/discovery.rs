@@ -85,6 +85,8 @@ pub(super) fn metadata_of(provider: &Provider, at: &TenantAt) -> Option<Vec<u8>>
         dynamic_registration: at.tenant.settings().registration != RegistrationPolicy::Closed,
         device_authorization: at.tenant.settings().device_authorization,
         jwt_bearer: !at.tenant.settings().assertion_issuers.is_empty(),
+        request_object_encryption: at.tenant.keys.encryption_algorithms().collect(),
+        request_uri_parameter: at.tenant.settings().request_uri_parameter,
         front_channel_tokens: at.tenant.settings().front_channel_tokens,
         further_subject_types: vec![SubjectType::Pairwise],
         require_pushed_authorization_requests: at

@@ -25,7 +25,9 @@ fn status_of(error: &OAuthError) -> StatusCode {
 
 /// Writes down why we failed; refusals were logged by their flow.
 fn log(error: &FlowError) {
-    if error.is_transient() {
+    if let FlowError::Recipient(reason) = error {
+        tracing::info!(%reason, "refused");
+    } else if error.is_transient() {
         tracing::warn!(%error, "can't answer now");
     } else {
         tracing::error!(%error, "a request failed");

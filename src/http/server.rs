@@ -157,8 +157,13 @@ pub fn serve_on(provider: Arc<Provider>, listener: TcpListener) -> Result<Bound,
     })
 }
 
+/// What is offered to whoever doesn't speak TLS 1.3.
+const TLS_1_2_SUITES: &str = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384";
+
 fn acceptor(certificate: &Path, key: &Path) -> Result<SslAcceptorBuilder, ErrorStack> {
     let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server())?;
+    // FAPI 2.0 Security Profile §5.2.2 has services offered the suites of RFC 9325 §4.2 and no others; TLS 1.3 has none that aren't good.
+    acceptor.set_cipher_list(TLS_1_2_SUITES)?;
     acceptor.set_certificate_chain_file(certificate)?;
     acceptor.set_private_key_file(key, SslFiletype::PEM)?;
     acceptor.check_private_key()?;

@@ -3,6 +3,7 @@
 //! | module | specification |
 //! | --- | --- |
 //! | [`jws`] | RFC 7515 compact serialization, RFC 8725 |
+//! | [`jwe`] | RFC 7516 compact serialization |
 //! | [`keys`] | RFC 7517, RFC 7518 §3 and §6, RFC 8037, RFC 7638 |
 //! | [`claims`] | RFC 7519 §4.1 |
 //! | [`client_assertion`] | RFC 7523 §2.2, §3; OpenID Connect Core §9 |
@@ -21,6 +22,7 @@ pub mod claims;
 pub mod client_assertion;
 pub mod dpop;
 pub mod half_hash;
+pub mod jwe;
 pub mod jws;
 pub mod keys;
 pub mod passwords;

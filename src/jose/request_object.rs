@@ -1,7 +1,7 @@
 //! Signed request objects (RFC 9101 §4, §6; OpenID Connect Core §6.1): a client's own JWT that is its authorization request.
 //!
 //! `iss` and `aud` are required; `exp`, `nbf` and `iat` count where they are there, as neither specification demands them. Left out:
-//! encrypted objects, and `none`, which no algorithm list of ours knows.
+//! `none`, which no algorithm list of ours knows. One that is encrypted was opened before (`jwe`).
 
 use std::time::Duration;
 

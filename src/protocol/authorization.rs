@@ -3,8 +3,8 @@
 //!
 //! It is read in two steps. [`RedirectTarget`] is what must be known before a redirect is trusted; a fault there is answered by a page.
 //! [`AuthorizationRequest`] is the whole; a fault there is answered by a redirect. What the client and the tenant allow is decided above. Request
-//! objects (RFC 9101) and the names of pushed requests (RFC 9126) are resolved before: see `request_object` and `pushed_request`. Left out:
-//! requests by reference to an address.
+//! objects (RFC 9101), their addresses and the names of pushed requests (RFC 9126) are resolved before: see `request_object`, `request_uri` and
+//! `pushed_request`.
 
 use super::authorization_details::AuthorizationDetails;
 use super::claims::ClaimsRequest;

@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::algorithm::{AssertionAlgorithm, SigningAlgorithm};
 use super::claims::claims_for_scope;
 use super::client_metadata::{GrantType, ResponseType, SubjectType, TokenEndpointAuthMethod};
+use super::encryption::{ContentEncryption, KeyManagementAlgorithm};
 use super::fapi::SecurityProfile;
 use super::pkce::CodeChallenge;
 use super::prompt::Prompt;
@@ -79,6 +80,10 @@ pub struct Capabilities {
     pub device_authorization: bool,
     /// Whether anybody's assertions get tokens.
     pub jwt_bearer: bool,
+    /// How request objects may be encrypted: by the tenant's keys that are published.
+    pub request_object_encryption: Vec<KeyManagementAlgorithm>,
+    /// Whether a request may be named by its address.
+    pub request_uri_parameter: bool,
     /// Whether clients that register so get tokens through the browser.
     pub front_channel_tokens: bool,
     /// What is to be said of clients' certificates, where they can be shown.
@@ -171,9 +176,17 @@ pub struct ProviderMetadata {
     pub acr_values_supported: Vec<String>,
     pub subject_types_supported: Vec<SubjectType>,
     pub id_token_signing_alg_values_supported: Vec<SigningAlgorithm>,
+    pub id_token_encryption_alg_values_supported: Vec<KeyManagementAlgorithm>,
+    pub id_token_encryption_enc_values_supported: Vec<ContentEncryption>,
     pub authorization_signing_alg_values_supported: Vec<SigningAlgorithm>,
+    pub authorization_encryption_alg_values_supported: Vec<KeyManagementAlgorithm>,
+    pub authorization_encryption_enc_values_supported: Vec<ContentEncryption>,
     pub userinfo_signing_alg_values_supported: Vec<SigningAlgorithm>,
+    pub userinfo_encryption_alg_values_supported: Vec<KeyManagementAlgorithm>,
+    pub userinfo_encryption_enc_values_supported: Vec<ContentEncryption>,
     pub introspection_signing_alg_values_supported: Vec<SigningAlgorithm>,
+    pub introspection_encryption_alg_values_supported: Vec<KeyManagementAlgorithm>,
+    pub introspection_encryption_enc_values_supported: Vec<ContentEncryption>,
     pub token_endpoint_auth_methods_supported: Vec<&'static str>,
     pub token_endpoint_auth_signing_alg_values_supported: Vec<AssertionAlgorithm>,
     pub revocation_endpoint_auth_methods_supported: Vec<&'static str>,
@@ -189,7 +202,13 @@ pub struct ProviderMetadata {
     pub claims_parameter_supported: bool,
     pub request_parameter_supported: bool,
     pub request_object_signing_alg_values_supported: Vec<SigningAlgorithm>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub request_object_encryption_alg_values_supported: Vec<KeyManagementAlgorithm>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub request_object_encryption_enc_values_supported: Vec<ContentEncryption>,
     pub request_uri_parameter_supported: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub require_request_uri_registration: bool,
     pub authorization_response_iss_parameter_supported: bool,
     pub dpop_signing_alg_values_supported: Vec<SigningAlgorithm>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -277,9 +296,17 @@ impl ProviderMetadata {
                 .chain(capabilities.further_subject_types)
                 .collect(),
             id_token_signing_alg_values_supported: signing.clone(),
+            id_token_encryption_alg_values_supported: KeyManagementAlgorithm::ALL.to_vec(),
+            id_token_encryption_enc_values_supported: ContentEncryption::ALL.to_vec(),
             authorization_signing_alg_values_supported: signing.clone(),
+            authorization_encryption_alg_values_supported: KeyManagementAlgorithm::ALL.to_vec(),
+            authorization_encryption_enc_values_supported: ContentEncryption::ALL.to_vec(),
             userinfo_signing_alg_values_supported: signing.clone(),
+            userinfo_encryption_alg_values_supported: KeyManagementAlgorithm::ALL.to_vec(),
+            userinfo_encryption_enc_values_supported: ContentEncryption::ALL.to_vec(),
             introspection_signing_alg_values_supported: signing.clone(),
+            introspection_encryption_alg_values_supported: KeyManagementAlgorithm::ALL.to_vec(),
+            introspection_encryption_enc_values_supported: ContentEncryption::ALL.to_vec(),
             token_endpoint_auth_methods_supported: methods.clone(),
             token_endpoint_auth_signing_alg_values_supported: algorithms.clone(),
             revocation_endpoint_auth_methods_supported: methods.clone(),
@@ -298,8 +325,14 @@ impl ProviderMetadata {
             claims_parameter_supported: true,
             request_parameter_supported: true,
             request_object_signing_alg_values_supported: signing.clone(),
+            request_object_encryption_enc_values_supported: ContentEncryption::ALL
+                .into_iter()
+                .filter(|_| !capabilities.request_object_encryption.is_empty())
+                .collect(),
+            request_object_encryption_alg_values_supported: capabilities.request_object_encryption,
             // Discovery §3: it counts as true where it is left out. It means addresses; names of pushed requests go by RFC 9126.
-            request_uri_parameter_supported: false,
+            request_uri_parameter_supported: capabilities.request_uri_parameter,
+            require_request_uri_registration: capabilities.request_uri_parameter,
             authorization_response_iss_parameter_supported: true,
             dpop_signing_alg_values_supported: signing,
             require_signed_request_object: profile.signs_messages(),
@@ -389,6 +422,8 @@ mod tests {
             dynamic_registration: true,
             session_management: true,
             device_authorization: true,
+            request_object_encryption: KeyManagementAlgorithm::ALL.to_vec(),
+            request_uri_parameter: true,
             front_channel_tokens: true,
             ..Capabilities::default()
         };

@@ -1,7 +1,5 @@
 //! Token introspection ([RFC 7662](https://www.rfc-editor.org/rfc/rfc7662)): request and answer, which may be asked for as a JWT
 //! ([RFC 9701](https://www.rfc-editor.org/rfc/rfc9701)).
-//!
-//! Left out: encrypted answers.
 
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};

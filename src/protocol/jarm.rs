@@ -1,6 +1,4 @@
 //! Authorization responses as JWTs (JWT Secured Authorization Response Mode for OAuth 2.0, JARM, §2.1).
-//!
-//! Left out: encrypted responses.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

@@ -7,6 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
+use super::encryption::KeyManagementAlgorithm;
+
 /// The most keys a set may hold.
 pub const MAX_KEYS: usize = 20;
 
@@ -28,7 +30,9 @@ pub enum InvalidJwks {
     )]
     Private,
     /// A symmetric or unknown key type or curve.
-    #[error("contains a key of an unsupported type; use RSA, EC with P-256, or OKP with Ed25519")]
+    #[error(
+        "contains a key of an unsupported type; use RSA, EC with P-256, or OKP with Ed25519 or X25519"
+    )]
     Type,
     /// A required member is missing, no base64url, or of a wrong length.
     #[error("contains a key with a missing or malformed member")]
@@ -86,10 +90,47 @@ pub fn check_key(key: &Map<String, Value>) -> Result<(), InvalidJwks> {
                 Err(InvalidJwks::Member)
             }
         }
-        (Some("OKP"), Some("Ed25519")) if bytes(key, "x")?.len() == 32 => Ok(()),
-        (Some("OKP"), Some("Ed25519")) => Err(InvalidJwks::Member),
+        (Some("OKP"), Some("Ed25519" | "X25519")) if bytes(key, "x")?.len() == 32 => Ok(()),
+        (Some("OKP"), Some("Ed25519" | "X25519")) => Err(InvalidJwks::Member),
         _ => Err(InvalidJwks::Type),
     }
+}
+
+/// Whether one may encrypt to a key in this way: it is of the right type, and neither `use`, `alg` nor `key_ops` says otherwise (RFC 7517 §4.2 to
+/// §4.4).
+pub fn may_encrypt_by(key: &Map<String, Value>, algorithm: KeyManagementAlgorithm) -> bool {
+    let text = |member: &str| {
+        key.get(member)
+            .map(|value| value.as_str().unwrap_or_default())
+    };
+    let operations = match (algorithm, text("kty"), text("crv")) {
+        (KeyManagementAlgorithm::RsaOaep256, Some("RSA"), _) => ["encrypt", "wrapKey"],
+        (KeyManagementAlgorithm::EcdhEs, Some("EC"), Some("P-256"))
+        | (KeyManagementAlgorithm::EcdhEs, Some("OKP"), Some("X25519")) => {
+            ["deriveKey", "deriveBits"]
+        }
+        _ => return false,
+    };
+    let operations_allow = match key.get("key_ops") {
+        None => true,
+        Some(Value::Array(named)) => named
+            .iter()
+            .filter_map(Value::as_str)
+            .any(|named| operations.contains(&named)),
+        Some(_) => false,
+    };
+    operations_allow
+        && text("use").is_none_or(|named| named == "enc")
+        && text("alg").is_none_or(|named| named == algorithm.as_str())
+}
+
+/// Whether a set that was checked holds a key that one may encrypt to in this way.
+pub fn holds_key_for(jwks: &Value, algorithm: KeyManagementAlgorithm) -> bool {
+    let keys = jwks.get("keys").and_then(Value::as_array);
+    keys.into_iter()
+        .flatten()
+        .filter_map(Value::as_object)
+        .any(|key| may_encrypt_by(key, algorithm))
 }
 
 fn check_rsa(key: &Map<String, Value>) -> Result<(), InvalidJwks> {

@@ -1,6 +1,4 @@
 //! The userinfo endpoint's answer ([OpenID Connect Core §5.3](https://openid.net/specs/openid-connect-core-1_0.html#UserInfo)).
-//!
-//! Left out: encrypted answers.
 
 use serde::Serialize;
 
@@ -16,7 +14,7 @@ pub struct UserInfo {
     pub released: ReleasedClaims,
 }
 
-/// The same as the claims of a JWT, with `iss` and `aud` among them (§5.3.2).
+/// The same as the claims of a JWT, signed or encrypted, with `iss` and `aud` among them (§5.3.2).
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SignedUserInfo {
     /// The issuer, as the access token names it.
@@ -28,7 +26,7 @@ pub struct SignedUserInfo {
     pub info: UserInfo,
 }
 
-/// The media type of signed answers.
+/// The media type of answers that are JWTs.
 pub const SIGNED_MEDIA_TYPE: &str = "application/jwt";
 /// The `typ` header of signed answers.
 pub const SIGNED_TYP: &str = "JWT";

@@ -106,6 +106,7 @@ pub(super) struct NewClientRow<'a> {
     frontchannel_logout: bool,
     sealed_secret: Option<Vec<u8>>,
     previous_sealed_secret: Option<Vec<u8>>,
+    starts_unasked: bool,
 }
 
 impl<'a> NewClientRow<'a> {
@@ -135,6 +136,7 @@ impl<'a> NewClientRow<'a> {
             frontchannel_logout: client.metadata.frontchannel_logout_uri.is_some(),
             sealed_secret: secret.and_then(|secret| secret.current.sealed.clone()),
             previous_sealed_secret: previous.and_then(|(kept, _)| kept.sealed.clone()),
+            starts_unasked: starts_unasked(client),
         })
     }
 }
@@ -181,11 +183,19 @@ fn metadata_text(client: &Client) -> Result<String> {
     serde_json::to_string(&client.metadata).map_err(|_| StorageError::Corrupt("client metadata"))
 }
 
+/// Whether people may start it though they never allowed it anything: it is the tenant's own, and says where.
+fn starts_unasked(client: &Client) -> bool {
+    client.metadata.skip_consent && client.metadata.initiate_login_uri.is_some()
+}
+
 /// What a name is searched by.
 fn name_key(client: &Client) -> String {
     let name = client.metadata.client_name.as_deref();
     name.unwrap_or_default().to_lowercase()
 }
+
+/// How many applications a person is offered to start.
+const STARTED_MAX: i64 = 100;
 
 impl Repo<'_> {
     /// Registers a client.
@@ -246,6 +256,19 @@ impl Repo<'_> {
         Ok(Page::cut(items, page, |client| client.id.uuid()))
     }
 
+    /// The tenant's own applications that people may start, in the order of their making; those beyond the first of a page are left out.
+    pub fn list_clients_to_start(&mut self) -> Result<Vec<Client>> {
+        scoped::clients(self.tenant)
+            .filter(clients::starts_unasked.eq(true))
+            .select(ClientRow::as_select())
+            .order(clients::id.asc())
+            .limit(STARTED_MAX)
+            .load::<ClientRow>(self.connection)?
+            .into_iter()
+            .map(Client::try_from)
+            .collect()
+    }
+
     /// Replaces a client's metadata if nobody changed it since; `false` where somebody did. Secrets stay as they are, but that they can't be
     /// read any more where the client doesn't need that any more.
     pub fn update_client(&mut self, client: &Client) -> Result<bool> {
@@ -263,6 +286,7 @@ impl Repo<'_> {
             clients::metadata.eq(metadata_text(client)?),
             clients::backchannel_logout.eq(client.metadata.backchannel_logout_uri.is_some()),
             clients::frontchannel_logout.eq(client.metadata.frontchannel_logout_uri.is_some()),
+            clients::starts_unasked.eq(starts_unasked(client)),
             clients::sealed_secret.eq(secrets.and_then(|secrets| secrets.current.sealed.clone())),
             clients::previous_sealed_secret.eq(previous.and_then(|(kept, _)| kept.sealed.clone())),
             clients::version.eq(client.version + 1),

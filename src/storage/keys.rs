@@ -1,4 +1,4 @@
-//! A tenant's signing keys.
+//! A tenant's keys: the name of its algorithm says what a key is for.
 
 use diesel::prelude::*;
 

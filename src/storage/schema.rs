@@ -131,6 +131,7 @@ tenant_tables! {
         backchannel_logout -> Bool,
         frontchannel_logout -> Bool,
         software_statement -> Nullable<Text>,
+        starts_unasked -> Bool,
     }
     initial_access_tokens (id) {
         id -> UuidType,

@@ -8,6 +8,7 @@ mod api;
 mod browser;
 mod certificates;
 mod clients;
+mod encrypted;
 mod http;
 mod jose;
 mod mutate;
@@ -67,6 +68,8 @@ pub const TARGETS: &[Target] = &[
     target("client_assertion", 8192, 400, jose::client_assertion),
     target("bearer_assertion", 8192, 400, jose::bearer_assertion),
     target("request_object", 8192, 400, jose::request_object),
+    target("jwe", 8192, 400, encrypted::jwe),
+    target("request_uri", 2048, 2000, encrypted::request_uri),
     target("dpop_proof", 8192, 400, proofs::dpop_proof),
     target("certificate", 4096, 1000, certificates::certificate),
     target("jwks", 8192, 1000, jose::jwks),

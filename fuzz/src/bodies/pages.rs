@@ -8,8 +8,9 @@ use tessera::http::pages::messages::Messages;
 use tessera::http::pages::views::{
     Account, AccountApplications, AccountChoice, AccountHome, AccountSessions, ApplicationItem,
     ChoosePassword, ClientMark, ConnectDevice, Consent, DeviceDone, EnterCode, ErrorPage, Form,
-    FormPost, LinkSpent, Page, PasswordRules, ProfileEntry, ResourceItem, ScopeItem, SelectAccount,
-    SessionItem, SignIn, SignOut, SignedOut, TenantHome, TenantMark, WebLink, Who,
+    FormPost, LinkSpent, OwnApplication, Page, PasswordRules, ProfileEntry, ResourceItem,
+    ScopeItem, SelectAccount, SessionItem, SignIn, SignOut, SignedOut, TenantHome, TenantMark,
+    WebLink, Who,
 };
 use tessera::protocol::authorization_details::Words;
 
@@ -302,7 +303,7 @@ fn own_account<'a>(
     client: ClientMark<'a>,
     account: Account<'a>,
 ) -> [Rendered; 3] {
-    let text = account.name;
+    let (text, link) = (account.name, client.client_uri);
     [
         AccountHome {
             page,
@@ -340,9 +341,14 @@ fn own_account<'a>(
             account,
             sign_out: text,
             form,
+            own: link
+                .map(|start| OwnApplication { client, start })
+                .into_iter()
+                .collect(),
             applications: vec![ApplicationItem {
                 id: text,
                 client,
+                start: link,
                 scopes: vec![ScopeItem {
                     name: text,
                     description: text,

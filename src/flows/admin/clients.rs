@@ -97,6 +97,17 @@ fn check_front_channel(tenant: &Tenant, client: &Client) -> Result<(), AdminErro
     }
 }
 
+/// Refuses a client that must encrypt its requests, where there is no key to encrypt to.
+fn check_request_encryption(tenant: &Tenant, client: &Client) -> Result<(), AdminError> {
+    match client.metadata.request_object_encryption_alg {
+        Some(_) if !tenant.settings().request_object_encryption => Err(AdminError::invalid(
+            "request_object_encryption_alg",
+            "needs a key of the tenant that this one doesn't publish (its setting request_object_encryption)",
+        )),
+        _ => Ok(()),
+    }
+}
+
 impl Provider {
     /// Registers a client. What it needs to get ID tokens is made at once, so that its first sign-in finds a published key.
     pub async fn create_client(
@@ -375,6 +386,7 @@ impl Provider {
         tenant
             .check_profile(client)
             .map_err(|error| AdminError::invalid(&error.field, error.reason))?;
+        check_request_encryption(tenant, client)?;
         self.check_surroundings(tenant.slug(), &tenant.resources, client)?;
         self.check_sector(tenant, &client.metadata).await?;
         self.ensure_client_key(tenant, client).await

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use super::authority::{Area, Permission};
 use super::error::{AdminError, By};
-use crate::domain::key::{KeyRecord, KeyStage};
+use crate::domain::key::{KeyAlgorithm, KeyRecord, KeyStage};
 use crate::flows::keys::{OnlyIf, RotationStart};
 use crate::flows::provider::Provider;
 use crate::flows::tenancy::Tenant;
-use crate::protocol::SigningAlgorithm;
 use crate::storage::{Page, PageRequest};
 
 /// How many keys of a tenant may be published when another one is asked for: verifiers set limits to the sets that they read.
@@ -82,7 +81,7 @@ impl Provider {
     pub async fn rotate_signing_keys(
         &self,
         tenant: &Arc<Tenant>,
-        algorithm: Option<SigningAlgorithm>,
+        algorithm: Option<KeyAlgorithm>,
         start: RotationStart,
         by: &By,
     ) -> Result<Vec<KeyRecord>, AdminError> {
@@ -90,16 +89,22 @@ impl Provider {
         let now = self.now();
         let algorithms = match algorithm {
             Some(algorithm) => vec![algorithm],
-            None => SigningAlgorithm::ALL
-                .into_iter()
-                .filter(|algorithm| tenant.keys.signer(*algorithm, now).is_some())
+            None => KeyAlgorithm::all()
+                .filter(|algorithm| tenant.keys.has(*algorithm, now))
                 .collect(),
         };
+        if algorithms.iter().any(|own| own.is_encryption())
+            && !tenant.settings().request_object_encryption
+        {
+            return Err(AdminError::refused(
+                "this tenant publishes no key to encrypt to; switch its setting request_object_encryption on first",
+            ));
+        }
         let mut successors = Vec::new();
         for algorithm in algorithms {
             // A successor needs somebody who signs until it does.
-            if tenant.keys.signer(algorithm, now).is_none() {
-                self.ensure_key(tenant, algorithm).await?;
+            if !tenant.keys.has(algorithm, now) {
+                self.ensure_record(tenant, algorithm).await?;
                 continue;
             }
             self.check_room_for_key(tenant).await?;

@@ -125,8 +125,8 @@ impl Provider {
         let data_key = DataKey::generate(&self.clock);
         let sealed_data_key = data_key.seal_under(&self.master, id.uuid(), &self.clock)?;
         let signs_from = self.now();
-        let (key, _) = self
-            .new_key(id, &data_key, ACCESS_TOKEN_ALGORITHM, signs_from)
+        let key = self
+            .new_key(id, &data_key, ACCESS_TOKEN_ALGORITHM.into(), signs_from)
             .await?;
         let tenant = NewTenant {
             id,
@@ -230,6 +230,11 @@ impl Provider {
         if !done.await? {
             return Err(AdminError::Stale("tenant"));
         }
+        let tenant = self.load_tenant_named(slug.as_str()).await?;
+        if !tenant.settings().request_object_encryption {
+            return Ok(tenant);
+        }
+        self.ensure_encryption_keys(&tenant).await?;
         self.load_tenant_named(slug.as_str()).await
     }
 

@@ -224,7 +224,9 @@ impl Provider {
     ) -> Result<CheckedRequest, AuthorizeRefusal> {
         let (target, client) = self.load_asking(at, params).await?;
         let presented = self.find_presented(at, &client, params).await;
-        self.check_presented(at, &client, target, presented)
+        let checked = self.check_presented(at, &client, target, presented)?;
+        self.check_answerable(at, &checked).await?;
+        Ok(checked)
     }
 
     /// Checks one that comes back from one of our own pages.
@@ -238,6 +240,33 @@ impl Provider {
             .find_waiting(at, &client, &interaction.params, interaction.started_at)
             .await;
         self.check_presented(at, &client, target, presented)
+    }
+
+    /// Before anybody signs in for an answer that could never be given: what is to be encrypted has somebody to be encrypted to.
+    pub(super) async fn check_answerable(
+        &self,
+        at: &TenantAt,
+        checked: &CheckedRequest,
+    ) -> Result<(), AuthorizeRefusal> {
+        let (client, metadata) = (&checked.client, &checked.client.metadata);
+        if checked.redirect.is_signed() {
+            let encryption = metadata.authorization_response_encryption();
+            // The error couldn't be told in any other way, either.
+            self.check_recipient(&at.tenant, client, encryption).await?;
+        }
+        if !checked.request.response_type.has_id_token() {
+            return Ok(());
+        }
+        match self
+            .check_recipient(&at.tenant, client, metadata.id_token_encryption())
+            .await
+        {
+            Err(error @ FlowError::Recipient(_)) => {
+                tracing::info!(client = %client.id, reason = %error, "refused");
+                Err(told(client, checked.redirect.clone(), error.into()))
+            }
+            other => Ok(other?),
+        }
     }
 
     async fn load_asking(

@@ -3,9 +3,11 @@
 
 mod answer;
 mod checks;
+mod encrypted;
 mod issue;
 mod presented;
 mod pushed;
+mod reference;
 mod steps;
 
 pub use checks::{AuthorizeRefusal, CheckedRequest, Recipient};

@@ -1,9 +1,12 @@
-//! How an authorization request comes: as parameters, as a signed request object (RFC 9101, OpenID Connect Core §6.1), or as the name of one
-//! that was pushed before (RFC 9126 §4); and what a client and its tenant demand of that. What it asks for is for `checks` to look at.
+//! How an authorization request comes: as parameters, as a signed request object (RFC 9101, OpenID Connect Core §6.1) or the address of one (§6.2), or
+//! as the name of one that was pushed before (RFC 9126 §4); and what a client and its tenant demand of that. What it asks for is for `checks` to
+//! look at.
 
 use std::borrow::Cow;
 
+use super::encrypted::EncryptionRefusal;
 use super::pushed::PushedRefusal;
+use super::reference::ReferenceRefusal;
 use crate::clock::Timestamp;
 use crate::domain::client::Client;
 use crate::domain::ids::PushedRequestId;
@@ -60,6 +63,12 @@ pub(super) enum ObjectRefusal {
     /// It isn't the client's, or not for us, or not now.
     #[error("the request object: {0}")]
     Object(#[from] RequestObjectError),
+    /// It is encrypted, and can't be opened, or isn't and should be.
+    #[error(transparent)]
+    Encryption(#[from] EncryptionRefusal),
+    /// The address that was sent instead of one.
+    #[error(transparent)]
+    Reference(#[from] ReferenceRefusal),
     /// The client's keys can't be had.
     #[error("the request object can't be verified: {0}")]
     Keys(ClientRefusal),
@@ -91,6 +100,8 @@ impl From<ObjectRefusal> for OAuthError {
         match refusal {
             ObjectRefusal::Parameters(error) => error,
             ObjectRefusal::Failed(error) => error.into(),
+            ObjectRefusal::Encryption(refusal) => refusal.into(),
+            ObjectRefusal::Reference(refusal) => refusal.into(),
             ObjectRefusal::Keys(ClientRefusal::Keys(EgressError::Busy | EgressError::Stopped)) => {
                 Self::temporarily_unavailable("too many keys are being fetched; try again shortly")
             }
@@ -125,12 +136,22 @@ impl Provider {
             return self.load_pushed(at, client, name, self.now()).await;
         }
         check_need_not_be_pushed(at, client)?;
-        let beside = match request {
+        let beside = match request.or(request_uri) {
             // Whoever may send nothing unsigned is not to be added to, either.
             Some(_) if !client.metadata.require_signed_request_object => Beside::of_query(params)?,
             _ => Beside::Ignored,
         };
-        let params = self.find_signed(at, client, params, beside).await?;
+        let params = match request_uri {
+            Some(uri) => {
+                let object = self.fetch_object(at, client, uri).await;
+                let object = object.map_err(ObjectRefusal::from)?;
+                Cow::Owned(
+                    self.open_signed(at, client, params, beside, &object)
+                        .await?,
+                )
+            }
+            None => self.find_signed(at, client, params, beside).await?,
+        };
         Ok(Presented {
             params,
             pushed: None,
@@ -147,10 +168,16 @@ impl Provider {
     ) -> Result<Presented<'p>, PresentedRefusal> {
         match params.get("request_uri")? {
             Some(name) => self.load_pushed(at, client, name, since).await,
-            None => Ok(Presented {
-                params: Cow::Borrowed(params),
-                pushed: None,
-            }),
+            None => {
+                // It met what was demanded when it came; a profile that was chosen since is for good.
+                if at.tenant.profile_of(client).is_fapi() {
+                    check_need_not_be_pushed(at, client)?;
+                }
+                Ok(Presented {
+                    params: Cow::Borrowed(params),
+                    pushed: None,
+                })
+            }
         }
     }
 
@@ -173,6 +200,23 @@ impl Provider {
             }
             return Ok(Cow::Borrowed(params));
         };
+        self.open_signed(at, client, params, beside, object)
+            .await
+            .map(Cow::Owned)
+    }
+
+    /// The parameters of a request object: decrypted where it is encrypted, and verified.
+    async fn open_signed(
+        &self,
+        at: &TenantAt,
+        client: &Client,
+        params: &Params,
+        beside: Beside,
+        object: &str,
+    ) -> Result<Params, ObjectRefusal> {
+        let profile = at.tenant.profile_of(client);
+        let opened = self.decrypt_object(at, client, object).await?;
+        let object = opened.as_deref().map_or(object, |opened| opened.as_str());
         let registered = client.metadata.request_object_signing_alg.as_slice();
         let algorithms: &[SigningAlgorithm] = if registered.is_empty() {
             profile.algorithms()
@@ -194,7 +238,7 @@ impl Provider {
             unix: self.clock.unix(),
         };
         let claims = unverified.verify(&keys, rules)?;
-        Ok(Cow::Owned(parameters_of(&claims, params, beside)?))
+        Ok(parameters_of(&claims, params, beside)?)
     }
 }
 

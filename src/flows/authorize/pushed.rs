@@ -130,11 +130,6 @@ impl Provider {
             )
             .into());
         }
-        // Last, as it costs a row: what is refused leaves none.
-        if let Some(proof) = &proof {
-            self.spend_proof(&at.tenant, &client, proof, sent.origin)
-                .await?;
-        }
         let handle = Handle::generate(&self.clock);
         let request = PushedRequest {
             id: PushedRequestId::from(handle.id()),
@@ -159,6 +154,11 @@ impl Provider {
                 "this client pushes too many requests; try again in a minute",
             )
             .into());
+        }
+        // Last, as it costs a row: what is refused leaves none. A request that came with a proof of before is nobody's.
+        if let Some(proof) = &proof {
+            self.spend_proof(&at.tenant, &client, proof, sent.origin)
+                .await?;
         }
         Ok(PushedResponse {
             request_uri: request_uri(handle.to_text(Purpose::PushedRequest).expose()),
@@ -190,14 +190,13 @@ impl Provider {
                     AuthorizeRefusal::Page(refusal.into())
                 }
             })?;
-        self.check_parameters(
-            at,
-            client,
-            Presented {
-                params,
-                pushed: None,
-            },
-        )
+        let presented = Presented {
+            params,
+            pushed: None,
+        };
+        let checked = self.check_parameters(at, client, presented)?;
+        self.check_answerable(at, &checked).await?;
+        Ok(checked)
     }
 
     /// The request of this name, for a browser that came by at `since`.

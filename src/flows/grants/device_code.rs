@@ -11,7 +11,7 @@ use chrono::Duration;
 
 use super::authorization_code::{Presented, Proofs, redeem_presented};
 use super::issued::Decision;
-use super::pipeline::Call;
+use super::pipeline::{Call, check_kept};
 use super::refusal::{GrantRefusal, TokenRefusal};
 use crate::domain::device_code::{DeviceCode, DeviceStage};
 use crate::domain::ids::{DeviceCodeId, GrantId};
@@ -52,6 +52,8 @@ pub(super) async fn poll(call: &Call<'_>, code: &PlainSecret) -> Result<Decision
             DeviceStage::Pending => return Err(wait(call, &device).await?.into()),
             DeviceStage::Allowed { .. } => {}
         }
+    } else {
+        check_kept(call, GrantId::from(id), proof).await?;
     }
     call.spend_proof().await?;
     let presented = Presented {

@@ -25,7 +25,7 @@ use crate::protocol::resource::ResourceIndicator;
 use crate::protocol::scope::OPENID;
 use crate::protocol::token::{TokenGrant, TokenRequest, TokenResponse, TokenType};
 use crate::protocol::{OAuthError, Params};
-use crate::secret::{Handle, Purpose};
+use crate::secret::{Handle, HashedSecret, Purpose};
 
 /// What a grant works with.
 pub(super) struct Call<'a> {
@@ -98,6 +98,12 @@ impl Provider {
             .into());
         }
         let (binding, proof) = self.check_binding(at, &client, sent)?;
+        // A code that was redeemed for an ID token that can't be given would be lost.
+        if grant_type.gives_id_token() {
+            let encryption = client.metadata.id_token_encryption();
+            self.check_recipient(&at.tenant, &client, encryption)
+                .await?;
+        }
         let call = Call {
             provider: self,
             at,
@@ -261,19 +267,31 @@ async fn check_presented(call: &Call<'_>, grant: &TokenGrant) -> Result<(), Toke
     let tenant = &call.at.tenant;
     let handle = Handle::parse(purpose, text.expose()).ok_or(GrantRefusal::Unknown)?;
     let (id, proof) = (handle.id(), handle.hash(tenant.handle_key(), purpose));
-    let is_ours = call.provider.db.read(&**tenant, move |repo| {
-        let kept = if purpose == Purpose::RefreshToken {
-            let token = repo.find_refresh_token(RefreshTokenId::from(id))?;
-            token.map(|token| token.proof)
-        } else {
-            repo.find_grant(GrantId::from(id))?
-                .map(|(_, code)| code.proof)
-        };
-        Ok(kept.is_some_and(|kept| kept.matches(&proof)))
-    });
-    if is_ours.await? {
-        Ok(())
-    } else {
-        Err(GrantRefusal::Unknown.into())
+    if purpose == Purpose::AuthorizationCode {
+        return check_kept(call, GrantId::from(id), proof).await;
     }
+    let read = call.provider.db.read(&**tenant, move |repo| {
+        let token = repo.find_refresh_token(RefreshTokenId::from(id))?;
+        Ok(token.is_some_and(|token| token.proof.matches(&proof)))
+    });
+    known(read.await?)
+}
+
+/// Whether a grant is there whose code is proved to be held.
+pub(super) async fn check_kept(
+    call: &Call<'_>,
+    id: GrantId,
+    proof: HashedSecret,
+) -> Result<(), TokenRefusal> {
+    let read = call.provider.db.read(&*call.at.tenant, move |repo| {
+        let found = repo.find_grant(id)?;
+        Ok(found.is_some_and(|(_, code)| code.proof.matches(&proof)))
+    });
+    known(read.await?)
+}
+
+fn known(is_known: bool) -> Result<(), TokenRefusal> {
+    is_known
+        .then_some(())
+        .ok_or_else(|| GrantRefusal::Unknown.into())
 }

@@ -37,10 +37,12 @@ pub enum TokenRefusal {
 impl TokenRefusal {
     /// Whether it is no refusal, but a failure of ours.
     pub const fn is_ours(&self) -> bool {
-        matches!(
-            self,
-            Self::Failed(_) | Self::Client(ClientRefusal::Failed(_))
-        )
+        match self {
+            Self::Failed(error) | Self::Client(ClientRefusal::Failed(error)) => {
+                !matches!(error, FlowError::Recipient(_))
+            }
+            _ => false,
+        }
     }
 }
 

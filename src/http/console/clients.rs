@@ -25,6 +25,7 @@ use crate::flows::trial;
 use crate::http::extract::{FormBody, Query};
 use crate::protocol::client_metadata::GrantType;
 use crate::protocol::discovery::paths;
+use crate::protocol::initiated_login::InitiatedLogin;
 
 /// This section.
 pub static SECTION: Section = Section {
@@ -123,6 +124,8 @@ pub struct ClientPage<'a> {
     pub built_in: bool,
     /// Whether the visitor may change it.
     pub may_write: bool,
+    /// Where a sign-in begins, if it says so.
+    pub start: Option<String>,
     /// Whether it has a secret.
     pub has_secret: bool,
     /// What is known of it.
@@ -353,6 +356,16 @@ fn proof(page: Shell<'_>, client: &Client, visitor: &Visitor) -> SettingGroup {
     }
 }
 
+/// Where the client begins a sign-in with this tenant (OpenID Connect Core §4). Who looks at it isn't told.
+fn initiated_login(visitor: &Visitor, client: &Client) -> Option<String> {
+    let login = InitiatedLogin {
+        issuer: &visitor.tenant.canonical,
+        login_hint: None,
+        target_link_uri: None,
+    };
+    login.address(client.metadata.initiate_login_uri.as_deref()?)
+}
+
 /// `GET /console/clients/{id}`.
 async fn show(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.check(Permission::Read(Area::Clients))?;
@@ -370,6 +383,7 @@ async fn show(visitor: Visitor, request: HttpRequest) -> Answer {
         path: format!("/clients/{}", client.id),
         built_in,
         may_write: may_change(&visitor, &client),
+        start: initiated_login(&visitor, &client),
         has_secret: client.metadata.token_endpoint_auth_method.uses_secret(),
         groups: vec![
             settings_to_copy(&visitor, &client),

@@ -19,10 +19,10 @@ use crate::domain::client::Client;
 use crate::flows::admin::{AdminError, Area, Permission};
 use crate::flows::scopes::{ADMIN, OF_PERSONS};
 use crate::http::extract::FormBody;
-use crate::protocol::SigningAlgorithm;
 use crate::protocol::algorithm::AssertionAlgorithm;
 use crate::protocol::client_metadata::{ClientMetadata, GrantType, TokenEndpointAuthMethod};
 use crate::protocol::fapi::SecurityProfile;
+use crate::protocol::{ContentEncryption, KeyManagementAlgorithm, SigningAlgorithm};
 
 /// How a member of the document stands in the form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,10 @@ enum Shape {
     Algorithm,
     /// One of those of assertions, or none.
     AssertionAlgorithm,
+    /// One of the ways to encrypt to a key, or none.
+    KeyManagement,
+    /// One of the ways to encrypt a content, or none.
+    ContentEncryption,
     /// Any of the grant types.
     Grants,
     /// Any of the response types.
@@ -114,11 +118,19 @@ static GROUPS: &[GroupOf] = &[
             ("grant_types", Shape::Grants),
             ("response_types", Shape::Responses),
             ("authorization_signed_response_alg", Shape::Algorithm),
+            ("authorization_encrypted_response_alg", Shape::KeyManagement),
+            (
+                "authorization_encrypted_response_enc",
+                Shape::ContentEncryption,
+            ),
             ("application_type", Shape::OneOf(&["web", "native"])),
             ("require_pkce", Shape::Flag),
             ("require_pushed_authorization_requests", Shape::Flag),
             ("require_signed_request_object", Shape::Flag),
             ("request_object_signing_alg", Shape::Algorithm),
+            ("request_object_encryption_alg", Shape::KeyManagement),
+            ("request_object_encryption_enc", Shape::ContentEncryption),
+            ("request_uris", Shape::Lines),
             ("default_max_age", Shape::Number),
             ("require_auth_time", Shape::Flag),
             ("default_acr_values", Shape::Lines),
@@ -168,8 +180,17 @@ static GROUPS: &[GroupOf] = &[
             ("refresh_token_lifetime", Shape::Number),
             ("refresh_token_leeway", Shape::Number),
             ("id_token_signed_response_alg", Shape::Algorithm),
+            ("id_token_encrypted_response_alg", Shape::KeyManagement),
+            ("id_token_encrypted_response_enc", Shape::ContentEncryption),
             ("userinfo_signed_response_alg", Shape::Algorithm),
+            ("userinfo_encrypted_response_alg", Shape::KeyManagement),
+            ("userinfo_encrypted_response_enc", Shape::ContentEncryption),
             ("introspection_signed_response_alg", Shape::Algorithm),
+            ("introspection_encrypted_response_alg", Shape::KeyManagement),
+            (
+                "introspection_encrypted_response_enc",
+                Shape::ContentEncryption,
+            ),
             ("subject_type", Shape::OneOf(&["public", "pairwise"])),
             ("sector_identifier_uri", Shape::Address),
         ],
@@ -385,6 +406,14 @@ fn kind(visitor: &Visitor, shape: Shape, draft: &Draft) -> FieldKind {
         Shape::AssertionAlgorithm => {
             algorithms(visitor, &AssertionAlgorithm::ALL.map(|own| own.as_str()))
         }
+        Shape::KeyManagement => menu(
+            visitor.shell(&SECTION).t("client-unencrypted").into_owned(),
+            &KeyManagementAlgorithm::ALL.map(KeyManagementAlgorithm::as_str),
+        ),
+        Shape::ContentEncryption => algorithms(
+            visitor,
+            &ContentEncryption::ALL.map(ContentEncryption::as_str),
+        ),
         Shape::Grants => FieldKind::Boxes(plain(&GrantType::ALL.map(GrantType::as_str))),
         Shape::Responses => FieldKind::Boxes(response_types(visitor.shell(&SECTION))),
         Shape::Scopes => FieldKind::Boxes(scopes(visitor, draft)),
@@ -392,7 +421,12 @@ fn kind(visitor: &Visitor, shape: Shape, draft: &Draft) -> FieldKind {
 }
 
 fn algorithms(visitor: &Visitor, names: &[&str]) -> FieldKind {
-    let mut choices = vec![Choice::new("", visitor.shell(&SECTION).t("client-any"))];
+    menu(visitor.shell(&SECTION).t("client-any").into_owned(), names)
+}
+
+/// One of these, or what it is without a choice.
+fn menu(unchosen: String, names: &[&str]) -> FieldKind {
+    let mut choices = vec![Choice::new("", unchosen)];
     choices.extend(names.iter().map(|name| Choice::new(*name, *name)));
     FieldKind::Menu(choices)
 }
@@ -464,7 +498,7 @@ fn view<'a>(
 }
 
 /// The fields of which there is more to say than their name.
-const HINTS: [&str; 38] = [
+const HINTS: [&str; 45] = [
     "redirect_uris",
     "post_logout_redirect_uris",
     "skip_consent",
@@ -473,9 +507,12 @@ const HINTS: [&str; 38] = [
     "localized",
     "response_types",
     "authorization_signed_response_alg",
+    "authorization_encrypted_response_alg",
     "require_pkce",
     "require_pushed_authorization_requests",
     "require_signed_request_object",
+    "request_object_encryption_alg",
+    "request_uris",
     "default_max_age",
     "default_acr_values",
     "initiate_login_uri",
@@ -495,8 +532,12 @@ const HINTS: [&str; 38] = [
     "default_audience",
     "access_token_format",
     "refresh_token_leeway",
+    "id_token_encrypted_response_alg",
+    "id_token_encrypted_response_enc",
     "userinfo_signed_response_alg",
+    "userinfo_encrypted_response_alg",
     "introspection_signed_response_alg",
+    "introspection_encrypted_response_alg",
     "subject_type",
     "sector_identifier_uri",
     "token_exchange_subjects",
@@ -600,7 +641,11 @@ mod tests {
             "default_audience": "urn:api", "resources": ["urn:api"], "authorization_details_types": ["payment"], "default_max_age": 60, "require_auth_time": true,
             "default_acr_values": ["a", "b"], "initiate_login_uri": "https://app.example/login", "application_type": "native",
             "subject_type": "pairwise", "sector_identifier_uri": "https://app.example/uris.json", "allowed_origins": ["https://spa.example"], "require_pkce": false, "require_pushed_authorization_requests": true,
-            "require_signed_request_object": true, "request_object_signing_alg": "PS256", "dpop_bound_access_tokens": true, "require_dpop_nonce": true, "access_token_lifetime": 60,
+            "require_signed_request_object": true, "request_object_signing_alg": "PS256", "request_object_encryption_alg": "ECDH-ES", "request_object_encryption_enc": "A256GCM",
+            "request_uris": ["https://app.example/request", "https://app.example/request#GkurKxf5T0Y-mnPFCHqWOMiZi4VS138cQO_V7PZHAdM"],
+            "id_token_encrypted_response_alg": "RSA-OAEP-256", "id_token_encrypted_response_enc": "A128GCM", "authorization_encrypted_response_alg": "ECDH-ES",
+            "authorization_encrypted_response_enc": "A128CBC-HS256", "userinfo_encrypted_response_alg": "ECDH-ES", "userinfo_encrypted_response_enc": "A256GCM",
+            "introspection_encrypted_response_alg": "RSA-OAEP-256", "introspection_encrypted_response_enc": "A256GCM", "dpop_bound_access_tokens": true, "require_dpop_nonce": true, "access_token_lifetime": 60,
             "refresh_token_lifetime": 3600, "refresh_token_leeway": 5, "skip_consent": true, "token_exchange_subjects": ["urn:api"], "token_exchange_targets": ["urn:b"], "token_exchange_scope": "read", "token_exchange_impersonation": true, "software_id": "x", "software_version": "1"
         }"#;
         let metadata = ClientMetadata::from_json(serde_json::from_str(document).unwrap()).unwrap();

@@ -111,6 +111,7 @@ pub fn render_all(
         path: PATH.to_owned(),
         built_in: !many,
         may_write: many,
+        start: many.then(|| "https://app.example.com/login".to_owned()),
         has_secret: many,
         groups: vec![group("settings", text), group("access", text)],
     };

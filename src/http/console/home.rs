@@ -208,7 +208,8 @@ fn states(visitor: &Visitor, page: Shell<'_>, overview: &Overview) -> Vec<State>
     let mut states = Vec::new();
     if visitor.may(Permission::Read(Area::Keys)) {
         for key in &overview.keys {
-            let signs = matches!(key.stage, KeyStage::Published { signs_from } if signs_from <= visitor.now());
+            let signs = !key.algorithm.is_encryption()
+                && matches!(key.stage, KeyStage::Published { signs_from } if signs_from <= visitor.now());
             if !signs {
                 continue;
             }

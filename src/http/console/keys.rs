@@ -42,6 +42,14 @@ pub static SECTION: Section = Section {
 fn stage(page: &Shell<'_>, key: &KeyRecord, now: Timestamp) -> (Tone, String) {
     let until = |id: &str, at: &Timestamp| page.f(id, "when", &page.moment(at));
     match key.stage {
+        KeyStage::Published { signs_from } if key.algorithm.is_encryption() => {
+            (Tone::Good, until("keys-stage-encrypts", &signs_from))
+        }
+        KeyStage::Retired { removed_at, .. }
+            if key.algorithm.is_encryption() && now < removed_at =>
+        {
+            (Tone::Quiet, until("keys-stage-decrypts", &removed_at))
+        }
         KeyStage::Published { signs_from } if now < signs_from => {
             (Tone::Quiet, until("keys-stage-published", &signs_from))
         }

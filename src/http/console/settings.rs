@@ -106,6 +106,8 @@ const GROUPS: [(&str, &[Entry]); 7] = [
             ("client_certificate_authorities", Kind::Authorities),
             ("security_profile", Kind::Profile),
             ("request_object_lifetime", Kind::Span),
+            ("request_object_encryption", Kind::Switch),
+            ("request_uri_parameter", Kind::Switch),
             ("require_acr_values", Kind::Switch),
             ("assertion_issuers", Kind::Assertions),
         ],
@@ -196,6 +198,8 @@ fn switch(settings: &TenantSettings, name: &str) -> bool {
         "front_channel_tokens" => settings.front_channel_tokens,
         "require_acr_values" => settings.require_acr_values,
         "administration_reauthentication" => settings.administration_reauthentication,
+        "request_object_encryption" => settings.request_object_encryption,
+        "request_uri_parameter" => settings.request_uri_parameter,
         _ => settings.require_pushed_authorization_requests,
     }
 }
@@ -408,6 +412,8 @@ fn read(page: &Shell<'_>, draft: &mut Draft, before: &TenantRecord) -> TenantRec
             ("administration_reauthentication", _) => {
                 settings.administration_reauthentication = given;
             }
+            ("request_object_encryption", _) => settings.request_object_encryption = given,
+            ("request_uri_parameter", _) => settings.request_uri_parameter = given,
             ("require_pushed_authorization_requests", _) => {
                 settings.require_pushed_authorization_requests = given;
             }

@@ -96,7 +96,7 @@ async fn answer(
         Ok(told) => {
             let mut response = match told {
                 UserInfoAnswer::Plain(info) => json(&info),
-                UserInfoAnswer::Signed(jwt) => signed(SIGNED_MEDIA_TYPE, jwt),
+                UserInfoAnswer::Jwt(jwt) => signed(SIGNED_MEDIA_TYPE, jwt),
             };
             give_nonce(&mut response, &proofs, provider, at);
             Ok(response)

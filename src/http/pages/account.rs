@@ -13,18 +13,19 @@ use super::password_problems::{NewPasswordProblems, rules};
 use super::render::{Person, show};
 use super::views::{
     AccountApplications, AccountHome, AccountPassword, AccountSessions, ApplicationItem, Form,
-    Notice, Problem, ProfileEntry, SessionItem,
+    Notice, OwnApplication, Problem, ProfileEntry, SessionItem, WebLink,
 };
 use super::visit::Visit;
+use crate::domain::client::Client;
 use crate::domain::user::User;
-use crate::flows::account::PasswordChange;
+use crate::flows::account::{PasswordChange, start_address};
 use crate::flows::browser::FormPurpose;
 use crate::flows::issue::claims_of;
 use crate::flows::provider::FlowError;
 use crate::flows::sessions::SignedIn;
 use crate::http::error::PageError;
 use crate::http::extract::{FormBody, Query};
-use crate::protocol::Params;
+use crate::protocol::{Params, Scope};
 
 const HOME: &str = "/account";
 const PASSWORD: &str = "/account/password";
@@ -384,7 +385,32 @@ async fn applications_page(
         .list_own_consents(visit.tenant(), person, said.after)
         .await
         .map_err(|error| visit.fail(error))?;
+    let own = match said.after {
+        // They stand on the first page.
+        Some(_) => Vec::new(),
+        None => visit
+            .provider
+            .list_own_applications(visit.tenant())
+            .await
+            .map_err(|error| visit.fail(error))?,
+    };
+    let start =
+        |client: &Client, told: &Scope| start_address(&visit.at.issuer, client, &person.user, told);
+    let nothing = Scope::default();
+    let own: Vec<_> = own
+        .iter()
+        .filter_map(|client| Some((client, client.id.to_string(), start(client, &nothing)?)))
+        .collect();
     let frame = visit.frame(&[]);
+    let own = own
+        .iter()
+        .filter_map(|(client, id, start)| {
+            Some(OwnApplication {
+                client: frame.client(client, id),
+                start: WebLink::parse(start)?,
+            })
+        })
+        .collect();
     let ids: Vec<_> = allowed
         .items
         .iter()
@@ -395,16 +421,28 @@ async fn applications_page(
         .iter()
         .map(|item| item.consent.permissions.scope())
         .collect();
+    let starts: Vec<_> = allowed
+        .items
+        .iter()
+        .zip(&scopes)
+        // The tenant's own stand above.
+        .map(|(item, scope)| {
+            let is_own = item.client.metadata.skip_consent;
+            start(&item.client, scope).filter(|_| !is_own)
+        })
+        .collect();
     let resources = &visit.tenant().resources;
     let items = allowed
         .items
         .iter()
         .zip(&ids)
         .zip(&scopes)
-        .map(|((item, id), scope)| ApplicationItem {
+        .zip(&starts)
+        .map(|(((item, id), scope), start)| ApplicationItem {
             id,
             client: frame.client(&item.client, id),
             scopes: scope_items(resources, scope),
+            start: start.as_deref().and_then(WebLink::parse),
             granted_at: item.consent.created_at,
         });
     let more = allowed
@@ -424,6 +462,7 @@ async fn applications_page(
             csrf: &csrf,
             hidden: &[],
         },
+        own,
         applications: items.collect(),
         more: more.as_deref(),
         problem: said.problem,

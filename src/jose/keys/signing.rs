@@ -36,6 +36,9 @@ pub enum KeyError {
     /// Signing failed.
     #[error("signing failed")]
     Sign,
+    /// Encryption failed.
+    #[error("encryption failed")]
+    Encrypt,
 }
 
 /// The size of an RSA key's modulus.
@@ -50,6 +53,10 @@ impl RsaBits {
         } else {
             None
         }
+    }
+
+    pub(super) const fn bits(self) -> u32 {
+        self.0
     }
 }
 

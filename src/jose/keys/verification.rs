@@ -82,7 +82,10 @@ fn algorithms_of(jwk: &Map<String, Value>) -> Result<Vec<SigningAlgorithm>, KeyE
     let of_type: &[SigningAlgorithm] = match jwk.get("kty").and_then(Value::as_str) {
         Some("RSA") => &[SigningAlgorithm::Rs256, SigningAlgorithm::Ps256],
         Some("EC") => &[SigningAlgorithm::Es256],
-        Some("OKP") => &[SigningAlgorithm::EdDsa],
+        // X25519, the other curve of this type, is for encryption.
+        Some("OKP") if jwk.get("crv").and_then(Value::as_str) == Some("Ed25519") => {
+            &[SigningAlgorithm::EdDsa]
+        }
         _ => return Err(KeyError::Malformed),
     };
     match jwk.get("alg") {

@@ -13,6 +13,7 @@ use super::kinds::{
 use super::localized::Localized;
 use super::rules::MetadataError;
 use crate::protocol::algorithm::{AssertionAlgorithm, SigningAlgorithm};
+use crate::protocol::encryption::{ContentEncryption, Encryption, KeyManagementAlgorithm};
 use crate::protocol::fapi::SecurityProfile;
 use crate::protocol::introspection;
 use crate::protocol::jarm;
@@ -91,15 +92,39 @@ pub struct ClientMetadata {
     pub security_profile: SecurityProfile,
     /// The algorithm of its ID tokens.
     pub id_token_signed_response_alg: SigningAlgorithm,
+    /// How its ID tokens and logout tokens are encrypted to its keys, once signed; not at all unless told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_token_encrypted_response_alg: Option<KeyManagementAlgorithm>,
+    /// How the content of these is encrypted; A128CBC-HS256 unless told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_token_encrypted_response_enc: Option<ContentEncryption>,
     /// The algorithm of its signed authorization responses (JARM §3); RS256 unless told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub authorization_signed_response_alg: Option<SigningAlgorithm>,
+    /// How its signed authorization responses are encrypted to its keys (JARM §3); not at all unless told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization_encrypted_response_alg: Option<KeyManagementAlgorithm>,
+    /// How the content of these is encrypted; A128CBC-HS256 unless told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization_encrypted_response_enc: Option<ContentEncryption>,
     /// The algorithm of what the userinfo endpoint answers about its people; plain JSON unless told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub userinfo_signed_response_alg: Option<SigningAlgorithm>,
+    /// How what the userinfo endpoint answers about its people is encrypted to its keys, signed or not; not at all unless told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub userinfo_encrypted_response_alg: Option<KeyManagementAlgorithm>,
+    /// How the content of these is encrypted; A128CBC-HS256 unless told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub userinfo_encrypted_response_enc: Option<ContentEncryption>,
     /// The algorithm of the introspection endpoint's answers to it, where it asks for signed ones (RFC 9701 §6); RS256 unless told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub introspection_signed_response_alg: Option<SigningAlgorithm>,
+    /// How the introspection endpoint's signed answers are encrypted to its keys (RFC 9701 §6); not at all unless told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub introspection_encrypted_response_alg: Option<KeyManagementAlgorithm>,
+    /// How the content of these is encrypted; A128CBC-HS256 unless told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub introspection_encrypted_response_enc: Option<ContentEncryption>,
     /// The form of its access tokens.
     pub access_token_format: AccessTokenFormat,
     /// The algorithm of its access tokens, where they are JWTs.
@@ -153,6 +178,16 @@ pub struct ClientMetadata {
     /// The only algorithm of its request objects; any supported one unless told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_object_signing_alg: Option<SigningAlgorithm>,
+    /// How its request objects must be encrypted to the tenant's key; as it likes unless told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_object_encryption_alg: Option<KeyManagementAlgorithm>,
+    /// How the content of these must be encrypted; A128CBC-HS256 unless told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_object_encryption_enc: Option<ContentEncryption>,
+    /// The addresses of request objects that it may name instead of sending them (OpenID Connect Core §6.2); a fragment is the hash of the
+    /// object.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub request_uris: Vec<String>,
     /// Whether it must prove possession of a key, to which its tokens are bound, at each token request (RFC 9449 §5.2).
     pub dpop_bound_access_tokens: bool,
     /// Whether its proofs must carry a nonce of the server's (RFC 9449 §8, §9).
@@ -219,9 +254,17 @@ impl Default for ClientMetadata {
             tls_client_certificate_bound_access_tokens: false,
             security_profile: SecurityProfile::None,
             id_token_signed_response_alg: SigningAlgorithm::Es256,
+            id_token_encrypted_response_alg: None,
+            id_token_encrypted_response_enc: None,
             authorization_signed_response_alg: None,
+            authorization_encrypted_response_alg: None,
+            authorization_encrypted_response_enc: None,
             userinfo_signed_response_alg: None,
+            userinfo_encrypted_response_alg: None,
+            userinfo_encrypted_response_enc: None,
             introspection_signed_response_alg: None,
+            introspection_encrypted_response_alg: None,
+            introspection_encrypted_response_enc: None,
             access_token_format: AccessTokenFormat::default(),
             access_token_signed_response_alg: SigningAlgorithm::Es256,
             default_audience: None,
@@ -243,6 +286,9 @@ impl Default for ClientMetadata {
             require_pushed_authorization_requests: false,
             require_signed_request_object: false,
             request_object_signing_alg: None,
+            request_object_encryption_alg: None,
+            request_object_encryption_enc: None,
+            request_uris: Vec::new(),
             dpop_bound_access_tokens: false,
             require_dpop_nonce: false,
             access_token_lifetime: None,
@@ -310,6 +356,46 @@ impl ClientMetadata {
     pub fn introspection_algorithm(&self) -> SigningAlgorithm {
         self.introspection_signed_response_alg
             .unwrap_or(introspection::DEFAULT_ALGORITHM)
+    }
+
+    /// How its ID tokens are encrypted, if they are.
+    pub fn id_token_encryption(&self) -> Option<Encryption> {
+        Encryption::of(
+            self.id_token_encrypted_response_alg,
+            self.id_token_encrypted_response_enc,
+        )
+    }
+
+    /// How its authorization responses are encrypted, if they are.
+    pub fn authorization_response_encryption(&self) -> Option<Encryption> {
+        Encryption::of(
+            self.authorization_encrypted_response_alg,
+            self.authorization_encrypted_response_enc,
+        )
+    }
+
+    /// How what the userinfo endpoint answers is encrypted, if it is.
+    pub fn userinfo_encryption(&self) -> Option<Encryption> {
+        Encryption::of(
+            self.userinfo_encrypted_response_alg,
+            self.userinfo_encrypted_response_enc,
+        )
+    }
+
+    /// How the introspection endpoint's signed answers are encrypted, if they are.
+    pub fn introspection_encryption(&self) -> Option<Encryption> {
+        Encryption::of(
+            self.introspection_encrypted_response_alg,
+            self.introspection_encrypted_response_enc,
+        )
+    }
+
+    /// How its request objects must be encrypted, if they must be.
+    pub fn request_object_encryption(&self) -> Option<Encryption> {
+        Encryption::of(
+            self.request_object_encryption_alg,
+            self.request_object_encryption_enc,
+        )
     }
 
     /// The redirect URIs, checked.

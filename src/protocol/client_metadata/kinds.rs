@@ -41,6 +41,14 @@ impl GrantType {
         Self::Implicit,
     ];
 
+    /// Whether the token endpoint may answer it with an ID token.
+    pub const fn gives_id_token(self) -> bool {
+        matches!(
+            self,
+            Self::AuthorizationCode | Self::RefreshToken | Self::DeviceCode
+        )
+    }
+
     /// The registered name.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -12,12 +12,6 @@ use super::localized::is_localized_name;
 use super::rules::MetadataError;
 use crate::protocol::algorithm::SigningAlgorithm;
 
-/// What would have an authorization response encrypted (JARM §3).
-const ENCRYPTED_RESPONSES: [&str; 2] = [
-    "authorization_encrypted_response_alg",
-    "authorization_encrypted_response_enc",
-];
-
 /// The members that are known here.
 static KNOWN: LazyLock<HashSet<String>> = LazyLock::new(|| {
     let schema = schemars::schema_for!(ClientMetadata).to_value();
@@ -56,15 +50,6 @@ impl ClientMetadata {
         if let Some(first_party) = members.remove("first_party") {
             members.entry("skip_consent").or_insert(first_party);
         }
-        // Whoever asks for secrecy must not go on in the belief to have it.
-        for name in ENCRYPTED_RESPONSES {
-            if members.contains_key(name) {
-                return Err(MetadataError::new(
-                    name,
-                    "encrypted authorization responses are not supported; leave it out",
-                ));
-            }
-        }
         // RFC 7591 §2: "The authorization server MUST ignore any client metadata sent by the client that it does not understand"
         members.retain(|name, _| KNOWN.contains(name) || is_localized_name(name));
         let sent: HashSet<String> = members.keys().cloned().collect();
@@ -86,7 +71,14 @@ impl ClientMetadata {
             metadata.require_pushed_authorization_requests |=
                 present.require_pushed_authorization_requests;
             metadata.require_signed_request_object |= present.require_signed_request_object;
-            metadata.dpop_bound_access_tokens |= present.dpop_bound_access_tokens;
+            // Bound by either means, and by one of them.
+            if !metadata.dpop_bound_access_tokens
+                && !metadata.tls_client_certificate_bound_access_tokens
+            {
+                metadata.dpop_bound_access_tokens = present.dpop_bound_access_tokens;
+                metadata.tls_client_certificate_bound_access_tokens =
+                    present.tls_client_certificate_bound_access_tokens;
+            }
             metadata.require_dpop_nonce |= present.require_dpop_nonce;
         }
         keep!(metadata, sent, present: token_exchange_subjects, token_exchange_targets, token_exchange_scope, token_exchange_impersonation);
@@ -142,7 +134,7 @@ mod tests {
         let metadata = read(
             json!({
                 "redirect_uris": [URI], "colour": "red", "contacts#de": 1, "client_name#": "x", "client_name#de": "Anwendung",
-                "userinfo_encrypted_response_alg": "RSA-OAEP", "require_pkce": true, "id_token_signed_response_alg": "ES256",
+                "require_pkce": true, "id_token_signed_response_alg": "ES256",
             }),
             None,
         )
@@ -163,11 +155,22 @@ mod tests {
         }
     }
 
+    /// What can't be done isn't ignored where it would make something secret.
     #[test]
-    fn nobody_is_left_in_the_belief_that_responses_are_encrypted() {
-        for name in ENCRYPTED_RESPONSES {
-            let document = json!({ "redirect_uris": [URI], name: "A128GCM" });
-            assert_eq!(read(document, None), Err(name.to_owned()));
+    fn nobody_is_left_in_the_belief_that_something_is_encrypted() {
+        for name in [
+            "id_token_encrypted_response_alg",
+            "userinfo_encrypted_response_alg",
+            "authorization_encrypted_response_alg",
+            "introspection_encrypted_response_alg",
+            "request_object_encryption_alg",
+        ] {
+            for value in ["RSA1_5", "RSA-OAEP", "dir", "A128KW", "none"] {
+                let document = json!({ "redirect_uris": [URI], "jwks_uri": URI, name: value });
+                assert_eq!(read(document, None), Err(name.to_owned()), "{value}");
+            }
+            let document = json!({ "redirect_uris": [URI], "jwks_uri": URI, name: "ECDH-ES" });
+            assert!(read(document, None).is_ok(), "{name}");
             let absent = json!({ "redirect_uris": [URI], name: null });
             assert!(read(absent, None).is_ok());
         }

@@ -5,7 +5,9 @@ use super::kinds::{
     ApplicationType, GrantType, ResponseType, SubjectType, TokenEndpointAuthMethod,
 };
 use crate::protocol::authorization_details::{MAX_TYPES, is_type_name};
+use crate::protocol::encryption::KeyManagementAlgorithm;
 use crate::protocol::redirect_uri::RedirectUri;
+use crate::protocol::request_uri::RequestUri;
 use crate::protocol::scope::{self, Scope};
 use crate::protocol::{ErrorCode, OAuthError, email, jwks, resource, uri};
 
@@ -48,6 +50,8 @@ impl ClientMetadata {
         self.check_grants()?;
         self.check_authentication()?;
         self.check_request_objects()?;
+        self.check_encryption()?;
+        self.check_request_uris()?;
         self.check_redirects()?;
         self.check_texts()?;
         self.check_urls()?;
@@ -230,6 +234,80 @@ impl ClientMetadata {
             if given && !has_keys {
                 return Err(MetadataError::new(field, "needs jwks or jwks_uri"));
             }
+        }
+        Ok(())
+    }
+
+    /// What is encrypted to a client needs a key of its own, and a content needs a key; request objects are encrypted to a key of ours.
+    fn check_encryption(&self) -> Result<(), MetadataError> {
+        for (name, alg, enc) in [
+            (
+                "id_token_encrypted_response",
+                self.id_token_encrypted_response_alg,
+                self.id_token_encrypted_response_enc,
+            ),
+            (
+                "authorization_encrypted_response",
+                self.authorization_encrypted_response_alg,
+                self.authorization_encrypted_response_enc,
+            ),
+            (
+                "userinfo_encrypted_response",
+                self.userinfo_encrypted_response_alg,
+                self.userinfo_encrypted_response_enc,
+            ),
+            (
+                "introspection_encrypted_response",
+                self.introspection_encrypted_response_alg,
+                self.introspection_encrypted_response_enc,
+            ),
+            (
+                "request_object_encryption",
+                self.request_object_encryption_alg,
+                self.request_object_encryption_enc,
+            ),
+        ] {
+            let refused =
+                |end, reason: String| Err(MetadataError::new(&format!("{name}_{end}"), reason));
+            // OpenID Connect Dynamic Client Registration §2: "When [enc] is included, [alg] MUST also be provided."
+            let Some(alg) = alg else {
+                if enc.is_some() {
+                    return refused("enc", format!("needs {name}_alg"));
+                }
+                continue;
+            };
+            if self.jwks.is_none() && self.jwks_uri.is_none() {
+                return refused("alg", "needs jwks or jwks_uri".to_owned());
+            }
+            let lacks_key = |jwks| !jwks::holds_key_for(jwks, alg);
+            if name != "request_object_encryption" && self.jwks.as_ref().is_some_and(lacks_key) {
+                return refused(
+                    "alg",
+                    format!(
+                        "needs a key in jwks that may be encrypted to by {alg}: of {}, and with use enc or none",
+                        match alg {
+                            KeyManagementAlgorithm::RsaOaep256 => "type RSA",
+                            KeyManagementAlgorithm::EcdhEs => "curve P-256 or X25519",
+                        }
+                    ),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// OpenID Connect Core §6.2
+    fn check_request_uris(&self) -> Result<(), MetadataError> {
+        const FIELD: &str = "request_uris";
+        bounded(FIELD, &self.request_uris, 100)?;
+        for uri in &self.request_uris {
+            RequestUri::parse(uri).map_err(|error| MetadataError::new(FIELD, error.to_string()))?;
+        }
+        if !self.request_uris.is_empty() && self.jwks.is_none() && self.jwks_uri.is_none() {
+            return Err(MetadataError::new(
+                FIELD,
+                "needs jwks or jwks_uri, as what they lead to has to be signed",
+            ));
         }
         Ok(())
     }

@@ -161,6 +161,11 @@ impl ValidatedRedirect {
         &self.uri
     }
 
+    /// Whether answers to it are signed.
+    pub fn is_signed(&self) -> bool {
+        self.mode.is_signed()
+    }
+
     /// The issuer that answers.
     pub fn issuer(&self) -> &str {
         &self.issuer

@@ -18,7 +18,7 @@ use crate::support::http::Answer;
 use crate::support::relying_party::{RelyingParty, claims};
 
 const TYP: &str = "oauth-authz-req+jwt";
-const CALLBACK: &str = "https://signed.example/callback";
+pub const CALLBACK: &str = "https://signed.example/callback";
 
 fn key(algorithm: SigningAlgorithm) -> SigningKey {
     SigningKey::generate(algorithm, RsaBits::default())
@@ -26,22 +26,22 @@ fn key(algorithm: SigningAlgorithm) -> SigningKey {
         .key
 }
 
-fn encode(value: &Value) -> String {
+pub fn encode(value: &Value) -> String {
     URL_SAFE_NO_PAD.encode(value.to_string())
 }
 
 /// A client that signs its requests.
-struct Signer {
-    key: SigningKey,
-    rp: RelyingParty,
+pub struct Signer {
+    pub key: SigningKey,
+    pub rp: RelyingParty,
 }
 
 impl Signer {
-    async fn new(scene: &Scene, more: Value) -> Self {
+    pub async fn new(scene: &Scene, more: Value) -> Self {
         Self::by(scene, SigningAlgorithm::Es256, more).await
     }
 
-    async fn by(scene: &Scene, algorithm: SigningAlgorithm, more: Value) -> Self {
+    pub async fn by(scene: &Scene, algorithm: SigningAlgorithm, more: Value) -> Self {
         let key = key(algorithm);
         let mut metadata = json!({
             "redirect_uris": [CALLBACK], "scope": "openid profile email", "skip_consent": true, "jwks": { "keys": [key.public_jwk()] },
@@ -65,7 +65,7 @@ impl Signer {
     }
 
     /// The whole request as claims; `more` replaces some, `null` takes one out.
-    fn claims(&self, scene: &Scene, more: &Value) -> Value {
+    pub fn claims(&self, scene: &Scene, more: &Value) -> Value {
         let now = scene.app.provider.clock.unix();
         let mut claims = json!({ "iss": self.rp.client.client_id(), "aud": self.rp.issuer, "iat": now, "nbf": now, "exp": now + 300 });
         for (name, value) in self.rp.parameters(&[]) {
@@ -81,14 +81,14 @@ impl Signer {
         claims
     }
 
-    fn object(&self, scene: &Scene, more: &Value) -> String {
+    pub fn object(&self, scene: &Scene, more: &Value) -> String {
         self.key
             .sign_jwt(TYP, &self.claims(scene, more))
             .expect("signed")
     }
 
     /// RFC 9101 §5: nothing but `client_id` beside it, unless told.
-    fn url(&self, object: &str, more: &[(&str, &str)]) -> String {
+    pub fn url(&self, object: &str, more: &[(&str, &str)]) -> String {
         let mut url = url::Url::parse(&format!("{}/authorize", self.rp.issuer)).expect("a URL");
         url.query_pairs_mut()
             .append_pair("client_id", &self.rp.client.client_id())
@@ -98,13 +98,13 @@ impl Signer {
     }
 
     /// OpenID Connect Core §6.1: the whole request beside it.
-    fn openid_url(&self, object: &str, more: &[(&str, &str)]) -> String {
+    pub fn openid_url(&self, object: &str, more: &[(&str, &str)]) -> String {
         let mut all = vec![("request", object)];
         all.extend_from_slice(more);
         self.rp.authorization_url(&all)
     }
 
-    async fn push(&self, object: &str, more: &[(&str, &str)]) -> Answer {
+    pub async fn push(&self, object: &str, more: &[(&str, &str)]) -> Answer {
         let mut form = vec![("request", object)];
         form.extend_from_slice(more);
         self.rp.authenticated("/par", &form).send().await
@@ -112,7 +112,7 @@ impl Signer {
 }
 
 #[track_caller]
-fn expect_code(page: &Page) -> String {
+pub fn expect_code(page: &Page) -> String {
     page.answer
         .location_param("code")
         .unwrap_or_else(|| panic!("no code: {:?}", page.answer))
@@ -120,7 +120,7 @@ fn expect_code(page: &Page) -> String {
 
 /// Told to the client, at the one URI that it has registered.
 #[track_caller]
-fn expect_redirect(page: &Page, error: &str) {
+pub fn expect_redirect(page: &Page, error: &str) {
     let location = page.answer.location();
     assert!(location.as_str().starts_with(CALLBACK), "{location}");
     assert_eq!(
@@ -131,12 +131,12 @@ fn expect_redirect(page: &Page, error: &str) {
 }
 
 #[track_caller]
-fn expect_page(page: &Page, error: &str) {
+pub fn expect_page(page: &Page, error: &str) {
     page.answer.expect_error(400, error);
     assert_eq!(page.answer.header("location"), None);
 }
 
-async fn signed_in(scene: &Scene, signer: &Signer) -> Browser {
+pub async fn signed_in(scene: &Scene, signer: &Signer) -> Browser {
     let mut browser = scene.app.browser();
     expect_code(&signer.rp.authorize(&mut browser, &scene.user, &[]).await);
     browser

@@ -12,6 +12,7 @@ use crate::support::admin::Admin;
 use crate::support::app::{TestApp, TestClient, TestTenant, TestUser, app_test, run_with};
 use crate::support::certificates::Identity;
 use crate::support::database::TestDatabase;
+use crate::support::receiver::{Answering, Receiver};
 use crate::support::relying_party::{RelyingParty, VERIFIER, header};
 
 const CALLBACK: &str = "https://told.example/callback";
@@ -65,6 +66,26 @@ const ALGORITHMS: [&str; 14] = [
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "ES256K",
     "EdDSA", "HS256", "HS512", "none",
 ];
+const ENCRYPTIONS: [&str; 10] = [
+    "RSA1_5",
+    "RSA-OAEP",
+    "RSA-OAEP-256",
+    "RSA-OAEP-512",
+    "ECDH-ES",
+    "ECDH-ES+A128KW",
+    "A128KW",
+    "A256GCMKW",
+    "PBES2-HS256+A128KW",
+    "dir",
+];
+const CONTENTS: [&str; 6] = [
+    "A128CBC-HS256",
+    "A192CBC-HS384",
+    "A256CBC-HS512",
+    "A128GCM",
+    "A192GCM",
+    "A256GCM",
+];
 const SUBJECT_TYPES: [&str; 3] = ["public", "pairwise", "ephemeral"];
 /// Members that are addresses, announced or not, and where they would be.
 const ENDPOINTS: [(&str, &str); 14] = [
@@ -99,6 +120,15 @@ struct Told {
 impl Told {
     async fn of(app: TestApp, everything: bool) -> Self {
         let tenant = app.tenant("acme").await;
+        let admin = Admin::program(&app, &tenant).await;
+        let encryption = json!({ "request_object_encryption": everything });
+        assert_eq!(
+            admin
+                .patch("/tenants/acme/settings", &encryption)
+                .await
+                .status,
+            200
+        );
         let authority = Identity::authority("Told", app.provider.clock.unix()).pem();
         app.change_settings(&tenant, |settings| {
             if everything {
@@ -106,6 +136,7 @@ impl Told {
                     .client_certificate_authorities
                     .clone_from(&authority);
             }
+            settings.request_uri_parameter = everything;
             settings.front_channel_tokens = everything;
             settings.device_authorization = everything;
             settings.session_management = everything;
@@ -124,7 +155,6 @@ impl Told {
         let user = app
             .user(&tenant, "ana@acme.example", "a long enough password")
             .await;
-        let admin = Admin::program(&app, &tenant).await;
         let document = app
             .get(&tenant.url("/.well-known/openid-configuration"))
             .send()
@@ -435,19 +465,32 @@ async fn registrations(told: &Told) {
             "{kind}"
         );
     }
-    for field in [
-        "id_token_encrypted_response_alg",
-        "userinfo_encrypted_response_alg",
-        "request_object_encryption_alg",
-        "authorization_encrypted_response_alg",
+    for (name, member) in [
+        ("id_token_encrypted_response", "id_token_encryption"),
+        ("userinfo_encrypted_response", "userinfo_encryption"),
+        (
+            "authorization_encrypted_response",
+            "authorization_encryption",
+        ),
+        (
+            "introspection_encrypted_response",
+            "introspection_encryption",
+        ),
+        ("request_object_encryption", "request_object_encryption"),
     ] {
-        let announced = told.document.get(
-            field
-                .replace("encrypted_response_alg", "encryption_alg_values_supported")
-                .replace("encryption_alg", "encryption_alg_values_supported"),
+        let of = |alg: &str, enc: &str| json!({ format!("{name}_alg"): alg, format!("{name}_enc"): enc, "jwks_uri": "https://told.example/jwks" });
+        let (algs, encs) = (
+            format!("{member}_alg_values_supported"),
+            format!("{member}_enc_values_supported"),
         );
-        let taken = told.registered(json!({ field: "RSA-OAEP-256" })).await;
-        assert_eq!(taken.is_ok(), announced.is_some(), "{field}");
+        for alg in ENCRYPTIONS {
+            let taken = told.registered(of(alg, "A128CBC-HS256")).await;
+            assert_eq!(taken.is_ok(), told.announces(&algs, alg), "{name} {alg}");
+        }
+        for enc in CONTENTS {
+            let taken = told.registered(of("ECDH-ES", enc)).await;
+            assert_eq!(taken.is_ok(), told.announces(&encs, enc), "{name} {enc}");
+        }
     }
 }
 
@@ -462,6 +505,59 @@ async fn signatures(told: &Told) {
             algorithm
         );
     }
+}
+
+/// A request whose address is registered, one whose address isn't, and the key that either may be encrypted to.
+async fn by_reference(told: &Told) {
+    let key = tessera::jose::keys::SigningKey::generate(
+        tessera::protocol::SigningAlgorithm::Es256,
+        tessera::jose::keys::RsaBits::default(),
+    )
+    .expect("a key")
+    .key;
+    let server = Receiver::start();
+    let uri = server.url("/request");
+    let rp = told
+        .client(json!({ "jwks": { "keys": [key.public_jwk()] }, "request_uris": [uri] }))
+        .await;
+    let mut claims = json!({ "iss": rp.client.client_id(), "aud": rp.issuer });
+    for (name, value) in rp.parameters(&[]) {
+        claims[name] = json!(value);
+    }
+    let object = key.sign_jwt("JWT", &claims).expect("signed");
+    server.answer(Answering::Body("application/jwt", object));
+    for (asked, registered) in [
+        (uri.as_str(), true),
+        ("https://told.example/request", false),
+    ] {
+        let page = rp
+            .authorize(
+                &mut told.app.browser(),
+                &told.user,
+                &[("request_uri", asked)],
+            )
+            .await;
+        let taken = told.document["request_uri_parameter_supported"] == true;
+        let demanded = told.document["require_request_uri_registration"] == true;
+        assert_eq!(
+            says(&answer_of(&page), "code").is_some(),
+            taken && (registered || !demanded),
+            "{asked}"
+        );
+    }
+    let jwks = told.app.get(&told.tenant.url("/jwks")).send().await;
+    let keys = jwks.expect_ok().json();
+    let published: BTreeSet<_> = keys["keys"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|key| key["use"] == "enc")
+        .filter_map(|key| key["alg"].as_str())
+        .collect();
+    assert_eq!(
+        published,
+        told.listed("request_object_encryption_alg_values_supported")
+    );
 }
 
 async fn what_requests_may_say(told: &Told) {
@@ -483,17 +579,7 @@ async fn what_requests_may_say(told: &Told) {
             "{method}"
         );
     }
-    let page = rp
-        .authorize(
-            &mut told.app.browser(),
-            &told.user,
-            &[("request_uri", "https://told.example/request")],
-        )
-        .await;
-    assert_eq!(
-        told.document["request_uri_parameter_supported"] == false,
-        says(&answer_of(&page), "code").is_none()
-    );
+    by_reference(told).await;
     for scope in told.listed("scopes_supported") {
         let asked = format!("openid {scope}");
         let page = rp

@@ -267,7 +267,7 @@ pub fn key(clock: &Clock) -> KeyRecord {
     KeyRecord {
         id: KeyId::from(clock.uuid_v7()),
         kid: "thumbprint".into(),
-        algorithm: SigningAlgorithm::Es256,
+        algorithm: SigningAlgorithm::Es256.into(),
         stage: KeyStage::Published {
             signs_from: clock.now(),
         },

@@ -1,4 +1,4 @@
-//! A client's own server: takes logout tokens, answers as it is told, and remembers what came.
+//! A client's own server: takes logout tokens, publishes keys and request objects, answers as it is told, and remembers what came.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -14,6 +14,8 @@ pub enum Answering {
     Redirect(String),
     /// With 200 and so many bytes.
     AtLength(usize),
+    /// With 200, this type and this body.
+    Body(&'static str, String),
     /// Not at all.
     Never,
 }
@@ -86,6 +88,10 @@ impl Receiver {
             Answering::AtLength(bytes) => format!(
                 "HTTP/1.1 200 X\r\ncontent-length: {bytes}\r\nconnection: close\r\n\r\n{}",
                 "x".repeat(bytes)
+            ),
+            Answering::Body(content_type, body) => format!(
+                "HTTP/1.1 200 X\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                body.len()
             ),
             Answering::Never => {
                 self.lock().open.push(stream);

@@ -24,15 +24,16 @@ use crate::domain::external_subject::{ExternalSubject, NAMES_MAX};
 use crate::domain::ids::{
     ClientId, DomainId, ExternalSubjectId, KeyId, ResourceId, TenantId, UserId,
 };
-use crate::domain::key::{KeyRecord, KeyStage};
+use crate::domain::key::{KeyAlgorithm, KeyRecord, KeyStage};
 use crate::domain::resource::Resource;
 use crate::domain::tenant::{TenantRecord, TenantStatus};
 use crate::flows::issue::ACCESS_TOKEN_ALGORITHM;
 use crate::flows::key_ring::seal_context;
 use crate::flows::provider::{FlowError, Provider};
 use crate::flows::tenancy::handle_key_of;
-use crate::jose::keys::SigningKey;
+use crate::jose::keys::{DecryptionKey, SigningKey};
 use crate::jose::seal::DataKey;
+use crate::protocol::KeyManagementAlgorithm;
 use crate::protocol::slug::Slug;
 use crate::secret::{HashKey, PlainSecret};
 use crate::storage::{DOMAINS_MAX, RESOURCES_MAX, WholeTenant};
@@ -151,8 +152,17 @@ impl Draft {
             .data_key
             .open(seal_context(self.id(), id), &sealed)
             .map_err(|error| unopened(error.to_string()))?;
-        let signer = SigningKey::from_private_jwk(key.algorithm, &key.kid, &private)
-            .map_err(|error| unopened(error.to_string()))?;
+        let public = match key.algorithm {
+            KeyAlgorithm::Signing(algorithm) => {
+                SigningKey::from_private_jwk(algorithm, &key.kid, &private)
+                    .map(|key| key.public_jwk().clone())
+            }
+            KeyAlgorithm::Encryption(algorithm) => {
+                DecryptionKey::from_private_jwk(algorithm, &key.kid, &private)
+                    .map(|key| key.public_jwk().clone())
+            }
+        };
+        let public_jwk = public.map_err(|error| unopened(error.to_string()))?;
         let stage = match (key.retired_at, key.removed_at) {
             (None, None) => KeyStage::Published {
                 signs_from: key.signs_from,
@@ -181,7 +191,7 @@ impl Draft {
             kid: key.kid,
             algorithm: key.algorithm,
             stage,
-            public_jwk: signer.public_jwk().clone(),
+            public_jwk,
             sealed_private_jwk: sealed,
             created_at: key.created_at,
         });
@@ -483,17 +493,29 @@ impl Provider {
         Ok(())
     }
 
-    /// Gives the draft a key that signs, unless one came along.
+    /// Gives the draft a key that signs, unless one came along, and those that others encrypt to where its settings want them.
     pub(super) async fn complete_keys(&self, draft: &mut Draft) -> Result<(), AdminError> {
         let now = self.now();
         let signs = |key: &KeyRecord| key.algorithm == ACCESS_TOKEN_ALGORITHM && key.signs(now);
-        if draft.whole.keys.iter().any(signs) {
+        if !draft.whole.keys.iter().any(signs) {
+            let algorithm = ACCESS_TOKEN_ALGORITHM.into();
+            let key = self
+                .new_key(draft.id(), &draft.data_key, algorithm, now)
+                .await?;
+            draft.whole.keys.push(key);
+        }
+        if !draft.whole.record.settings.request_object_encryption {
             return Ok(());
         }
-        let (key, _) = self
-            .new_key(draft.id(), &draft.data_key, ACCESS_TOKEN_ALGORITHM, now)
-            .await?;
-        draft.whole.keys.push(key);
+        for algorithm in KeyManagementAlgorithm::ALL.map(KeyAlgorithm::from) {
+            let used = |key: &KeyRecord| key.algorithm == algorithm && key.signs(now);
+            if !draft.whole.keys.iter().any(used) {
+                let key = self
+                    .new_key(draft.id(), &draft.data_key, algorithm, now)
+                    .await?;
+                draft.whole.keys.push(key);
+            }
+        }
         Ok(())
     }
 }

@@ -276,7 +276,7 @@ fn tenant_line(tenant: &Tenant, with_secrets: bool) -> TenantLine {
     }
 }
 
-/// None for a key that isn't published any more.
+/// None for a key by which nothing is verified or decrypted any more.
 fn key_line(key: &KeyRecord, now: crate::clock::Timestamp) -> Option<KeyLine> {
     let (signs_from, ended) = match key.stage {
         KeyStage::Published { signs_from } => (signs_from, None),
@@ -287,7 +287,7 @@ fn key_line(key: &KeyRecord, now: crate::clock::Timestamp) -> Option<KeyLine> {
         } => (signs_from, Some((retired_at, removed_at))),
         KeyStage::Revoked { .. } => return None,
     };
-    key.is_published(now).then(|| KeyLine {
+    key.is_good(now).then(|| KeyLine {
         id: key.id.uuid(),
         kid: key.kid.clone(),
         algorithm: key.algorithm,

@@ -11,10 +11,10 @@ use uuid::Uuid;
 use crate::clock::Timestamp;
 use crate::domain::branding::Branding;
 use crate::domain::consent::Permissions;
+use crate::domain::key::KeyAlgorithm;
 use crate::domain::resource::ResourceScope;
 use crate::domain::role::Role;
 use crate::domain::settings::TenantSettings;
-use crate::protocol::SigningAlgorithm;
 use crate::protocol::authorization_details::DetailsType;
 use crate::protocol::claims::StandardClaims;
 
@@ -85,8 +85,8 @@ pub struct KeyLine {
     pub id: Uuid,
     /// The public name.
     pub kid: String,
-    /// What it signs with.
-    pub algorithm: SigningAlgorithm,
+    /// What it is for.
+    pub algorithm: KeyAlgorithm,
     /// The private JWK, sealed: base64url.
     pub sealed_private_jwk: String,
     /// When it takes over.

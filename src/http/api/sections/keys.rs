@@ -6,25 +6,24 @@ use serde_json::Value;
 
 use super::Section;
 use crate::clock::Timestamp;
-use crate::domain::key::{KeyRecord, KeyStage};
+use crate::domain::key::{KeyAlgorithm, KeyRecord, KeyStage};
 use crate::flows::admin::{Area, Permission};
 use crate::flows::keys::RotationStart;
 use crate::http::api::answer::Answer;
 use crate::http::api::call::Call;
 use crate::http::api::operation::Operation;
-use crate::protocol::SigningAlgorithm;
 
 /// This section.
 pub const SECTION: Section = Section {
     title: "Keys",
-    description: "What the tenant's tokens are signed with. Private keys never leave the server.",
+    description: "What the tenant's tokens are signed with and, where its settings say so, what requests to it are encrypted to. Private keys never leave the server.",
     operations: &[
         Operation::get("listKeys", "/tenants/{tenant}/keys", |call| Box::pin(list(call)))
             .says("List keys", "The newest first; those that were removed are listed for a month.")
             .needs(Permission::Read(Area::Keys))
             .lists::<Key>(),
         Operation::post("rotateKeys", "/tenants/{tenant}/keys/rotate", |call| Box::pin(rotate(call)))
-            .says("Give keys a successor", "It is published first and signs once every verifier can know it; the one before stays published until all that it signed has expired.")
+            .says("Give keys a successor", "It is published first and signs once every verifier can know it; the one before stays published until all that it signed has expired. A key that others encrypt to is replaced at once; the one before decrypts on for a day.")
             .needs(Permission::Write(Area::Keys))
             .may_take::<Rotation>()
             .gives::<Rotated>(),
@@ -39,14 +38,14 @@ pub const SECTION: Section = Section {
     ],
 };
 
-/// A signing key.
+/// A key.
 #[derive(Serialize, JsonSchema)]
 struct Key {
     /// Its name, as the key set and the tokens have it.
     kid: String,
-    /// The algorithm.
-    algorithm: SigningAlgorithm,
-    /// `published`, `signing`, `retired`, `removed` or `revoked`.
+    /// The algorithm: of signatures, or of the encryption of requests to the tenant.
+    algorithm: KeyAlgorithm,
+    /// `published`, `signing`, `retired`, `removed` or `revoked`; `encrypting` for the one that others encrypt to.
     state: &'static str,
     /// From when on it signs, or did.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,7 +70,7 @@ struct Key {
 #[serde(default, deny_unknown_fields)]
 struct Rotation {
     /// The key of this algorithm only.
-    algorithm: Option<SigningAlgorithm>,
+    algorithm: Option<KeyAlgorithm>,
     /// Whether it signs at once. Verifiers that keep the key set have to fetch it again.
     immediately: bool,
 }
@@ -97,10 +96,10 @@ fn view(key: &KeyRecord, now: Timestamp) -> Key {
     };
     match key.stage {
         KeyStage::Published { signs_from } => {
-            view.state = if signs_from > now {
-                "published"
-            } else {
-                "signing"
+            view.state = match (signs_from > now, key.algorithm) {
+                (true, _) => "published",
+                (false, KeyAlgorithm::Signing(_)) => "signing",
+                (false, KeyAlgorithm::Encryption(_)) => "encrypting",
             };
             view.signs_from = Some(signs_from);
         }

@@ -10,7 +10,7 @@ use crate::http::pages::{
     messages::Messages,
     views::{
         AccountApplications, AccountHome, AccountPassword, AccountSessions, ApplicationItem,
-        ClientMark, Notice, Problem, ProfileEntry, ScopeItem, SessionItem,
+        ClientMark, Notice, OwnApplication, Problem, ProfileEntry, ScopeItem, SessionItem, WebLink,
     },
 };
 
@@ -329,6 +329,9 @@ impl Sample for AccountApplications<'static> {
             id: "con_1",
             client: orders(),
             scopes: scopes.to_vec(),
+            start: WebLink::parse(
+                "https://orders.example.com/login?iss=https%3A%2F%2Fid.example.com",
+            ),
             granted_at: now() - TimeDelta::days(12),
         };
         let second = ApplicationItem {
@@ -338,13 +341,19 @@ impl Sample for AccountApplications<'static> {
                 name: "ledger:read",
                 description: "Read entries of the ledger",
             }],
+            start: None,
             granted_at: now() - TimeDelta::days(300),
+        };
+        let own = |name: &'static str| OwnApplication {
+            client: ClientMark::named(name),
+            start: WebLink::parse("https://intranet.example.com/login").expect("an address"),
         };
         let plain = Self {
             page: page(messages, ACME),
             account: ADA,
             sign_out: SIGN_OUT,
             form: form("/t/acme/account/applications"),
+            own: vec![own("Intranet"), own("Time sheets")],
             applications: vec![first, second],
             more: Some("/t/acme/account/applications?cursor=abc"),
             problem: None,
@@ -357,6 +366,7 @@ impl Sample for AccountApplications<'static> {
                 name,
                 description: name,
             }],
+            start: WebLink::parse("https://orders.example.com/login"),
             granted_at: now(),
         };
         vec![
@@ -364,6 +374,7 @@ impl Sample for AccountApplications<'static> {
             (
                 "empty",
                 Self {
+                    own: vec![],
                     applications: vec![],
                     more: None,
                     ..plain.clone()
@@ -390,6 +401,7 @@ impl Sample for AccountApplications<'static> {
                 "long",
                 Self {
                     page: page(messages, ENDLESS),
+                    own: vec![own(LONG), own(RTL)],
                     applications: vec![named(LONG), named(RTL)],
                     ..plain.clone()
                 },
@@ -401,6 +413,7 @@ impl Sample for AccountApplications<'static> {
                     account: HOSTILE_ACCOUNT,
                     sign_out: HOSTILE,
                     form: hostile_form(),
+                    own: vec![own(HOSTILE)],
                     applications: vec![named(HOSTILE)],
                     more: Some(HOSTILE),
                     ..plain

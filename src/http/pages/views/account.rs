@@ -5,7 +5,7 @@ use chrono::SecondsFormat;
 
 use super::{
     consent::ScopeItem,
-    parts::{Account, ClientMark, Form, Notice, Page, PasswordRules, Problem},
+    parts::{Account, ClientMark, Form, Notice, Page, PasswordRules, Problem, WebLink},
 };
 use crate::clock::Timestamp;
 
@@ -163,6 +163,8 @@ pub struct ApplicationItem<'a> {
     pub client: ClientMark<'a>,
     /// What it may do.
     pub scopes: Vec<ScopeItem<'a>>,
+    /// Where it is started, if it says so.
+    pub start: Option<WebLink<'a>>,
     /// Since when.
     pub granted_at: Timestamp,
 }
@@ -173,7 +175,16 @@ impl ApplicationItem<'_> {
     }
 }
 
-/// `/account/applications`: consents, and withdrawing them.
+/// An application of the tenant itself.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnApplication<'a> {
+    /// The application.
+    pub client: ClientMark<'a>,
+    /// Where it is started.
+    pub start: WebLink<'a>,
+}
+
+/// `/account/applications`: those that can be started, consents, and withdrawing them.
 #[derive(Clone, Debug, Template)]
 #[template(path = "account/applications.html")]
 pub struct AccountApplications<'a> {
@@ -185,6 +196,8 @@ pub struct AccountApplications<'a> {
     pub sign_out: &'a str,
     /// Where withdrawals go.
     pub form: Form<'a>,
+    /// The tenant's own applications.
+    pub own: Vec<OwnApplication<'a>>,
     /// The applications.
     pub applications: Vec<ApplicationItem<'a>>,
     /// Where the next ones are.

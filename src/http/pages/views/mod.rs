@@ -31,7 +31,7 @@ mod sign_out;
 
 pub use account::{
     AccountApplications, AccountHome, AccountPassword, AccountSessions, ApplicationItem,
-    ProfileEntry, SessionItem,
+    OwnApplication, ProfileEntry, SessionItem,
 };
 pub use consent::{Consent, ResourceItem, ScopeItem};
 pub use device::{ConnectDevice, DeviceDone, EnterCode};

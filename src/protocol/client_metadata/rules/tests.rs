@@ -376,3 +376,79 @@ fn native_clients_and_sectors() {
     let sector = read(json!({"subject_type": "pairwise", "redirect_uris": ["https://a.example/1", "https://b.example/"], "sector_identifier_uri": "https://c.example/uris.json"})).unwrap();
     assert_eq!(sector.sector().as_deref(), Some("c.example"));
 }
+
+#[test]
+fn what_is_encrypted_needs_a_key_and_a_way() {
+    let ec = keys();
+    for name in [
+        "id_token_encrypted_response",
+        "userinfo_encrypted_response",
+        "authorization_encrypted_response",
+        "introspection_encrypted_response",
+        "request_object_encryption",
+    ] {
+        let (alg, enc) = (format!("{name}_alg"), format!("{name}_enc"));
+        let with = |more: Value| {
+            let mut members = json!({ "jwks_uri": "https://app.example.com/jwks" });
+            for (name, value) in more.as_object().unwrap() {
+                members[name] = value.clone();
+            }
+            read(members).map_err(|error| error.field)
+        };
+        assert!(with(json!({ &alg: "ECDH-ES" })).is_ok());
+        assert!(with(json!({ &alg: "RSA-OAEP-256", &enc: "A256GCM" })).is_ok());
+        for (more, field) in [
+            (json!({ &enc: "A128GCM" }), &enc),
+            (json!({ &alg: "ECDH-ES", "jwks_uri": null }), &alg),
+            (json!({ &alg: "RSA1_5" }), &alg),
+            (json!({ &alg: "RSA-OAEP" }), &alg),
+            (json!({ &alg: "dir" }), &alg),
+            (json!({ &alg: "A128KW" }), &alg),
+            (json!({ &alg: "ECDH-ES", &enc: "A128CTR" }), &enc),
+            (json!({ &alg: "ECDH-ES", &enc: "none" }), &enc),
+        ] {
+            assert_eq!(with(more.clone()).as_ref(), Err(field), "{more}");
+        }
+        // Of keys that are there it is known what they are for; request objects are encrypted to one of ours.
+        let mut signing = ec.clone();
+        for key in signing["keys"].as_array_mut().unwrap() {
+            key["use"] = "sig".into();
+        }
+        let ours = name == "request_object_encryption";
+        let own = with(json!({ "jwks_uri": null, "jwks": signing, &alg: "ECDH-ES" }));
+        assert_eq!(own.is_ok(), ours, "{name}");
+        let own = with(json!({ "jwks_uri": null, "jwks": ec, &alg: "ECDH-ES" }));
+        assert!(own.is_ok() || ours, "{own:?}");
+    }
+}
+
+#[test]
+fn addresses_of_request_objects() {
+    let with = |uris: Value| {
+        read(json!({ "jwks_uri": "https://app.example.com/jwks", "request_uris": uris }))
+            .map_err(|error| error.field)
+    };
+    let hash = "GkurKxf5T0Y-mnPFCHqWOMiZi4VS138cQO_V7PZHAdM";
+    let sound = format!("https://app.example.com/request#{hash}");
+    assert!(with(json!(["https://app.example.com/request", sound])).is_ok());
+    let many: Vec<_> = (0..101)
+        .map(|n| format!("https://app.example.com/{n}"))
+        .collect();
+    for wrong in [
+        json!(["http://app.example.com/request"]),
+        json!(["urn:ietf:params:oauth:request_uri:x"]),
+        json!(["javascript:alert(1)"]),
+        json!(["https://app.example.com/request#section"]),
+        json!(["https://app.example.com/a", "https://app.example.com/a"]),
+        json!("https://app.example.com/request"),
+        json!(many),
+    ] {
+        assert_eq!(
+            with(wrong.clone()),
+            Err("request_uris".to_owned()),
+            "{wrong}"
+        );
+    }
+    let unsigned = read(json!({ "request_uris": ["https://app.example.com/request"] }));
+    assert_eq!(unsigned.unwrap_err().field, "request_uris");
+}

@@ -1,0 +1,131 @@
+//! Encrypted request objects (RFC 9101 §6.1; OpenID Connect Core §6.1, §10.2): a client's signed object within a JWE to one of the tenant's keys.
+//!
+//! What is wrong with one is never told: all that fails before the signature within is looked at fails alike.
+
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use super::presented::ObjectRefusal;
+use crate::domain::audit::{Actor, Origin};
+use crate::domain::client::Client;
+use crate::domain::key::KeyAlgorithm;
+use crate::flows::Provider;
+use crate::flows::keys::{OnlyIf, RotationStart};
+use crate::flows::provider::FlowError;
+use crate::flows::tenancy::{Tenant, TenantAt};
+use crate::jose::jwe::{Encrypted, NotDecrypted, is_encrypted};
+use crate::jose::keys::DecryptionKey;
+use crate::protocol::encryption::{Encryption, KeyManagementAlgorithm};
+use crate::protocol::{ErrorCode, OAuthError};
+
+/// Why an object isn't opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum EncryptionRefusal {
+    /// It has to be encrypted, or in another way.
+    #[error("the request object isn't encrypted as the client registered")]
+    Registered,
+    /// It is encrypted to a tenant that takes none such, or by a client without keys to sign with.
+    #[error("encrypted request objects aren't taken here")]
+    NotTaken,
+    /// It doesn't open, for whatever reason.
+    #[error("the request object can't be decrypted")]
+    NotDecrypted,
+}
+
+impl From<NotDecrypted> for EncryptionRefusal {
+    fn from(_: NotDecrypted) -> Self {
+        Self::NotDecrypted
+    }
+}
+
+impl From<EncryptionRefusal> for OAuthError {
+    fn from(refusal: EncryptionRefusal) -> Self {
+        let text = match refusal {
+            EncryptionRefusal::Registered => {
+                "this client must encrypt its request objects by its request_object_encryption_alg and request_object_encryption_enc"
+            }
+            EncryptionRefusal::NotTaken => {
+                "encrypted request objects are not taken here; send it signed alone"
+            }
+            EncryptionRefusal::NotDecrypted => {
+                "the request object can't be decrypted: sign it, then encrypt it to a key with use enc of this issuer's jwks_uri, by an alg and enc of its metadata, without compression"
+            }
+        };
+        Self::new(ErrorCode::InvalidRequestObject, text)
+    }
+}
+
+/// The text within, wiped when it is dropped.
+pub(super) type Opened = Zeroizing<String>;
+
+impl Provider {
+    /// Opens an object that is encrypted; none where it isn't and needn't be.
+    pub(super) async fn decrypt_object(
+        &self,
+        at: &TenantAt,
+        client: &Client,
+        object: &str,
+    ) -> Result<Option<Opened>, ObjectRefusal> {
+        let registered = client.metadata.request_object_encryption();
+        if !is_encrypted(object) {
+            return match registered {
+                Some(_) => Err(EncryptionRefusal::Registered.into()),
+                None => Ok(None),
+            };
+        }
+        // Before any work with keys: whom it could be of, and whether it is what was agreed.
+        let has_keys = client.metadata.jwks.is_some() || client.metadata.jwks_uri.is_some();
+        if !has_keys || !at.tenant.settings().request_object_encryption {
+            return Err(EncryptionRefusal::NotTaken.into());
+        }
+        let encrypted = Encrypted::parse(object).map_err(EncryptionRefusal::from)?;
+        let used = Encryption {
+            alg: encrypted.algorithm,
+            enc: encrypted.enc,
+        };
+        if registered.is_some_and(|registered| registered != used) {
+            return Err(EncryptionRefusal::Registered.into());
+        }
+        let keys: Vec<DecryptionKey> = at
+            .tenant
+            .keys
+            .decrypters(used.alg, encrypted.kid.as_deref(), self.now())
+            .cloned()
+            .collect();
+        let open = move || {
+            let opened = keys.iter().find_map(|key| encrypted.decrypt(key).ok())?;
+            let text = std::str::from_utf8(&opened).ok()?;
+            Some(Zeroizing::new(text.to_owned()))
+        };
+        let opened = match used.alg {
+            KeyManagementAlgorithm::EcdhEs => open(),
+            KeyManagementAlgorithm::RsaOaep256 => self.blocking(open).await?,
+        };
+        self.follow_old_key(&at.tenant, used.alg).await?;
+        Ok(Some(opened.ok_or(EncryptionRefusal::NotDecrypted)?))
+    }
+
+    /// Gives a key that has come of age a successor, as it is used.
+    async fn follow_old_key(
+        &self,
+        tenant: &Arc<Tenant>,
+        algorithm: KeyManagementAlgorithm,
+    ) -> Result<(), FlowError> {
+        let algorithm = KeyAlgorithm::Encryption(algorithm);
+        let age = chrono::Duration::from_std(self.config.key_rotation_age)
+            .unwrap_or(chrono::Duration::MAX);
+        if tenant.keys.wants_rotation(algorithm, self.now(), age) {
+            self.rotate_key(
+                tenant,
+                algorithm,
+                RotationStart::Immediately,
+                Actor::System,
+                Origin::default(),
+                Some(OnlyIf::OlderThan(age)),
+            )
+            .await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,86 @@
+//! Request objects by reference (RFC 9101 §5.2, §6; OpenID Connect Core §6.2): fetched from an address that the client registered, and only after
+//! all else that can be known of the request was found in order. The fragment of an address is the hash of what has to be there.
+
+use std::sync::Arc;
+
+use crate::domain::client::Client;
+use crate::egress::{EgressError, Reference};
+use crate::flows::Provider;
+use crate::flows::tenancy::TenantAt;
+use crate::jose::jwe;
+use crate::protocol::request_uri::{InvalidRequestUri, RequestUri};
+use crate::protocol::{ErrorCode, OAuthError};
+
+/// Why nothing is fetched, or what was isn't taken.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReferenceRefusal {
+    /// The tenant takes requests by value only.
+    #[error("requests by reference aren't taken in this tenant")]
+    NotTaken,
+    /// It is no address of a request object.
+    #[error("the request_uri {0}")]
+    Malformed(#[from] InvalidRequestUri),
+    /// The client didn't register it.
+    #[error("the request_uri is none that the client registered")]
+    NotRegistered,
+    /// It can't be fetched, or what is there isn't the object of the hash.
+    #[error("the request_uri can't be fetched: {0}")]
+    NotFetched(#[from] EgressError),
+}
+
+impl From<ReferenceRefusal> for OAuthError {
+    fn from(refusal: ReferenceRefusal) -> Self {
+        let text = match &refusal {
+            ReferenceRefusal::NotTaken => {
+                return Self::new(
+                    ErrorCode::RequestUriNotSupported,
+                    "the request_uri parameter is not supported here but for pushed requests",
+                );
+            }
+            ReferenceRefusal::NotFetched(EgressError::Busy | EgressError::Stopped) => {
+                return Self::temporarily_unavailable(
+                    "too many request objects are being fetched; try again shortly",
+                );
+            }
+            ReferenceRefusal::Malformed(_) => refusal.to_string(),
+            ReferenceRefusal::NotRegistered => {
+                "the request_uri is none of the client's request_uris, to which it is compared exactly".to_owned()
+            }
+            // What came back from the address is the client's business; where it leads isn't the browser's.
+            ReferenceRefusal::NotFetched(_) => {
+                "the request_uri can't be fetched, or leads to another object than its fragment is the hash of".to_owned()
+            }
+        };
+        Self::new(ErrorCode::InvalidRequestUri, text)
+    }
+}
+
+impl Provider {
+    /// The request object of an address.
+    pub(super) async fn fetch_object(
+        &self,
+        at: &TenantAt,
+        client: &Client,
+        uri: &str,
+    ) -> Result<Arc<str>, ReferenceRefusal> {
+        if !at.tenant.settings().request_uri_parameter {
+            return Err(ReferenceRefusal::NotTaken);
+        }
+        let uri = RequestUri::parse(uri)?;
+        if !uri.is_among(&client.metadata.request_uris) {
+            return Err(ReferenceRefusal::NotRegistered);
+        }
+        let reference = Reference {
+            tenant: at.tenant.id().uuid(),
+            client: client.id.uuid(),
+            uri: uri.as_str().to_owned(),
+        };
+        let fetched = self
+            .request_objects
+            .load(reference, jwe::MAX_TOKEN, uri.is_fixed(), |body| {
+                uri.fits(body)
+            })
+            .await;
+        Ok(fetched?)
+    }
+}
