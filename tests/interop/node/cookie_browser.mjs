@@ -21,7 +21,7 @@ function attributesOf(source) {
 }
 
 /** The forms of a page, with what a person can fill and press, and the attributes of its body. */
-function parsePage(html) {
+export function parsePage(html) {
   const page = { body: {}, forms: [] }
   let form
   const tags = /<!--[\s\S]*?-->|<(\/?)(body|form|input|button|select|textarea)\b((?:"[^"]*"|'[^']*'|[^"'>])*)>/gi

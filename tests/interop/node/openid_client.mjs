@@ -1,7 +1,7 @@
 // openid-client: whole code flows on both tenants, by several ways of authenticating the client.
 import * as oidc from 'openid-client'
-import { exportJWK, generateKeyPair } from 'jose'
 import assert from 'node:assert/strict'
+import { clientKey } from './client_key.mjs'
 import { CookieBrowser } from './cookie_browser.mjs'
 import { Report, createClient, quickstartTenants } from './interop.mjs'
 
@@ -26,9 +26,9 @@ async function register(tenant, { method, alg }) {
   }
   let key
   if (method === 'private_key_jwt') {
-    const pair = await generateKeyPair('ES256', { extractable: true })
-    metadata.jwks = { keys: [{ ...(await exportJWK(pair.publicKey)), kid: 'interop', alg: 'ES256', use: 'sig' }] }
-    key = { key: pair.privateKey, kid: 'interop' }
+    const own = await clientKey()
+    metadata.jwks = own.jwks
+    key = own.key
   }
   return { registration: await createClient(tenant, metadata), key }
 }

@@ -1,21 +1,17 @@
 // openid-client: what goes beyond the code flow, each feature as the library implements its specification.
+import { decodeJwt } from 'jose'
 import * as oidc from 'openid-client'
-import { exportJWK, generateKeyPair } from 'jose'
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { clientKey } from './client_key.mjs'
 import { CookieBrowser } from './cookie_browser.mjs'
+import { ACCESS_TOKEN, EXCHANGE, exchangeTargets, exchangingService } from './exchange.mjs'
 import { Report, createClient, quickstartTenants, tessera } from './interop.mjs'
 
 const REDIRECT = 'http://127.0.0.1:39874/callback'
 const SCOPE = 'openid profile email offline_access'
 // The loopback interface, without TLS; and every signature is checked, which TLS would otherwise stand for.
 const EXECUTE = [oidc.allowInsecureRequests, oidc.enableNonRepudiationChecks]
-
-async function keyPair(alg = 'ES256') {
-  const pair = await generateKeyPair(alg, { extractable: true })
-  const jwk = { ...(await exportJWK(pair.publicKey)), kid: 'interop', alg, use: 'sig' }
-  return { jwks: { keys: [jwk] }, key: { key: pair.privateKey, kid: 'interop' } }
-}
 
 /** A client of this tenant, and the library set up with it. */
 async function configure(tenant, name, metadata, authentication, execute = []) {
@@ -66,7 +62,7 @@ const FEATURES = {
     }, { error: 'invalid_request' })
   },
   'a signed request object (RFC 9101)': async (tenant) => {
-    const { jwks, key } = await keyPair()
+    const { jwks, key } = await clientKey()
     const metadata = { jwks, require_signed_request_object: true, request_object_signing_alg: 'ES256' }
     const config = await configure(tenant, 'signs its requests', metadata)
     const { parameters, checks } = await request()
@@ -161,10 +157,32 @@ const FEATURES = {
     assert.equal(tokens.claims().tenant, tenant.slug)
     assert.ok(tokens.refresh_token)
   },
+  'a token exchanged for another service (RFC 8693)': async (tenant) => {
+    const { parameters, checks } = await request({ scope: 'openid profile' })
+    const person = await configure(tenant, 'front')
+    const tokens = await oidc.authorizationCodeGrant(
+      person, await open(tenant, oidc.buildAuthorizationUrl(person, parameters)), checks,
+    )
+    const stock = targets[tenant.slug]
+    const orders = await exchangingService(tenant, stock)
+    const config = await oidc.discovery(
+      new URL(tenant.issuer), orders.client_id, orders, oidc.ClientSecretBasic(orders.client_secret), { execute: EXECUTE },
+    )
+    const exchange = (more) => oidc.genericGrantRequest(config, EXCHANGE, {
+      subject_token: tokens.access_token, subject_token_type: ACCESS_TOKEN, resource: stock, ...more,
+    })
+    const exchanged = await exchange()
+    assert.equal(exchanged.issued_token_type, ACCESS_TOKEN)
+    const claims = decodeJwt(exchanged.access_token)
+    assert.deepEqual([claims.sub, claims.aud, claims.act], [tokens.claims().sub, stock, { sub: orders.client_id }])
+    await assert.rejects(exchange({ resource: 'https://elsewhere.example' }), { error: 'invalid_target' })
+  },
 }
 
 const report = new Report()
-for (const tenant of await quickstartTenants()) {
+const tenants = await quickstartTenants()
+const targets = await exchangeTargets(tenants)
+for (const tenant of tenants) {
   for (const [name, feature] of Object.entries(FEATURES)) {
     await report.flow(() => report.check(`${tenant.slug}: ${name}`, () => feature(tenant)))
   }

@@ -6,7 +6,6 @@ The module is configured as an operator would, by discovery, with PKCE; a browse
 import os
 import pwd
 import secrets
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from string import Template
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import requests
+from application import answers, free_port
 from cookie_browser import Browser, UnexpectedPage
 from interop import Report, create_client, expect, expect_equal, quickstart_tenants
 
@@ -23,12 +23,6 @@ TEMPLATES = Path(__file__).resolve().parent.parent / "apache"
 MODULES = os.environ.get("INTEROP_APACHE_MODULES", "/usr/lib/apache2/modules")
 APACHE = os.environ.get("INTEROP_APACHE", "/usr/sbin/apache2")
 SIGNING_ALGS = {"acme": "ES256", "globex": "RS256"}
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 class Host:
@@ -93,7 +87,7 @@ class Apache:
         self.process = subprocess.Popen([APACHE, "-f", str(configuration), "-D", "FOREGROUND"], stdout=sys.stderr)
         deadline = time.monotonic() + 30
         for host in hosts:
-            while not _answers(host.port):
+            while not answers(host.port):
                 expect(self.process.poll() is None and time.monotonic() < deadline, f"Apache does not start: {self.log()}")
                 time.sleep(0.1)
 
@@ -114,12 +108,6 @@ def _exists(user):
         return bool(pwd.getpwnam(user))
     except KeyError:
         return False
-
-
-def _answers(port):
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def run_flow(report, host, other, browser):
