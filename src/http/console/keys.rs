@@ -171,14 +171,21 @@ fn rotation<'a>(visitor: &'a Visitor, key: &KeyRecord, draft: &Draft) -> FormShe
     let page = visitor.shell(&SECTION);
     let ahead = visitor.provider().config.key_publish_ahead;
     let from = visitor.now() + chrono::Duration::from_std(ahead).unwrap_or_default();
-    let choices = vec![
-        Choice::new(
-            "published-first",
-            page.f("keys-start-later", "when", &page.moment(&from)),
-        )
-        .hint(page.t("keys-start-later-hint")),
-        Choice::new("immediately", page.t("keys-start-now")).hint(page.t("keys-start-now-hint")),
-    ];
+    let (lede, asked) = if key.algorithm.is_encryption() {
+        ("keys-rotate-encryption-lede", "keys-start-encryption")
+    } else {
+        ("keys-rotate-lede", "keys-start")
+    };
+    let now = Choice::new("immediately", page.t("keys-start-now"));
+    let choices = if key.algorithm.is_encryption() {
+        vec![now.hint(page.t("keys-start-encryption-hint"))]
+    } else {
+        let later = page.f("keys-start-later", "when", &page.moment(&from));
+        vec![
+            Choice::new("published-first", later).hint(page.t("keys-start-later-hint")),
+            now.hint(page.t("keys-start-now-hint")),
+        ]
+    };
     let back = page.path(&format!("/keys/{}", key.kid));
     FormSheet {
         page,
@@ -187,14 +194,14 @@ fn rotation<'a>(visitor: &'a Visitor, key: &KeyRecord, draft: &Draft) -> FormShe
             page.f("keys-title", "algorithm", key.algorithm.as_str()),
         )),
         title: page.t("keys-rotate").into_owned(),
-        lede: page.t("keys-rotate-lede").into_owned(),
+        lede: page.t(lede).into_owned(),
         consequences: Vec::new(),
         stale: String::new(),
         problems: Vec::new(),
         action: format!("{back}/rotate"),
         hidden: Vec::new(),
         groups: Group::plain(vec![
-            Field::new("start", page.t("keys-start"), FieldKind::Radio(choices)).of(draft),
+            Field::new("start", page.t(asked), FieldKind::Radio(choices)).of(draft),
         ]),
         preview: None,
         button: page.t("keys-rotate").into_owned(),
@@ -207,7 +214,12 @@ fn rotation<'a>(visitor: &'a Visitor, key: &KeyRecord, draft: &Draft) -> FormShe
 async fn ask_to_rotate(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.check(Permission::Write(Area::Keys))?;
     let key = key_of(&visitor, &request).await?;
-    let draft = Draft::new([("start", "published-first".to_owned())]);
+    let start = if key.algorithm.is_encryption() {
+        "immediately"
+    } else {
+        "published-first"
+    };
+    let draft = Draft::new([("start", start.to_owned())]);
     visitor.show(&rotation(&visitor, &key, &draft))
 }
 
@@ -252,14 +264,19 @@ async fn ask_to_revoke(visitor: Visitor, request: HttpRequest) -> Answer {
         page,
         title: page.t("keys-revoke").into_owned(),
         lede: page.f("keys-revoke-lede", "kid", &key.kid),
-        consequences: [
-            "keys-revoke-tokens",
-            "keys-revoke-services",
-            "keys-revoke-successor",
-            "keys-revoke-final",
-        ]
+        consequences: if key.algorithm.is_encryption() {
+            &["keys-revoke-requests", "keys-revoke-final"][..]
+        } else {
+            &[
+                "keys-revoke-tokens",
+                "keys-revoke-services",
+                "keys-revoke-successor",
+                "keys-revoke-final",
+            ]
+        }
+        .iter()
         .map(|id| page.t(id).into_owned())
-        .into(),
+        .collect(),
         action: format!("{back}/revoke"),
         hidden: Vec::new(),
         button: page.t("keys-revoke").into_owned(),
