@@ -74,6 +74,14 @@ fn check(html: &str) {
     }
 }
 
+/// What is asked for in detail, of this text.
+fn words(text: &str) -> Words {
+    Words {
+        sentence: text.to_owned(),
+        rest: vec![(text.to_owned(), text.to_owned())],
+    }
+}
+
 /// Every page, with `text` wherever somebody may choose it.
 fn render(page: Page<'_>, text: &str, link: Option<WebLink<'_>>) -> Vec<String> {
     let account = Account {
@@ -137,10 +145,7 @@ fn render(page: Page<'_>, text: &str, link: Option<WebLink<'_>>) -> Vec<String> 
                 name: text,
                 identifier: text,
                 scopes: vec![scope],
-                details: vec![Words {
-                    sentence: text.to_owned(),
-                    rest: vec![(text.to_owned(), text.to_owned())],
-                }],
+                details: vec![words(text)],
             }],
             redirect_host: text,
             problem: None,
