@@ -11,6 +11,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::client_secrets::Keeper;
+use super::encryption::version_of;
 use super::provider::{FlowError, Provider};
 use super::tenancy::{Tenant, TenantAt};
 use crate::domain::audit::{Act, Actor, Event, Origin};
@@ -368,7 +369,7 @@ impl Provider {
         kid: Option<&str>,
     ) -> Result<Arc<VerificationKeys>, ClientRefusal> {
         if let Some(jwks) = &client.metadata.jwks {
-            let name = (tenant.id(), client.id, client.version);
+            let name = (tenant.id(), client.id, version_of(client, jwks));
             return REGISTERED_KEYS.get_or_insert_with(&name, || {
                 VerificationKeys::from_jwks(jwks)
                     .map(Arc::new)
@@ -490,7 +491,9 @@ fn check_method(client: &Client, used: TokenEndpointAuthMethod) -> Result<(), Cl
 }
 
 /// The keys of clients' metadata, made ready once for each version of a client.
-static REGISTERED_KEYS: LazyLock<Cache<(TenantId, ClientId, i64), Arc<VerificationKeys>>> =
+type Registered = (TenantId, ClientId, (i64, u64));
+
+static REGISTERED_KEYS: LazyLock<Cache<Registered, Arc<VerificationKeys>>> =
     LazyLock::new(|| Cache::new(5_000));
 
 /// The minute of the last failure that was written down, by client; strangers to the tenant share one.

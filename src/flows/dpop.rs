@@ -22,6 +22,7 @@ use serde_json::json;
 
 use super::provider::{FlowError, Provider};
 use super::tenancy::Tenant;
+use crate::clock::Timestamp;
 use crate::domain::audit::{Act, Actor, Event, Origin};
 use crate::domain::client::Client;
 use crate::domain::ids::{ClientId, TenantId};
@@ -196,21 +197,15 @@ impl Provider {
     }
 
     async fn consume_proof(&self, tenant: &Tenant, proof: &Proof) -> Result<bool, FlowError> {
-        let hash = tenant.handle_key().mac(
-            "DPoP proof",
-            &[proof.thumbprint.as_bytes(), proof.jti.as_bytes()],
-        );
-        let until = chrono::DateTime::from_timestamp(proof.remember_until, 0).ok_or(
-            FlowError::Internal("a proof that was accepted ends at no time"),
-        )?;
+        let (name, until) = name_of(tenant, proof)?;
         Ok(self
             .db
-            .write(tenant, move |repo| repo.consume_dpop_proof(&hash, until))
+            .write(tenant, move |repo| repo.consume_dpop_proof(&name, until))
             .await?)
     }
 
     /// Writes down the first replay of each client and minute: of an honest client's requests, one that is sent again by the network at the most.
-    async fn note_replay(
+    pub(super) async fn note_replay(
         &self,
         tenant: &Tenant,
         client: &Client,
@@ -231,6 +226,21 @@ impl Provider {
             .write(tenant, move |repo| repo.record(event.clone()))
             .await?)
     }
+}
+
+/// By which name a proof is remembered, and until when.
+pub(super) fn name_of(
+    tenant: &Tenant,
+    proof: &Proof,
+) -> Result<(HashedSecret, Timestamp), FlowError> {
+    let name = tenant.handle_key().mac(
+        "DPoP proof",
+        &[proof.thumbprint.as_bytes(), proof.jti.as_bytes()],
+    );
+    let until = chrono::DateTime::from_timestamp(proof.remember_until, 0).ok_or(
+        FlowError::Internal("a proof that was accepted ends at no time"),
+    )?;
+    Ok((name, until))
 }
 
 /// The nonce of a step of time: nobody else can make it, and no tenant's is another's.

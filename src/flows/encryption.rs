@@ -1,8 +1,9 @@
 //! What is encrypted to a client (RFC 7516; OpenID Connect Core §10.2): by the key of its `jwks` or `jwks_uri` that is for that.
 //!
-//! A client that registered encryption gets nothing in the clear: where it has no usable key it is told so, before anything is used up wherever
-//! that can be known. RSA goes through the blocking pool; agreement on a key takes microseconds and is made here.
+//! A client that registered encryption gets nothing in the clear, but an answer to an introspection that it asks for as plain JSON (RFC 9701 §4):
+//! where it has no usable key it is told so, before anything is used up wherever that can be known. RSA goes through the blocking pool; agreement on a key takes microseconds and is made here.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, LazyLock};
 
 use quick_cache::sync::Cache;
@@ -34,7 +35,17 @@ pub enum NoRecipient {
 impl NoRecipient {
     /// Whether the same request may succeed a little later.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Keys(EgressError::Busy | EgressError::Stopped))
+        match self {
+            Self::Keys(EgressError::Status(status)) => *status >= 500,
+            Self::Keys(error) => matches!(
+                error,
+                EgressError::Busy
+                    | EgressError::Stopped
+                    | EgressError::Deadline
+                    | EgressError::Unreachable(_)
+            ),
+            Self::NoKey(_) => false,
+        }
     }
 }
 
@@ -42,7 +53,7 @@ impl From<&NoRecipient> for OAuthError {
     fn from(refusal: &NoRecipient) -> Self {
         if refusal.is_transient() {
             return Self::temporarily_unavailable(
-                "too many keys are being fetched; try again shortly",
+                "the client's keys can't be fetched at present; try again shortly",
             );
         }
         // What came back from the address is the client's business.
@@ -67,10 +78,14 @@ impl Provider {
             EncryptionKey::choose(keys, encryption.alg).ok_or_else(none)
         };
         if let Some(jwks) = &client.metadata.jwks {
-            let name = (tenant.id(), client.id, client.version, encryption.alg);
+            let version = version_of(client, jwks);
+            let name = (tenant.id(), client.id, version, encryption.alg);
             let key = REGISTERED.get_or_insert_with(&name, || {
                 let keys = jwks.get("keys").and_then(Value::as_array);
-                choose(keys.map(Vec::as_slice).unwrap_or_default())
+                let key = choose(keys.map(Vec::as_slice).unwrap_or_default())?;
+                // Once for each: there are points that read like keys and that nothing can be agreed with.
+                key.encrypt(encryption.enc, None, b"").map_err(|_| none())?;
+                Ok::<_, NoRecipient>(key)
             });
             return Ok(key?);
         }
@@ -111,10 +126,12 @@ impl Provider {
     ) -> Result<String, FlowError> {
         let key = self.recipient(tenant, client, encryption).await?;
         let encrypt = move || key.encrypt(encryption.enc, cty, content.as_bytes());
-        Ok(match encryption.alg {
-            KeyManagementAlgorithm::EcdhEs => encrypt()?,
-            KeyManagementAlgorithm::RsaOaep256 => self.blocking(encrypt).await??,
-        })
+        let encrypted = match encryption.alg {
+            KeyManagementAlgorithm::EcdhEs => encrypt(),
+            KeyManagementAlgorithm::RsaOaep256 => self.blocking(encrypt).await?,
+        };
+        // A key that reads like one and can't be encrypted to is the client's fault.
+        Ok(encrypted.map_err(|_| NoRecipient::NoKey(encryption.alg))?)
     }
 
     /// A signed token as its client gets it: encrypted where that registered so.
@@ -135,7 +152,14 @@ impl Provider {
     }
 }
 
-type Registered = (TenantId, ClientId, i64, KeyManagementAlgorithm);
+/// Which keys of a client these are, for what is kept of them: an import makes a client anew under its old name, and counts its versions from one.
+pub(super) fn version_of(client: &Client, jwks: &Value) -> (i64, u64) {
+    let mut hasher = DefaultHasher::new();
+    jwks.to_string().hash(&mut hasher);
+    (client.version, hasher.finish())
+}
+
+type Registered = (TenantId, ClientId, (i64, u64), KeyManagementAlgorithm);
 
 /// The keys of clients' metadata, made ready once for each version of a client.
 static REGISTERED: LazyLock<Cache<Registered, EncryptionKey>> = LazyLock::new(|| Cache::new(5_000));

@@ -1,25 +1,30 @@
 //! An authorization request that waits for its person: the request itself and what has been done since, as a text that the browser
 //! carries from page to page. It needs no row, so an abandoned request costs nothing.
 //!
-//! The text is bound to the tenant and to the address where it began, and nobody else can make one. It says nothing secret, and everything
-//! in it is checked again when it comes back.
+//! The text is sealed under the tenant's key and bound to the address where it began: nobody else can make one, or read it, as what came
+//! encrypted must not stand in an address. Everything in it is checked again when it comes back.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Duration};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::tenancy::TenantAt;
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::domain::ids::SessionId;
+use crate::jose::seal::SealContext;
 use crate::protocol::{OAuthError, Params};
-use crate::secret::{HashedSecret, Purpose};
+use crate::secret::Purpose;
 
 /// How long a person may take.
 pub const LIFETIME: Duration = Duration::hours(1);
 
 /// The longest request that can wait, in bytes of JSON: its text must fit into an address and into a form.
 const MAX_PAYLOAD: usize = 32 * 1024;
+
+/// What sealing adds at the most, in bytes.
+const SEAL: usize = 64;
 
 /// A request that waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +45,9 @@ pub struct Interaction {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wire<'a> {
+    /// The address where it began.
+    #[serde(borrow)]
+    i: std::borrow::Cow<'a, str>,
     #[serde(borrow)]
     q: Vec<(std::borrow::Cow<'a, str>, std::borrow::Cow<'a, str>)>,
     t: i64,
@@ -73,8 +81,9 @@ impl From<InvalidInteraction> for OAuthError {
 
 impl Interaction {
     /// The text that travels; an error where the request is too long to.
-    pub fn to_text(&self, at: &TenantAt) -> Result<String, OAuthError> {
+    pub fn to_text(&self, at: &TenantAt, clock: &Clock) -> Result<String, OAuthError> {
         let wire = Wire {
+            i: (&*at.issuer).into(),
             q: self
                 .params
                 .iter()
@@ -92,10 +101,13 @@ impl Interaction {
                 "the request is too long to wait for a person; shorten state, nonce or claims",
             ));
         }
+        let sealed = at
+            .tenant
+            .data_key()
+            .seal(context(at), &payload, clock)
+            .map_err(|_| OAuthError::server_error("the request can't be kept"))?;
         let mut text = format!("{}_", Purpose::Interaction.prefix());
-        URL_SAFE_NO_PAD.encode_string(&payload, &mut text);
-        text.push('.');
-        URL_SAFE_NO_PAD.encode_string(proof(at, &payload).as_bytes(), &mut text);
+        URL_SAFE_NO_PAD.encode_string(&sealed, &mut text);
         Ok(text)
     }
 
@@ -108,16 +120,15 @@ impl Interaction {
         let rest = text
             .strip_prefix(Purpose::Interaction.prefix())?
             .strip_prefix('_')?;
-        let (payload, presented) = rest.split_once('.')?;
-        if payload.len() > MAX_PAYLOAD.div_ceil(3) * 4 || presented.len() != 43 {
+        if rest.len() > (MAX_PAYLOAD + SEAL).div_ceil(3) * 4 {
             return None;
         }
-        let payload = URL_SAFE_NO_PAD.decode(payload).ok()?;
-        let presented = HashedSecret::from_slice(&URL_SAFE_NO_PAD.decode(presented).ok()?)?;
-        if !proof(at, &payload).matches(&presented) {
-            return None;
-        }
+        let sealed = URL_SAFE_NO_PAD.decode(rest).ok()?;
+        let payload = at.tenant.data_key().open(context(at), &sealed).ok()?;
         let wire: Wire<'_> = serde_json::from_slice(&payload).ok()?;
+        if *wire.i != *at.issuer {
+            return None;
+        }
         let started_at = DateTime::from_timestamp_micros(wire.t)?;
         if now - started_at > LIFETIME {
             return Some(Err(InvalidInteraction::Expired));
@@ -156,8 +167,11 @@ impl Interaction {
     }
 }
 
-fn proof(at: &TenantAt, payload: &[u8]) -> HashedSecret {
-    at.tenant
-        .browser_key()
-        .mac("interaction", &[at.issuer.as_bytes(), payload])
+/// What it is sealed for; there is no row.
+fn context(at: &TenantAt) -> SealContext {
+    SealContext {
+        tenant: at.tenant.id().uuid(),
+        table: "interaction",
+        row: Uuid::nil(),
+    }
 }

@@ -84,7 +84,9 @@ impl Provider {
                 let mut claims = access.claims;
                 let cnf = claims.cnf;
                 // Whoever asks learns what holds now, not what held when the token was made.
-                if let Some(person) = access.person {
+                if let Some(person) = access.person
+                    && claims.sid.is_some()
+                {
                     claims.roles = person.state.roles.iter().map(ToString::to_string).collect();
                 }
                 Ok(Some(ActiveToken {

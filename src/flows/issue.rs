@@ -184,7 +184,10 @@ impl Provider {
             claims.acr.clone_from(&grant.acr);
             claims.amr.clone_from(&grant.amr);
             claims.sid = grant.session().map(|session| session.to_string());
-            claims.roles = roles.iter().map(ToString::to_string).collect();
+            // Of somebody who is vouched for it isn't said what they administer: they haven't signed in, and nobody is named who acts for them.
+            if grant.session().is_some() {
+                claims.roles = roles.iter().map(ToString::to_string).collect();
+            }
             claims.grant_id = Some(grant.id.uuid());
         }
         self.write_access_token(tenant, client, claims).await

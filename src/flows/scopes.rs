@@ -163,6 +163,11 @@ impl<'a> Rules<'a> {
                 resources.push(owner.identifier.clone());
             }
         }
+        if resources.iter().map(String::len).sum::<usize>() > RESOURCES_MAX {
+            return Err(invalid(
+                "the types of authorization_details belong to too many resources for one token; ask for a token for each",
+            ));
+        }
         Ok(resources)
     }
 

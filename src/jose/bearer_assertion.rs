@@ -48,6 +48,8 @@ pub enum BearerAssertionError {
 pub struct BearerAssertionRules<'a> {
     /// What `aud` may be.
     pub audiences: &'a [&'a str],
+    /// What it may be signed by.
+    pub algorithms: &'a [SigningAlgorithm],
     /// How far ahead `exp` may lie.
     pub max_lifetime: Duration,
     /// The present, in seconds since 1970.
@@ -102,7 +104,7 @@ impl<'t> UnverifiedBearerAssertion<'t> {
             // RFC 7523 names no type. Whoever signs other kinds by the same keys says so there: an access token or an ID token of theirs that
             // has a type is none.
             typ: Type::IfPresent(&["JWT", "authorization-grant+jwt"]),
-            algorithms: &SigningAlgorithm::ALL,
+            algorithms: rules.algorithms,
             choice: KeyChoice::ByKidOrOnly,
         };
         check(&keys.verify_compact(self.compact, expect)?.claims, rules)
@@ -184,6 +186,7 @@ mod tests {
         let token = key.sign_jwt(typ, claims).unwrap();
         let keys = VerificationKeys::new(vec![key.verification_key().unwrap()]);
         let rules = BearerAssertionRules {
+            algorithms: &SigningAlgorithm::ALL,
             audiences: &[ISSUER, "https://id.example/t/acme/token"],
             max_lifetime: Duration::from_secs(300),
             unix: NOW,
@@ -281,6 +284,7 @@ mod tests {
         let token = key().sign_jwt("JWT", &sound(&json!({}))).unwrap();
         let others = VerificationKeys::new(vec![key().verification_key().unwrap()]);
         let rules = BearerAssertionRules {
+            algorithms: &SigningAlgorithm::ALL,
             audiences: &[ISSUER],
             max_lifetime: Duration::from_secs(300),
             unix: NOW,

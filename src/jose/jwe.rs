@@ -16,8 +16,8 @@ use zeroize::Zeroizing;
 
 use super::jws::MAX_KID;
 use super::keys::DecryptionKey;
-use super::strict_json::parse_object;
 use crate::protocol::encryption::{ContentEncryption, KeyManagementAlgorithm};
+use crate::protocol::strict_json::parse_object;
 
 /// The longest token that is looked at, in bytes: what the longest signed one grows to.
 pub const MAX_TOKEN: usize = 24 * 1_024;

@@ -10,8 +10,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-use super::strict_json::parse_object;
 use crate::protocol::algorithm::{AssertionAlgorithm, SigningAlgorithm};
+use crate::protocol::strict_json::parse_object;
 
 /// The longest token that is looked at, in bytes.
 pub const MAX_TOKEN: usize = 16 * 1_024;

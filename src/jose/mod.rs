@@ -12,7 +12,6 @@
 //! | [`request_object`] | RFC 9101 §4, §6; OpenID Connect Core §6.1 |
 //! | [`software_statement`] | RFC 7591 §2.3 |
 //! | [`half_hash`] | OpenID Connect Core §3.1.3.6, §3.3.2.11 |
-//! | [`strict_json`] | RFC 8259 with distinct names |
 //! | [`seal`] | AES-256-GCM |
 //! | [`passwords`] | RFC 9106 |
 
@@ -29,4 +28,3 @@ pub mod passwords;
 pub mod request_object;
 pub mod seal;
 pub mod software_statement;
-pub mod strict_json;

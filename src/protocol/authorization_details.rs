@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 
 use super::errors::{ErrorCode, OAuthError};
 use super::params::Params;
+use super::strict_json::parse_value;
 
 /// The longest parameter, in bytes: as it comes, and as it is printed again. A token has to fit into a header.
 pub const MAX_BYTES: usize = 4096;
@@ -98,8 +99,14 @@ impl AuthorizationDetails {
         if text.len() > MAX_BYTES {
             return Err(too_large());
         }
-        let document: Value = serde_json::from_str(text)
-            .map_err(|_| invalid("authorization_details must be a JSON array of objects"))?;
+        let document = parse_value(text.as_bytes()).map_err(|_| {
+            invalid("authorization_details must be a JSON array of objects with distinct names")
+        })?;
+        if !are_numbers_kept(&document) {
+            return Err(invalid(
+                "a number in authorization_details is larger than can be kept exactly; send it as a text",
+            ));
+        }
         let Value::Array(objects) = document else {
             return Err(invalid(
                 "authorization_details must be a JSON array of objects",
@@ -400,7 +407,7 @@ impl DetailsType {
         for part in parts(template) {
             match part {
                 Part::Words(words) => sentence.push_str(words),
-                Part::Place(place) => sentence.push_str(&value_of(place)),
+                Part::Place(place) => push_isolated(&mut sentence, &value_of(place)),
             }
         }
         let said = |path: &str| places(template).any(|place| is_below(path, place));
@@ -409,6 +416,18 @@ impl DetailsType {
             sentence,
             rest: leaves,
         }
+    }
+}
+
+/// Adds a value so that one which is read from right to left turns nothing around it: no value holds these marks itself.
+fn push_isolated(sentence: &mut String, value: &str) {
+    let turns = |c: char| matches!(c, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{fefc}' | '\u{10800}'..='\u{10fff}' | '\u{1e800}'..='\u{1efff}');
+    if value.contains(turns) {
+        sentence.push('\u{2068}');
+        sentence.push_str(value);
+        sentence.push('\u{2069}');
+    } else {
+        sentence.push_str(value);
     }
 }
 
@@ -433,12 +452,33 @@ impl FieldKind {
     }
 }
 
-/// A text that can be shown: no control characters, and no marks that turn its direction.
+/// A text that can be shown: no control characters, none that break a line or can't be seen, and no marks that turn its direction.
 fn is_text(text: &str) -> bool {
-    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let hides = |c: char| {
+        matches!(
+            c,
+            '\u{ad}' | '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        )
+    };
     !text.is_empty()
         && text.chars().count() <= MAX_TEXT
-        && !text.chars().any(|c| c.is_control() || turns(c))
+        && !text.chars().any(|c| c.is_control() || hides(c))
+}
+
+/// Whether every number is one that is printed as it was read: beyond 64 bits digits are lost.
+fn are_numbers_kept(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => {
+            number.is_i64()
+                || number.is_u64()
+                || number
+                    .as_f64()
+                    .is_some_and(|number| number.abs() < 9_007_199_254_740_992.0)
+        }
+        Value::Array(values) => values.iter().all(are_numbers_kept),
+        Value::Object(members) => members.values().all(are_numbers_kept),
+        _ => true,
+    }
 }
 
 fn are_texts_sound(value: &Value) -> bool {

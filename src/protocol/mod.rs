@@ -43,6 +43,7 @@ pub mod scope;
 pub mod session_state;
 pub mod slug;
 pub mod step_up;
+pub mod strict_json;
 pub mod token;
 pub mod token_exchange;
 pub mod uri;

@@ -4,7 +4,6 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest as _, Sha256};
 
 use super::uri::{InvalidUri, parse_web};
 
@@ -57,14 +56,9 @@ impl<'t> RequestUri<'t> {
         self.address
     }
 
-    /// The whole of it: another hash is another object.
-    pub fn as_str(&self) -> &'t str {
-        self.text
-    }
-
-    /// Whether it says by which hash its object is known, so that it never changes.
-    pub fn is_fixed(&self) -> bool {
-        self.hash.is_some()
+    /// The SHA-256 hash of its object, where it says by which it is known.
+    pub fn hash(&self) -> Option<[u8; 32]> {
+        self.hash
     }
 
     /// Whether a client registered it: exactly so, or without a fragment, which is never sent and only narrows what may come.
@@ -72,12 +66,6 @@ impl<'t> RequestUri<'t> {
         registered
             .iter()
             .any(|own| own == self.text || own == self.address)
-    }
-
-    /// Whether this is the object that it means.
-    pub fn fits(&self, object: &[u8]) -> bool {
-        let own: [u8; 32] = Sha256::digest(object).into();
-        self.hash.is_none_or(|hash| hash == own)
     }
 }
 
@@ -91,6 +79,8 @@ fn hash_of(fragment: &str) -> Result<[u8; 32], InvalidRequestUri> {
 
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest as _, Sha256};
+
     use super::*;
 
     /// What OpenID Connect Core §6.2.1 has for an example.
@@ -100,13 +90,16 @@ mod tests {
     #[test]
     fn a_fragment_is_the_hash_of_the_object() {
         let fixed = RequestUri::parse(FIXED).unwrap();
-        assert!(fixed.is_fixed() && !fixed.fits(b"something else"));
+        assert_eq!(fixed.hash().unwrap()[..4], [0x1a, 0x4b, 0xab, 0x29]);
         assert_eq!(fixed.address(), "https://client.example.org/request.jwt");
         let plain = RequestUri::parse(fixed.address()).unwrap();
-        assert!(!plain.is_fixed() && plain.fits(b"something else"));
-        let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(b"a.b.c"));
-        let own = format!("https://client.example.org/r?x=1#{hash}");
-        assert!(RequestUri::parse(&own).unwrap().fits(b"a.b.c"));
+        assert_eq!(plain.hash(), None);
+        let hash: [u8; 32] = Sha256::digest(b"a.b.c").into();
+        let own = URL_SAFE_NO_PAD.encode(hash);
+        let own = format!("https://client.example.org/r?x=1#{own}");
+        let own = RequestUri::parse(&own).unwrap();
+        assert_eq!(own.hash(), Some(hash));
+        assert_eq!(own.address(), "https://client.example.org/r?x=1");
     }
 
     #[test]

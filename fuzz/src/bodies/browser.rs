@@ -111,7 +111,7 @@ pub fn interaction(data: &[u8]) {
         begun: None,
         expected_sub: (kind & 1 == 1).then(|| input.clone().into_owned()),
     };
-    let Ok(printed) = waiting.to_text(&world.at) else {
+    let Ok(printed) = waiting.to_text(&world.at, &world.clock) else {
         assert!(rest.len() > 5000, "a short request can't wait");
         return;
     };

@@ -65,7 +65,7 @@ pub fn request_uri(data: &[u8]) {
     let Ok(uri) = RequestUri::parse(given) else {
         return;
     };
-    assert!(given.len() <= MAX_REQUEST_URI && uri.as_str() == given);
+    assert!(given.len() <= MAX_REQUEST_URI);
     let address = uri.address();
     assert!(!address.contains('#') && given.starts_with(address));
     let scheme = address.split("://").next().unwrap_or_default();
@@ -74,9 +74,8 @@ pub fn request_uri(data: &[u8]) {
             .iter()
             .any(|known| known.eq_ignore_ascii_case(scheme))
     );
-    assert_eq!(uri.is_fixed(), given.contains('#'));
+    assert_eq!(uri.hash().is_some(), given.contains('#'));
     assert!(uri.is_among(&[given.to_owned()]) && uri.is_among(&[address.to_owned()]));
     let same = given == registered || address == registered;
     assert_eq!(uri.is_among(&[registered.to_owned()]), same);
-    assert!(!uri.is_fixed() || !(uri.fits(b"one") && uri.fits(b"another")));
 }

@@ -14,9 +14,9 @@ use tessera::jose::keys::{
     Expect, KeyChoice, SigningKey, VerificationKey, VerificationKeys, thumbprint,
 };
 use tessera::jose::request_object::{RequestObjectRules, UnverifiedRequestObject};
-use tessera::jose::strict_json::parse_object;
 use tessera::protocol::jwks::{MAX_KEYS, check_key, check_public};
 use tessera::protocol::request_object::{Beside, parameters_of};
+use tessera::protocol::strict_json::parse_object;
 use tessera::protocol::{ErrorCode, Params, SigningAlgorithm};
 
 use super::text::{check_error, choice, lines, text};
@@ -139,6 +139,7 @@ pub fn bearer_assertion(data: &[u8]) {
     let (kind, rest) = choice(data);
     let input = text(rest);
     let rules = BearerAssertionRules {
+        algorithms: &SigningAlgorithm::ALL,
         audiences: &AUDIENCES,
         max_lifetime: HOUR,
         unix: NOW,

@@ -9,8 +9,8 @@ use josekit::jwk::Jwk;
 use josekit::jws::{ES256, JwsSigner};
 use serde_json::{Value, json};
 use tessera::jose::dpop::{MAX_JTI, MAX_PROOF, ProofRules, UnverifiedProof};
-use tessera::jose::strict_json::parse_object;
 use tessera::protocol::dpop::{ALGORITHMS, access_token_hash, normalise_uri};
+use tessera::protocol::strict_json::parse_object;
 
 use super::text::{choice, lines, text};
 

@@ -97,7 +97,7 @@ fn check_front_channel(tenant: &Tenant, client: &Client) -> Result<(), AdminErro
     }
 }
 
-/// Refuses a client that must encrypt its requests, where there is no key to encrypt to.
+/// Refuses a client that says that it encrypts its requests, where there is no key to encrypt to.
 fn check_request_encryption(tenant: &Tenant, client: &Client) -> Result<(), AdminError> {
     match client.metadata.request_object_encryption_alg {
         Some(_) if !tenant.settings().request_object_encryption => Err(AdminError::invalid(

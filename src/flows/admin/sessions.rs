@@ -149,7 +149,11 @@ impl Provider {
             let withdrawn = repo.withdraw_consent(user, client)?;
             if withdrawn {
                 repo.tell_of_withdrawal(user, client)?;
-                let revoked = repo.revoke_grants_of_user(user, Some(client))?;
+            }
+            // What somebody else vouched for was never allowed, and ends here too.
+            let revoked = repo.revoke_grants_of_user(user, Some(client))?;
+            let withdrawn = withdrawn || revoked > 0;
+            if withdrawn {
                 repo.record(
                     by.event(Act::ConsentWithdrawn)
                         .user(user)

@@ -16,15 +16,12 @@ use crate::flows::provider::FlowError;
 use crate::flows::tenancy::{Tenant, TenantAt};
 use crate::jose::jwe::{Encrypted, NotDecrypted, is_encrypted};
 use crate::jose::keys::DecryptionKey;
-use crate::protocol::encryption::{Encryption, KeyManagementAlgorithm};
+use crate::protocol::encryption::KeyManagementAlgorithm;
 use crate::protocol::{ErrorCode, OAuthError};
 
 /// Why an object isn't opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum EncryptionRefusal {
-    /// It has to be encrypted, or in another way.
-    #[error("the request object isn't encrypted as the client registered")]
-    Registered,
     /// It is encrypted to a tenant that takes none such, or by a client without keys to sign with.
     #[error("encrypted request objects aren't taken here")]
     NotTaken,
@@ -42,9 +39,6 @@ impl From<NotDecrypted> for EncryptionRefusal {
 impl From<EncryptionRefusal> for OAuthError {
     fn from(refusal: EncryptionRefusal) -> Self {
         let text = match refusal {
-            EncryptionRefusal::Registered => {
-                "this client must encrypt its request objects by its request_object_encryption_alg and request_object_encryption_enc"
-            }
             EncryptionRefusal::NotTaken => {
                 "encrypted request objects are not taken here; send it signed alone"
             }
@@ -60,19 +54,16 @@ impl From<EncryptionRefusal> for OAuthError {
 pub(super) type Opened = Zeroizing<String>;
 
 impl Provider {
-    /// Opens an object that is encrypted; none where it isn't and needn't be.
+    /// Opens an object that is encrypted, by whichever way is announced; none where it isn't. OpenID Connect Dynamic Client Registration §2 of the
+    /// way that a client registered: it "MAY still use other supported encryption algorithms or send unencrypted Request Objects".
     pub(super) async fn decrypt_object(
         &self,
         at: &TenantAt,
         client: &Client,
         object: &str,
     ) -> Result<Option<Opened>, ObjectRefusal> {
-        let registered = client.metadata.request_object_encryption();
         if !is_encrypted(object) {
-            return match registered {
-                Some(_) => Err(EncryptionRefusal::Registered.into()),
-                None => Ok(None),
-            };
+            return Ok(None);
         }
         // Before any work with keys: whom it could be of, and whether it is what was agreed.
         let has_keys = client.metadata.jwks.is_some() || client.metadata.jwks_uri.is_some();
@@ -80,17 +71,11 @@ impl Provider {
             return Err(EncryptionRefusal::NotTaken.into());
         }
         let encrypted = Encrypted::parse(object).map_err(EncryptionRefusal::from)?;
-        let used = Encryption {
-            alg: encrypted.algorithm,
-            enc: encrypted.enc,
-        };
-        if registered.is_some_and(|registered| registered != used) {
-            return Err(EncryptionRefusal::Registered.into());
-        }
+        let alg = encrypted.algorithm;
         let keys: Vec<DecryptionKey> = at
             .tenant
             .keys
-            .decrypters(used.alg, encrypted.kid.as_deref(), self.now())
+            .decrypters(alg, encrypted.kid.as_deref(), self.now())
             .cloned()
             .collect();
         let open = move || {
@@ -98,12 +83,16 @@ impl Provider {
             let text = std::str::from_utf8(&opened).ok()?;
             Some(Zeroizing::new(text.to_owned()))
         };
-        let opened = match used.alg {
+        let opened = match alg {
             KeyManagementAlgorithm::EcdhEs => open(),
             KeyManagementAlgorithm::RsaOaep256 => self.blocking(open).await?,
         };
-        self.follow_old_key(&at.tenant, used.alg).await?;
-        Ok(Some(opened.ok_or(EncryptionRefusal::NotDecrypted)?))
+        let opened = opened.ok_or(EncryptionRefusal::NotDecrypted)?;
+        // Whoever sends what doesn't open starts no rotation, and one that can't be written down holds up nobody.
+        if let Err(error) = self.follow_old_key(&at.tenant, alg).await {
+            tracing::warn!(%error, tenant = %at.tenant.slug(), "a key that has come of age got no successor");
+        }
+        Ok(Some(opened))
     }
 
     /// Gives a key that has come of age a successor, as it is used.

@@ -21,7 +21,7 @@ use crate::domain::settings::LockoutPolicy;
 use crate::domain::throttle::{Admission, network_of};
 use crate::flows::Provider;
 use crate::flows::client_authentication::Sent;
-use crate::flows::dpop::{DpopRefusal, ProofRequest};
+use crate::flows::dpop::{DpopRefusal, ProofRequest, name_of};
 use crate::flows::grants::{TokenRefusal, refuse_proof};
 use crate::flows::provider::FlowError;
 use crate::flows::tenancy::{Tenant, TenantAt};
@@ -67,6 +67,13 @@ impl From<PushedRefusal> for OAuthError {
             "the request_uri is unknown here, has expired or was used; push the request again",
         )
     }
+}
+
+/// How the write of a pushed request ended.
+enum Kept {
+    Yes,
+    TooMany,
+    Replayed,
 }
 
 /// What pushed requests are counted by, and how many there may be. Anybody can push in a public client's name, and must not be able to use up what
@@ -141,24 +148,37 @@ impl Provider {
             consumed_at: None,
         };
         let (counter, policy) = rate_of(&at.tenant, &client, sent.origin);
+        let spent = proof
+            .as_ref()
+            .map(|proof| name_of(&at.tenant, proof))
+            .transpose()?;
+        // All or nothing: what is refused leaves no row.
         let kept = self.db.write(&*at.tenant, move |repo| {
             if repo.admit_attempt(&counter, &policy)? == Admission::Refused {
-                return Ok(false);
+                return Ok(Kept::TooMany);
+            }
+            if let Some((name, until)) = &spent
+                && !repo.consume_dpop_proof(name, *until)?
+            {
+                return Ok(Kept::Replayed);
             }
             repo.insert_pushed_request(&request)?;
-            Ok(true)
+            Ok(Kept::Yes)
         });
-        if !kept.await? {
-            return Err(OAuthError::new(
-                ErrorCode::TooManyRequests,
-                "this client pushes too many requests; try again in a minute",
-            )
-            .into());
-        }
-        // Last, as it costs a row: what is refused leaves none. A request that came with a proof of before is nobody's.
-        if let Some(proof) = &proof {
-            self.spend_proof(&at.tenant, &client, proof, sent.origin)
-                .await?;
+        match (kept.await?, &proof) {
+            (Kept::TooMany, _) => {
+                return Err(OAuthError::new(
+                    ErrorCode::TooManyRequests,
+                    "this client pushes too many requests; try again in a minute",
+                )
+                .into());
+            }
+            (Kept::Replayed, Some(proof)) => {
+                self.note_replay(&at.tenant, &client, proof, sent.origin)
+                    .await?;
+                return Err(DpopRefusal::Replayed.into());
+            }
+            _ => {}
         }
         Ok(PushedResponse {
             request_uri: request_uri(handle.to_text(Purpose::PushedRequest).expose()),

@@ -1,5 +1,7 @@
-//! Request objects by reference (RFC 9101 §5.2, §6; OpenID Connect Core §6.2): fetched from an address that the client registered, and only after
-//! all else that can be known of the request was found in order. The fragment of an address is the hash of what has to be there.
+//! Request objects by reference (RFC 9101 §5.2, §6; OpenID Connect Core §6.2): fetched from an address that the client registered, where the tenant
+//! takes such requests and the client needn't push its own. Nothing else is looked at before: what a request asks for and where its answer goes
+//! is what the object says. Whoever knows the client's name and the address can thus have it fetched; how often is for the cache to count.
+//! The fragment of an address is the hash of what has to be there.
 
 use std::sync::Arc;
 
@@ -73,13 +75,11 @@ impl Provider {
         let reference = Reference {
             tenant: at.tenant.id().uuid(),
             client: client.id.uuid(),
-            uri: uri.as_str().to_owned(),
+            address: uri.address().to_owned(),
         };
         let fetched = self
             .request_objects
-            .load(reference, jwe::MAX_TOKEN, uri.is_fixed(), |body| {
-                uri.fits(body)
-            })
+            .load(reference, jwe::MAX_TOKEN, uri.hash())
             .await;
         Ok(fetched?)
     }

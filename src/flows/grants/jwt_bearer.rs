@@ -60,9 +60,14 @@ pub enum BearerRefusal {
 impl From<BearerRefusal> for OAuthError {
     fn from(refusal: BearerRefusal) -> Self {
         match refusal {
-            BearerRefusal::Keys(Some(EgressError::Busy | EgressError::Stopped)) => {
-                Self::temporarily_unavailable("too many keys are being fetched; try again shortly")
-            }
+            BearerRefusal::Keys(Some(
+                EgressError::Busy
+                | EgressError::Stopped
+                | EgressError::Deadline
+                | EgressError::Unreachable(_),
+            )) => Self::temporarily_unavailable(
+                "the keys of the assertion's issuer can't be fetched at present; try again shortly",
+            ),
             // Which issuers there are is nobody's business but the administrators'.
             BearerRefusal::Issuer | BearerRefusal::Client => Self::invalid_grant(
                 "the assertion's iss is none of those that may vouch to this client; administrators name them in assertion_issuers",
@@ -105,13 +110,19 @@ pub(super) async fn redeem(
     let target = target(call, issuer, scope)?;
     let keys = keys_of(call, issuer, unverified.kid()).await?;
     let token = format!("{}{}", call.at.issuer, paths::TOKEN);
-    let audiences = [&*call.at.issuer, token.as_str()];
+    let alias = provider
+        .alias_of(call.at)
+        .map(|alias| format!("{alias}{}", paths::TOKEN));
+    let mut audiences = vec![&*call.at.issuer, token.as_str()];
+    audiences.extend(alias.as_deref());
+    let profile = tenant.profile_of(&call.client);
     let rules = BearerAssertionRules {
-        audiences: if settings.require_issuer_audience {
+        audiences: if settings.require_issuer_audience || profile.is_fapi() {
             &audiences[..1]
         } else {
             &audiences
         },
+        algorithms: profile.algorithms(),
         max_lifetime: Duration::from_secs(issuer.max_lifetime.into()),
         unix: provider.clock.unix(),
     };
@@ -153,6 +164,12 @@ fn target(
     } else {
         rules.scope_at(&issuer.scope.intersection(&rules.registered()), &resources)
     };
+    if scope.is_empty() {
+        return Err(OAuthError::invalid_scope(
+            "none of the scopes that the assertion's issuer may give belongs to the client and to what the token is for",
+        )
+        .into());
+    }
     Ok(Target {
         scope,
         resources,

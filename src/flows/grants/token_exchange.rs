@@ -345,6 +345,8 @@ async fn check_access_token(
     if claims.cnf.is_some() {
         return Err(ExchangeRefusal::Bound(side).into());
     }
+    // Who was vouched for administers nothing by that.
+    let has_session = claims.sid.is_some();
     Ok(Party {
         sub: claims.sub,
         user: access.person.as_ref().map(|person| person.id),
@@ -359,9 +361,12 @@ async fn check_access_token(
             amr: claims.amr,
             sid: claims.sid,
             // What they administer at this moment.
-            roles: access.person.map_or_else(Vec::new, |person| {
-                person.state.roles.iter().map(ToString::to_string).collect()
-            }),
+            roles: access
+                .person
+                .filter(|_| has_session)
+                .map_or_else(Vec::new, |person| {
+                    person.state.roles.iter().map(ToString::to_string).collect()
+                }),
             groups: claims.groups,
             grant_id: claims.grant_id,
             act: claims.act,

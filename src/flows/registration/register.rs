@@ -17,8 +17,8 @@ use crate::flows::provider::Provider;
 use crate::flows::scopes::ADMIN;
 use crate::flows::tenancy::{Tenant, TenantAt};
 use crate::flows::{console, trial};
-use crate::jose::strict_json;
 use crate::protocol::client_metadata::{ClientMetadata, GrantType, MetadataError};
+use crate::protocol::strict_json;
 use crate::secret::{Handle, Purpose};
 
 /// The window in which registrations from one address are counted, in seconds.

@@ -97,7 +97,7 @@ impl Pending {
         path: &str,
         interaction: &Interaction,
     ) -> Result<HttpResponse, PageError> {
-        match interaction.to_text(&visit.at) {
+        match interaction.to_text(&visit.at, &visit.provider.clock) {
             Ok(text) => Ok(visit.see_other(path, &[("flow", &text)])),
             Err(error) => self.refuse(visit, error).await,
         }

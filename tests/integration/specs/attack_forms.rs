@@ -134,7 +134,9 @@ fn with_prompt_none_no_form_is_looked_at() {
             begun: None,
             expected_sub: None,
         };
-        let text = waiting.to_text(&at).expect("a text");
+        let text = waiting
+            .to_text(&at, &scene.app.provider.clock)
+            .expect("a text");
         let given = [
             ("username", scene.user.email.as_str()),
             ("password", &scene.user.password),

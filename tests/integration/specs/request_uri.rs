@@ -1,9 +1,12 @@
-//! Request objects by reference (RFC 9101 §5.2; OpenID Connect Core §6.2): fetched from where the client said, once all else is in order.
+//! Request objects by reference (RFC 9101 §5.2; OpenID Connect Core §6.2): fetched from where the client said, and not too often.
 
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::future::{Either, select};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tessera::egress::FETCHES_A_MINUTE;
@@ -11,6 +14,7 @@ use tessera::egress::FETCHES_A_MINUTE;
 use super::jar::{Signer, expect_code, expect_redirect, signed_in};
 use super::seed::Scene;
 use crate::support::app::{TestApp, app_test};
+use crate::support::http::Http;
 use crate::support::receiver::{Answering, Receiver};
 
 const TYPE: &str = "application/oauth-authz-req+jwt";
@@ -106,10 +110,13 @@ app_test! {
             expect_code(&browser.open(&here.url(&uri, &[])).await);
         }
         assert!(here.fetched() == 1 && here.server.received()[0].line.starts_with("GET /request HTTP"), "no fragment is sent");
-        // Another hash is another object, and what is there isn't it.
+        // Another hash is another object, and what is there isn't it: neither what came just now nor, some seconds later, what comes then.
         let other = format!("{}#{}", here.server.url("/request"), hash("another"));
-        expect_redirect(&browser.open(&here.url(&other, &[])).await, "invalid_request_uri");
-        assert_eq!(here.fetched(), 2);
+        for fetched in [1, 2] {
+            expect_redirect(&browser.open(&here.url(&other, &[])).await, "invalid_request_uri");
+            assert_eq!(here.fetched(), fetched);
+            scene.app.time.advance(Duration::from_secs(11));
+        }
         for wrong in ["", "x", "section-1"] {
             let uri = format!("{}#{wrong}", here.server.url("/request"));
             expect_redirect(&browser.open(&here.url(&uri, &[])).await, "invalid_request_uri");
@@ -217,7 +224,94 @@ app_test! {
         here.publish(&here.signer.object(scene, &json!({ "exp": null })));
         expect_code(&browser.open(&here.url(&here.server.url("/request"), &[])).await);
         scene.app.time.advance(Duration::from_secs(61));
-        here.publish(&busy.object(scene, &json!({})));
+        here.publish(&busy.object(scene, &json!({ "exp": null })));
         expect_code(&browser.open(&busy.rp.pushed_url(&uris[0], &[])).await);
+        // Once they are spent, what came before serves on, but not for ever.
+        here.server.answer(Answering::Status(500));
+        for (later, kept) in [(61, true), (3600, false)] {
+            scene.app.time.advance(Duration::from_secs(later));
+            let before = here.fetched();
+            for uri in &uris[1..] {
+                browser.open(&busy.rp.pushed_url(uri, &[])).await;
+            }
+            let page = browser.open(&busy.rp.pushed_url(&uris[0], &[])).await;
+            if kept {
+                expect_code(&page);
+            } else {
+                expect_redirect(&page, "temporarily_unavailable");
+            }
+            assert_eq!(u32::try_from(here.fetched() - before).expect("few"), FETCHES_A_MINUTE);
+        }
+    }
+
+    /// No fragment is ever sent, so that anybody who knows a client's address can invent one: each must not be a fetch of its own.
+    async fn invented_fragments_spend_no_fetches(app: TestApp) {
+        let here = Here::new(app, json!({})).await;
+        let (scene, signer) = (&here.scene, &here.signer);
+        let mut browser = signed_in(scene, signer).await;
+        let object = signer.object(scene, &json!({ "exp": null }));
+        here.publish(&object);
+        let (plain, other) = (here.server.url("/request"), here.server.url("/other?x=1"));
+        let fixed = |object: &str| format!("{plain}#{}", hash(object));
+        // At first the one that comes isn't the one that was meant; it serves those who mean it.
+        for number in 0..FETCHES_A_MINUTE + 5 {
+            let invented = here.url(&fixed(&number.to_string()), &[]);
+            expect_redirect(&browser.open(&invented).await, "invalid_request_uri");
+        }
+        assert_eq!(here.fetched(), 1);
+        for uri in [&plain, &fixed(&object)] {
+            expect_code(&browser.open(&here.url(uri, &[])).await);
+        }
+        assert_eq!(here.fetched(), 1);
+        expect_code(&browser.open(&here.url(&other, &[])).await);
+        assert_eq!(here.fetched(), 2);
+        // A client that changes what is there is looked up again, some seconds after the last time.
+        let changed = signer.object(scene, &json!({ "exp": null, "state": "changed" }));
+        here.publish(&changed);
+        expect_redirect(&browser.open(&here.url(&fixed(&changed), &[])).await, "invalid_request_uri");
+        assert_eq!(here.fetched(), 2);
+        scene.app.time.advance(Duration::from_secs(11));
+        let page = browser.open(&here.url(&fixed(&changed), &[])).await;
+        expect_code(&page);
+        assert_eq!(page.answer.location_param("state").as_deref(), Some("changed"));
+        // Where it can't be, what was there serves on for those who name it.
+        here.server.answer(Answering::Status(500));
+        scene.app.time.advance(Duration::from_secs(11));
+        expect_redirect(&browser.open(&here.url(&fixed("invented"), &[])).await, "invalid_request_uri");
+        expect_code(&browser.open(&here.url(&fixed(&changed), &[])).await);
+        assert_eq!(here.fetched(), 4);
+    }
+
+    /// Whoever hangs up in the middle ends no fetch, or each call would begin another; and a client has two of them under way, so that its slow
+    /// hosts leave the others of its tenant some.
+    async fn slow_hosts_hold_up_nobody_else(app: TestApp) {
+        let here = Here::new(app, json!({})).await;
+        let scene = &here.scene;
+        let uris: Vec<_> = (0..3).map(|number| here.server.url(&format!("/{number}"))).collect();
+        let slow = Signer::new(scene, json!({ "request_uris": uris })).await;
+        let quick_server = Receiver::start();
+        let quick_uri = quick_server.url("/request");
+        let quick = Signer::new(scene, json!({ "request_uris": [quick_uri] })).await;
+        quick_server.answer(Answering::Body(TYPE, quick.object(scene, &json!({}))));
+        let mut browser = signed_in(scene, &here.signer).await;
+        here.server.answer(Answering::Never);
+        let direct = Http::in_process(Arc::clone(&scene.app.provider)).await;
+        for (number, uri) in uris[..2].iter().enumerate() {
+            let asks = pin!(direct.get(&slow.rp.pushed_url(uri, &[])).send());
+            let is_asked = pin!(here.server.wait_for(number + 1));
+            let Either::Right(_) = select(asks, is_asked).await else {
+                panic!("answered before the object was there")
+            };
+        }
+        // Both have left by now.
+        expect_redirect(&browser.open(&slow.rp.pushed_url(&uris[2], &[])).await, "temporarily_unavailable");
+        expect_code(&browser.open(&quick.rp.pushed_url(&quick_uri, &[])).await);
+        // Who asks next shares what is under way, and hears what became of it.
+        for uri in [&uris[0], &uris[1], &uris[0]] {
+            expect_redirect(&browser.open(&slow.rp.pushed_url(uri, &[])).await, "invalid_request_uri");
+        }
+        assert_eq!(here.fetched(), 2);
+        here.publish(&slow.object(scene, &json!({})));
+        expect_code(&browser.open(&slow.rp.pushed_url(&uris[2], &[])).await);
     }
 }

@@ -11,8 +11,8 @@ use super::format::{
     ClientLine, ConsentLine, DomainLine, EndLine, ExportLine, ExternalSubjectLine, KeyLine,
     ResourceLine, TenantLine, UserLine,
 };
-use crate::jose::strict_json::parse_object;
 use crate::protocol::client_metadata::ClientMetadata;
+use crate::protocol::strict_json::parse_object;
 
 /// The longest line, in bytes: far more than any client's metadata.
 pub const LINE_MAX: usize = 1 << 20;

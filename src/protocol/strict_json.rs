@@ -1,4 +1,4 @@
-//! JSON objects that can't be read in two ways.
+//! JSON that can't be read in two ways.
 //!
 //! RFC 7515 §4 and RFC 7519 §4 let a parser take the last of two members of the same name, and parsers differ: what one checks,
 //! another uses. Here a repeated name is refused, at the top and inside. Size is the caller's to bound; depth is `serde_json`'s 128.
@@ -18,6 +18,14 @@ pub fn parse_object(json: &[u8]) -> Result<Map<String, Value>, NotAStrictObject>
     match serde_json::from_slice(json) {
         Ok(Strict(Value::Object(object))) => Ok(object),
         Ok(_) | Err(_) => Err(NotAStrictObject),
+    }
+}
+
+/// Reads one JSON value, whichever; the names of its objects' members are distinct.
+pub fn parse_value(json: &[u8]) -> Result<Value, NotAStrictObject> {
+    match serde_json::from_slice(json) {
+        Ok(Strict(value)) => Ok(value),
+        Err(_) => Err(NotAStrictObject),
     }
 }
 
