@@ -424,8 +424,8 @@ app_test! {
             (json!({ "redirect_uris": uris, "grant_types": ["implicit", "authorization_code"] }), "grant_types", "id_token or token"),
             (json!({ "redirect_uris": uris, "grant_types": ["implicit"], "response_types": ["token"] }), "response_types", "id_token token"),
             (json!({ "redirect_uris": uris, "authorization_signed_response_alg": "none" }), "authorization_signed_response_alg", "ES256"),
-            (json!({ "redirect_uris": uris, "authorization_encrypted_response_alg": "ECDH-ES" }), "authorization_encrypted_response_alg", "not supported"),
-            (json!({ "redirect_uris": uris, "authorization_encrypted_response_enc": "A128GCM" }), "authorization_encrypted_response_enc", "not supported"),
+            (json!({ "redirect_uris": uris, "authorization_encrypted_response_alg": "ECDH-ES" }), "authorization_encrypted_response_alg", "needs jwks"),
+            (json!({ "redirect_uris": uris, "authorization_encrypted_response_enc": "A128GCM" }), "authorization_encrypted_response_enc", "needs authorization_encrypted_response_alg"),
         ] {
             let answer = register(&scene.app, &scene.tenant, &document).await;
             answer.expect_error(400, "invalid_client_metadata");

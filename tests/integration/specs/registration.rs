@@ -183,6 +183,11 @@ app_test! {
             (json!({ "jwks": { "keys": [ec] }, "jwks_uri": "https://relying.example/jwks" }), "jwks_uri"),
             (json!({ "jwks_uri": "http://relying.example/jwks" }), "jwks_uri"),
             (json!({ "id_token_signed_response_alg": "none" }), "id_token_signed_response_alg"),
+            (json!({ "userinfo_encrypted_response_alg": "RSA1_5", "jwks_uri": "https://relying.example/jwks" }), "userinfo_encrypted_response_alg"),
+            (json!({ "id_token_encrypted_response_enc": "A128GCM" }), "id_token_encrypted_response_enc"),
+            // This tenant publishes no key for that.
+            (json!({ "request_object_encryption_alg": "ECDH-ES", "jwks_uri": "https://relying.example/jwks" }), "request_object_encryption_alg"),
+            (json!({ "request_uris": ["http://relying.example/request"], "jwks_uri": "https://relying.example/jwks" }), "request_uris"),
             (json!({ "logo_uri": "javascript:alert(1)" }), "logo_uri"),
             (json!({ "client_name": "a\u{202e}b" }), "client_name"),
             (json!({ "scope": "openid unheard:of" }), "scope"),
@@ -208,8 +213,8 @@ app_test! {
         let loaded = app.load(&tenant).await;
         assert_eq!(app.provider.db.read(&*loaded, |repo| repo.count_registered_clients()).await.expect("storage works"), 0);
         // What isn't known is ignored, and not told back.
-        let document = registered(&app, &tenant, json!({ "redirect_uris": [CALLBACK], "colour": "red", "userinfo_encrypted_response_alg": "ECDH-ES", "tos_uri": null })).await;
-        assert!(document["colour"].is_null() && document["userinfo_encrypted_response_alg"].is_null());
+        let document = registered(&app, &tenant, json!({ "redirect_uris": [CALLBACK], "colour": "red", "request_object_compression": "DEF", "tos_uri": null })).await;
+        assert!(document["colour"].is_null() && document["request_object_compression"].is_null());
     }
 
     async fn a_body_is_one_json_object_of_bounded_size(app: TestApp) {
