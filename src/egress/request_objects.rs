@@ -112,6 +112,8 @@ impl State {
 }
 
 /// A client's fetches.
+type SharedAccount = Arc<std::sync::Mutex<Account>>;
+
 #[derive(Default)]
 struct Account {
     minute: i64,
@@ -121,7 +123,7 @@ struct Account {
 }
 
 /// A fetch that was counted, until it ends.
-struct Turn(Arc<std::sync::Mutex<Account>>);
+struct Turn(SharedAccount);
 
 impl Drop for Turn {
     fn drop(&mut self) {
@@ -136,7 +138,7 @@ pub struct RequestObjectCache {
     egress: EgressClient,
     clock: Clock,
     entries: Arc<Cache<Reference, Arc<Entry>>>,
-    accounts: Arc<Cache<(Uuid, Uuid), Arc<std::sync::Mutex<Account>>>>,
+    accounts: Arc<Cache<(Uuid, Uuid), SharedAccount>>,
 }
 
 impl RequestObjectCache {

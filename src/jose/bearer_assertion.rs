@@ -188,7 +188,7 @@ mod tests {
         let rules = BearerAssertionRules {
             algorithms: &SigningAlgorithm::ALL,
             audiences: &[ISSUER, "https://id.example/t/acme/token"],
-            max_lifetime: Duration::from_secs(300),
+            max_lifetime: Duration::from_mins(5),
             unix: NOW,
         };
         UnverifiedBearerAssertion::parse(&token)?.verify(&keys, rules)
@@ -286,7 +286,7 @@ mod tests {
         let rules = BearerAssertionRules {
             algorithms: &SigningAlgorithm::ALL,
             audiences: &[ISSUER],
-            max_lifetime: Duration::from_secs(300),
+            max_lifetime: Duration::from_mins(5),
             unix: NOW,
         };
         let refused = UnverifiedBearerAssertion::parse(&token)

@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use super::jws::MAX_KID;
 use super::keys::DecryptionKey;
+use crate::clock::Clock;
 use crate::protocol::encryption::{ContentEncryption, KeyManagementAlgorithm};
 use crate::protocol::strict_json::parse_object;
 
@@ -47,7 +48,7 @@ pub struct Encrypted {
     pub kid: Option<String>,
     members: Map<String, Value>,
     header: String,
-    encrypted_key: Vec<u8>,
+    wrapped_key: Vec<u8>,
     iv: Vec<u8>,
     ciphertext: Vec<u8>,
     tag: Vec<u8>,
@@ -91,7 +92,7 @@ impl Encrypted {
             enc: named("enc")?.parse().map_err(|_| NotDecrypted)?,
             kid,
             header: header.to_owned(),
-            encrypted_key: decode(key)?,
+            wrapped_key: decode(key)?,
             iv: decode(iv)?,
             ciphertext: decode(ciphertext)?,
             tag: decode(tag)?,
@@ -105,10 +106,10 @@ impl Encrypted {
             return Err(NotDecrypted);
         }
         let wanted = key_length(self.enc);
-        let mut random = Zeroizing::new(vec![0; wanted]);
-        openssl::rand::rand_bytes(&mut random).map_err(|_| NotDecrypted)?;
+        let random: Zeroizing<[u8; 64]> = Zeroizing::new(Clock::system().random_bytes());
+        let random = Zeroizing::new(random[..wanted].to_vec());
         let content_key = key
-            .content_key(self.enc, &self.members, &self.encrypted_key)
+            .content_key(self.enc, &self.members, &self.wrapped_key)
             .filter(|found| found.len() == wanted)
             .unwrap_or(random);
         self.open(&content_key)

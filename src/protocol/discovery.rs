@@ -227,6 +227,7 @@ pub struct ProviderMetadata {
 
 impl ProviderMetadata {
     /// The metadata of one issuer, whose address has no trailing slash.
+    #[expect(clippy::too_many_lines, reason = "a line for each member")]
     pub fn new(issuer: &str, capabilities: Capabilities) -> Self {
         let endpoint = |path: &str| format!("{issuer}{path}");
         let profile = capabilities.profile;

@@ -1,6 +1,6 @@
 //! Encryption algorithms: the explicit lists of RFC 7518 §4.1 and §5.1 names that this provider encrypts and decrypts by.
 //!
-//! Left out on purpose: RSA1_5, whose padding is an oracle (RFC 8725 §3.2); RSA-OAEP by SHA-1, which of all profiles
+//! Left out on purpose: `RSA1_5`, whose padding is an oracle (RFC 8725 §3.2); RSA-OAEP by SHA-1, which of all profiles
 //! only that of Open Finance Brazil asks for; `dir` and every other
 //! algorithm by a shared secret, which a client's secret is not meant for; and those that wrap a key once more.
 

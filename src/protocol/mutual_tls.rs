@@ -75,7 +75,7 @@ impl ClientMetadata {
             .find_map(|(_, subject)| subject)
     }
 
-    /// §2.1.2: "A client using the tls_client_auth authentication method MUST use exactly one of the below metadata parameters".
+    /// §2.1.2: "A client using the `tls_client_auth` authentication method MUST use exactly one of the below metadata parameters".
     pub(super) fn check_subject(&self) -> Result<(), MetadataError> {
         let by_authority =
             self.token_endpoint_auth_method == TokenEndpointAuthMethod::TlsClientAuth;

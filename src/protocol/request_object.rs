@@ -134,9 +134,9 @@ fn texts(name: &'static str, value: &Value) -> Result<Vec<String>, InvalidReques
     let texts = match (name, value) {
         (_, Value::String(text)) => vec![text.clone()],
         ("max_age", Value::Number(number)) => vec![number.to_string()],
-        ("claims" | "registration", Value::Object(_)) => vec![value.to_string()],
         // RFC 9396 §3: "a JSON array […] in the request object"
-        ("authorization_details", Value::Array(_)) => vec![value.to_string()],
+        ("claims" | "registration", Value::Object(_))
+        | ("authorization_details", Value::Array(_)) => vec![value.to_string()],
         // RFC 8707 §2: several resources are a list there.
         ("resource", Value::Array(values)) => values
             .iter()

@@ -166,19 +166,17 @@ impl Provider {
         params: &'p Params,
         since: Timestamp,
     ) -> Result<Presented<'p>, PresentedRefusal> {
-        match params.get("request_uri")? {
-            Some(name) => self.load_pushed(at, client, name, since).await,
-            None => {
-                // It met what was demanded when it came; a profile that was chosen since is for good.
-                if at.tenant.profile_of(client).is_fapi() {
-                    check_need_not_be_pushed(at, client)?;
-                }
-                Ok(Presented {
-                    params: Cow::Borrowed(params),
-                    pushed: None,
-                })
-            }
+        if let Some(name) = params.get("request_uri")? {
+            return self.load_pushed(at, client, name, since).await;
         }
+        // It met what was demanded when it came; a profile that was chosen since is for good.
+        if at.tenant.profile_of(client).is_fapi() {
+            check_need_not_be_pushed(at, client)?;
+        }
+        Ok(Presented {
+            params: Cow::Borrowed(params),
+            pushed: None,
+        })
     }
 
     /// The parameters of the request object, where there is one; of a client that must send one, no others.

@@ -148,7 +148,7 @@ impl Provider {
             consumed_at: None,
         };
         let (counter, policy) = rate_of(&at.tenant, &client, sent.origin);
-        let spent = proof
+        let remembered = proof
             .as_ref()
             .map(|proof| name_of(&at.tenant, proof))
             .transpose()?;
@@ -157,7 +157,7 @@ impl Provider {
             if repo.admit_attempt(&counter, &policy)? == Admission::Refused {
                 return Ok(Kept::TooMany);
             }
-            if let Some((name, until)) = &spent
+            if let Some((name, until)) = &remembered
                 && !repo.consume_dpop_proof(name, *until)?
             {
                 return Ok(Kept::Replayed);

@@ -207,7 +207,7 @@ async fn commit(
 ) -> Result<GrantedPerson, TokenRefusal> {
     let (provider, tenant, client) = (call.provider, &call.at.tenant, &call.client);
     // By issuer and not by client: several clients may bring what one issuer signs.
-    let used = tenant.handle_key().mac(
+    let name_of_jti = tenant.handle_key().mac(
         "bearer assertion",
         &[issuer.issuer.as_bytes(), assertion.jti.as_bytes()],
     );
@@ -250,7 +250,7 @@ async fn commit(
             return Ok(Err(BearerRefusal::Subject));
         };
         // RFC 7523 §3, point 7: one use, on all nodes; the assertion of nobody isn't remembered.
-        if !repo.consume_dpop_proof(&used, until)? {
+        if !repo.consume_dpop_proof(&name_of_jti, until)? {
             return Ok(Err(BearerRefusal::Replayed));
         }
         let grant = Grant {

@@ -363,6 +363,7 @@ fn number(draft: &Draft, (name, kind): Entry) -> Option<u32> {
 }
 
 /// The record with what the form says; what is wrong is said beside its field.
+#[expect(clippy::too_many_lines, reason = "an arm for each kind of setting")]
 fn read(page: &Shell<'_>, draft: &mut Draft, before: &TenantRecord) -> TenantRecord {
     let mut record = before.clone();
     draft.value("name").clone_into(&mut record.name);

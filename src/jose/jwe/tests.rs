@@ -185,7 +185,7 @@ fn the_authenticated_encryption_is_the_specifications() {
         kid: None,
         members: Map::new(),
         header: "The second principle of Auguste Kerckhoffs".to_owned(),
-        encrypted_key: Vec::new(),
+        wrapped_key: Vec::new(),
         iv: hex("1a f3 8c 2d c2 b9 6f fd d8 66 94 09 23 41 bc 04"),
         ciphertext: hex(
             "c8 0e df a3 2d df 39 d5 ef 00 c0 b4 68 83 42 79 a2 e4 6a 1b 80 49 f7 92 f7 6b fe 54 b9 03 a9 c9

@@ -84,7 +84,7 @@ impl World {
                 .clone()
                 .with_header("x-request-id", &mark(letter, "request"))
                 .with_header("x-forwarded-for", &address(number));
-            sides.push(side(&app, &system, letter).await);
+            sides.push(Box::pin(side(&app, &system, letter)).await);
         }
         app.http = plain;
         sides.push(system);

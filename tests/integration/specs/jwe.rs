@@ -192,7 +192,7 @@ let mut signing = Own::ec().public;
         }
     }
 
-    /// Core §5.3.2: "The UserInfo Response MAY be encrypted without also being signed."
+    /// Core §5.3.2: "The `UserInfo` Response MAY be encrypted without also being signed."
     async fn userinfo_may_be_encrypted_alone(app: TestApp) {
         let scene = Scene::new(app).await;
         let own = Own::ec();
@@ -495,7 +495,7 @@ app_test! {
         assert_eq!(revoked.status, 200, "{}", revoked.body);
         expect_redirect(&browser.open(&signer.url(&sealed(&old, "A128GCM", &object(), &nothing), &[])).await, "invalid_request_object");
         // One that has come of age is followed as it is used.
-        scene.app.time.advance(Duration::from_secs(400 * 86_400));
+        scene.app.time.advance(Duration::from_hours(400 * 24));
         let signer = Signer::new(&scene, json!({})).await;
         let mut browser = super::super::jar::signed_in(&scene, &signer).await;
         let object = signer.object(&scene, &json!({}));

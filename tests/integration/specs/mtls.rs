@@ -523,7 +523,7 @@ fn a_header_counts_from_a_trusted_proxy_only() {
             scene
                 .app
                 .change_settings(&scene.tenant, |settings| {
-                    settings.registration = tessera::domain::settings::RegistrationPolicy::Open
+                    settings.registration = tessera::domain::settings::RegistrationPolicy::Open;
                 })
                 .await;
             let (one, other) = register(json!({ "tls_client_auth_subject_dn": SUBJECT_TEXT, "tls_client_certificate_bound_access_tokens": true })).await;

@@ -90,7 +90,8 @@ app_test! {
         // Whoever holds the key reads its name there, and nothing else.
         let at = tessera::flows::tenancy::TenantAt { tenant: scene.loaded().await, issuer: scene.tenant.issuer.as_str().into(), rest: String::new(), alias: None };
         let waiting = tessera::flows::interaction::Interaction::parse(&at, &flow, scene.app.provider.now()).expect("ours");
-        let carried = waiting.params.iter().map(|(name, value)| format!("{name}={value}\n")).collect::<String>();
+        let carried: Vec<_> = waiting.params.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let carried = carried.join("\n");
         assert!(carried.contains(PREFIX), "{carried}");
         let consent = browser.sign_in(&page, &scene.user).await;
         consent.expect_id("allow");

@@ -32,7 +32,7 @@ impl Here {
         scene
             .app
             .change_settings(&scene.tenant, |settings| {
-                settings.request_uri_parameter = true
+                settings.request_uri_parameter = true;
             })
             .await;
         let mut metadata =
@@ -123,7 +123,7 @@ app_test! {
         }
         // What is known by its hash needn't be looked for again for a day.
         here.publish("nonsense");
-        scene.app.time.advance(Duration::from_secs(3600));
+        scene.app.time.advance(Duration::from_hours(1));
         expect_code(&browser.open(&here.url(&uri, &[])).await);
         assert_eq!(here.fetched(), 2);
         // A client that registered the hash named the object: no other, and none without.
@@ -175,7 +175,7 @@ app_test! {
         let mut browser = signed_in(scene, signer).await;
         let uri = here.server.url("/request");
         let other = Signer::new(scene, json!({})).await;
-        let signed = signer.object(scene, &json!({ "exp": null }));
+        let lasting = signer.object(scene, &json!({ "exp": null }));
         for (answering, error) in [
             (Answering::Status(404), "invalid_request_uri"),
             (Answering::Status(500), "invalid_request_uri"),
@@ -201,7 +201,7 @@ app_test! {
         expect_code(&browser.open(&here.url(&uri, &[])).await);
         // A redirect that isn't the client's is none, whatever is there.
         scene.app.time.advance(Duration::from_secs(61));
-        here.publish(&signed);
+        here.publish(&lasting);
         let evil = browser.open(&here.url(&uri, &[("redirect_uri", "https://evil.example/")])).await;
         assert_ne!(evil.answer.header("location").map(|to| to.contains("evil.example")), Some(true));
     }

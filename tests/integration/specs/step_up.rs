@@ -35,7 +35,7 @@ app_test! {
         let seen = scene.rp.introspect(text(&first, "access_token")).await;
         assert_eq!((&seen["acr"], &seen["auth_time"]), (&said["acr"], &said["auth_time"]));
         // Not older than that: no page.
-        scene.app.time.advance(Duration::from_secs(300));
+        scene.app.time.advance(Duration::from_mins(5));
         let page = browser.open(&scene.rp.authorization_url(&asked)).await;
         assert!(page.answer.location_param("code").is_some(), "{}", page.answer.body);
         scene.app.time.advance(Duration::from_secs(1));

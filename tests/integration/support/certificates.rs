@@ -148,18 +148,18 @@ impl Identity {
         if wanted.san.iter().any(Option::is_some) {
             let mut names = SubjectAlternativeName::new();
             let [dns, uri, ip, email] = wanted.san;
-            dns.into_iter().for_each(|value| {
+            if let Some(value) = dns {
                 names.dns(value);
-            });
-            uri.into_iter().for_each(|value| {
+            }
+            if let Some(value) = uri {
                 names.uri(value);
-            });
-            ip.into_iter().for_each(|value| {
+            }
+            if let Some(value) = ip {
                 names.ip(value);
-            });
-            email.into_iter().for_each(|value| {
+            }
+            if let Some(value) = email {
                 names.email(value);
-            });
+            }
             let context = builder.x509v3_context(None, None);
             let names = names.build(&context).expect("names");
             builder.append_extension(names).expect("names");
