@@ -263,10 +263,10 @@ let mut signing = Own::ec().public;
         verified(&scene, &own.nested(text(&answer, "id_token"), "A128CBC-HS256"), "JWT").await;
         own.nested(&rp.userinfo(&tokens.access_token).await.expect_ok().body, "A128CBC-HS256");
         assert_eq!(server.received().len(), asked_for + 2);
-        // Nobody there at all.
+        // Nobody there at all: that may pass.
         let gone = secretive(&scene, json!("http://localhost:1/jwks"), "ECDH-ES", None, json!({})).await;
         let code = gone.code(&mut browser, &scene.user).await;
-        gone.redeem(&code).await.expect_error(400, "invalid_request");
+        gone.redeem(&code).await.expect_error(503, "temporarily_unavailable");
     }
 
     /// Back-Channel Logout §2.6: "If ID Token encryption was negotiated with the OP at Registration time and the Logout Token is not encrypted, the
