@@ -54,8 +54,8 @@ fn chance_is_even_and_comes_again() {
 
 #[test]
 fn no_shift_is_found_where_there_is_none() {
-    // Of forty intervals of 99 %, one may leave it out.
-    let missed = (0..40).map(|seed| {
+    // Of a hundred intervals of 99 %, one or two may leave it out.
+    let missed = (0..100).map(|seed| {
         let mut random = Random::new(seed);
         let [one, other] = times(&mut random, 0.0);
         let found = Difference::of(&one, &other, &mut random);
@@ -67,13 +67,13 @@ fn no_shift_is_found_where_there_is_none() {
     });
     let missed: Vec<_> = missed.collect();
     for estimate in 0..2 {
-        assert!(missed.iter().filter(|missed| missed[estimate]).count() <= 2);
+        assert!(missed.iter().filter(|missed| missed[estimate]).count() <= 4);
     }
 }
 
 #[test]
 fn a_planted_shift_is_found() {
-    for seed in 0..8 {
+    for seed in 0..20 {
         let mut random = Random::new(seed);
         for shift in [200.0, -200.0] {
             let [one, other] = times(&mut random, shift);

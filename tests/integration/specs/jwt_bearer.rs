@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use tessera::domain::ids::ClientId;
+use tessera::domain::role::Role;
 use tessera::jose::keys::{RsaBits, SigningKey};
 use tessera::protocol::SigningAlgorithm;
 
@@ -160,6 +161,11 @@ app_test! {
         assert_eq!(world.scene.events("token.asserted"), 1);
         // No person's own claims are behind it.
         assert_eq!(world.rp.userinfo(access).await.status, 403);
+        // Nor what they administer: they haven't signed in.
+        world.scene.grant_role(Role::Auditor).await;
+        let token = bring(&world.rp, &world.signed(&json!({})), &[]).await.expect_ok().json();
+        let token = text(&token, "access_token");
+        assert_eq!((claims(token).get("roles"), world.rp.introspect(token).await.get("roles")), (None, None));
         // All that both may have, unless told; at a resource.
         let all = bring(&world.twin, &world.signed(&json!({})), &[("resource", ORDERS)]).await.expect_ok().json();
         assert_eq!((&all["scope"], &claims(text(&all, "access_token"))["aud"]), (&json!("orders:read"), &json!(ORDERS)));

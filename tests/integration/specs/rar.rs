@@ -197,6 +197,9 @@ app_test! {
             (&world.rp, payment(&json!({ "type": "unknown" })).to_string()), (&world.rp, payment(&json!({ "colour": "red" })).to_string()),
             (&world.rp, payment(&json!({ "actions": ["steal"] })).to_string()), (&world.rp, payment(&json!({ "instructedAmount": null })).to_string()),
             (&world.rp, payment(&json!({ "locations": [LEDGER] })).to_string()), (&world.rp, json!([{ "type": "theirs" }]).to_string()),
+            // What could be read in two ways, and what turns or hides where it is shown.
+            (&world.rp, good.replacen("[{", "[{\"type\":\"payment_initiation\",", 1)),
+            (&world.rp, payment(&json!({ "creditorName": "12\u{200f}34" })).to_string()), (&world.rp, payment(&json!({ "creditorName": "a\u{2028}b" })).to_string()),
             (&untyped, good.clone()), (&bound, good.clone()), (&wanting, json!([{ "type": "theirs" }]).to_string()),
         ] {
             let page = browser.open(&rp.authorization_url(&[("authorization_details", &details), ("redirect_uri", SHOP), ("scope", "openid")])).await;
