@@ -28,7 +28,7 @@ pub enum Command {
         /// Whose
         #[arg(long, value_name = "SLUG")]
         tenant: String,
-        /// `RS256`, `ES256`, `PS256` or `EdDSA`, or `RSA-OAEP-256` or `ECDH-ES` for encryption; every one that the tenant has unless told
+        /// `RS256`, `ES256`, `PS256`, `EdDSA` or `Ed25519`, or `RSA-OAEP-256` or `ECDH-ES` for encryption; every one that the tenant has unless told
         #[arg(long)]
         algorithm: Option<KeyAlgorithm>,
         /// Let the successor sign at once: services that cached the keys must fetch them again

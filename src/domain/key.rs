@@ -76,7 +76,7 @@ impl fmt::Display for KeyAlgorithm {
 /// The name is none that a key is made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "unsupported algorithm; use one of RS256, ES256, PS256, EdDSA, or of RSA-OAEP-256, ECDH-ES for encryption"
+    "unsupported algorithm; use one of RS256, ES256, PS256, EdDSA, Ed25519, or of RSA-OAEP-256, ECDH-ES for encryption"
 )]
 pub struct UnsupportedKeyAlgorithm;
 

@@ -363,7 +363,9 @@ impl Provider {
     ) -> Result<String, FlowError> {
         let key = self.signer(tenant, algorithm).await?;
         Ok(match algorithm {
-            SigningAlgorithm::Es256 | SigningAlgorithm::EdDsa => key.sign_jwt(typ, claims)?,
+            SigningAlgorithm::Es256 | SigningAlgorithm::EdDsa | SigningAlgorithm::Ed25519 => {
+                key.sign_jwt(typ, claims)?
+            }
             SigningAlgorithm::Rs256 | SigningAlgorithm::Ps256 => {
                 let claims = claims.clone();
                 self.blocking(move || key.sign_jwt(typ, &claims)).await??

@@ -298,7 +298,7 @@ impl Provider {
         &self,
         algorithm: SigningAlgorithm,
     ) -> Result<GeneratedKey, FlowError> {
-        if matches!(algorithm, SigningAlgorithm::Es256 | SigningAlgorithm::EdDsa) {
+        if !matches!(algorithm, SigningAlgorithm::Rs256 | SigningAlgorithm::Ps256) {
             return Ok(SigningKey::generate(algorithm, RsaBits::default())?);
         }
         let (pool, threads) = (Arc::clone(&self.rsa_keys), Arc::downgrade(&self.blocking));

@@ -102,7 +102,7 @@ impl<'t> UnverifiedProof<'t> {
         }
         let (compact, key) = Compact::parse_with_key(text)?;
         Type::Required(&[TYP]).check(compact.header.typ.as_deref())?;
-        if !rules.algorithms.contains(&compact.header.algorithm) {
+        if !compact.header.algorithm.is_among(rules.algorithms) {
             return Err(JwsError::Algorithm.into());
         }
         let thumbprint = check_public(&key)?;

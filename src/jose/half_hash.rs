@@ -13,7 +13,9 @@ pub fn half_hash(algorithm: SigningAlgorithm, value: &str) -> String {
         SigningAlgorithm::Rs256 | SigningAlgorithm::Ps256 | SigningAlgorithm::Es256 => {
             URL_SAFE_NO_PAD.encode(&Sha256::digest(value)[..16])
         }
-        SigningAlgorithm::EdDsa => URL_SAFE_NO_PAD.encode(&Sha512::digest(value)[..32]),
+        SigningAlgorithm::EdDsa | SigningAlgorithm::Ed25519 => {
+            URL_SAFE_NO_PAD.encode(&Sha512::digest(value)[..32])
+        }
     }
 }
 

@@ -66,7 +66,7 @@ impl<'t> UnverifiedRequestObject<'t> {
     /// Reads an object; one by an algorithm that the client may not use is refused before anybody looks for its key.
     pub fn parse(token: &'t str, algorithms: &[SigningAlgorithm]) -> Result<Self, JwsError> {
         let compact = Compact::parse(token)?;
-        if algorithms.contains(&compact.header.algorithm) {
+        if compact.header.algorithm.is_among(algorithms) {
             Ok(Self(compact))
         } else {
             Err(JwsError::Algorithm)
@@ -182,7 +182,7 @@ mod tests {
                 assert_eq!(claims["state"], "s", "{algorithm}");
                 let others: Vec<_> = SigningAlgorithm::ALL
                     .into_iter()
-                    .filter(|other| *other != algorithm)
+                    .filter(|other| !other.is_among(&[algorithm]))
                     .collect();
                 assert_eq!(
                     verify_with(&key, &token, &others).err(),

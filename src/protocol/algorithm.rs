@@ -1,5 +1,9 @@
 //! Signature algorithms: the explicit list of RFC 7518 §3.1 and RFC 8037 §3.1 names that this provider makes and accepts.
 //!
+//! Ed25519 has two names: `EdDSA`, which RFC 8037 gave to two curves and [RFC 9864 §4.1](https://www.rfc-editor.org/rfc/rfc9864#section-4.1) deprecates, and
+//! `Ed25519`. What others sign is taken by either name, whichever was registered; what is signed here bears the name that its client asked for,
+//! by a key that is published under that name, as verifiers hold the two against each other.
+//!
 //! Left out on purpose: `none`, and every HMAC algorithm, which would let a public key be taken for a shared secret. The one place for HS256,
 //! `client_secret_jwt`, has a type of its own, so that it can't get in elsewhere.
 
@@ -26,11 +30,19 @@ pub enum SigningAlgorithm {
     /// Ed25519 ([RFC 8037 §3.1](https://www.rfc-editor.org/rfc/rfc8037#section-3.1)).
     #[serde(rename = "EdDSA")]
     EdDsa,
+    /// The same by its own name ([RFC 9864 §2.2](https://www.rfc-editor.org/rfc/rfc9864#section-2.2)).
+    Ed25519,
 }
 
 impl SigningAlgorithm {
     /// Every algorithm, in the order in which discovery announces them.
-    pub const ALL: [Self; 4] = [Self::Rs256, Self::Es256, Self::Ps256, Self::EdDsa];
+    pub const ALL: [Self; 5] = [
+        Self::Rs256,
+        Self::Es256,
+        Self::Ps256,
+        Self::EdDsa,
+        Self::Ed25519,
+    ];
 
     /// The registered name, as `alg` carries it.
     pub const fn as_str(self) -> &'static str {
@@ -39,7 +51,23 @@ impl SigningAlgorithm {
             Self::Ps256 => "PS256",
             Self::Es256 => "ES256",
             Self::EdDsa => "EdDSA",
+            Self::Ed25519 => "Ed25519",
         }
+    }
+
+    /// Of two names for one algorithm the older one: what is done is the same.
+    pub const fn oldest_name(self) -> Self {
+        match self {
+            Self::Ed25519 => Self::EdDsa,
+            other => other,
+        }
+    }
+
+    /// Whether what is signed by this one is taken where these are, by whichever name.
+    pub fn is_among(self, accepted: &[Self]) -> bool {
+        accepted
+            .iter()
+            .any(|own| own.oldest_name() == self.oldest_name())
     }
 }
 
@@ -51,7 +79,7 @@ impl fmt::Display for SigningAlgorithm {
 
 /// The name is none of [`SigningAlgorithm::ALL`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("unsupported signature algorithm; use one of RS256, ES256, PS256, EdDSA")]
+#[error("unsupported signature algorithm; use one of RS256, ES256, PS256, EdDSA, Ed25519")]
 pub struct UnsupportedAlgorithm;
 
 impl FromStr for SigningAlgorithm {
@@ -73,7 +101,7 @@ impl FromStr for SigningAlgorithm {
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
-#[expect(missing_docs, reason = "the first four are those of SigningAlgorithm")]
+#[expect(missing_docs, reason = "the first five are those of SigningAlgorithm")]
 pub enum AssertionAlgorithm {
     #[serde(rename = "RS256")]
     Rs256,
@@ -83,6 +111,7 @@ pub enum AssertionAlgorithm {
     Ps256,
     #[serde(rename = "EdDSA")]
     EdDsa,
+    Ed25519,
     /// HMAC with SHA-256 ([RFC 7518 §3.2](https://www.rfc-editor.org/rfc/rfc7518#section-3.2)).
     #[serde(rename = "HS256")]
     Hs256,
@@ -90,11 +119,12 @@ pub enum AssertionAlgorithm {
 
 impl AssertionAlgorithm {
     /// Every algorithm, in the order in which discovery announces them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Rs256,
         Self::Es256,
         Self::Ps256,
         Self::EdDsa,
+        Self::Ed25519,
         Self::Hs256,
     ];
 
@@ -113,6 +143,7 @@ impl AssertionAlgorithm {
             Self::Es256 => Some(SigningAlgorithm::Es256),
             Self::Ps256 => Some(SigningAlgorithm::Ps256),
             Self::EdDsa => Some(SigningAlgorithm::EdDsa),
+            Self::Ed25519 => Some(SigningAlgorithm::Ed25519),
             Self::Hs256 => None,
         }
     }
@@ -160,6 +191,16 @@ mod tests {
                 algorithm
             );
         }
+    }
+
+    #[test]
+    fn two_names_are_one_algorithm() {
+        use SigningAlgorithm::{Ed25519, EdDsa, Es256, Ps256, Rs256};
+        assert!(Ed25519.is_among(&[Es256, EdDsa]) && EdDsa.is_among(&[Ed25519]));
+        assert!(!Ed25519.is_among(&[Rs256, Es256, Ps256]) && !Es256.is_among(&[EdDsa, Ed25519]));
+        assert!(!Ps256.is_among(&[Rs256]) && !Rs256.is_among(&[]));
+        // The other curve of EdDSA isn't known by any name.
+        assert!("Ed448".parse::<SigningAlgorithm>().is_err());
     }
 
     #[test]

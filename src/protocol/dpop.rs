@@ -335,7 +335,7 @@ mod tests {
         };
         assert_eq!(
             bare.to_string(),
-            "DPoP realm=\"https://id.example\", algs=\"RS256 ES256 PS256 EdDSA\""
+            "DPoP realm=\"https://id.example\", algs=\"RS256 ES256 PS256 EdDSA Ed25519\""
         );
         let error = OAuthError::new(ErrorCode::UseDpopNonce, "say \"please\"");
         let full = DpopChallenge {
@@ -344,7 +344,7 @@ mod tests {
         };
         assert_eq!(
             full.to_string(),
-            "DPoP realm=\"https://id.example\", error=\"use_dpop_nonce\", error_description=\"say 'please'\", algs=\"RS256 ES256 PS256 EdDSA\""
+            "DPoP realm=\"https://id.example\", error=\"use_dpop_nonce\", error_description=\"say 'please'\", algs=\"RS256 ES256 PS256 EdDSA Ed25519\""
         );
     }
 

@@ -16,10 +16,11 @@ use super::client_metadata::{
 };
 
 /// What signs and is accepted under a profile (Security Profile §5.4.1).
-pub const ALGORITHMS: [SigningAlgorithm; 3] = [
+pub const ALGORITHMS: [SigningAlgorithm; 4] = [
     SigningAlgorithm::Es256,
     SigningAlgorithm::Ps256,
     SigningAlgorithm::EdDsa,
+    SigningAlgorithm::Ed25519,
 ];
 
 /// How clients authenticate under a profile (Security Profile §5.3.2.1).
@@ -151,7 +152,7 @@ impl SecurityProfile {
             );
         }
         if let Some(field) = self.misfit(client) {
-            return refuse(field, "must be PS256, ES256 or EdDSA");
+            return refuse(field, "must be PS256, ES256, EdDSA or Ed25519");
         }
         Ok(())
     }

@@ -129,7 +129,7 @@ fn check_profile(checking: &Checking<'_>) -> Result<(), OAuthError> {
     let algorithm = checking.client.metadata.authorization_response_algorithm();
     if profile.is_fapi() && signed && !profile.algorithms().contains(&algorithm) {
         return Err(OAuthError::invalid_request(
-            "a signed answer needs authorization_signed_response_alg to be PS256, ES256 or EdDSA, which the security profile demands",
+            "a signed answer needs authorization_signed_response_alg to be PS256, ES256, EdDSA or Ed25519, which the security profile demands",
         ));
     }
     Ok(())

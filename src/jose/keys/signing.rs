@@ -101,7 +101,7 @@ impl SigningKey {
             SigningAlgorithm::Es256 => {
                 EcKeyPair::generate(EcCurve::P256).map(|pair| pair.to_jwk_key_pair())
             }
-            SigningAlgorithm::EdDsa => {
+            SigningAlgorithm::EdDsa | SigningAlgorithm::Ed25519 => {
                 EdKeyPair::generate(EdCurve::Ed25519).map(|pair| pair.to_jwk_key_pair())
             }
         }
@@ -137,12 +137,18 @@ impl SigningKey {
                     .map_err(|_| KeyError::Malformed)?,
             ),
             // josekit takes Ed448 for EdDSA too; discovery and `half_hash` mean Ed25519.
-            SigningAlgorithm::EdDsa if jwk.curve() == Some("Ed25519") => Box::new(
-                EdDSA
-                    .signer_from_jwk(&jwk)
-                    .map_err(|_| KeyError::Malformed)?,
-            ),
-            SigningAlgorithm::EdDsa => return Err(KeyError::Malformed),
+            SigningAlgorithm::EdDsa | SigningAlgorithm::Ed25519
+                if jwk.curve() == Some("Ed25519") =>
+            {
+                Box::new(
+                    EdDSA
+                        .signer_from_jwk(&jwk)
+                        .map_err(|_| KeyError::Malformed)?,
+                )
+            }
+            SigningAlgorithm::EdDsa | SigningAlgorithm::Ed25519 => {
+                return Err(KeyError::Malformed);
+            }
         };
         let public_jwk = public_part(jwk.as_ref(), algorithm, kid).ok_or(KeyError::Malformed)?;
         let headers = TYPES_WITH_READY_HEADERS
@@ -300,7 +306,9 @@ mod tests {
                     &["alg", "e", "kid", "kty", "n", "use"]
                 }
                 SigningAlgorithm::Es256 => &["alg", "crv", "kid", "kty", "use", "x", "y"],
-                SigningAlgorithm::EdDsa => &["alg", "crv", "kid", "kty", "use", "x"],
+                SigningAlgorithm::EdDsa | SigningAlgorithm::Ed25519 => {
+                    &["alg", "crv", "kid", "kty", "use", "x"]
+                }
             };
             assert_eq!(names, expected);
             assert_eq!(

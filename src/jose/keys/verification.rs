@@ -42,6 +42,7 @@ impl VerificationKey {
     }
 
     fn verifier(&self, algorithm: SigningAlgorithm) -> Option<&dyn JwsVerifier> {
+        let algorithm = algorithm.oldest_name();
         let (_, verifier) = self.verifiers.iter().find(|(of, _)| *of == algorithm)?;
         Some(&**verifier)
     }
@@ -59,7 +60,7 @@ impl fmt::Debug for VerificationKey {
 pub fn verifies(jwk: &Map<String, Value>, token: &Compact<'_>) -> Result<bool, KeyError> {
     check_key(jwk).map_err(|_| KeyError::Malformed)?;
     let algorithm = token.header.algorithm;
-    if !algorithms_of(jwk)?.contains(&algorithm) {
+    if !algorithm.is_among(&algorithms_of(jwk)?) {
         return Err(KeyError::Malformed);
     }
     Ok(verifier(algorithm, &plain(jwk)?)?
@@ -78,6 +79,7 @@ fn plain(jwk: &Map<String, Value>) -> Result<Jwk, KeyError> {
     Jwk::from_map(plain).map_err(|_| KeyError::Malformed)
 }
 
+/// What the key is good for, each by its oldest name.
 fn algorithms_of(jwk: &Map<String, Value>) -> Result<Vec<SigningAlgorithm>, KeyError> {
     let of_type: &[SigningAlgorithm] = match jwk.get("kty").and_then(Value::as_str) {
         Some("RSA") => &[SigningAlgorithm::Rs256, SigningAlgorithm::Ps256],
@@ -91,11 +93,12 @@ fn algorithms_of(jwk: &Map<String, Value>) -> Result<Vec<SigningAlgorithm>, KeyE
     match jwk.get("alg") {
         None => Ok(of_type.to_vec()),
         Some(Value::String(name)) => {
-            let named = of_type
-                .iter()
-                .copied()
-                .find(|algorithm| algorithm.as_str() == name);
+            let named = name
+                .parse::<SigningAlgorithm>()
+                .map(SigningAlgorithm::oldest_name);
             named
+                .ok()
+                .filter(|algorithm| of_type.contains(algorithm))
                 .map(|algorithm| vec![algorithm])
                 .ok_or(KeyError::Malformed)
         }
@@ -114,7 +117,7 @@ fn verifier(algorithm: SigningAlgorithm, jwk: &Jwk) -> Result<Box<dyn JwsVerifie
         SigningAlgorithm::Es256 => ES256
             .verifier_from_jwk(jwk)
             .map(|verifier| Box::new(verifier) as _),
-        SigningAlgorithm::EdDsa => EdDSA
+        SigningAlgorithm::EdDsa | SigningAlgorithm::Ed25519 => EdDSA
             .verifier_from_jwk(jwk)
             .map(|verifier| Box::new(verifier) as _),
     };
@@ -205,7 +208,7 @@ impl VerificationKeys {
         expect: Expect<'_>,
     ) -> Result<Verified, JwsError> {
         // RFC 8725 §3.1: the list is ours, and the key's algorithm is the key's.
-        if !expect.algorithms.contains(&token.header.algorithm) {
+        if !token.header.algorithm.is_among(expect.algorithms) {
             return Err(JwsError::Algorithm);
         }
         expect.typ.check(token.header.typ.as_deref())?;

@@ -68,9 +68,9 @@ app_test! {
     async fn a_proof_binds_what_is_issued(app: TestApp) {
         let scene = Scene::new(app).await;
         let metadata = scene.app.get(&scene.tenant.url("/.well-known/openid-configuration")).send().await.expect_ok().json();
-        assert_eq!(metadata["dpop_signing_alg_values_supported"], json!(["RS256", "ES256", "PS256", "EdDSA"]));
+        assert_eq!(metadata["dpop_signing_alg_values_supported"], json!(["RS256", "ES256", "PS256", "EdDSA", "Ed25519"]));
         let (jwt, opaque) = (machine(&scene, json!({})).await, machine(&scene, json!({ "access_token_format": "opaque" })).await);
-        for algorithm in ["RS256", "ES256", "PS256", "EdDSA"] {
+        for algorithm in ["RS256", "ES256", "PS256", "EdDSA", "Ed25519"] {
             let prover = Prover::of(algorithm, &scene.app.provider.clock);
             for rp in [&jwt, &opaque] {
                 let body = expect_bound(&rp.proved(&prover, &MACHINE).await, &prover);

@@ -74,7 +74,7 @@ fn expect_dpop_error(answer: &Answer, error: &str) {
     let said = challenge(answer, "DPoP");
     assert!(
         said.contains(&format!("error=\"{error}\""))
-            && said.contains("algs=\"RS256 ES256 PS256 EdDSA\""),
+            && said.contains("algs=\"RS256 ES256 PS256 EdDSA Ed25519\""),
         "{said}"
     );
     assert_eq!(answer.all("www-authenticate").count(), 1);

@@ -308,7 +308,7 @@ app_test! {
         assert_eq!((&told["require_pushed_authorization_requests"], &told["require_signed_request_object"]), (&json!(true), &json!(true)));
         for member in ["id_token", "request_object", "dpop", "authorization", "token_endpoint_auth"] {
             let name = told.as_object().expect("an object").keys().find(|name| name.starts_with(member) && name.contains("signing_alg")).expect("a member");
-            assert_eq!(told[name], json!(["ES256", "PS256", "EdDSA"]), "{name}");
+            assert_eq!(told[name], json!(["ES256", "PS256", "EdDSA", "Ed25519"]), "{name}");
         }
         // By itself, a client may raise what is demanded of it, and not lower it.
         let by_itself = |document: &Value| scene.app.http.post(&scene.tenant.url("/register")).body("application/json", document.to_string());

@@ -69,7 +69,7 @@ app_test! {
     async fn the_algorithm_is_the_clients(app: TestApp) {
         let scene = Scene::new(app).await;
         let mut browser = signed_in(&scene).await;
-        for (registered, algorithm) in [(None, "RS256"), (Some("ES256"), "ES256"), (Some("PS256"), "PS256"), (Some("EdDSA"), "EdDSA"), (Some("RS256"), "RS256")] {
+        for (registered, algorithm) in [(None, "RS256"), (Some("ES256"), "ES256"), (Some("PS256"), "PS256"), (Some("EdDSA"), "EdDSA"), (Some("Ed25519"), "Ed25519"), (Some("RS256"), "RS256")] {
             let rp = client(&scene, registered.map_or(json!({}), |name| json!({ "authorization_signed_response_alg": name }))).await;
             let answer = ask(&rp, &mut browser, "code", &[("response_mode", "jwt")]).await;
             let told = opened(&scene, &rp, &answer).await;

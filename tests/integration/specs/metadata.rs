@@ -62,9 +62,9 @@ const AUTH_METHODS: [&str; 8] = [
     "self_signed_tls_client_auth",
     "attest_jwt_client_auth",
 ];
-const ALGORITHMS: [&str; 14] = [
+const ALGORITHMS: [&str; 16] = [
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "ES256K",
-    "EdDSA", "HS256", "HS512", "none",
+    "EdDSA", "Ed25519", "Ed448", "HS256", "HS512", "none",
 ];
 const ENCRYPTIONS: [&str; 10] = [
     "RSA1_5",

@@ -48,7 +48,7 @@ impl Prover {
             "ES256" => EcKeyPair::generate(EcCurve::P256)
                 .expect("a key")
                 .to_jwk_key_pair(),
-            "EdDSA" => EdKeyPair::generate(EdCurve::Ed25519)
+            "EdDSA" | "Ed25519" => EdKeyPair::generate(EdCurve::Ed25519)
                 .expect("a key")
                 .to_jwk_key_pair(),
             _ => RsaKeyPair::generate(2048).expect("a key").to_jwk_key_pair(),
@@ -113,7 +113,7 @@ fn signer(algorithm: &str, jwk: &Jwk) -> Box<dyn JwsSigner> {
     match algorithm {
         "RS256" => Box::new(RS256.signer_from_jwk(jwk).expect("a signer")),
         "PS256" => Box::new(PS256.signer_from_jwk(jwk).expect("a signer")),
-        "EdDSA" => Box::new(EdDSA.signer_from_jwk(jwk).expect("a signer")),
+        "EdDSA" | "Ed25519" => Box::new(EdDSA.signer_from_jwk(jwk).expect("a signer")),
         _ => Box::new(ES256.signer_from_jwk(jwk).expect("a signer")),
     }
 }
