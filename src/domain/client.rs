@@ -1,6 +1,7 @@
 //! A client: an application or service that asks for tokens.
 
 use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use serde::Serialize;
 
@@ -28,6 +29,9 @@ pub struct Client {
     pub created_at: Timestamp,
     /// When it was changed last.
     pub updated_at: Timestamp,
+    /// When it was used last, to the day.
+    #[serde(skip)]
+    pub last_used: LastUse,
 }
 
 /// What is kept of a client's secrets: of the present one and, for a while after a rotation, of the one before.
@@ -81,6 +85,54 @@ pub struct SelfRegistration {
     pub software_statement: Option<String>,
 }
 
+/// When a client was used last: noted once a day, so that a client that is used at each moment costs no more than one that isn't. What is kept
+/// may be a day older than the last use, and is never younger.
+///
+/// It may be noted by many at once, through a client that they share.
+#[derive(Debug, Default)]
+pub struct LastUse(AtomicI64);
+
+impl LastUse {
+    /// For so long a use isn't noted again, in seconds.
+    pub const GRAIN: i64 = 86_400;
+
+    /// What is known of it; none where no use was ever noted.
+    pub fn at(&self) -> Option<Timestamp> {
+        match self.0.load(Ordering::Relaxed) {
+            0 => None,
+            seconds => Timestamp::from_timestamp(seconds, 0),
+        }
+    }
+
+    /// Whether a use at `now` is to be noted.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        now.timestamp() - self.0.load(Ordering::Relaxed) >= Self::GRAIN
+    }
+
+    /// Notes a use at `now`; `false` where somebody else just did.
+    pub fn note(&self, now: Timestamp) -> bool {
+        let seen = self.0.load(Ordering::Relaxed);
+        let seconds = now.timestamp();
+        seconds - seen >= Self::GRAIN
+            && self
+                .0
+                .compare_exchange(seen, seconds, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+    }
+}
+
+impl From<Option<Timestamp>> for LastUse {
+    fn from(at: Option<Timestamp>) -> Self {
+        Self(AtomicI64::new(at.map_or(0, |at| at.timestamp())))
+    }
+}
+
+impl Clone for LastUse {
+    fn clone(&self) -> Self {
+        Self(AtomicI64::new(self.0.load(Ordering::Relaxed)))
+    }
+}
+
 impl Client {
     /// Whether the client can't keep a secret (RFC 6749 §2.1).
     pub fn is_public(&self) -> bool {
@@ -100,5 +152,23 @@ impl Client {
     /// Whether the client registered the grant type.
     pub fn allows(&self, grant_type: GrantType) -> bool {
         self.metadata.grant_types.contains(&grant_type)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_use_is_noted_once_a_day() {
+        let at = |seconds: i64| Timestamp::from_timestamp(1_800_000_000 + seconds, 0).unwrap();
+        let used = LastUse::default();
+        assert!(used.at().is_none() && used.is_due(at(0)));
+        assert!(used.note(at(0)) && !used.note(at(0)) && !used.note(at(86_399)));
+        assert_eq!((used.at(), used.is_due(at(86_399))), (Some(at(0)), false));
+        assert!(used.is_due(at(86_400)) && used.note(at(86_400)));
+        assert_eq!(used.clone().at(), Some(at(86_400)));
+        // A clock that was set back notes nothing.
+        assert!(!used.is_due(at(0)) && !used.note(at(0)));
     }
 }

@@ -92,6 +92,8 @@ pub struct TenantSettings {
     pub registration_limit: u32,
     /// How many registrations without an initial access token are taken from one address in an hour (1 to 10,000).
     pub registration_rate: u32,
+    /// After how many days without use a client that registered itself is deleted, with its grants and consents; 0: never (0 to 3650).
+    pub unused_client_days: u32,
     /// Whose software statements are believed when a client registers itself (at most 20).
     pub software_statement_issuers: Vec<SoftwareStatementIssuer>,
     /// Whose assertions get tokens for people (RFC 7523 §2.1), which no client gets without (at most 20).
@@ -139,6 +141,8 @@ impl Default for TenantSettings {
             registration: RegistrationPolicy::default(),
             registration_limit: 1000,
             registration_rate: 100,
+            // What others rely on isn't deleted unless the tenant says so.
+            unused_client_days: 0,
             software_statement_issuers: Vec::new(),
             assertion_issuers: Vec::new(),
             require_software_statement: false,
@@ -409,7 +413,7 @@ pub struct OutOfBounds {
 
 impl TenantSettings {
     /// Every number with the least and the most that it may be, as the other settings are.
-    pub fn bounds(&self) -> [Bound; 20] {
+    pub fn bounds(&self) -> [Bound; 21] {
         [
             ("access_token_lifetime", self.access_token_lifetime, 60, DAY),
             ("id_token_lifetime", self.id_token_lifetime, 60, DAY),
@@ -471,6 +475,7 @@ impl TenantSettings {
             ),
             ("registration_limit", self.registration_limit, 1, 100_000),
             ("registration_rate", self.registration_rate, 1, 10_000),
+            ("unused_client_days", self.unused_client_days, 0, 3650),
         ]
         .map(|(name, value, least, most)| Bound {
             name,

@@ -203,7 +203,13 @@ impl Provider {
                     .await?;
                 Err(refusal)
             }
-            Ok(client) => Ok(client),
+            Ok(client) => {
+                // Anybody can name a public client: that one is used when it gets something.
+                if !client.is_public() {
+                    self.note_use(&at.tenant, &client);
+                }
+                Ok(client)
+            }
         }
     }
 

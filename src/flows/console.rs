@@ -274,6 +274,7 @@ fn store(repo: &mut Repo<'_>, issuer: &str, admin_api: &str) -> storage::Result<
             version: 1,
             created_at: now,
             updated_at: now,
+            last_used: crate::domain::client::LastUse::default(),
         })?;
         Act::ClientCreated
     };
@@ -507,6 +508,7 @@ mod tests {
             version: 1,
             created_at: crate::clock::Timestamp::UNIX_EPOCH,
             updated_at: crate::clock::Timestamp::UNIX_EPOCH,
+            last_used: crate::domain::client::LastUse::default(),
         };
         assert!(changed(&client, "https://a.example", "https://a.example/api/v1").is_none());
         let more = changed(&client, "https://b.example", "https://a.example/api/v1").unwrap();

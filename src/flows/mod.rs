@@ -12,6 +12,7 @@ pub mod browser;
 pub mod cache;
 pub mod client_authentication;
 mod client_secrets;
+pub mod client_uses;
 pub mod consent;
 pub mod console;
 pub mod device;

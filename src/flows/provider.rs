@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::cache::{Cache, Dependent};
+use super::client_uses::ClientUses;
 use super::encryption::NoRecipient;
 use super::issue::claims_of;
 use super::logout_delivery::Deliveries;
@@ -162,6 +163,8 @@ pub struct Provider {
     pub client_keys: JwksCache,
     /// Clients' published request objects.
     pub request_objects: RequestObjectCache,
+    /// Uses of clients that aren't written down yet.
+    pub client_uses: ClientUses,
     /// Logout tokens on their way.
     pub deliveries: Arc<Deliveries>,
     pub(super) master: MasterKey,
@@ -231,6 +234,7 @@ impl Provider {
             hashing,
             client_keys: JwksCache::new(egress.clone(), clock.clone()),
             request_objects: RequestObjectCache::new(egress.clone(), clock.clone()),
+            client_uses: ClientUses::default(),
             deliveries,
             egress,
             dns: DnsClient::new(&config),

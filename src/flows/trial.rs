@@ -301,6 +301,7 @@ impl Provider {
                 version: 1,
                 created_at: now,
                 updated_at: now,
+                last_used: crate::domain::client::LastUse::default(),
             })?;
             let detail = json!({ "client_name": metadata.client_name, "software_id": SOFTWARE_ID, "stands_in_for": tried });
             repo.record(
@@ -443,6 +444,7 @@ mod tests {
             version: 1,
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
+            last_used: crate::domain::client::LastUse::default(),
         }
     }
 

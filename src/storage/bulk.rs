@@ -118,10 +118,11 @@ impl Installation<'_> {
     /// Makes tenants with everything in them. Every row carries the identifier of a tenant that is made here, in this transaction: a
     /// conflict where a slug or an identifier is another's, and nothing of another tenant can be touched.
     pub fn insert_whole_tenants(&mut self, all: &[&WholeTenant]) -> Result<()> {
+        let now = DbInstant(self.clock.now());
         let connection = &mut *self.connection;
         let rows = all
             .iter()
-            .map(|whole| NewTenantRow::new(&whole.record, &whole.sealed_data_key));
+            .map(|whole| NewTenantRow::new(&whole.record, &whole.sealed_data_key, now));
         insert_all!(connection, tenants, rows.collect::<Result<Vec<_>>>()?);
         /// Something of all tenants, each with its tenant's identifier.
         macro_rules! each {

@@ -31,6 +31,7 @@ struct ClientRow {
     software_statement: Option<String>,
     sealed_secret: Option<Vec<u8>>,
     previous_sealed_secret: Option<Vec<u8>>,
+    last_used_at: Option<DbInstant>,
 }
 
 impl TryFrom<ClientRow> for Client {
@@ -79,6 +80,7 @@ impl TryFrom<ClientRow> for Client {
             version: row.version,
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
+            last_used: row.last_used_at.map(|at| at.0).into(),
         })
     }
 }

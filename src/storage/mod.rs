@@ -8,6 +8,7 @@
 mod audit;
 mod bulk;
 mod changes;
+mod client_uses;
 mod clients;
 mod connection;
 mod consents;
@@ -48,6 +49,7 @@ mod users;
 pub use audit::EventFilter;
 pub use bulk::{KnownPeople, KnownStage, KnownTenant, WholeTenant};
 pub use changes::{Change, Entity, Notice};
+pub use client_uses::{Unused, UnusedClient};
 pub use db::{DatabaseKind, Db, DbOptions, Location, PoolGauges};
 pub use deletion::Erasure;
 pub use domains::DOMAINS_MAX;

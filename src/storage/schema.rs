@@ -81,6 +81,8 @@ tables! {
         version -> BigInt,
         created_at -> InstantType,
         updated_at -> InstantType,
+        unused_client_days -> Integer,
+        unused_clients_set_at -> Nullable<InstantType>,
     }
     /// Which tenant owns a verified origin: one owner in the whole installation.
     domain_owners (origin) { origin -> Text, tenant_id -> UuidType, domain_id -> UuidType, }
@@ -132,6 +134,7 @@ tenant_tables! {
         frontchannel_logout -> Bool,
         software_statement -> Nullable<Text>,
         starts_unasked -> Bool,
+        last_used_at -> Nullable<InstantType>,
     }
     initial_access_tokens (id) {
         id -> UuidType,

@@ -111,10 +111,16 @@ pub(super) struct NewTenantRow<'a> {
     version: i64,
     created_at: DbInstant,
     updated_at: DbInstant,
+    unused_client_days: i32,
+    unused_clients_set_at: Option<DbInstant>,
 }
 
 impl<'a> NewTenantRow<'a> {
-    pub(super) fn new(tenant: &'a TenantRecord, sealed_data_key: &'a [u8]) -> Result<Self> {
+    pub(super) fn new(
+        tenant: &'a TenantRecord,
+        sealed_data_key: &'a [u8],
+        now: DbInstant,
+    ) -> Result<Self> {
         Ok(Self {
             id: DbUuid::from(tenant.id),
             slug: tenant.slug.as_str(),
@@ -127,6 +133,9 @@ impl<'a> NewTenantRow<'a> {
             version: tenant.version,
             created_at: DbInstant(tenant.created_at),
             updated_at: DbInstant(tenant.updated_at),
+            unused_client_days: unused_client_days(&tenant.settings),
+            // What the file says of times isn't believed: a client of before has its days from its import on.
+            unused_clients_set_at: Some(now),
         })
     }
 }
@@ -150,6 +159,11 @@ fn load(connection: &mut AnyConnection, row: Option<TenantRow>) -> Result<Option
 
 fn json(value: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|_| StorageError::Corrupt("a tenant's settings"))
+}
+
+/// After how many days without use its self-registered clients end.
+fn unused_client_days(settings: &TenantSettings) -> i32 {
+    i32::try_from(settings.unused_client_days).unwrap_or(i32::MAX)
 }
 
 /// What a name is searched by.
@@ -322,9 +336,26 @@ impl Installation<'_> {
         ))
         .execute(self.connection)?;
         if changed == 1 {
+            self.set_unused_client_days(tenant)?;
             self.note(tenant.id, Entity::Tenant, tenant.id)?;
         }
         Ok(changed == 1)
+    }
+
+    /// Where the tenant asks for another end of unused clients, the days are counted from now at the earliest: none ends that could not know.
+    fn set_unused_client_days(&mut self, tenant: &TenantRecord) -> Result<()> {
+        let days = unused_client_days(&tenant.settings);
+        diesel::update(
+            tenants::table
+                .filter(tenants::id.eq(DbUuid::from(tenant.id)))
+                .filter(tenants::unused_client_days.ne(days)),
+        )
+        .set((
+            tenants::unused_client_days.eq(days),
+            tenants::unused_clients_set_at.eq(Some(DbInstant(self.clock.now()))),
+        ))
+        .execute(self.connection)?;
+        Ok(())
     }
 
     /// Suspends or resumes a tenant; `false` where it is so already, or is being deleted.
@@ -342,6 +373,8 @@ impl Installation<'_> {
         .set((
             tenants::status.eq(to.as_str()),
             tenants::version.eq(tenants::version + 1),
+            // Nobody could use a client of a tenant that was closed.
+            tenants::unused_clients_set_at.eq(Some(DbInstant(self.clock.now()))),
             tenants::updated_at.eq(DbInstant(self.clock.now())),
         ))
         .execute(self.connection)?;

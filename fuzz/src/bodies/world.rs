@@ -261,6 +261,7 @@ async fn client(provider: &Provider, tenant: &Tenant, metadata: Value) -> (Strin
         version: 1,
         created_at: now,
         updated_at: now,
+        last_used: tessera::domain::client::LastUse::default(),
     };
     let insert = provider
         .db

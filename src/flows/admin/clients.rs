@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::error::{AdminError, By};
 use super::once::Claim;
-use crate::domain::audit::Act;
+use crate::domain::audit::{Act, Event};
 use crate::domain::client::{Client, ClientSecrets, KeptSecret};
 use crate::domain::ids::ClientId;
 use crate::domain::resource::Resource;
@@ -83,6 +83,17 @@ pub(super) fn check_client(by: &By, client: &Client) -> Result<(), AdminError> {
     by.authority.check_client(client)
 }
 
+/// Deletes a client with all that hangs on it; `event` says who did it and why.
+pub(in crate::flows) fn delete_client_row(
+    repo: &mut Repo<'_>,
+    id: ClientId,
+    event: Event,
+) -> storage::Result<bool> {
+    repo.record(event.client(id))?;
+    repo.delete_client(trial::stand_in_id(id))?;
+    repo.delete_client(id)
+}
+
 /// Refuses a client whose response types its tenant would never answer. An import isn't asked: what was exported has to come back.
 fn check_front_channel(tenant: &Tenant, client: &Client) -> Result<(), AdminError> {
     let mut types = client.metadata.response_types.iter();
@@ -126,6 +137,7 @@ impl Provider {
             version: 1,
             created_at: now,
             updated_at: now,
+            last_used: crate::domain::client::LastUse::default(),
         };
         self.prepare_client(tenant, &client, by).await?;
         let method = client.metadata.token_endpoint_auth_method;
@@ -288,13 +300,8 @@ impl Provider {
             if let Err(refusal) = check_client(&by, &client) {
                 return Ok(Err(refusal));
             }
-            repo.record(
-                by.event(Act::ClientDeleted)
-                    .client(id)
-                    .detail(json!({ "client_name": client.metadata.client_name })),
-            )?;
-            repo.delete_client(trial::stand_in_id(id))?;
-            repo.delete_client(id).map(Ok)
+            let detail = json!({ "client_name": client.metadata.client_name });
+            delete_client_row(repo, id, by.event(Act::ClientDeleted).detail(detail)).map(Ok)
         });
         if done.await?? {
             Ok(())

@@ -31,6 +31,7 @@ pub use bulk::{
     Existing, Exported, ImportFailure, Imported, Mode, NewClientSecret, Problem, SecretKeeper,
     Secrets,
 };
+pub(in crate::flows) use clients::delete_client_row;
 pub use clients::{DEFAULT_SECRET_OVERLAP, RegisteredClient, client_information};
 pub use domains::{VERIFICATION_PATH, removal_consequences, verification_record};
 pub use error::{AdminError, By};

@@ -127,7 +127,11 @@ impl Provider {
             repo.record(event(Act::GrantCreated).detail(detail))?;
             Ok(Written::Granted)
         });
-        Ok(match write.await? {
+        let written = write.await?;
+        if matches!(written, Written::Granted) {
+            self.note_use(tenant, &checked.client);
+        }
+        Ok(match written {
             Written::Granted => Outcome::Granted(
                 self.answer_granted(flow, person, &code_text, granted.as_ref())
                     .await?,

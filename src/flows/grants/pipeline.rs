@@ -152,6 +152,7 @@ impl Provider {
             }
         };
         let response = self.mint(&call, decision).await?;
+        self.note_use(&at.tenant, &call.client);
         Ok(TokenAnswer {
             grant_type,
             client: call.client,

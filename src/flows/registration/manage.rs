@@ -119,6 +119,7 @@ impl Provider {
         let proof = handle.hash(tenant.handle_key(), Purpose::RegistrationAccessToken);
         match (client, registration) {
             (Some(client), Some(registration)) if registration.proof.matches(&proof) => {
+                self.note_use(tenant, &client);
                 Ok(Proven {
                     client,
                     registration,

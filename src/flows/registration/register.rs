@@ -175,6 +175,7 @@ impl Provider {
             version: 1,
             created_at: now,
             updated_at: now,
+            last_used: crate::domain::client::LastUse::default(),
         })
     }
 

@@ -198,6 +198,10 @@ async fn list(visitor: Visitor, Query(params): Query) -> Answer {
             },
             kind,
             Cell::moment(&page, &client.created_at),
+            match client.last_used.at() {
+                Some(at) => Cell::Text(page.ago(&at)),
+                None => Cell::Text(page.t("client-never-used").into_owned()),
+            },
         ]
     };
     let may_write = visitor.may(Permission::Write(Area::Clients));
@@ -208,9 +212,14 @@ async fn list(visitor: Visitor, Query(params): Query) -> Answer {
         search: query.search.clone().unwrap_or_default(),
         table: Table {
             caption: page.t("section-clients").into_owned(),
-            columns: ["client-column-name", "client-column-kind", "client-made"]
-                .map(|id| page.t(id).into_owned())
-                .into(),
+            columns: [
+                "client-column-name",
+                "client-column-kind",
+                "client-made",
+                "client-last-used",
+            ]
+            .map(|id| page.t(id).into_owned())
+            .into(),
             rows: found.items.iter().map(row).collect(),
         },
         empty: Empty {
@@ -349,6 +358,14 @@ fn proof(page: Shell<'_>, client: &Client, visitor: &Visitor) -> SettingGroup {
     }
     settings.push(said("client-made", page.moment(&client.created_at)));
     settings.push(said("client-changed", page.moment(&client.updated_at)));
+    let used = client.last_used.at();
+    settings.push(said(
+        "client-last-used",
+        used.map_or_else(
+            || page.t("client-never-used").into_owned(),
+            |at| format!("{} ({})", page.ago(&at), at.format("%Y-%m-%d")),
+        ),
+    ));
     SettingGroup {
         id: "proof",
         title: page.t("client-proof").into_owned(),

@@ -134,6 +134,7 @@ const GROUPS: [(&str, &[Entry]); 7] = [
             ("registration", Kind::Registration),
             ("registration_limit", Kind::Number),
             ("registration_rate", Kind::Number),
+            ("unused_client_days", Kind::Number),
             ("software_statement_issuers", Kind::Issuers),
             ("require_software_statement", Kind::Switch),
         ],
@@ -457,6 +458,7 @@ fn read(page: &Shell<'_>, draft: &mut Draft, before: &TenantRecord) -> TenantRec
                         "administration_max_age" => &mut settings.administration_max_age,
                         "registration_limit" => &mut settings.registration_limit,
                         "registration_rate" => &mut settings.registration_rate,
+                        "unused_client_days" => &mut settings.unused_client_days,
                         _ => &mut settings.one_time_link_lifetime,
                     };
                     *slot = number;

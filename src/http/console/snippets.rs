@@ -469,6 +469,7 @@ mod tests {
             values(
                 json!({ "grant_types": ["client_credentials"], "scope": "it's $HOME", "resources": ["urn:a'b"] }),
             ),
+            last_used: crate::domain::client::LastUse::default(),
             values(
                 json!({ "grant_types": ["client_credentials"], "scope": "read", "resources": ["urn:a"], "default_audience": "urn:a" }),
             ),

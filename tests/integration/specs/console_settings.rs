@@ -47,7 +47,7 @@ pub(super) fn with<'a>(
     kept.chain(changed).copied().collect()
 }
 
-pub(super) const SETTINGS: [(&str, &str); 38] = [
+pub(super) const SETTINGS: [(&str, &str); 39] = [
     ("name", "Acme"),
     ("access_token_lifetime", "10"),
     ("access_token_lifetime-unit", "m"),
@@ -77,6 +77,7 @@ pub(super) const SETTINGS: [(&str, &str); 38] = [
     ("registration", "token"),
     ("registration_limit", "50"),
     ("registration_rate", "100"),
+    ("unused_client_days", "90"),
     ("pushed_request_rate", "600"),
     ("client_certificate_authorities", ""),
     ("security_profile", "none"),
@@ -127,7 +128,7 @@ app_test! {
         assert!(settings.require_pkce && !settings.password.refuse_own_name && !settings.front_channel_tokens);
         let saved = browser.submit(&saved, &with(&SETTINGS, &[("require_pkce", "1"), ("front_channel_tokens", "1")])).await;
         assert!(scene.loaded().await.settings().front_channel_tokens, "{}", saved.answer.body);
-        assert_eq!((settings.registration.as_str(), settings.registration_limit), ("token", 50));
+        assert_eq!((settings.registration.as_str(), settings.registration_limit, settings.unused_client_days), ("token", 50, 90));
         assert_eq!((settings.device_authorization, settings.device_code_lifetime, settings.device_code_limit, settings.device_code_rate), (false, 1200, 70, 90));
         assert!(settings.require_dpop_nonce && settings.dpop_proof_leeway == 20);
         assert_eq!((settings.pushed_request_rate, settings.request_object_lifetime, settings.security_profile.as_str()), (600, 600, "none"));
@@ -137,7 +138,7 @@ app_test! {
             ("access_token_lifetime", "2000", "Must be between"), ("code_lifetime", "61", "Must be between"), ("session_lifetime", "1e3", "whole number"),
             ("session_lifetime", "99999999999", "whole number"), ("session_idle_lifetime", "9999", "Must be between"), ("name", "", "name"), ("lockout.attempts", "-1", "whole number"),
             ("device_code_lifetime", "31", "Must be between"), ("device_code_limit", "0", "Must be between"), ("device_code_rate", "x", "whole number"),
-            ("registration_limit", "0", "Must be between"), ("registration_limit", "100001", "Must be between"), ("dpop_proof_leeway", "301", "Must be between"),
+            ("registration_limit", "0", "Must be between"), ("registration_limit", "100001", "Must be between"), ("unused_client_days", "3651", "Must be between"), ("dpop_proof_leeway", "301", "Must be between"),
         ] {
             let wrong = browser.submit(&saved, &with(&SETTINGS, &[(field, value)])).await;
             assert_eq!(wrong.answer.status, 422, "{field}");

@@ -74,3 +74,4 @@ pub mod signed_answers;
 pub mod software_statements;
 pub mod step_up;
 pub mod tenancy;
+pub mod unused_clients;

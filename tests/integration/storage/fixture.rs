@@ -97,6 +97,7 @@ pub fn client(clock: &Clock) -> Client {
         version: 1,
         created_at: clock.now(),
         updated_at: clock.now(),
+        last_used: tessera::domain::client::LastUse::default(),
     }
 }
 

@@ -316,6 +316,7 @@ impl TestApp {
             version: 1,
             created_at: now,
             updated_at: now,
+            last_used: tessera::domain::client::LastUse::default(),
         };
         if client.is_public() {
             client.secret = None;

@@ -120,6 +120,7 @@ impl Provider {
             version: 1,
             created_at,
             updated_at: moment("client.updated_at", own.updated_at, now)?.unwrap_or(created_at),
+            last_used: crate::domain::client::LastUse::default(),
         };
         check_client(by, &client)?;
         self.check_surroundings(draft.slug(), &draft.whole.resources, &client)

@@ -125,6 +125,7 @@ impl JsonSchema for Client {
             "client_secret": { "type": "string", "description": "Its secret, shown once." },
             "client_secret_expires_at": { "type": "integer", "description": "0: it doesn't expire." },
             "previous_secret_expires_at": { "type": "string", "format": "date-time", "description": "Until when the secret before is good." },
+            "last_used_at": { "type": "string", "format": "date-time", "description": "When it was used last, to the day; left out where that was never noted." },
             "registered_by": { "enum": ["administrator", "itself"], "description": "Who registered it: `itself` at the registration endpoint (RFC 7591), where it may change and delete itself too." },
             "initial_access_token": { "type": "string", "format": "uuid", "description": "By which initial access token it registered itself." },
             "software_statement": { "type": "string", "description": "The software statement that it registered itself with (RFC 7591 §2.3)." },
@@ -173,6 +174,9 @@ fn marked(mut document: Value, client: &Record) -> Client {
             "administrator"
         };
         members.insert("registered_by".to_owned(), by.into());
+        if let Some(at) = client.last_used.at() {
+            members.insert("last_used_at".to_owned(), serde_json::json!(at));
+        }
         let token = client
             .registration
             .as_ref()
