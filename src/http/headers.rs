@@ -1,5 +1,6 @@
 //! Headers that every answer has: what a browser may do with it.
 
+use actix_web::HttpMessage as _;
 use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{
     CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
@@ -18,9 +19,17 @@ pub enum Exception {
     FramedByAnybody,
 }
 
+/// Put into a request's extensions where the page that opened the window may keep its handle of it, and the window its opener: the pages of an
+/// authorization request by `display=popup` of a client that an administrator registered so, and no other page. A policy that isn't the opener's
+/// own would part the two for good, at any step of the way and at a redirect, too.
+#[derive(Clone, Copy, Debug)]
+pub struct KeepsOpener;
+
 /// The policy of an answer without exceptions: nearly all of them.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https: data:; form-action 'self'; \
      frame-ancestors 'none'; base-uri 'none'; connect-src 'none'; object-src 'none'";
+
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
 /// The policy of a page that is framed: nothing but its script.
 const FRAMED: &str =
@@ -50,8 +59,12 @@ pub(super) fn protect<B>(response: &mut ServiceResponse<B>, https: bool) {
             let policy = HeaderValue::from_str(&exception.policy()).ok()?;
             Some((policy, matches!(exception, Exception::FramedByAnybody)))
         });
+    let keeps_opener = response.request().extensions().contains::<KeepsOpener>();
     let headers = response.headers_mut();
     insert(headers, https);
+    if keeps_opener {
+        headers.insert(OPENER_POLICY, HeaderValue::from_static("unsafe-none"));
+    }
     if let Some((policy, framed)) = excepted {
         headers.insert(CONTENT_SECURITY_POLICY, policy);
         if framed {
@@ -66,10 +79,7 @@ pub(super) fn insert(headers: &mut HeaderMap, https: bool) {
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-    headers.insert(
-        HeaderName::from_static("cross-origin-opener-policy"),
-        HeaderValue::from_static("same-origin"),
-    );
+    headers.insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(
         HeaderName::from_static("permissions-policy"),
         HeaderValue::from_static("camera=(), microphone=(), geolocation=(), payment=()"),

@@ -136,6 +136,7 @@ static GROUPS: &[GroupOf] = &[
             ("default_acr_values", Shape::Lines),
             ("initiate_login_uri", Shape::Address),
             ("allowed_origins", Shape::Lines),
+            ("popup_sign_in", Shape::Flag),
         ],
     },
     GroupOf {
@@ -498,7 +499,7 @@ fn view<'a>(
 }
 
 /// The fields of which there is more to say than their name.
-const HINTS: [&str; 45] = [
+const HINTS: [&str; 46] = [
     "redirect_uris",
     "post_logout_redirect_uris",
     "skip_consent",
@@ -517,6 +518,7 @@ const HINTS: [&str; 45] = [
     "default_acr_values",
     "initiate_login_uri",
     "allowed_origins",
+    "popup_sign_in",
     "backchannel_logout_uri",
     "frontchannel_logout_uri",
     "token_endpoint_auth_method",
@@ -646,7 +648,7 @@ mod tests {
             "id_token_encrypted_response_alg": "RSA-OAEP-256", "id_token_encrypted_response_enc": "A128GCM", "authorization_encrypted_response_alg": "ECDH-ES",
             "authorization_encrypted_response_enc": "A128CBC-HS256", "userinfo_encrypted_response_alg": "ECDH-ES", "userinfo_encrypted_response_enc": "A256GCM",
             "introspection_encrypted_response_alg": "RSA-OAEP-256", "introspection_encrypted_response_enc": "A256GCM", "dpop_bound_access_tokens": true, "require_dpop_nonce": true, "access_token_lifetime": 60,
-            "refresh_token_lifetime": 3600, "refresh_token_leeway": 5, "skip_consent": true, "token_exchange_subjects": ["urn:api"], "token_exchange_targets": ["urn:b"], "token_exchange_scope": "read", "token_exchange_impersonation": true, "software_id": "x", "software_version": "1"
+            "refresh_token_lifetime": 3600, "refresh_token_leeway": 5, "skip_consent": true, "popup_sign_in": true, "token_exchange_subjects": ["urn:api"], "token_exchange_targets": ["urn:b"], "token_exchange_scope": "read", "token_exchange_impersonation": true, "software_id": "x", "software_version": "1"
         }"#;
         let metadata = ClientMetadata::from_json(serde_json::from_str(document).unwrap()).unwrap();
         let stage = Stage::named(Messages::default(), "Acme");

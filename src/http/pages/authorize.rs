@@ -13,7 +13,7 @@ use crate::flows::interaction::Interaction;
 use crate::flows::sessions::SignedIn;
 use crate::http::error::{PageError, redirect};
 use crate::http::extract::{FormBody, Query};
-use crate::protocol::prompt::Prompt;
+use crate::protocol::prompt::{Display, Prompt};
 use crate::protocol::scope::OPENID;
 use crate::protocol::session_state::session_state;
 use crate::protocol::{OAuthError, Params, ValidatedRedirect};
@@ -203,6 +203,10 @@ async fn with_people(
     mut checked: CheckedRequest,
     interaction: Interaction,
 ) -> Result<Pending, Stop> {
+    let in_popup = checked.request.display == Some(Display::Popup);
+    if in_popup && checked.client.metadata.popup_sign_in {
+        visit.keep_opener();
+    }
     let signed_in = visit
         .signed_in(Some(checked.client.id))
         .await
@@ -235,6 +239,10 @@ async fn stop(visit: &Visit, refusal: AuthorizeRefusal) -> Stop {
             visit.refuse(error).into()
         }
         AuthorizeRefusal::Redirect(recipient, error) => {
+            // Nothing but the way back, to a page of the client's own: whatever the request asked for.
+            if recipient.client.metadata.popup_sign_in {
+                visit.keep_opener();
+            }
             match tell(visit, &recipient.client, &recipient.redirect, &error).await {
                 Ok(answer) => Stop::Answer(answer),
                 Err(error) => error.into(),

@@ -22,6 +22,7 @@ use crate::flows::signin::Visitor;
 use crate::flows::tenancy::{Tenant, TenantAt};
 use crate::http::error::{ApiError, PageError};
 use crate::http::extract::Caller;
+use crate::http::headers::KeepsOpener;
 use crate::protocol::{OAuthError, Params};
 
 /// A browser at a tenant's page.
@@ -37,6 +38,7 @@ pub struct Visit {
     origin: Option<String>,
     fetch_site: Option<String>,
     referer: Option<String>,
+    request: HttpRequest,
     /// The browser's part of CSRF tokens: the one that it brought, or a new one.
     seed: CsrfSeed,
 }
@@ -77,6 +79,7 @@ impl Visit {
             seed,
             provider,
             at,
+            request: request.clone(),
         })
     }
 
@@ -88,6 +91,11 @@ impl Visit {
     /// The page around a view, in the language that fits.
     pub fn frame(&self, ui_locales: &[String]) -> Frame {
         Frame::new(Some(&self.at), &self.caller, ui_locales).as_of(self.provider.now())
+    }
+
+    /// Lets the window keep its opener, see [`KeepsOpener`].
+    pub fn keep_opener(&self) {
+        self.request.extensions_mut().insert(KeepsOpener);
     }
 
     /// The token for a form of this purpose.

@@ -216,6 +216,9 @@ pub struct ClientMetadata {
     /// Whether people are not asked for consent: for the tenant's own applications.
     #[serde(alias = "first_party")]
     pub skip_consent: bool,
+    /// Whether a window in which it has people sign in (`display=popup`) stays connected with the page that opened it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub popup_sign_in: bool,
     /// An identifier of the software, the same for all its instances.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub software_id: Option<String>,
@@ -299,6 +302,7 @@ impl Default for ClientMetadata {
             token_exchange_scope: None,
             token_exchange_impersonation: false,
             skip_consent: false,
+            popup_sign_in: false,
             software_id: None,
             software_version: None,
             localized: Localized::default(),

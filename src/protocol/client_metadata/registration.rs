@@ -64,7 +64,7 @@ impl ClientMetadata {
         let mut metadata = Self::from_json(Value::Object(members))?;
         let registered = present;
         let present = present.cloned().unwrap_or_default();
-        keep!(metadata, sent, present: skip_consent, access_token_lifetime, refresh_token_lifetime, refresh_token_leeway, default_audience);
+        keep!(metadata, sent, present: skip_consent, popup_sign_in, access_token_lifetime, refresh_token_lifetime, refresh_token_leeway, default_audience);
         // What an administrator demands of a client that is there stays demanded, whether or not a change repeats it.
         if let Some(present) = registered {
             metadata.require_pkce |= present.require_pkce;
@@ -181,6 +181,7 @@ mod tests {
         for (member, value) in [
             ("skip_consent", json!(true)),
             ("first_party", json!(true)),
+            ("popup_sign_in", json!(true)),
             ("access_token_lifetime", json!(86_400)),
             ("refresh_token_lifetime", json!(86_400)),
             ("refresh_token_leeway", json!(60)),

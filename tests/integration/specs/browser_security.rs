@@ -110,6 +110,59 @@ app_test! {
         assert_eq!((scene.events("password.changed"), scene.events("consent.withdrawn")), (1, 1));
     }
 
+    /// A window is parted from the page that opened it unless both an administrator and the request say otherwise: then it isn't at any step, as one
+    /// policy on the way, at a redirect say, would do it for good.
+    async fn a_window_keeps_its_opener_where_an_administrator_says_so(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let policy = |answer: &crate::support::http::Answer| answer.header("cross-origin-opener-policy").map(ToOwned::to_owned);
+        let (kept, parted) = (Some("unsafe-none".to_owned()), Some("same-origin".to_owned()));
+        let popup = scene.app.client(&scene.tenant, serde_json::json!({
+            "client_name": "Popup", "redirect_uris": ["https://popup.example/callback"], "scope": "openid profile", "popup_sign_in": true,
+        })).await;
+        let rp = crate::support::relying_party::RelyingParty::new(&scene.app, &scene.tenant, &popup).with_scope("openid profile");
+        let mut browser = scene.app.browser();
+        // Each step by itself: the request, the sign-in page, the form, what comes next, the question, its answer.
+        let mut url = rp.authorization_url(&[("display", "popup")]);
+        let mut steps = Vec::new();
+        let mut form: Option<Vec<(String, String)>> = None;
+        while url.starts_with(&scene.tenant.issuer) {
+            let fields: Option<Vec<(&str, &str)>> = form.as_ref().map(|form| form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect());
+            let answer = match &fields {
+                Some(fields) => browser.post_from(&url, fields, Some(&scene.app.root().to_owned())).await,
+                None => browser.fetch(&url, None).await,
+            };
+            assert_eq!(policy(&answer), kept, "{url} {}", answer.status);
+            assert_eq!((answer.header("x-frame-options"), answer.header("content-security-policy").is_some_and(|csp| csp.contains("frame-ancestors 'none'"))), (Some("DENY"), true));
+            steps.push(answer.status);
+            form = None;
+            if let Some(location) = answer.header("location") {
+                url = url::Url::parse(&url).and_then(|base| base.join(location)).expect("an address").to_string();
+                continue;
+            }
+            let page = crate::support::browser::Page { url: url::Url::parse(&url).expect("an address"), answer };
+            let (action, fields) = if page.answer.body.contains("id=\"allow\"") {
+                page.filled(&[("decision", "allow")])
+            } else {
+                page.filled(&[("username", &scene.user.email), ("password", &scene.user.password)])
+            };
+            (url, form) = (action.to_string(), Some(fields));
+        }
+        assert!(url.contains("code=") && steps.iter().filter(|status| **status == 200).count() == 2, "{url} {steps:?}");
+        // A refusal gets back as well; an error page is everybody's.
+        let mut opened = async |url: &str| browser.fetch(url, None).await;
+        let refused = opened(&rp.authorization_url(&[("display", "popup"), ("response_type", "none")])).await;
+        assert_eq!((refused.status, policy(&refused)), (303, kept.clone()));
+        let wrong = opened(&rp.authorization_url(&[("display", "popup"), ("redirect_uri", "https://evil.example/")])).await;
+        assert_eq!((wrong.status, policy(&wrong)), (400, parted.clone()));
+        // Neither the request alone nor the client alone, and no other page.
+        for url in [
+            scene.rp.authorization_url(&[("display", "popup")]), rp.authorization_url(&[]), rp.authorization_url(&[("display", "page")]), rp.authorization_url(&[("display", "popup popup")]),
+            scene.tenant.url("/account"), scene.tenant.url("/logout?display=popup"), scene.tenant.url("/console?display=popup"), scene.tenant.url("/login?display=popup"),
+        ] {
+            assert_eq!(policy(&opened(&url).await), parted, "{url}");
+        }
+    }
+
     async fn a_session_changes_its_id_at_every_sign_in(app: TestApp) {
         let scene = Scene::new(app).await;
         let mut browser = scene.app.browser();

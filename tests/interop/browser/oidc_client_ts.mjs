@@ -32,7 +32,7 @@ class Application {
     this.client = await createClient(tenant, {
       client_name: 'board',
       token_endpoint_auth_method: 'none',
-      redirect_uris: ['/callback', '/popup', '/silent'].map((path) => this.origin + path),
+      redirect_uris: ['/callback', '/popup', '/opener', '/silent'].map((path) => this.origin + path),
       post_logout_redirect_uris: [`${this.origin}/bye`, `${this.origin}/popup-bye`],
       skip_consent: true,
       ...metadata,
@@ -184,6 +184,31 @@ async function board(report, browser, tenant) {
       if (!bye.isClosed()) await bye.waitForEvent('close')
       await page.evaluate(() => globalThis.signingOut)
       assert.deepEqual(await call(page, 'signinSilent'), { error: 'login_required' })
+    })
+    await check('a window that tells its opener, where an administrator lets it, and not otherwise', async () => {
+      for (const popup_sign_in of [true, false]) {
+        const own = await browser.newContext()
+        try {
+          await app.register(tenant, { popup_sign_in, skip_consent: false })
+          const board = await own.newPage()
+          watch(board, faults)
+          await board.goto(app.origin)
+          await settled(board)
+          const [popup] = await Promise.all([own.waitForEvent('page'), board.evaluate(() => { globalThis.signingIn = globalThis.signinByOpener() })])
+          await popup.waitForSelector('#username')
+          // A page of ours has its opener or none, and is in no frame.
+          assert.equal(await popup.evaluate(() => window.opener !== null), popup_sign_in)
+          await popup.fill('#username', tenant.email)
+          await popup.fill('#password', tenant.password)
+          await follow(popup, '#submit')
+          await popup.waitForSelector('#allow')
+          await Promise.all([popup_sign_in ? popup.waitForEvent('close') : popup.waitForURL(`${app.origin}/opener?**`), popup.click('#allow')])
+          const profile = await board.evaluate(() => globalThis.signingIn)
+          assert.equal(popup_sign_in ? profile.email : profile, popup_sign_in ? tenant.email : 'nothing')
+        } finally {
+          await own.close()
+        }
+      }
     })
     await check('renewal by refresh token, by itself before the token ends', async () => {
       // The token of five minutes is renewed as soon as it is there.
