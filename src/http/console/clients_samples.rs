@@ -41,6 +41,7 @@ fn field(name: &'static str, text: &str, kind: FieldKind) -> Field {
 
 fn program(id: &'static str, text: &str) -> Snippet {
     Snippet {
+        obstacle: None,
         id,
         title: "Rust",
         install: "cargo add openidconnect",

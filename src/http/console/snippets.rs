@@ -23,6 +23,8 @@ pub struct Snippet {
     pub install: &'static str,
     /// Its files.
     pub files: Vec<(&'static str, String)>,
+    /// What has to be changed before there is one, where there is none: the message's id, and the algorithm of which it speaks.
+    pub obstacle: Option<(&'static str, &'static str)>,
 }
 
 /// What is filled in.
@@ -216,6 +218,18 @@ impl Values {
                 .iter()
                 .map(|(name, program)| (*name, self.fill(program)))
                 .collect(),
+            obstacle: None,
+        }
+    }
+
+    /// In place of a program whose library can't verify the client's ID tokens: that, and what can be done.
+    fn unfit(&self, id: &'static str, title: &'static str, obstacle: &'static str) -> Snippet {
+        Snippet {
+            id,
+            title,
+            install: "",
+            files: Vec::new(),
+            obstacle: Some((obstacle, self.algorithm)),
         }
     }
 }
@@ -264,8 +278,12 @@ pub fn of(kind: Kind, values: &Values) -> Vec<Snippet> {
     }
 }
 
+/// Of the algorithms of ID tokens, those that mozilla-django-oidc verifies, and those that Spring Security does.
+const OF_DJANGO: [&str; 2] = ["RS256", "ES256"];
+const OF_SPRING: [&str; 3] = ["RS256", "ES256", "PS256"];
+
 fn web(values: &Values) -> Vec<Snippet> {
-    vec![
+    let django = if OF_DJANGO.contains(&values.algorithm) {
         values.snippet(
             "django",
             "Django",
@@ -274,13 +292,11 @@ fn web(values: &Values) -> Vec<Snippet> {
                 ("settings.py", program!("django_settings.py")),
                 ("urls.py", program!("django_urls.py")),
             ],
-        ),
-        values.snippet(
-            "express",
-            "Express",
-            "npm install express express-session openid-client",
-            &[("server.mjs", program!("express.mjs"))],
-        ),
+        )
+    } else {
+        values.unfit("django", "Django", "client-program-algorithm-django")
+    };
+    let spring = if OF_SPRING.contains(&values.algorithm) {
         values.snippet(
             "spring",
             "Spring Boot",
@@ -289,7 +305,19 @@ fn web(values: &Values) -> Vec<Snippet> {
                 ("application.yml", program!("spring.yml")),
                 ("SecurityConfig.java", program!("SecurityConfig.java")),
             ],
+        )
+    } else {
+        values.unfit("spring", "Spring Boot", "client-program-algorithm-spring")
+    };
+    vec![
+        django,
+        values.snippet(
+            "express",
+            "Express",
+            "npm install express express-session openid-client",
+            &[("server.mjs", program!("express.mjs"))],
         ),
+        spring,
         values.snippet(
             "go",
             "Go",
@@ -441,6 +469,7 @@ mod tests {
             version: 1,
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
+            last_used: crate::domain::client::LastUse::default(),
         };
         let kind = Kind::of(&client.metadata);
         (kind, Values::of("https://id.example/t/acme", &client))
@@ -469,7 +498,6 @@ mod tests {
             values(
                 json!({ "grant_types": ["client_credentials"], "scope": "it's $HOME", "resources": ["urn:a'b"] }),
             ),
-            last_used: crate::domain::client::LastUse::default(),
             values(
                 json!({ "grant_types": ["client_credentials"], "scope": "read", "resources": ["urn:a"], "default_audience": "urn:a" }),
             ),
@@ -503,6 +531,34 @@ mod tests {
                 );
                 let knows = whole.contains(&values.client_id) || snippet.id.starts_with("verify-");
                 assert!(knows, "{}", snippet.title);
+            }
+        }
+    }
+
+    #[test]
+    fn programs_are_offered_where_their_libraries_verify() {
+        for (algorithm, unfit) in [
+            ("RS256", vec![]),
+            ("ES256", vec![]),
+            ("PS256", vec!["django"]),
+            ("EdDSA", vec!["django", "spring"]),
+            ("Ed25519", vec!["django", "spring"]),
+        ] {
+            let (kind, values) = values(
+                json!({ "redirect_uris": ["https://shop.example/cb"], "id_token_signed_response_alg": algorithm }),
+            );
+            let snippets = of(kind, &values);
+            assert_eq!(snippets.len(), 5);
+            for snippet in snippets {
+                let is_unfit = unfit.contains(&snippet.id);
+                assert_eq!(
+                    snippet.files.is_empty(),
+                    is_unfit,
+                    "{algorithm} {}",
+                    snippet.id
+                );
+                let named = snippet.obstacle.map(|(_, algorithm)| algorithm);
+                assert_eq!(named, is_unfit.then_some(algorithm));
             }
         }
     }
