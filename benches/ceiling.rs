@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use actix_web::http::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use actix_web::http::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -279,6 +279,27 @@ async fn commit(
     state.token("token", &[access, id, refresh])
 }
 
+/// Takes a request that is pushed, or makes the code for one: the same rows, and no token.
+async fn pushed(
+    state: web::Data<State>,
+    request: HttpRequest,
+    name: web::Path<String>,
+    _body: web::Bytes,
+) -> HttpResponse {
+    let Some(commits) = &state.commits else {
+        return HttpResponse::NotFound().finish();
+    };
+    // Whom it authenticates by: the client's secret there, the session's cookie here.
+    let proof = match request.headers().get(COOKIE) {
+        Some(cookie) => cookie.as_bytes(),
+        None => authorization(&request).as_bytes(),
+    };
+    if !check_secret(proof) || !commits.commit(&name, state.next_added()).await {
+        return HttpResponse::InternalServerError().finish();
+    }
+    state.answer(&name, Clone::clone)
+}
+
 /// Verifies a proof of possession by the key that is in it, commits that it was used, and signs a token.
 async fn proved(state: web::Data<State>, request: HttpRequest, _body: web::Bytes) -> HttpResponse {
     let proof = request.headers().get("dpop");
@@ -371,6 +392,8 @@ pub fn serve(plan: &Path) -> Result<()> {
                 .route("/introspect/{name}", web::post().to(introspect))
                 .route("/userinfo/{name}", web::get().to(userinfo))
                 .route("/commit/{name}", web::post().to(commit))
+                .route("/pushed/{name}", web::post().to(pushed))
+                .route("/pushed/{name}", web::get().to(pushed))
                 .route("/proved", web::post().to(proved))
                 .route("/poll", web::post().to(poll))
                 .route("/exchange", web::post().to(exchange))

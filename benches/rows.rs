@@ -53,16 +53,23 @@ impl Work for Chain {
     }
 }
 
-/// Requests that are refused, as they are to be.
-struct Refused(Cycle);
+/// Requests whose good answer has another status than 200.
+struct Answered<W> {
+    work: W,
+    status: u16,
+}
 
-impl Work for Refused {
+impl<W: Work> Work for Answered<W> {
     fn next(&mut self, number: usize, previous: Option<&Answer>) -> Option<Vec<u8>> {
-        self.0.next(number, previous)
+        self.work.next(number, previous)
+    }
+
+    fn wants_answers(&self) -> bool {
+        self.work.wants_answers()
     }
 
     fn status(&self) -> u16 {
-        400
+        self.status
     }
 }
 
@@ -128,7 +135,7 @@ fn turns(options: &Options, servers: &Servers<'_>, case: &Case<'_>) -> Result<Ro
     Ok(row)
 }
 
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 17] = [
     "jwks",
     "discovery",
     "client-credentials",
@@ -140,6 +147,7 @@ const NAMES: [&str; 16] = [
     "refresh",
     "device",
     "exchange",
+    "par",
     "sign-in",
     "interference",
     "start",
@@ -156,7 +164,7 @@ pub fn run(options: &Options) -> Result<()> {
     }
     let wanted =
         |name: &str| options.names.is_empty() || options.names.iter().any(|known| known == name);
-    if NAMES[..11].iter().any(|name| wanted(name)) {
+    if NAMES[..12].iter().any(|name| wanted(name)) {
         println!("{}", report::HEAD);
         requests(options, Database::Sqlite, &wanted)?;
         if options.postgres.is_some() && (wanted("code") || wanted("refresh")) {
@@ -228,11 +236,17 @@ fn plan(options: &Options, scene: &Scene, database: Database) -> Result<Plan> {
             ))?,
         ),
         ("token", token),
+        ("push", ask(scene.push(&scene.web))?),
+        (
+            "code",
+            scene.with_session(&scene.pushed(&scene.web, 1)?[0])?,
+        ),
         // Its status is another; what it costs isn't.
         ("device", ask(scene.polls(1)?.pop().ok_or("no poll")?)?),
     ];
     for (name, answer) in &answers {
-        if answer.status != 200 && *name != "device" {
+        let is_other = ["device", "push", "code"].contains(name);
+        if answer.status != 200 && !is_other {
             return Err(format!("{name}: {}", String::from_utf8_lossy(&answer.body)).into());
         }
     }
@@ -295,6 +309,61 @@ fn proved(scene: &Scene) -> Result<Case<'_>> {
         ceiling: Some(work("localhost".to_owned(), "/proved".to_owned())),
         peer: None,
     })
+}
+
+/// A request that is pushed, and the authorization request by its name that gets a code: each beside a ceiling that writes the same rows. Pushed are
+/// the request and its client's counter; for the code the request is spent, and a grant and an audit event are added.
+fn pushed<'a>(options: &Options, scene: &'a Scene, database: Database) -> Result<Vec<Case<'a>>> {
+    let push = scene.push(&scene.web);
+    let of_ceiling = post(
+        "localhost",
+        "/pushed/push",
+        &scene.web.header(),
+        &[("request", &"p".repeat(400))],
+    );
+    let cookies = scene.sign_in(&scene.web)?;
+    let session = format!("Cookie: {cookies}\r\n");
+    // More than can be used before the time is up, and none older than its minute.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a small count"
+    )]
+    let count = (CODES_PER_SECOND * (options.seconds + 0.7)) as usize;
+    let name = database.name();
+    let ceiling_session = session.clone();
+    Ok(vec![
+        Case {
+            name: format!("pushed request, {name}"),
+            promised: 0.0,
+            ours: Box::new(move || {
+                Ok(Box::new(Answered {
+                    work: Cycle::over(vec![push.clone()]),
+                    status: 201,
+                }))
+            }),
+            ceiling: Some(cycle(vec![of_ceiling])),
+            peer: None,
+        },
+        Case {
+            name: format!("code of a pushed request, {name}"),
+            promised: 0.0,
+            ours: Box::new(move || {
+                let requests = scene.pushed(&scene.web, count)?;
+                let requests = requests.iter().map(|path| get(&scene.host, path, &session));
+                Ok(Box::new(Answered {
+                    work: Once::over(requests.collect()),
+                    status: 303,
+                }))
+            }),
+            ceiling: Some(cycle(vec![get(
+                "localhost",
+                "/pushed/code",
+                &ceiling_session,
+            )])),
+            peer: None,
+        },
+    ])
 }
 
 /// The rows of single requests.
@@ -545,7 +614,12 @@ fn requests(options: &Options, database: Database, wanted: &dyn Fn(&str) -> bool
         cases.push(Case {
             name: "device that waits, a poll".to_owned(),
             promised: 0.0,
-            ours: Box::new(move || Ok(Box::new(Refused(Cycle::over(polls.clone()))))),
+            ours: Box::new(move || {
+                Ok(Box::new(Answered {
+                    work: Cycle::over(polls.clone()),
+                    status: 400,
+                }))
+            }),
             ceiling: Some(cycle(vec![post(
                 "localhost",
                 "/poll",
@@ -582,6 +656,9 @@ fn requests(options: &Options, database: Database, wanted: &dyn Fn(&str) -> bool
             ceiling: Some(cycle(theirs)),
             peer: None,
         });
+    }
+    if wanted("par") {
+        cases.extend(pushed(options, scene, database)?);
     }
     for case in &cases {
         turns(options, &servers, case)?;

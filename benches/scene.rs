@@ -12,7 +12,7 @@ use sha2::Digest as _;
 use crate::browser::{Browser, code};
 use crate::load::{ask, ask_all};
 use crate::process::{Process, free_port};
-use crate::wire::{basic, get, post};
+use crate::wire::{Answer, basic, get, post};
 use crate::{Options, Result};
 
 /// The person who signs in.
@@ -162,6 +162,13 @@ impl Scene {
             &environment,
             "",
             &["tenant", "create", "acme", "--name", "Acme"],
+        )?;
+        // As many requests as are pushed in the rows.
+        let rate = "pushed_request_rate=1000000";
+        run(
+            &environment,
+            "",
+            &["tenant", "update", "acme", "--set", rate],
         )?;
         run(
             &environment,
@@ -420,6 +427,45 @@ impl Scene {
             query.append_pair("prompt", prompt);
         }
         format!("{}?{}", self.path("/authorize"), query.finish())
+    }
+
+    /// The pushing of a client's authorization request.
+    pub fn push(&self, client: &Client) -> Vec<u8> {
+        let challenge = URL_SAFE_NO_PAD.encode(sha2::Sha256::digest(VERIFIER));
+        post(
+            &self.host,
+            &self.path("/par"),
+            &client.header(),
+            &[
+                ("redirect_uri", REDIRECT),
+                ("response_type", "code"),
+                ("scope", "openid profile email offline_access"),
+                ("state", "a-state"),
+                ("nonce", "a-nonce"),
+                ("code_challenge", &challenge),
+                ("code_challenge_method", "S256"),
+            ],
+        )
+    }
+
+    /// The paths of authorization requests that were just pushed.
+    pub fn pushed(&self, client: &Client, count: usize) -> Result<Vec<String>> {
+        let answers = ask_all(self.server.port, vec![self.push(client); count])?;
+        let path = |answer: &Answer| {
+            let query = url::form_urlencoded::Serializer::new(String::new())
+                .append_pair("client_id", &client.id)
+                .append_pair("request_uri", &answer.text("request_uri")?)
+                .finish();
+            Ok(format!("{}?{query}", self.path("/authorize")))
+        };
+        answers.iter().map(path).collect()
+    }
+
+    /// What a path answers a person who is signed in.
+    pub fn with_session(&self, path: &str) -> Result<Answer> {
+        let cookies = self.sign_in(&self.web)?;
+        let request = get(&self.host, path, &format!("Cookie: {cookies}\r\n"));
+        ask(self.server.port, &request)
     }
 
     /// Fresh codes of a person who is signed in.

@@ -1,4 +1,4 @@
-//! The same rows as a redemption, a rotation and the use of a proof commit, in the same groups: SQLite by one thread that commits once for all that wait,
+//! The same rows as a redemption, a rotation, the use of a proof, a pushed request and its code commit, in the same groups: SQLite by one thread that commits once for all that wait,
 //! PostgreSQL by a few connections. No reads, no guards.
 
 use std::sync::Mutex;
@@ -58,6 +58,14 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    counters (tenant_id, counter) {
+        tenant_id -> Binary,
+        counter -> Binary,
+        count -> Integer,
+    }
+}
+
 const AT: &str = "2026-01-01T00:00:00.000000Z";
 const TENANT: [u8; 16] = [9; 16];
 
@@ -72,6 +80,10 @@ enum Kind {
     Proof,
     /// One row is added: as large as an audit event.
     Record,
+    /// A request is pushed: its row is added, and its client's counter goes up.
+    Push,
+    /// A code for it: that row is spent, a grant and an audit event are added.
+    Code,
 }
 
 struct Write {
@@ -140,6 +152,39 @@ macro_rules! spend {
                 ))
                 .execute(connection)?;
             added == 1
+        } else if write.kind == Kind::Push {
+            let counted = diesel::update(counters::table.find((&TENANT[..], &TENANT[..])))
+                .set(counters::count.eq(counters::count + 1));
+            let counted = Kept(counted).execute(connection)?;
+            let added = diesel::insert_into(records::table)
+                .values((
+                    records::tenant_id.eq(TENANT.to_vec()),
+                    records::id.eq(new.clone()),
+                    records::content.eq("p".repeat(450)),
+                ))
+                .execute(connection)?;
+            counted + added == 2
+        } else if write.kind == Kind::Code {
+            // Whichever of them, as often as need be: what it costs is the same.
+            let old = id(write.number % PREPARED);
+            let spent = diesel::update(grants::table.find((&TENANT[..], &old)))
+                .set(grants::redeemed_at.eq(AT));
+            let spent = Kept(spent).execute(connection)?;
+            let granted = diesel::insert_into(grants::table)
+                .values((
+                    grants::tenant_id.eq(TENANT.to_vec()),
+                    grants::id.eq(new.clone()),
+                    grants::content.eq("c".repeat(450)),
+                ))
+                .execute(connection)?;
+            let told = diesel::insert_into(records::table)
+                .values((
+                    records::tenant_id.eq(TENANT.to_vec()),
+                    records::id.eq(new.clone()),
+                    records::content.eq("e".repeat(650)),
+                ))
+                .execute(connection)?;
+            spent + granted + told == 3
         } else {
             let changed = if write.kind == Kind::Rotation {
                 let rotated = diesel::update(refresh_tokens::table.find((&TENANT[..], &old)))
@@ -186,6 +231,7 @@ fn token(id: Vec<u8>, grant: &[u8]) -> Token<'static> {
 fn schema(bytes: &str, suffix: &str) -> String {
     format!(
         "CREATE TABLE grants (tenant_id {bytes} NOT NULL, id {bytes} NOT NULL, content TEXT NOT NULL, redeemed_at TEXT, PRIMARY KEY (tenant_id, id)){suffix};
+         CREATE TABLE counters (tenant_id {bytes} NOT NULL, counter {bytes} NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (tenant_id, counter)){suffix};
          CREATE TABLE records (tenant_id {bytes} NOT NULL, id {bytes} NOT NULL, content TEXT NOT NULL, PRIMARY KEY (tenant_id, id)){suffix};
          CREATE TABLE refresh_tokens (tenant_id {bytes} NOT NULL, id {bytes} NOT NULL, grant_id {bytes} NOT NULL, proof_hash {bytes} NOT NULL,
            created_at TEXT NOT NULL, expires_at TEXT NOT NULL, rotated_at TEXT, successor_id {bytes}, PRIMARY KEY (tenant_id, id)){suffix};
@@ -199,6 +245,13 @@ fn schema(bytes: &str, suffix: &str) -> String {
 macro_rules! prepare {
     ($connection:expr) => {{
         let connection: &mut _ = $connection;
+        diesel::insert_into(counters::table)
+            .values((
+                counters::tenant_id.eq(TENANT.to_vec()),
+                counters::counter.eq(TENANT.to_vec()),
+                counters::count.eq(0),
+            ))
+            .execute(connection)?;
         let numbers: Vec<usize> = (0..PREPARED).collect();
         for some in numbers.chunks(1000) {
             let codes: Vec<_> = some
@@ -232,7 +285,7 @@ impl Commits {
         if database.starts_with("postgres") {
             let mut connection = PgConnection::establish(database)?;
             connection.batch_execute(
-                "DROP TABLE IF EXISTS grants, records, refresh_tokens, dpop_proofs",
+                "DROP TABLE IF EXISTS grants, records, refresh_tokens, dpop_proofs, counters",
             )?;
             connection.batch_execute(&schema("bytea", ""))?;
             connection.transaction(|connection| {
@@ -291,6 +344,8 @@ impl Commits {
                 "rotation" => Kind::Rotation,
                 "proof" => Kind::Proof,
                 "record" => Kind::Record,
+                "push" => Kind::Push,
+                "code" => Kind::Code,
                 _ => Kind::Redemption,
             },
             number,
