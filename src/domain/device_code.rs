@@ -2,6 +2,7 @@
 
 use super::ids::{ClientId, DeviceCodeId, GrantId};
 use crate::clock::Timestamp;
+use crate::protocol::authorization_details::AuthorizationDetails;
 use crate::protocol::scope::Scope;
 use crate::secret::HashedSecret;
 
@@ -24,6 +25,8 @@ pub struct DeviceCode {
     pub scope: Scope,
     /// The resources that tokens are for.
     pub resources: Vec<String>,
+    /// What it asks for in objects (RFC 9396).
+    pub details: AuthorizationDetails,
     /// The network address that the device asked from, to be shown to its person; empty where unknown.
     pub address: String,
     /// For how many seconds the device waits between two polls.

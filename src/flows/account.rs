@@ -11,6 +11,7 @@ use super::signin::{
     Admitted, Checked, Counted, EntryProblem, minutes_of_window, take_new_password,
 };
 use super::tenancy::Tenant;
+use crate::clock::Timestamp;
 use crate::domain::audit::{Act, Actor, Event, Origin};
 use crate::domain::client::Client;
 use crate::domain::consent::Consent;
@@ -19,6 +20,7 @@ use crate::domain::session::Session;
 use crate::domain::user::User;
 use crate::jose::passwords::{MAX_PASSWORD, prepare};
 use crate::protocol::Scope;
+use crate::protocol::authorization_details::AuthorizationDetails;
 use crate::protocol::initiated_login::InitiatedLogin;
 use crate::protocol::scope::EMAIL;
 use crate::secret::PlainSecret;
@@ -49,6 +51,16 @@ pub struct Allowed {
     pub consent: Consent,
     /// Whom.
     pub client: Arc<Client>,
+    /// What it may do in objects (RFC 9396): asked for each time, so that it stands with what came of it.
+    pub details: Vec<AllowedDetails>,
+}
+
+/// What a person allowed in objects.
+pub struct AllowedDetails {
+    /// What.
+    pub details: AuthorizationDetails,
+    /// Until when it can be used at the latest.
+    pub until: Timestamp,
 }
 
 /// Where a person starts an application (OpenID Connect Core §4). Who they are is told to the tenant's own, and to those that they allowed to
@@ -225,14 +237,38 @@ impl Provider {
         after: Option<Uuid>,
     ) -> Result<Page<Allowed>, FlowError> {
         let user = person.user.id;
-        let consents = self
+        let (consents, detailed) = self
             .db
-            .read(tenant, move |repo| repo.list_consents(user, page(after)))
+            .read(tenant, move |repo| {
+                let consents = repo.list_consents(user, page(after))?;
+                let clients: Vec<_> = consents.items.iter().map(|own| own.client_id).collect();
+                Ok((consents, repo.list_detailed_grants(user, &clients)?))
+            })
             .await?;
+        let now = self.now();
         let mut items = Vec::with_capacity(consents.items.len());
         for consent in consents.items {
             if let Some(client) = self.find_client(tenant, consent.client_id).await? {
-                items.push(Allowed { consent, client });
+                // Without a token to refresh by, what came of it ends with the access token.
+                let lifetime = client.metadata.access_token_lifetime;
+                let lifetime = lifetime.unwrap_or(tenant.settings().access_token_lifetime);
+                let lifetime = chrono::Duration::seconds(i64::from(lifetime));
+                let of_client = detailed.iter().filter(|own| own.client_id == client.id);
+                let details = of_client.filter_map(|own| {
+                    let last = own.redeemed_at + lifetime;
+                    let until = own.refreshed_until.map_or(last, |until| until.max(last));
+                    let until = until.min(own.expires_at);
+                    (now < until).then(|| AllowedDetails {
+                        details: own.details.clone(),
+                        until,
+                    })
+                });
+                let details = details.collect();
+                items.push(Allowed {
+                    consent,
+                    client,
+                    details,
+                });
             }
         }
         Ok(Page {

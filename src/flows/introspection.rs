@@ -8,8 +8,8 @@ use super::client_authentication::{ClientRefusal, Sent};
 use super::grants::TokenRefusal;
 use super::issue::subject_of;
 use super::provider::{FlowError, Provider};
-use super::scopes::Rules;
-use super::tenancy::TenantAt;
+use super::scopes::{Rules, find_type};
+use super::tenancy::{Tenant, TenantAt};
 use crate::domain::client::Client;
 use crate::domain::grant::{Grant, GrantStage, RefreshToken};
 use crate::domain::ids::RefreshTokenId;
@@ -29,6 +29,32 @@ pub struct Introspection {
     pub asking: Arc<Client>,
     /// What is said.
     pub response: IntrospectionResponse,
+}
+
+/// RFC 9396 §9.2: whoever asks is told the authorization details that are meant for it. The client whose token it is has them all; one that is an
+/// API (`token_exchange_subjects` says which) has those of its types; and of one that says of no API that it is that, nobody knows which of several
+/// are meant.
+fn retain_details(tenant: &Tenant, asking: &Client, claims: &mut AccessTokenClaims) {
+    if claims.authorization_details.is_empty() || claims.client_id == asking.id.to_string() {
+        return;
+    }
+    let own = &asking.metadata.token_exchange_subjects;
+    let is_api = |identifier: &String| {
+        let mut known = tenant.resources.iter();
+        known.any(|known| known.identifier == *identifier)
+    };
+    let says_which = own.iter().any(is_api);
+    let single = claims.aud.as_single().is_some();
+    claims.authorization_details = claims.authorization_details.retain(|detail| {
+        let owner = find_type(&tenant.resources, detail);
+        owner.is_some_and(|(owner, _)| {
+            if says_which {
+                own.contains(&owner.identifier)
+            } else {
+                single && claims.aud.contains(&owner.identifier)
+            }
+        })
+    });
 }
 
 impl Provider {
@@ -52,7 +78,8 @@ impl Provider {
                     .await?
             }
         };
-        let response = found.map_or(IntrospectionResponse::Inactive, |token| {
+        let response = found.map_or(IntrospectionResponse::Inactive, |mut token| {
+            retain_details(&at.tenant, &asking, &mut token.claims);
             IntrospectionResponse::Active(Box::new(token))
         });
         Ok(Introspection { asking, response })

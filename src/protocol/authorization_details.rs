@@ -150,6 +150,19 @@ impl AuthorizationDetails {
         self.0.iter()
     }
 
+    /// What the audit is told of them: their types, and what of §2.2 a type's definition lists. What a request says in its own words, amounts and
+    /// accounts and names of people, stays out.
+    pub fn told(&self) -> Value {
+        let told = |detail: &AuthorizationDetail| {
+            let mut members = detail.0.clone();
+            members.retain(|name, _| {
+                name == "type" || COMMON.contains(&&**name) && name != "identifier"
+            });
+            Value::Object(members)
+        };
+        self.iter().map(told).collect()
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -27,6 +27,7 @@ struct DeviceCodeRow {
     denied_at: Option<DbInstant>,
     created_at: DbInstant,
     expires_at: DbInstant,
+    authorization_details: Option<String>,
 }
 
 impl TryFrom<DeviceCodeRow> for DeviceCode {
@@ -53,6 +54,13 @@ impl TryFrom<DeviceCodeRow> for DeviceCode {
                 .map_err(|_| StorageError::Corrupt("device_codes.scope"))?,
             resources: serde_json::from_str(&row.resources)
                 .map_err(|_| StorageError::Corrupt("device_codes.resources"))?,
+            details: row
+                .authorization_details
+                .as_deref()
+                .map(serde_json::from_str)
+                .transpose()
+                .map_err(|_| StorageError::Corrupt("device_codes.authorization_details"))?
+                .unwrap_or_default(),
             address: row.address,
             interval: u32::try_from(row.poll_interval)
                 .map_err(|_| StorageError::Corrupt("device_codes.poll_interval"))?,
@@ -88,6 +96,8 @@ impl Repo<'_> {
                 device_codes::poll_interval.eq(kept(code.interval)),
                 device_codes::created_at.eq(DbInstant(code.created_at)),
                 device_codes::expires_at.eq(DbInstant(code.expires_at)),
+                device_codes::authorization_details
+                    .eq((!code.details.is_empty()).then(|| code.details.to_string())),
             )
         );
         let inserted = on_backend!(&mut *self.connection, inner => {

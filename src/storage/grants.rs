@@ -15,6 +15,7 @@ use super::types::{DbInstant, DbUuid};
 use crate::clock::Timestamp;
 use crate::domain::grant::{Grant, GrantStage, PendingCode, RefreshToken, Rotation};
 use crate::domain::ids::{ClientId, GrantId, RefreshTokenId, SessionId, UserId};
+use crate::protocol::authorization_details::AuthorizationDetails;
 use crate::protocol::claims::ClaimsRequest;
 use crate::protocol::dpop::{Confirmation, Thumbprint};
 use crate::protocol::pkce::CodeChallenge;
@@ -183,7 +184,70 @@ pub struct GrantSummary {
     pub userinfo_claims: Arc<[String]>,
 }
 
+/// A grant that allows something in objects (RFC 9396), and that its client may use.
+#[derive(Clone, Debug)]
+pub struct DetailedGrant {
+    /// Whose it is.
+    pub client_id: ClientId,
+    /// What it allows.
+    pub details: AuthorizationDetails,
+    /// When its client came for its tokens.
+    pub redeemed_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// When its refresh token ends, where it has one.
+    pub refreshed_until: Option<Timestamp>,
+}
+
+/// The most of them that are looked at, the youngest first.
+const DETAILED_MAX: i64 = 200;
+
 impl Repo<'_> {
+    /// What a person allowed these clients in objects, the youngest first; those beyond a page are left out.
+    pub fn list_detailed_grants(
+        &mut self,
+        user: UserId,
+        clients: &[ClientId],
+    ) -> Result<Vec<DetailedGrant>> {
+        let clients: Vec<DbUuid> = clients.iter().map(|id| DbUuid::from(*id)).collect();
+        let rows = scoped::grants(self.tenant)
+            .filter(grants::user_id.eq(DbUuid::from(user)))
+            .filter(grants::authorization_details.is_not_null())
+            .filter(grants::client_id.eq_any(clients))
+            .filter(grants::revoked_at.is_null())
+            .filter(grants::redeemed_at.is_not_null())
+            .filter(grants::expires_at.gt(self.db_now()))
+            .order(grants::id.desc())
+            .limit(DETAILED_MAX)
+            .select(GrantRow::as_select())
+            .load::<GrantRow>(self.connection)?;
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<DbUuid> = rows.iter().map(|row| row.id).collect();
+        let tokens = scoped::refresh_tokens(self.tenant)
+            .filter(refresh_tokens::grant_id.eq_any(ids))
+            .filter(refresh_tokens::rotated_at.is_null())
+            .select((refresh_tokens::grant_id, refresh_tokens::expires_at))
+            .limit(DETAILED_MAX)
+            .load::<(DbUuid, DbInstant)>(self.connection)?;
+        rows.into_iter()
+            .map(|row| {
+                let token = tokens.iter().find(|(grant, _)| *grant == row.id);
+                let refreshed_until = token.map(|(_, until)| until.0);
+                let redeemed_at = row.redeemed_at.unwrap_or(row.created_at).0;
+                let (grant, _): (Grant, PendingCode) = row.try_into()?;
+                Ok(DetailedGrant {
+                    client_id: grant.client_id,
+                    details: grant.details,
+                    redeemed_at,
+                    expires_at: grant.expires_at,
+                    refreshed_until,
+                })
+            })
+            .collect()
+    }
+
     /// Writes a grant down whose code goes out.
     pub fn insert_grant(&mut self, grant: &Grant, code: &PendingCode) -> Result<()> {
         let json = |value: &Vec<String>| {

@@ -280,6 +280,7 @@ tenant_tables! {
         denied_at -> Nullable<InstantType>,
         created_at -> InstantType,
         expires_at -> InstantType,
+        authorization_details -> Nullable<Text>,
     }
     idempotency_keys (caller_id, key_hash) {
         caller_id -> UuidType,

@@ -7,10 +7,10 @@ use tessera::http::pages::device;
 use tessera::http::pages::messages::Messages;
 use tessera::http::pages::views::{
     Account, AccountApplications, AccountChoice, AccountHome, AccountSessions, ApplicationItem,
-    ChoosePassword, ClientMark, ConnectDevice, Consent, DeviceDone, EnterCode, ErrorPage, Form,
-    FormPost, LinkSpent, OwnApplication, Page, PasswordRules, ProfileEntry, ResourceItem,
-    ScopeItem, SelectAccount, SessionItem, SignIn, SignOut, SignedOut, TenantHome, TenantMark,
-    WebLink, Who,
+    ChoosePassword, ClientMark, ConnectDevice, Consent, DetailItem, DeviceDone, EnterCode,
+    ErrorPage, Form, FormPost, LinkSpent, OwnApplication, Page, PasswordRules, ProfileEntry,
+    ResourceItem, ScopeItem, SelectAccount, SessionItem, SignIn, SignOut, SignedOut, TenantHome,
+    TenantMark, WebLink, Who,
 };
 use tessera::protocol::authorization_details::Words;
 
@@ -357,6 +357,10 @@ fn own_account<'a>(
                 scopes: vec![ScopeItem {
                     name: text,
                     description: text,
+                }],
+                details: vec![DetailItem {
+                    words: words(text),
+                    until: page.now,
                 }],
                 granted_at: page.now,
             }],

@@ -119,7 +119,7 @@ impl Provider {
                 detail["grant"] = serde_json::json!(grant.id);
             }
             if !grant.details.is_empty() {
-                detail["authorization_details"] = serde_json::json!(grant.details);
+                detail["authorization_details"] = grant.details.told();
             }
             if asked.is_front_channel() {
                 detail["response_type"] = asked.as_str().into();

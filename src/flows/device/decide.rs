@@ -298,7 +298,12 @@ impl Provider {
             return Ok(None);
         };
         let rules = Rules::new(self, tenant, &client);
-        if check_permitted(tenant, &client).is_err() || rules.check_scope(&device.scope).is_err() {
+        if check_permitted(tenant, &client).is_err()
+            || rules.check_scope(&device.scope).is_err()
+            || rules
+                .check_details(&device.details, device.resources.clone())
+                .is_err()
+        {
             return Ok(None);
         }
         let permissions = permissions_of(
@@ -326,7 +331,7 @@ impl Provider {
         let (device, permissions) = (&waiting.device, waiting.permissions.clone());
         let (id, client) = (device.id, waiting.client.id);
         let (user, session) = (person.user.id, person.session.id);
-        let grant = self.grant_to(
+        let mut grant = self.grant_to(
             at,
             person,
             GrantId::from(id),
@@ -336,6 +341,7 @@ impl Provider {
                 resources: &device.resources,
             },
         );
+        grant.details.clone_from(&device.details);
         let code = PendingCode {
             proof: device.proof,
             redirect_uri: None,
@@ -344,9 +350,12 @@ impl Provider {
             dpop_jkt: None,
             expires_at: device.expires_at,
         };
-        let said = serde_json::json!({
+        let mut said = serde_json::json!({
             "scope": device.scope, "device": { "address": device.address, "asked_at": device.created_at },
         });
+        if !device.details.is_empty() {
+            said["authorization_details"] = device.details.told();
+        }
         let touch = person.session.wants_touch(self.now());
         let origin = origin.clone();
         let write = self.db.write(&*at.tenant, move |repo| {

@@ -13,11 +13,12 @@ use crate::flows::grants::TokenRefusal;
 use crate::flows::provider::FlowError;
 use crate::flows::scopes::{ADMIN, Rules};
 use crate::flows::tenancy::{Tenant, TenantAt};
+use crate::protocol::authorization_details::AuthorizationDetails;
 use crate::protocol::client_metadata::GrantType;
 use crate::protocol::device_authorization::{
     DeviceAuthorizationRequest, DeviceAuthorizationResponse, INTERVAL, UserCode,
 };
-use crate::protocol::{ErrorCode, OAuthError, Params};
+use crate::protocol::{ErrorCode, OAuthError, Params, Scope};
 use crate::secret::{Handle, HashedSecret, Purpose};
 use crate::storage::{self, Repo};
 
@@ -89,19 +90,18 @@ impl Provider {
         let tenant = &at.tenant;
         check_permitted(tenant, &client)?;
         let request = DeviceAuthorizationRequest::from_params(body)?;
-        // Dropped without a word, a device would believe to get what nobody was asked for.
-        if body.contains("authorization_details") {
-            return Err(OAuthError::new(
-                ErrorCode::InvalidAuthorizationDetails,
-                "devices get no authorization_details; use the authorization code grant",
-            )
-            .into());
-        }
         let rules = Rules::new(self, tenant, &client);
         let requested = request.scope.unwrap_or_default();
         rules.check_scope(&requested)?;
-        let resources = rules.check_resources(&request.resources)?;
-        let scope = rules.scope_to_ask_for(&requested, &resources)?;
+        let details = AuthorizationDetails::from_params(body)?;
+        let named = rules.check_resources(&request.resources)?;
+        let resources = rules.check_details(&details, named)?;
+        let scope = if requested.is_empty() && !details.is_empty() {
+            // Whoever says in detail what is to be allowed means no more than that.
+            Scope::empty()
+        } else {
+            rules.scope_to_ask_for(&requested, &resources)?
+        };
         // RFC 8628 §5.4: anybody can send a code around, and who enters it gives the sender what it is for. Nobody's administration is.
         if requested.contains(ADMIN) {
             return Err(OAuthError::invalid_scope(
@@ -126,6 +126,7 @@ impl Provider {
             issuer: at.issuer.to_string(),
             scope,
             resources,
+            details,
             address: address.chars().take(MAX_ADDRESS).collect(),
             interval: INTERVAL,
             stage: DeviceStage::Pending,

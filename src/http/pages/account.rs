@@ -12,20 +12,26 @@ use super::form::PageForm;
 use super::password_problems::{NewPasswordProblems, rules};
 use super::render::{Person, show};
 use super::views::{
-    AccountApplications, AccountHome, AccountPassword, AccountSessions, ApplicationItem, Form,
-    Notice, OwnApplication, Problem, ProfileEntry, SessionItem, WebLink,
+    AccountApplications, AccountHome, AccountPassword, AccountSessions, ApplicationItem,
+    DetailItem, Form, Notice, OwnApplication, Problem, ProfileEntry, SessionItem, WebLink,
 };
 use super::visit::Visit;
 use crate::domain::client::Client;
+use crate::domain::resource::Resource;
 use crate::domain::user::User;
-use crate::flows::account::{PasswordChange, start_address};
+use crate::flows::account::{Allowed, PasswordChange, start_address};
 use crate::flows::browser::FormPurpose;
 use crate::flows::issue::claims_of;
 use crate::flows::provider::FlowError;
+use crate::flows::scopes::find_type;
 use crate::flows::sessions::SignedIn;
 use crate::http::error::PageError;
 use crate::http::extract::{FormBody, Query};
+use crate::protocol::authorization_details::{AuthorizationDetail, Words};
 use crate::protocol::{Params, Scope};
+
+/// So much of what one application was allowed in detail is shown.
+const DETAILS_SHOWN: usize = 50;
 
 const HOME: &str = "/account";
 const PASSWORD: &str = "/account/password";
@@ -375,6 +381,24 @@ pub async fn end_sessions(
     .await
 }
 
+/// What an application was allowed in objects, in words; a type that is gone by now is its name.
+fn details_of(item: &Allowed, resources: &[Resource], lang: &str) -> Vec<DetailItem> {
+    let words = |detail: &AuthorizationDetail| match find_type(resources, detail) {
+        Some((_, kind)) => kind.in_words(detail, [lang]),
+        None => Words {
+            sentence: detail.kind().to_owned(),
+            rest: Vec::new(),
+        },
+    };
+    let items = item.details.iter().flat_map(|allowed| {
+        allowed.details.iter().map(|detail| DetailItem {
+            words: words(detail),
+            until: allowed.until,
+        })
+    });
+    items.take(DETAILS_SHOWN).collect()
+}
+
 async fn applications_page(
     visit: &Visit,
     person: &SignedIn,
@@ -443,6 +467,7 @@ async fn applications_page(
             client: frame.client(&item.client, id),
             scopes: scope_items(resources, scope),
             start: start.as_deref().and_then(WebLink::parse),
+            details: details_of(item, resources, frame.page().messages.lang()),
             granted_at: item.consent.created_at,
         });
     let more = allowed

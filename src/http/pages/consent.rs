@@ -16,6 +16,7 @@ use crate::flows::scopes::{OF_PERSONS, admin_api, find_type};
 use crate::flows::sessions::SignedIn;
 use crate::http::error::{PageError, redirect};
 use crate::http::extract::{FormBody, Query};
+use crate::protocol::authorization_details::AuthorizationDetails;
 use crate::protocol::{OAuthError, Scope};
 
 /// The tenant's own words for a scope-token; empty where it has none.
@@ -90,24 +91,19 @@ pub(super) fn by_resource<'a>(
     (scopes, resources)
 }
 
-fn page(visit: &Visit, pending: &Pending, person: &SignedIn, text: &str) -> HttpResponse {
-    let checked = &pending.checked;
-    let frame = visit.frame(&checked.request.ui_locales);
-    let (client_id, account) = (checked.client.id.to_string(), Person::of(&person.user));
-    let admin_api = admin_api(&visit.provider);
-    let named: Vec<_> = checked.permissions.resources().collect();
-    let (scopes, mut resources) = by_resource(
-        &visit.tenant().resources,
-        &checked.scope,
-        &named,
-        &admin_api,
-    );
-    for detail in checked.request.authorization_details.iter() {
+/// What is asked for in objects, each in words at the API that it is for.
+pub(super) fn add_details<'a>(
+    resources: &mut Vec<ResourceItem<'a>>,
+    known: &'a [Resource],
+    details: &AuthorizationDetails,
+    lang: &str,
+) {
+    for detail in details.iter() {
         // A request whose types aren't known isn't asked about: see `flows::scopes`.
-        let Some((owner, kind)) = find_type(&visit.tenant().resources, detail) else {
+        let Some((owner, kind)) = find_type(known, detail) else {
             continue;
         };
-        let words = kind.in_words(detail, [frame.page().messages.lang()]);
+        let words = kind.in_words(detail, [lang]);
         let item = resources
             .iter_mut()
             .find(|item| item.identifier == owner.identifier);
@@ -121,6 +117,26 @@ fn page(visit: &Visit, pending: &Pending, person: &SignedIn, text: &str) -> Http
             }),
         }
     }
+}
+
+fn page(visit: &Visit, pending: &Pending, person: &SignedIn, text: &str) -> HttpResponse {
+    let checked = &pending.checked;
+    let frame = visit.frame(&checked.request.ui_locales);
+    let (client_id, account) = (checked.client.id.to_string(), Person::of(&person.user));
+    let admin_api = admin_api(&visit.provider);
+    let named: Vec<_> = checked.permissions.resources().collect();
+    let (scopes, mut resources) = by_resource(
+        &visit.tenant().resources,
+        &checked.scope,
+        &named,
+        &admin_api,
+    );
+    add_details(
+        &mut resources,
+        &visit.tenant().resources,
+        &checked.request.authorization_details,
+        frame.page().messages.lang(),
+    );
     let redirect_host = Url::parse(checked.redirect.uri())
         .ok()
         .and_then(|url| url.host_str().map(str::to_owned))

@@ -135,6 +135,14 @@ impl Messages {
         self.lookup("date", Some(&args)).into_owned()
     }
 
+    /// A moment: its day as [`Self::date`] has it, and the time, of the one zone that a server knows.
+    pub fn moment(self, at: Timestamp) -> String {
+        let mut args = FluentArgs::with_capacity(2);
+        args.set("date", self.date(at));
+        args.set("time", at.format("%H:%M").to_string());
+        self.lookup("date-time", Some(&args)).into_owned()
+    }
+
     /// A past moment as seen from `now`: `5 minutes ago`, and its day once a week has passed. Needs no time zone, which a server can't know.
     pub fn ago(self, at: Timestamp, now: Timestamp) -> String {
         let past = now - at;

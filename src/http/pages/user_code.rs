@@ -5,7 +5,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
-use super::consent::by_resource;
+use super::consent::{add_details, by_resource};
 use super::render::{Person, show};
 use super::views::{ConnectDevice, DeviceDone, EnterCode, Form, Problem};
 use super::visit::Visit;
@@ -212,8 +212,14 @@ fn confirmation(
     let (client_id, account) = (client.id.to_string(), Person::of(&person.user));
     let admin_api = admin_api(&visit.provider);
     let named: Vec<_> = permissions.resources().collect();
-    let (scopes, resources) =
-        by_resource(&visit.tenant().resources, &device.scope, &named, &admin_api);
+    let known = &visit.tenant().resources;
+    let (scopes, mut resources) = by_resource(known, &device.scope, &named, &admin_api);
+    add_details(
+        &mut resources,
+        known,
+        &device.details,
+        frame.page().messages.lang(),
+    );
     let (action, csrf) = (
         visit.address(CONFIRM, &[]),
         visit.token(FormPurpose::Device),

@@ -436,7 +436,11 @@ async fn side(app: &TestApp, system: &Side, letter: Letter) -> Side {
     held.insert("pushed", text(&pushed, "/request_uri").to_owned());
     // One device that was allowed, and one that waits.
     for name in ["device", "user_code"] {
-        let asked = [("scope", scope.as_str()), ("resource", &identifier)];
+        let asked = [
+            ("scope", scope.as_str()),
+            ("resource", &identifier),
+            ("authorization_details", &details),
+        ];
         let asked = web.authenticated("/device_authorization", &asked).send();
         let codes = made(&asked.await);
         let user_code = text(&codes, "/user_code").to_owned();

@@ -151,7 +151,12 @@ app_test! {
         // Refreshed it stays, and the audit has it.
         assert_eq!(granted(&world.refresh(text(&tokens, "refresh_token"), &[]).await.expect_ok()), details);
         let events = world.scene.app.database.raw().texts("SELECT detail AS value FROM audit_events WHERE act = 'grant.created'");
-        assert!(events.iter().any(|detail| detail.contains("payment_initiation")), "{events:?}");
+        // Its type and what the type's definition lists, and nothing that somebody wrote.
+        let written = events.iter().find(|detail| detail.contains("payment_initiation")).expect("an event");
+        let written: Value = serde_json::from_str(written).expect("JSON");
+        assert_eq!(written["authorization_details"], json!([{ "type": "payment_initiation", "actions": ["initiate", "status"] }]));
+        let all = world.scene.app.database.raw().texts("SELECT detail AS value FROM audit_events");
+        assert!(!all.iter().any(|detail| ["Merchant", "DE0210", "123.50"].iter().any(|private| detail.contains(private))), "{all:?}");
         // A tenant announces the types that it knows.
         let document = world.scene.app.get(&world.scene.tenant.url("/.well-known/openid-configuration")).send().await.expect_ok().json();
         assert_eq!(document["authorization_details_types_supported"], json!(["ledger", "payment_initiation"]));
@@ -218,7 +223,7 @@ app_test! {
             let told = answer.location_param("error").or_else(|| answer.header("location").and_then(|location| location.split_once("error=")?.1.split('&').next().map(str::to_owned)));
             assert_eq!(told.as_deref(), Some(error), "{all:?}");
         }
-        // Where there is no place for it, nothing is dropped in silence.
+        // A device's client needs the types as any other; where there is no place for it, nothing is dropped in silence.
         let device = scene.app.client(&scene.tenant, json!({ "grant_types": ["urn:ietf:params:oauth:grant-type:device_code"], "scope": "openid" })).await;
         scene.with(&device).authenticated("/device_authorization", &[("authorization_details", &good)]).send().await.expect_error(400, "invalid_authorization_details");
         let exchange = json!({ "grant_types": ["urn:ietf:params:oauth:grant-type:token-exchange"], "token_exchange_targets": [BANK] });
@@ -371,5 +376,131 @@ app_test! {
         let types = "[{\"type\":\"desk\",\"words\":{\"en\":\"Stand at the desk\"}}]";
         let kept = browser.submit(&edit, &[("name", "Desk 2"), ("scope", "desk"), ("authorization_details_types", types)]).await;
         assert!(kept.answer.status == 200 && kept.answer.body.contains("Stand at the desk"), "{}", kept.answer.body);
+    }
+
+    /// RFC 8628: what a device asks for is shown to the person who types its code, and is the device's once they allow it.
+    async fn a_device_asks_in_detail(app: TestApp) {
+        let world = World::new(app).await;
+        let scene = &world.scene;
+        let grant = "urn:ietf:params:oauth:grant-type:device_code";
+        let client = scene.app.client(&scene.tenant, World::metadata(&json!({
+            "grant_types": [grant, "refresh_token"], "response_types": [], "redirect_uris": [],
+        }))).await;
+        let rp = scene.with(&client);
+        let (details, narrow) = (payment(&json!({})), payment(&json!({ "actions": ["status"] })).to_string());
+        let ask = async |details: &Value, more: &[(&str, &str)]| {
+            let text = details.to_string();
+            rp.authenticated("/device_authorization", &[&[("authorization_details", text.as_str())], more].concat()).send().await
+        };
+        for (wrong, more) in [
+            (json!([{ "type": "theirs" }]), vec![]), (payment(&json!({ "actions": ["steal"] })), vec![]), (json!({}), vec![]), (details.clone(), vec![("resource", LEDGER)]),
+            (payment(&json!({ "creditorName": "x".repeat(5000) })), vec![]), (details.clone(), vec![("authorization_details", "[]")]),
+        ] {
+            let answer = ask(&wrong, &more).await;
+            assert!(answer.status == 400 && ["invalid_authorization_details", "invalid_request"].contains(&answer.error().as_str()), "{wrong} {}", answer.body);
+        }
+        let confirm = async |browser: &mut Browser, asked: &Answer| {
+            let page = browser.open(text(&asked.json(), "verification_uri_complete")).await;
+            let page = if page.answer.body.contains("id=\"password\"") { browser.sign_in(&page, &scene.user).await } else { page };
+            browser.submit(&page, &[("user_code", text(&asked.json(), "user_code"))]).await
+        };
+        let mut browser = scene.app.browser();
+        let asked = ask(&details, &[]).await.expect_ok();
+        let page = confirm(&mut browser, &asked).await;
+        page.expect_id("allow");
+        for shown in ["Pay 123.50 EUR to Merchant A", "DE02100100109307118603"] {
+            assert!(page.answer.body.contains(shown), "{shown}: {}", page.answer.body);
+        }
+        browser.submit(&page, &[("decision", "allow")]).await;
+        let poll = async |asked: &Answer, more: &[(&str, &str)]| {
+            let asked = asked.json();
+            rp.token(&[&[("grant_type", grant), ("device_code", text(&asked, "device_code"))], more].concat()).await
+        };
+        let wider = payment(&json!({ "creditorName": "Mallory" })).to_string();
+        poll(&asked, &[("authorization_details", &wider)]).await.expect_error(400, "invalid_authorization_details");
+        let tokens = poll(&asked, &[("authorization_details", &narrow)]).await.expect_ok();
+        assert_eq!((granted(&tokens).to_string(), claims(text(&tokens.json(), "access_token"))["aud"].clone(), tokens.json().get("scope")), (narrow, json!(BANK), None));
+        // What has been taken from the type meanwhile isn't asked about any more.
+        let late = ask(&details, &[]).await.expect_ok();
+        let tenant = scene.loaded().await;
+        let mut bank = tenant.resources.iter().find(|own| own.identifier == BANK).expect("the API").clone();
+        bank.details_types[0].actions.retain(|action| action != "initiate");
+        scene.write(move |repo| repo.update_resource(&bank)).await;
+        let page = confirm(&mut browser, &late).await;
+        assert!(!page.answer.body.contains("id=\"allow\""), "{}", page.answer.body);
+        // Everything but what was written down of it in words.
+        let all = scene.app.database.raw().texts("SELECT detail AS value FROM audit_events");
+        assert!(all.iter().any(|detail| detail.contains("payment_initiation")) && !all.iter().any(|detail| detail.contains("Merchant")), "{all:?}");
+    }
+
+    /// §9.2: an API is told what is meant for it, by a client of its own that says which API it is.
+    async fn an_api_is_told_its_own_details(app: TestApp) {
+        let world = World::new(app).await;
+        let scene = &world.scene;
+        let mut both = payment(&json!({}));
+        let ledger = json!({ "type": "ledger", "actions": ["read"], "identifier": "7" });
+        both.as_array_mut().expect("a list").push(ledger.clone());
+        let mut browser = scene.app.browser();
+        let opaque = scene.app.client(&scene.tenant, World::metadata(&json!({ "access_token_format": "opaque" }))).await;
+        let opaque = scene.with(&opaque).with_scope("openid offline_access");
+        let service = async |subjects: Value| {
+            let metadata = json!({ "grant_types": ["client_credentials"], "scope": "", "token_exchange_subjects": subjects });
+            scene.with(&scene.app.client(&scene.tenant, metadata).await)
+        };
+        let (bank, of_ledger, of_both, unnamed, other) =
+            (service(json!([BANK])).await, service(json!([LEDGER])).await, service(json!([BANK, LEDGER])).await, service(json!([])).await, service(json!(["https://other.example"])).await);
+        for rp in [&world.rp, &opaque] {
+            let page = browser.open(&rp.authorization_url(&[("authorization_details", &both.to_string())])).await;
+            let page = browser.pass(page, &scene.user).await;
+            let tokens = rp.redeem(&page.answer.location_param("code").expect("a code")).await.expect_ok().json();
+            let single = rp.token(&[("grant_type", "refresh_token"), ("refresh_token", text(&tokens, "refresh_token")), ("resource", LEDGER)]).await.expect_ok().json();
+            for (token, whole) in [(text(&tokens, "access_token"), &both), (text(&tokens, "refresh_token"), &both), (text(&single, "access_token"), &json!([ledger]))] {
+                let told = async |rp: &RelyingParty| {
+                    let answer = rp.introspect(token).await;
+                    assert_eq!(answer["active"], true);
+                    answer["authorization_details"].clone()
+                };
+                let is_single = *whole != both;
+                assert_eq!(told(rp).await, *whole, "the client's own");
+                assert_eq!(told(&bank).await, if is_single { Value::Null } else { payment(&json!({})) });
+                assert_eq!((told(&of_ledger).await, told(&of_both).await), (json!([ledger]), whole.clone()));
+                // Where the token is for one API alone, who shows it is taken for that.
+                let alone = if is_single { json!([ledger]) } else { Value::Null };
+                assert_eq!((told(&unnamed).await, told(&other).await), (alone.clone(), alone));
+            }
+        }
+    }
+
+    /// What was allowed in detail stands with the application, with its end, and goes when it ends or is withdrawn.
+    async fn a_person_sees_what_they_allowed(app: TestApp) {
+        let world = World::new(app).await;
+        let scene = &world.scene;
+        let mut browser = scene.app.browser();
+        let (kept, brief) = (payment(&json!({})), payment(&json!({ "creditorName": "Merchant B" })));
+        let code = world.code(&mut browser, &kept, &[]).await;
+        world.redeem(&code, &[]).await.expect_ok();
+        // Without a token to refresh by.
+        let code = world.code(&mut browser, &brief, &[("scope", "openid")]).await;
+        let page = async |browser: &mut Browser| browser.open(&scene.tenant.url("/account/applications")).await.answer.body;
+        let shown = page(&mut browser).await;
+        assert!(shown.contains("to Merchant A") && !shown.contains("to Merchant B"), "a code that nobody redeemed: {shown}");
+        world.redeem(&code, &[]).await.expect_ok();
+        let shown = page(&mut browser).await;
+        for text in ["Pay 123.50 EUR to Merchant A", "Pay 123.50 EUR to Merchant B", "DE02100100109307118603", "At the latest until"] {
+            assert!(shown.contains(text), "{text}: {shown}");
+        }
+        scene.app.time.advance(std::time::Duration::from_secs(301));
+        let shown = page(&mut browser).await;
+        assert!(shown.contains("to Merchant A") && !shown.contains("to Merchant B"), "{shown}");
+        // Another person sees nothing of it.
+        let eve = scene.app.user(&scene.tenant, "eve@acme.example", "a long enough password").await;
+        let mut other = scene.app.browser();
+        world.rp.sign_in(&mut other, &eve).await;
+        assert!(page(&mut other).await.contains("Shop"));
+        assert!(!page(&mut other).await.contains("Merchant"));
+        let applications = browser.open(&scene.tenant.url("/account/applications")).await;
+        let shop = world.rp.client.client_id();
+        browser.submit(&applications, &[("withdraw", &shop)]).await;
+        assert!(!page(&mut browser).await.contains("Merchant"));
     }
 }

@@ -197,6 +197,7 @@ pub fn device_code(clock: &Clock, client: ClientId) -> DeviceCode {
         issuer: "https://acme.example".into(),
         scope: Scope::parse("openid").expect("a scope"),
         resources: vec![RESOURCE.into()],
+        details: tessera::protocol::authorization_details::AuthorizationDetails::default(),
         address: "203.0.113.7".into(),
         interval: 5,
         stage: DeviceStage::Pending,

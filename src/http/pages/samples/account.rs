@@ -10,9 +10,11 @@ use crate::http::pages::{
     messages::Messages,
     views::{
         AccountApplications, AccountHome, AccountPassword, AccountSessions, ApplicationItem,
-        ClientMark, Notice, OwnApplication, Problem, ProfileEntry, ScopeItem, SessionItem, WebLink,
+        ClientMark, DetailItem, Notice, OwnApplication, Problem, ProfileEntry, ScopeItem,
+        SessionItem, WebLink,
     },
 };
+use crate::protocol::authorization_details::Words;
 
 const SIGN_OUT: &str = "/t/acme/logout";
 
@@ -332,6 +334,16 @@ impl Sample for AccountApplications<'static> {
             start: WebLink::parse(
                 "https://orders.example.com/login?iss=https%3A%2F%2Fid.example.com",
             ),
+            details: vec![DetailItem {
+                words: Words {
+                    sentence: "Pay 123.50 EUR to Merchant A".to_owned(),
+                    rest: vec![(
+                        "creditorAccount.iban".to_owned(),
+                        "DE02100100109307118603".to_owned(),
+                    )],
+                },
+                until: now() + TimeDelta::days(30),
+            }],
             granted_at: now() - TimeDelta::days(12),
         };
         let second = ApplicationItem {
@@ -342,6 +354,7 @@ impl Sample for AccountApplications<'static> {
                 description: "Read entries of the ledger",
             }],
             start: None,
+            details: vec![],
             granted_at: now() - TimeDelta::days(300),
         };
         let own = |name: &'static str| OwnApplication {
@@ -367,6 +380,13 @@ impl Sample for AccountApplications<'static> {
                 description: name,
             }],
             start: WebLink::parse("https://orders.example.com/login"),
+            details: vec![DetailItem {
+                words: Words {
+                    sentence: name.to_owned(),
+                    rest: vec![(name.to_owned(), name.to_owned())],
+                },
+                until: now(),
+            }],
             granted_at: now(),
         };
         vec![

@@ -8,6 +8,7 @@ use super::{
     parts::{Account, ClientMark, Form, Notice, Page, PasswordRules, Problem, WebLink},
 };
 use crate::clock::Timestamp;
+use crate::protocol::authorization_details::Words;
 
 /// One thing that is known about a person.
 #[derive(Clone, Copy, Debug)]
@@ -165,8 +166,25 @@ pub struct ApplicationItem<'a> {
     pub scopes: Vec<ScopeItem<'a>>,
     /// Where it is started, if it says so.
     pub start: Option<WebLink<'a>>,
+    /// What it may do in detail (RFC 9396), and until when at the latest.
+    pub details: Vec<DetailItem>,
     /// Since when.
     pub granted_at: Timestamp,
+}
+
+/// What an application was allowed in detail.
+#[derive(Clone, Debug)]
+pub struct DetailItem {
+    /// In words.
+    pub words: Words,
+    /// When it ends at the latest.
+    pub until: Timestamp,
+}
+
+impl DetailItem {
+    fn until_iso(&self) -> String {
+        iso(self.until)
+    }
 }
 
 impl ApplicationItem<'_> {

@@ -31,7 +31,7 @@ mod sign_out;
 
 pub use account::{
     AccountApplications, AccountHome, AccountPassword, AccountSessions, ApplicationItem,
-    OwnApplication, ProfileEntry, SessionItem,
+    DetailItem, OwnApplication, ProfileEntry, SessionItem,
 };
 pub use consent::{Consent, ResourceItem, ScopeItem};
 pub use device::{ConnectDevice, DeviceDone, EnterCode};

@@ -52,6 +52,11 @@ impl<'a> Page<'a> {
         self.messages.ago(*at, self.now)
     }
 
+    /// A day in words, and the time.
+    pub fn moment(&self, at: &Timestamp) -> String {
+        self.messages.moment(*at)
+    }
+
     /// A day in words.
     pub fn date(&self, at: &Timestamp) -> String {
         self.messages.date(*at)
