@@ -33,6 +33,10 @@ def certificate(subject, key, issuer, signer, extensions):
     return builder.sign(signer, hashes.SHA256())
 
 
+def new_key():
+    return ec.generate_private_key(ec.SECP256R1())
+
+
 def write(folder, stem, made, key):
     (folder / f"{stem}.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
     path = folder / f"{stem}.key"
@@ -44,7 +48,6 @@ def write(folder, stem, made, key):
 
 def make(folder):
     """Writes `ca`, `server`, `client` and `own`, each as `.pem` with its `.key`."""
-    new_key = lambda: ec.generate_private_key(ec.SECP256R1())
     authority = new_key()
     is_authority = [(x509.BasicConstraints(ca=True, path_length=0), True)]
     ca = certificate(name("Interop authority"), authority, name("Interop authority"), authority, is_authority)
