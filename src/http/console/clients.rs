@@ -150,6 +150,14 @@ pub fn name_of(client: &Client) -> String {
     name.unwrap_or_else(|| client.id.to_string())
 }
 
+/// The day on which its use was noted last: a time of day would be more than is known.
+fn last_used(page: &Shell<'_>, client: &Client) -> String {
+    match client.last_used.at() {
+        Some(at) => at.format("%Y-%m-%d").to_string(),
+        None => page.t("client-never-used").into_owned(),
+    }
+}
+
 /// Its kind, and whether it registered itself.
 fn kind_in_words(page: &Shell<'_>, client: &Client) -> String {
     let kind = Kind::of(&client.metadata).name(page);
@@ -198,10 +206,7 @@ async fn list(visitor: Visitor, Query(params): Query) -> Answer {
             },
             kind,
             Cell::moment(&page, &client.created_at),
-            match client.last_used.at() {
-                Some(at) => Cell::Text(page.ago(&at)),
-                None => Cell::Text(page.t("client-never-used").into_owned()),
-            },
+            Cell::Text(last_used(&page, client)),
         ]
     };
     let may_write = visitor.may(Permission::Write(Area::Clients));
@@ -358,14 +363,7 @@ fn proof(page: Shell<'_>, client: &Client, visitor: &Visitor) -> SettingGroup {
     }
     settings.push(said("client-made", page.moment(&client.created_at)));
     settings.push(said("client-changed", page.moment(&client.updated_at)));
-    let used = client.last_used.at();
-    settings.push(said(
-        "client-last-used",
-        used.map_or_else(
-            || page.t("client-never-used").into_owned(),
-            |at| format!("{} ({})", page.ago(&at), at.format("%Y-%m-%d")),
-        ),
-    ));
+    settings.push(said("client-last-used", last_used(&page, client)));
     SettingGroup {
         id: "proof",
         title: page.t("client-proof").into_owned(),
