@@ -445,7 +445,7 @@ pub fn verifying(values: &Values) -> Vec<Snippet> {
         values.snippet(
             "verify-rust",
             "Rust",
-            "cargo add jsonwebtoken anyhow && cargo add serde --features derive",
+            "cargo add anyhow && cargo add jsonwebtoken --features rust_crypto && cargo add serde --features derive",
             &[("tokens.rs", program!("verify.rs"))],
         ),
     ]

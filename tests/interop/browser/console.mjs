@@ -1,6 +1,7 @@
 // The console as its people have it, in Chromium: every page that can be reached by links is looked at, by an administrator and by an
 // operator; then a journey: an application is registered, somebody signs in to it, is shut out, and the audit tells all of it.
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 import { Report, quickstartTenants, readQuickstart } from '../node/interop.mjs'
@@ -183,6 +184,69 @@ async function journey(report, browser, issuer, administrator) {
   }
 }
 
+/** A page that holds the program which the console shows for single-page applications, and the library that it imports. */
+async function singlePage() {
+  const modules = {
+    'oidc-client-ts': require.resolve('oidc-client-ts').replace(/umd[^/]*.oidc-client-ts\.js$/, 'esm/oidc-client-ts.js'),
+    'jwt-decode': require.resolve('jwt-decode').replace(/cjs[^/]*.index\.js$/, 'esm/index.js'),
+  }
+  const imports = Object.fromEntries(Object.keys(modules).map((name) => [name, `/modules/${name}`]))
+  const app = { program: '' }
+  app.server = createServer(async (request, response) => {
+    const { pathname } = new URL(request.url, app.origin)
+    const module = Object.keys(modules).find((name) => pathname === imports[name])
+    const script = pathname === '/session.js' ? app.program : module && (await readFile(modules[module], 'utf8'))
+    const page = `<!doctype html><title>Board</title><script type="importmap">${JSON.stringify({ imports })}</script>
+      <script type="module">Object.assign(globalThis, await import('/session.js')); document.body.dataset.ready = ''</script>`
+    response.writeHead(200, { 'content-type': script ? 'text/javascript' : 'text/html', 'cache-control': 'no-store' }).end(script || page)
+  })
+  await new Promise((listening) => app.server.listen(0, '127.0.0.1', listening))
+  app.origin = `http://localhost:${app.server.address().port}`
+  return app
+}
+
+async function singlePageJourney(report, browser, issuer, administrator, person) {
+  const context = await browser.newContext()
+  const app = await singlePage()
+  const faults = []
+  try {
+    await report.check('journey: the program for single-page applications, as it is shown, signs a person in and out', async () => {
+      const page = await context.newPage()
+      await enter(page, issuer, administrator)
+      await page.goto(`${issuer}/console/clients/new/browser`)
+      await page.fill('[name=client_name]', 'Board')
+      await page.fill('[name=redirect_uris]', `${app.origin}/`)
+      await page.fill('[name=post_logout_redirect_uris]', `${app.origin}/`)
+      await follow(page, '#save')
+      app.program = await page.locator('#browser pre').last().innerText()
+      // The person's own browser.
+      const own = await browser.newContext()
+      const board = await own.newPage()
+      watch(board, faults)
+      await board.goto(app.origin)
+      const ready = () => board.waitForSelector('body[data-ready]', { state: 'attached' })
+      await ready()
+      await board.evaluate(() => { globalThis.signIn() })
+      await board.waitForSelector('#username')
+      await board.fill('#username', person.email)
+      await board.fill('#password', person.password)
+      await follow(board, '#submit')
+      if (await board.locator('#allow').count()) await follow(board, '#allow')
+      await ready()
+      assert.equal(await board.evaluate(async () => (await globalThis.users.getUser()).profile.email), person.email)
+      assert.equal(await board.evaluate(() => location.search), '')
+      await board.evaluate(() => { globalThis.signOut() })
+      await board.waitForFunction((origin) => location.origin === origin, app.origin)
+      await ready()
+      assert.equal(await board.evaluate(() => globalThis.users.getUser()), null)
+      assert.deepEqual(faults, [])
+    })
+  } finally {
+    app.server.close()
+    await context.close()
+  }
+}
+
 const report = new Report()
 const [acme] = await quickstartTenants()
 const { tenants, operator } = await readQuickstart()
@@ -190,6 +254,7 @@ const administrator = tenants.find(({ slug }) => slug === 'acme').users.find(({ 
 const browser = await launch()
 try {
   await report.flow(() => journey(report, browser, acme.issuer, administrator))
+  await report.flow(() => singlePageJourney(report, browser, acme.issuer, administrator, acme))
   await report.flow(() => everyPage(report, browser, 'an administrator', acme.issuer, administrator))
   await report.flow(() => everyPage(report, browser, 'an operator', operator.issuer, operator.users[0]))
 } finally {

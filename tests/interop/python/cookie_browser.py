@@ -100,6 +100,9 @@ class Browser:
                     raise UnexpectedPage(f"{url} asks for credentials {'again' if signed_in else 'unexpectedly'}")
                 signed_in = True
                 url, method, body = self._submit(url, form, "submit", {"username": email, "password": password})
+            elif form := page.form_with("user_code", "submit"):
+                # A device's code, which stands there where the address has it.
+                url, method, body = self._submit(url, form, "submit", {})
             elif form := page.form_with("allow"):
                 url, method, body = self._submit(url, form, "allow", {})
             elif form := page.form_with("logout"):
