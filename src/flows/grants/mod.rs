@@ -6,15 +6,20 @@
 mod authorization_code;
 mod client_credentials;
 mod device_code;
+mod device_secret;
+mod exchange_refusal;
 mod issued;
 mod jwt_bearer;
+mod native_sso;
 mod pipeline;
 mod refresh_token;
 mod refusal;
 mod token_exchange;
+mod vouched;
 
+pub use exchange_refusal::{ExchangeRefusal, Side};
 pub use jwt_bearer::BearerRefusal;
+pub use native_sso::NativeSsoRefusal;
 pub use pipeline::TokenAnswer;
 pub(in crate::flows) use pipeline::refuse_proof;
 pub use refusal::{GrantRefusal, TokenRefusal};
-pub use token_exchange::{ExchangeRefusal, Side};
