@@ -304,6 +304,12 @@ async fn side(app: &TestApp, system: &Side, letter: Letter) -> Side {
             .post(&format!("{at}/external-subjects"), &known)
             .await,
     );
+    let spare = json!({ "user_id": somebody.id.to_string(), "issuer": format!("https://{}.example", m("idp")), "subject": m("sparename") });
+    let spare_name = made(
+        &operator
+            .post(&format!("{at}/external-subjects"), &spare)
+            .await,
+    );
     let scope = format!("openid profile email offline_access {}", m("read"));
     let web = json!({
         "client_name": m("web"), "redirect_uris": [format!("https://{}.example/callback", m("web"))],
@@ -503,6 +509,7 @@ async fn side(app: &TestApp, system: &Side, letter: Letter) -> Side {
         ("client_id", text(&registered, "/client_id").to_owned()),
         ("initial_access_token", text(&initial, "/id").to_owned()),
         ("external_subject", text(&known, "/id").to_owned()),
+        ("spare_name", text(&spare_name, "/id").to_owned()),
         ("spare_token", text(&spare_token, "/id").to_owned()),
         ("consented", web.client.client_id()),
         ("resource", text(&spare_resource, "/id").to_owned()),
