@@ -132,7 +132,7 @@ pub(super) async fn join(
         return Err(NativeSsoRefusal::Binding.into());
     }
     check_age(call, &person.session)?;
-    commit(call, target, secret, person, shared_by.id).await
+    commit(call, target, &secret, &person, shared_by.id).await
 }
 
 /// What the token is to be for. Without a scope: to know who it is, and no more.
@@ -267,11 +267,11 @@ fn is_allowed(call: &Call<'_>, person: &SignedIn, target: &Target) -> bool {
 async fn commit(
     call: &Call<'_>,
     target: Target,
-    secret: DeviceSecret,
-    person: SignedIn,
+    secret: &DeviceSecret,
+    person: &SignedIn,
     shared_by: ClientId,
 ) -> Result<Decision, TokenRefusal> {
-    if !is_allowed(call, &person, &target) {
+    if !is_allowed(call, person, &target) {
         return Err(NativeSsoRefusal::Consent.into());
     }
     let (provider, tenant, client) = (call.provider, &call.at.tenant, &call.client);
@@ -281,9 +281,9 @@ async fn commit(
         resources: &target.resources,
     };
     let id = GrantId::from(provider.clock.uuid_v7());
-    let grant = provider.grant_to(call.at, &person, id, granted);
+    let grant = provider.grant_to(call.at, person, id, granted);
     let shared = SharedSession {
-        ds_hash: tenant.ds_hash(&secret),
+        ds_hash: tenant.ds_hash(secret),
         // It goes on as it is: see `device_secret`.
         device_secret: None,
     };
@@ -292,6 +292,7 @@ async fn commit(
         let (tenant, client, grant) = (Arc::clone(tenant), Arc::clone(client), grant.clone());
         let (handle, origin, binding) = (refresh.clone(), call.origin.clone(), call.binding);
         let touch = person.session.wants_touch(provider.now());
+        let secret = secret.id;
         move |repo: &mut Repo<'_>| {
             // Whoever ends the session at this moment comes after this, and finds the grant.
             if !repo.hold_session(grant.session_id)? {
@@ -300,7 +301,7 @@ async fn commit(
             let Some(user) = repo.find_user(grant.user_id)?.filter(User::is_active) else {
                 return Ok(Err(NativeSsoRefusal::Session));
             };
-            if !repo.touch_device_secret(secret.id)? {
+            if !repo.touch_device_secret(secret)? {
                 return Ok(Err(NativeSsoRefusal::Secret));
             }
             if touch {
@@ -316,7 +317,7 @@ async fn commit(
             }
             let detail = serde_json::json!({
                 "grant": grant.id, "scope": grant.scope, "session": grant.session_id,
-                "device_secret": secret.id, "shared_by": shared_by,
+                "device_secret": secret, "shared_by": shared_by,
             });
             repo.record(
                 Event::new(Act::GrantCreated, Actor::Client(client.id))
