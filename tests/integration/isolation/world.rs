@@ -298,13 +298,14 @@ async fn side(app: &TestApp, system: &Side, letter: Letter) -> Side {
 
     let admin = person(&operator, &slug, letter, "admin", &["administrator"]).await;
     let somebody = person(&operator, &slug, letter, "person", &["auditor"]).await;
-    let known = json!({ "user_id": somebody.id.to_string(), "issuer": format!("https://{}.example", m("idp")), "subject": m("subject") });
+    // Of somebody who is given no further role meanwhile: that takes a person's names.
+    let known = json!({ "user_id": admin.id.to_string(), "issuer": format!("https://{}.example", m("idp")), "subject": m("subject") });
     let known = made(
         &operator
             .post(&format!("{at}/external-subjects"), &known)
             .await,
     );
-    let spare = json!({ "user_id": somebody.id.to_string(), "issuer": format!("https://{}.example", m("idp")), "subject": m("sparename") });
+    let spare = json!({ "user_id": admin.id.to_string(), "issuer": format!("https://{}.example", m("idp")), "subject": m("sparename") });
     let spare_name = made(
         &operator
             .post(&format!("{at}/external-subjects"), &spare)
