@@ -144,11 +144,13 @@ pub enum Purpose {
     InitialAccessToken,
     /// A registration access token, by which a client manages its own registration (RFC 7592 §1.2).
     RegistrationAccessToken,
+    /// A device secret, by which the applications on a device share a session (OpenID Connect Native SSO).
+    DeviceSecret,
 }
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::AuthorizationCode,
         Self::RefreshToken,
         Self::OneTimeLink,
@@ -161,6 +163,7 @@ impl Purpose {
         Self::ClientSecret,
         Self::InitialAccessToken,
         Self::RegistrationAccessToken,
+        Self::DeviceSecret,
     ];
 
     /// What the text begins with, before `_`; secret scanners go by it.
@@ -178,6 +181,7 @@ impl Purpose {
             Self::ClientSecret => "tscs",
             Self::InitialAccessToken => "tsit",
             Self::RegistrationAccessToken => "tsrt",
+            Self::DeviceSecret => "tsds",
         }
     }
 
@@ -196,6 +200,7 @@ impl Purpose {
             Self::ClientSecret => "client secret",
             Self::InitialAccessToken => "initial access token",
             Self::RegistrationAccessToken => "registration access token",
+            Self::DeviceSecret => "device secret",
         }
     }
 

@@ -6,8 +6,8 @@ use clap::Parser as _;
 
 use super::output::{Failure, Output, Report};
 use super::{
-    bulk, client, doctor, domain, key, master_key, migrate, openapi, operator, quickstart,
-    resource, role, serve, tenant, user,
+    bulk, client, doctor, domain, external_subject, key, master_key, migrate, openapi, operator,
+    quickstart, resource, role, serve, tenant, user,
 };
 use crate::config::Flags;
 
@@ -52,6 +52,9 @@ enum Command {
     /// Who administers a tenant
     #[command(subcommand)]
     Role(role::Command),
+    /// What those who vouch for people call them (RFC 7523)
+    #[command(subcommand)]
+    ExternalSubject(external_subject::Command),
     /// Clients: the applications and services of a tenant
     #[command(subcommand)]
     Client(client::Command),
@@ -122,6 +125,7 @@ async fn execute(cli: Cli, output: Output) -> Result<(), Failure> {
         Command::Resource(command) => resource::run(command, flags).await?,
         Command::User(command) => user::run(command, flags).await?,
         Command::Role(command) => role::run(command, flags).await?,
+        Command::ExternalSubject(command) => external_subject::run(command, flags).await?,
         Command::Client(command) => client::run(command, flags).await?,
         Command::Key(command) => key::run(command, flags).await?,
         Command::Operator(command) => operator::run(command, flags).await?,

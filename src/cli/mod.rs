@@ -8,6 +8,7 @@ mod bulk;
 pub mod client;
 pub mod doctor;
 pub mod domain;
+pub mod external_subject;
 pub mod key;
 pub mod master_key;
 pub mod migrate;

@@ -128,6 +128,15 @@ pub enum Act {
     /// A client got a token for a person by somebody's assertion.
     #[serde(rename = "token.asserted")]
     AssertionRedeemed,
+    /// An assertion was presented a second time.
+    #[serde(rename = "token.assertion_replayed")]
+    AssertionReplayed,
+    /// A client was given a secret by which other applications on the device share a session.
+    #[serde(rename = "device_secret.issued")]
+    DeviceSecretIssued,
+    /// Such a secret was revoked.
+    #[serde(rename = "device_secret.revoked")]
+    DeviceSecretRevoked,
     /// What an issuer of assertions calls a person was written down.
     #[serde(rename = "user.external_subject_added")]
     ExternalSubjectAdded,
@@ -180,7 +189,7 @@ pub enum Act {
 
 impl Act {
     /// All of them.
-    pub const ALL: [Self; 56] = [
+    pub const ALL: [Self; 59] = [
         Self::TenantCreated,
         Self::TenantImported,
         Self::TenantExported,
@@ -221,6 +230,9 @@ impl Act {
         Self::TokenRevoked,
         Self::TokenExchanged,
         Self::AssertionRedeemed,
+        Self::AssertionReplayed,
+        Self::DeviceSecretIssued,
+        Self::DeviceSecretRevoked,
         Self::ExternalSubjectAdded,
         Self::ExternalSubjectRemoved,
         Self::ClientCreated,

@@ -85,6 +85,20 @@ pub struct PendingCode {
     pub expires_at: Timestamp,
 }
 
+impl PendingCode {
+    /// One that nobody has, of a grant that never goes through a browser: it ends as it begins.
+    pub fn nobodys(now: Timestamp) -> Self {
+        Self {
+            proof: HashedSecret::NONE,
+            redirect_uri: None,
+            nonce: None,
+            code_challenge: None,
+            dpop_jkt: None,
+            expires_at: now,
+        }
+    }
+}
+
 impl Grant {
     /// The session in which the person signed in; none where somebody vouched for them instead (RFC 7523 §2.1).
     pub fn session(&self) -> Option<SessionId> {

@@ -118,6 +118,10 @@ id_type!(
     ExternalSubjectId
 );
 id_type!(
+    /// A device secret's row.
+    DeviceSecretId
+);
+id_type!(
     /// A custom domain of a tenant.
     DomainId
 );

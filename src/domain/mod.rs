@@ -8,6 +8,7 @@ pub mod branding;
 pub mod client;
 pub mod consent;
 pub mod device_code;
+pub mod device_secret;
 pub mod external_subject;
 pub mod grant;
 pub mod ids;

@@ -4,11 +4,12 @@
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use super::ids::ClientId;
 use crate::protocol::fapi::SecurityProfile;
 use crate::protocol::jwks::check_public;
-use crate::protocol::scope::{STANDARD_SCOPES, Scope};
+use crate::protocol::scope::{DEVICE_SSO, STANDARD_SCOPES, Scope};
 use crate::protocol::uri::parse_web;
 
 /// Lifetimes and policies of a tenant. All times are in seconds.
@@ -72,6 +73,9 @@ pub struct TenantSettings {
     pub device_code_limit: u32,
     /// How many device codes of public applications are handed out to one address in an hour (1 to 10,000).
     pub device_code_rate: u32,
+    /// Whether applications of one group on a device may share a person's session (OpenID Connect Native SSO). Each says in its metadata to which
+    /// group it belongs (`native_sso_group`).
+    pub native_sso: bool,
     /// Whether applications that are registered for it get tokens through the browser: every response type but `code`.
     pub front_channel_tokens: bool,
     /// Whether a request is refused whose `acr_values` name nothing that a sign-in reaches (RFC 9470 §5). Otherwise it gets what is
@@ -132,6 +136,7 @@ impl Default for TenantSettings {
             device_code_lifetime: 600,
             device_code_limit: 1000,
             device_code_rate: 100,
+            native_sso: false,
             front_channel_tokens: true,
             require_acr_values: false,
             administration_reauthentication: false,
@@ -299,11 +304,25 @@ const fn default_assertion_lifetime() -> u32 {
     300
 }
 
+/// The most bytes that what a tenant says of them may have, their keys included: every process keeps it.
+pub const MAX_ASSERTION_ISSUERS_BYTES: usize = 65_536;
+
 impl AssertionIssuer {
+    /// What grants are found by that were made by the word of an issuer.
+    pub fn key(name: &str) -> [u8; 32] {
+        Sha256::digest(name).into()
+    }
+
     /// What a list of them must be; an error says what is wrong, and with which.
     pub fn check_all(issuers: &[Self]) -> Result<(), String> {
         if issuers.len() > MAX_ASSERTION_ISSUERS {
             return Err(format!("must be {MAX_ASSERTION_ISSUERS} at most"));
+        }
+        let bytes = serde_json::to_vec(issuers).map_or(usize::MAX, |text| text.len());
+        if bytes > MAX_ASSERTION_ISSUERS_BYTES {
+            return Err(format!(
+                "must have {MAX_ASSERTION_ISSUERS_BYTES} bytes at most, keys included; name large sets of keys by jwks_uri"
+            ));
         }
         for (place, one) in issuers.iter().enumerate() {
             let name = &one.issuer;
@@ -328,8 +347,11 @@ impl AssertionIssuer {
             if !(1..=100).contains(&one.clients.len()) || !one.clients.iter().all(is_id) {
                 return Err(format!("clients of `{name}` must be 1 to 100 client_ids"));
             }
-            let unfit =
-                |token: &str| token.starts_with("tessera:") || STANDARD_SCOPES.contains(&token);
+            let unfit = |token: &str| {
+                token.starts_with("tessera:")
+                    || token == DEVICE_SSO
+                    || STANDARD_SCOPES.contains(&token)
+            };
             if let Some(token) = one.scope.iter().find(|token| unfit(token)) {
                 return Err(format!(
                     "scope of `{name}` has `{token}`, which no assertion gives: only scopes of the tenant's resources"

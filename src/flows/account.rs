@@ -204,6 +204,27 @@ impl Provider {
         Ok(write.await?)
     }
 
+    /// Ends the sharing of one of a person's sessions with applications on its device; `false` where nothing was shared, or it isn't theirs.
+    pub async fn unshare_own_session(
+        &self,
+        tenant: &Tenant,
+        person: &SignedIn,
+        form: &CheckedForm,
+        origin: &Origin,
+    ) -> Result<bool, FlowError> {
+        let Ok(id) = form.input("unshare").parse::<SessionId>() else {
+            return Ok(false);
+        };
+        let found = self.db.read(tenant, move |repo| repo.find_session(id));
+        let found = found.await?;
+        if found.is_none_or(|session| session.user_id != person.user.id) {
+            return Ok(false);
+        }
+        let event = event(Act::DeviceSecretRevoked, person, origin)
+            .detail(serde_json::json!({ "session": id, "reason": "ended by its owner" }));
+        self.unshare(tenant, id, event).await
+    }
+
     /// Ends all of a person's sessions but this one.
     pub async fn end_other_sessions(
         &self,

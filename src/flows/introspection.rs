@@ -216,6 +216,7 @@ impl Provider {
             tenant_id: at.tenant.id().uuid(),
             grant_id: Some(grant.id.uuid()),
             act: None,
+            may_act: None,
             exchanged: None,
             cnf: token.bound_to,
         }

@@ -30,6 +30,7 @@ use crate::protocol::id_token::{self, IdTokenClaims, ReleasedClaims};
 use crate::protocol::introspection::{self, SignedIntrospection};
 use crate::protocol::jarm::{self, ResponseClaims};
 use crate::protocol::logout_token::{self, LogoutTokenClaims};
+use crate::protocol::token_exchange::MayAct;
 use crate::protocol::userinfo::{self, SignedUserInfo};
 use crate::protocol::{Scope, SigningAlgorithm};
 use crate::secret::Purpose;
@@ -93,6 +94,8 @@ pub struct IdTokenBinding<'a> {
     pub access_token: Option<&'a str>,
     /// The code that comes with it.
     pub code: Option<&'a str>,
+    /// What binds it to a device secret (OpenID Connect Native SSO §3.4.1).
+    pub ds_hash: Option<&'a str>,
     /// The `state` that comes back with it; none at the token endpoint.
     pub state: Option<&'a str>,
     /// The scope whose claims it holds itself, as no access token is to be had that could fetch them (`OpenID` Connect Core §5.4).
@@ -137,6 +140,12 @@ pub fn access_token_lifetime(tenant: &Tenant, client: &Client) -> i64 {
         .into()
 }
 
+/// The only party that may act by the client's access tokens (RFC 8693 §4.4), where its administrators named one.
+pub(super) fn may_act_by(client: &Client) -> Option<MayAct> {
+    let sub = client.metadata.token_exchange_may_act.clone()?;
+    Some(MayAct { sub, iss: None })
+}
+
 impl Provider {
     /// Mints an access token.
     pub async fn mint_access_token(
@@ -173,6 +182,7 @@ impl Provider {
             tenant_id: tenant.id().uuid(),
             grant_id: None,
             act: None,
+            may_act: may_act_by(client),
             exchanged: None,
             cnf: binding,
         };
@@ -255,6 +265,7 @@ impl Provider {
             at_hash: bound(binding.access_token),
             c_hash: bound(binding.code),
             s_hash: bound(binding.state),
+            ds_hash: binding.ds_hash.map(ToOwned::to_owned),
             sid: Some(grant.session_id.to_string()),
             tenant: tenant.slug().clone(),
             tenant_id: tenant.id().uuid(),

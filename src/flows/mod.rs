@@ -29,6 +29,7 @@ pub mod keys;
 pub mod links;
 pub mod logout;
 pub mod logout_delivery;
+mod native_sso;
 pub mod password_policy;
 pub mod provider;
 pub mod registration;

@@ -1,7 +1,10 @@
 //! Token revocation (RFC 7009): a client gives up a token of its own.
 //!
-//! A refresh token takes its whole grant along (§2.1), a rotated one too. An access token dies alone. What isn't the client's, or isn't
+//! A refresh token takes its whole grant along (§2.1), a rotated one too. An access token dies alone. A device secret (OpenID Connect Native SSO) can be
+//! given up by each application of its group. What isn't the client's, or isn't
 //! known, is left alone, and the answer is the same (§2.2).
+
+use std::sync::Arc;
 
 use super::access::AccessRefusal;
 use super::client_authentication::Sent;
@@ -10,7 +13,7 @@ use super::provider::{FlowError, Provider};
 use super::tenancy::TenantAt;
 use crate::domain::audit::{Act, Actor, Event, Origin};
 use crate::domain::client::Client;
-use crate::domain::ids::RefreshTokenId;
+use crate::domain::ids::{DeviceSecretId, RefreshTokenId};
 use crate::protocol::Params;
 use crate::protocol::revocation::RevocationRequest;
 use crate::secret::{Handle, Purpose};
@@ -41,12 +44,56 @@ impl Provider {
                     self.revoke_refresh_token(at, &client, &handle, origin)
                         .await?
                 }
-                None => {
-                    self.revoke_access_token(at, &client, request.token.expose(), origin)
-                        .await?
-                }
+                None => match Handle::parse(Purpose::DeviceSecret, request.token.expose()) {
+                    Some(handle) => {
+                        self.revoke_device_secret(at, &client, &handle, origin)
+                            .await?
+                    }
+                    None => {
+                        self.revoke_access_token(at, &client, request.token.expose(), origin)
+                            .await?
+                    }
+                },
             },
         )
+    }
+
+    /// A device secret is the group's: whichever application of it gives it up, no other signs in by it any more.
+    async fn revoke_device_secret(
+        &self,
+        at: &TenantAt,
+        client: &Client,
+        handle: &Handle,
+        origin: &Origin,
+    ) -> Result<Revocation, FlowError> {
+        let Some(group) = at.tenant.native_sso_group(client) else {
+            return Ok(Revocation::Unchanged);
+        };
+        let (id, group) = (DeviceSecretId::from(handle.id()), group.to_owned());
+        let proof = handle.hash(at.tenant.handle_key(), Purpose::DeviceSecret);
+        let (client, origin, tenant) = (client.id, origin.clone(), Arc::clone(&at.tenant));
+        let revoke =
+            move |repo: &mut Repo<'_>| {
+                let found = repo.find_device_secret(id)?;
+                let Some(secret) = found.filter(|secret| secret.proof.matches(&proof)) else {
+                    return Ok(Revocation::Unchanged);
+                };
+                let owner = repo.find_client(secret.client_id)?;
+                let is_ours = owner
+                    .is_some_and(|owner| tenant.native_sso_group(&owner) == Some(group.as_str()));
+                if !is_ours || !repo.delete_device_secret(id)? {
+                    return Ok(Revocation::Unchanged);
+                }
+                let mut event = Event::new(Act::DeviceSecretRevoked, Actor::Client(client))
+                    .client(client)
+                    .from(&origin);
+                event.user_id = repo.find_session(secret.session_id)?.map(|of| of.user_id);
+                repo.record(event.detail(
+                    serde_json::json!({ "device_secret": id, "session": secret.session_id }),
+                ))?;
+                Ok(Revocation::Done)
+            };
+        Ok(self.db.write(&*at.tenant, revoke).await?)
     }
 
     async fn revoke_refresh_token(

@@ -14,14 +14,22 @@ use crate::protocol::authorization_details::{
 };
 use crate::protocol::client_metadata::GrantType;
 use crate::protocol::resource::ResourceIndicator;
-use crate::protocol::scope::{OFFLINE_ACCESS, OPENID, STANDARD_SCOPES};
+use crate::protocol::scope::{ADDRESS, DEVICE_SSO, EMAIL, OFFLINE_ACCESS, OPENID, PHONE, PROFILE};
 use crate::protocol::{ErrorCode, OAuthError, Scope};
 
 /// The scope-token that the admin API asks for. Its audience is [`Rules::admin_api`].
 pub const ADMIN: &str = "tessera:admin";
 
 /// The scope-tokens that speak of a person.
-pub const OF_PERSONS: [&str; 6] = STANDARD_SCOPES;
+pub const OF_PERSONS: [&str; 7] = [
+    OPENID,
+    PROFILE,
+    EMAIL,
+    ADDRESS,
+    PHONE,
+    OFFLINE_ACCESS,
+    DEVICE_SSO,
+];
 
 /// The most bytes that the resources of one token may have together: a token has to fit into a header.
 pub(super) const RESOURCES_MAX: usize = 4096;
@@ -42,6 +50,8 @@ pub struct Rules<'a> {
     resources: &'a [Resource],
     client: &'a Client,
     admin_api: String,
+    /// Whether its sessions may be shared on a device.
+    shares_sessions: bool,
 }
 
 /// The audience of the admin API.
@@ -65,6 +75,7 @@ impl<'a> Rules<'a> {
             resources,
             client,
             admin_api: admin_api(provider),
+            shares_sessions: client.metadata.native_sso_group.is_some(),
         }
     }
 
@@ -78,6 +89,7 @@ impl<'a> Rules<'a> {
             resources: &tenant.resources,
             client,
             admin_api,
+            shares_sessions: tenant.native_sso_group(client).is_some(),
         }
     }
 
@@ -221,9 +233,13 @@ impl<'a> Rules<'a> {
         Ok(())
     }
 
+    fn is_of_person(&self, token: &str) -> bool {
+        OF_PERSONS.contains(&token) && (token != DEVICE_SSO || self.shares_sessions)
+    }
+
     /// Whether anything here understands the scope-token.
     pub fn understands(&self, token: &str) -> bool {
-        OF_PERSONS.contains(&token)
+        self.is_of_person(token)
             || token == ADMIN
             || self
                 .resources
@@ -240,7 +256,7 @@ impl<'a> Rules<'a> {
                 .collect();
         }
         let fits = |token: &str| {
-            OF_PERSONS.contains(&token)
+            self.is_of_person(token)
                 || resources.iter().any(|resource| {
                     if *resource == self.admin_api {
                         token == ADMIN
@@ -263,7 +279,11 @@ impl<'a> Rules<'a> {
         let scope = if requested.is_empty() {
             // RFC 6749 §3.3: the default where none is asked for; what makes it an OpenID Connect request has to be said.
             self.scope_at(
-                &self.registered().without(OPENID).without(OFFLINE_ACCESS),
+                &self
+                    .registered()
+                    .without(OPENID)
+                    .without(OFFLINE_ACCESS)
+                    .without(DEVICE_SSO),
                 resources,
             )
         } else {

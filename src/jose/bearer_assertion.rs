@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::claims::{ClaimError, Claims, Present, load_string, seconds};
-use super::client_assertion::MAX_JTI;
-use super::jws::{Compact, JwsError, Type};
+use super::claims::{ClaimError, Claims, Present, load_string};
+use super::from_issuer::{FromIssuer, OnceRules, of_kind};
+use super::jws::{JwsError, Type};
 use super::keys::{Expect, KeyChoice, VerificationKeys};
 use crate::protocol::algorithm::SigningAlgorithm;
 
@@ -56,12 +56,12 @@ pub struct BearerAssertionRules<'a> {
     pub unix: i64,
 }
 
+of_kind!(read: BearerAssertionError);
+of_kind!(once: BearerAssertionError);
+
 /// An assertion that was read and not verified: it tells whose keys to look for.
 #[derive(Debug)]
-pub struct UnverifiedBearerAssertion<'t> {
-    compact: Compact<'t>,
-    issuer: String,
-}
+pub struct UnverifiedBearerAssertion<'t>(FromIssuer<'t>);
 
 /// An assertion that is good if its `jti` was not seen before.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +72,10 @@ pub struct BearerAssertion {
     pub verified_email: Option<String>,
     /// Its name, to be taken once per issuer.
     pub jti: String,
+    /// The only party that may act on the person's behalf by it (RFC 8693 §4.4), in the issuer's words.
+    pub may_act: Option<Value>,
+    /// When it expires; seconds since 1970.
+    pub expires_at: i64,
     /// When it stops being taken, and its `jti` may be forgotten; seconds since 1970.
     pub remember_until: i64,
 }
@@ -79,19 +83,17 @@ pub struct BearerAssertion {
 impl<'t> UnverifiedBearerAssertion<'t> {
     /// Reads an assertion.
     pub fn parse(token: &'t str) -> Result<Self, BearerAssertionError> {
-        let compact = Compact::parse(token)?;
-        let issuer = load_string(&compact.claims()?, "iss")?.to_owned();
-        Ok(Self { compact, issuer })
+        Ok(Self(FromIssuer::parse(token)?))
     }
 
     /// Who says that they made it.
     pub fn issuer(&self) -> &str {
-        &self.issuer
+        self.0.issuer()
     }
 
     /// The name of the key that it claims to be signed by.
     pub fn kid(&self) -> Option<&str> {
-        self.compact.header.kid.as_deref()
+        self.0.kid()
     }
 
     /// Verifies it by its issuer's keys: the signature first, then what it says.
@@ -107,7 +109,7 @@ impl<'t> UnverifiedBearerAssertion<'t> {
             algorithms: rules.algorithms,
             choice: KeyChoice::ByKidOrOnly,
         };
-        check(&keys.verify_compact(self.compact, expect)?.claims, rules)
+        check(&self.0.verify(keys, expect)?, rules)
     }
 }
 
@@ -115,27 +117,15 @@ fn check(
     claims: &Claims,
     rules: BearerAssertionRules<'_>,
 ) -> Result<BearerAssertion, BearerAssertionError> {
-    let audience = claims.get("aud").ok_or(ClaimError::Missing("aud"))?;
-    // A list, even of one, says that the assertion may be shown to others as well.
-    let audience = audience.as_str().ok_or(BearerAssertionError::Audience)?;
-    if !rules.audiences.contains(&audience) {
-        return Err(BearerAssertionError::Audience);
-    }
-    let expires_at = Present::new(rules.unix, LEEWAY).check(claims)?;
-    let latest = rules
-        .unix
-        .saturating_add(seconds(rules.max_lifetime))
-        .saturating_add(seconds(LEEWAY));
-    if expires_at > latest {
-        return Err(BearerAssertionError::TooLong);
-    }
+    let once = OnceRules {
+        audiences: rules.audiences,
+        max_lifetime: rules.max_lifetime,
+        present: Present::new(rules.unix, LEEWAY),
+    };
+    let once = once.check(claims)?;
     let subject = load_string(claims, "sub")?;
     if subject.is_empty() || subject.len() > MAX_SUBJECT {
         return Err(BearerAssertionError::Subject);
-    }
-    let jti = load_string(claims, "jti")?;
-    if jti.is_empty() || jti.len() > MAX_JTI {
-        return Err(BearerAssertionError::JwtId);
     }
     let email = claims
         .get("email")
@@ -145,8 +135,10 @@ fn check(
     Ok(BearerAssertion {
         subject: subject.to_owned(),
         verified_email: email.filter(|_| verified).map(str::to_owned),
-        jti: jti.to_owned(),
-        remember_until: expires_at.saturating_add(seconds(LEEWAY)),
+        jti: once.jti.to_owned(),
+        may_act: claims.get("may_act").cloned(),
+        expires_at: once.expires_at,
+        remember_until: once.remember_until,
     })
 }
 

@@ -10,14 +10,13 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::Value;
 use sha2::Sha256;
 
-use super::claims::{ClaimError, Claims, Present, load_string, seconds};
+use super::claims::{ClaimError, Claims, Present, load_string};
+use super::from_issuer::{OnceRules, of_kind};
 use super::jws::{Compact, JwsError, Type};
 use super::keys::{Expect, KeyChoice, VerificationKeys};
 use crate::protocol::algorithm::{AssertionAlgorithm, SigningAlgorithm};
 use crate::protocol::client_metadata::TokenEndpointAuthMethod;
 
-/// The longest `jti`, in bytes.
-pub const MAX_JTI: usize = 256;
 /// How far ahead `exp` may lie unless a setting says otherwise.
 pub const DEFAULT_MAX_LIFETIME: Duration = Duration::from_hours(1);
 /// How far ahead `nbf` and `iat` may lie: clients' clocks run 10 seconds ahead often enough, and never a minute.
@@ -141,34 +140,25 @@ fn is_signed_by(secret: &[u8], token: &Compact<'_, AssertionAlgorithm>) -> bool 
     mac.verify_slice(&token.signature).is_ok()
 }
 
+of_kind!(once: AssertionError);
+
 /// What it says, once it is known to be the client's: the same for both methods.
 fn check(claims: &Claims, rules: AssertionRules<'_>) -> Result<Assertion, AssertionError> {
     let client_id = subject(claims)?.to_owned();
-    if !rules.audiences.contains(&load_audience(claims)?) {
-        return Err(AssertionError::Audience);
-    }
-    let present = Present {
-        unix: rules.unix,
-        expiry_leeway: EXPIRY_LEEWAY,
-        future_leeway: FUTURE_LEEWAY,
+    let once = OnceRules {
+        audiences: rules.audiences,
+        max_lifetime: rules.max_lifetime,
+        present: Present {
+            unix: rules.unix,
+            expiry_leeway: EXPIRY_LEEWAY,
+            future_leeway: FUTURE_LEEWAY,
+        },
     };
-    let expires_at = present.check(claims)?;
-    if expires_at
-        > rules
-            .unix
-            .saturating_add(seconds(rules.max_lifetime))
-            .saturating_add(seconds(FUTURE_LEEWAY))
-    {
-        return Err(AssertionError::TooLong);
-    }
-    let jti = load_string(claims, "jti")?;
-    if jti.is_empty() || jti.len() > MAX_JTI {
-        return Err(AssertionError::JwtId);
-    }
+    let once = once.check(claims)?;
     Ok(Assertion {
         client_id,
-        jti: jti.to_owned(),
-        remember_until: expires_at.saturating_add(seconds(EXPIRY_LEEWAY)),
+        jti: once.jti.to_owned(),
+        remember_until: once.remember_until,
     })
 }
 
@@ -193,17 +183,12 @@ fn subject(claims: &Claims) -> Result<&str, AssertionError> {
     }
 }
 
-fn load_audience(claims: &Claims) -> Result<&str, AssertionError> {
-    let audience = claims.get("aud").ok_or(ClaimError::Missing("aud"))?;
-    // A list, even of one, says that the assertion may be shown to others as well.
-    audience.as_str().ok_or(AssertionError::Audience)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::jose::from_issuer::MAX_JTI;
     use crate::jose::keys::{RsaBits, SigningKey};
 
     const ISSUER: &str = "https://acme.id.example.com";

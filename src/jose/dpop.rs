@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::claims::{ClaimError, Present, find_string, load_date, load_string, seconds};
+pub use super::from_issuer::MAX_JTI;
 use super::jws::{Compact, JwsError, Type};
 use super::keys::{digest, verifies};
 use crate::protocol::SigningAlgorithm;
@@ -16,8 +17,6 @@ use crate::protocol::jwks::check_key;
 
 /// The longest proof that is looked at, in bytes: one by an RSA key of 4096 bits, with an address and a nonce of the longest, fits.
 pub const MAX_PROOF: usize = 8 * 1_024;
-/// The longest `jti`, in bytes.
-pub const MAX_JTI: usize = 256;
 /// The longest modulus of an RSA key, in characters: 4096 bits. A longer one is nobody's need, and costs whoever verifies.
 const MAX_MODULUS: usize = 683;
 

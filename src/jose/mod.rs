@@ -20,6 +20,7 @@ pub mod certificate;
 pub mod claims;
 pub mod client_assertion;
 pub mod dpop;
+pub mod from_issuer;
 pub mod half_hash;
 pub mod jwe;
 pub mod jws;

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use super::claims::{ClaimError, Claims, Present, audiences, load_string};
+use super::from_issuer::{FromIssuer, of_kind};
 use super::jws::{Compact, JwsError, Type};
 use super::keys::{Expect, KeyChoice, VerificationKeys};
 use crate::protocol::algorithm::SigningAlgorithm;
@@ -31,29 +32,26 @@ pub enum StatementError {
     Audience,
 }
 
+of_kind!(read: StatementError);
+
 /// A statement that was read and not verified: it tells whose keys to look for.
 #[derive(Debug)]
-pub struct UnverifiedStatement<'t> {
-    compact: Compact<'t>,
-    issuer: String,
-}
+pub struct UnverifiedStatement<'t>(FromIssuer<'t>);
 
 impl<'t> UnverifiedStatement<'t> {
     /// Reads a statement.
     pub fn parse(token: &'t str) -> Result<Self, StatementError> {
-        let compact = Compact::parse(token)?;
-        let issuer = load_string(&compact.claims()?, "iss")?.to_owned();
-        Ok(Self { compact, issuer })
+        Ok(Self(FromIssuer::parse(token)?))
     }
 
     /// Who says that they made it.
     pub fn issuer(&self) -> &str {
-        &self.issuer
+        self.0.issuer()
     }
 
     /// The name of the key that it claims to be signed by.
     pub fn kid(&self) -> Option<&str> {
-        self.compact.header.kid.as_deref()
+        self.0.kid()
     }
 
     /// Verifies it by its issuer's keys; what it says of the client is returned.
@@ -72,7 +70,7 @@ impl<'t> UnverifiedStatement<'t> {
             algorithms: &SigningAlgorithm::ALL,
             choice: KeyChoice::ByKidOrOnly,
         };
-        let claims = keys.verify_compact(self.compact, expect)?.claims;
+        let claims = self.0.verify(keys, expect)?;
         Present::new(unix, LEEWAY).check_where_present(&claims)?;
         load_string(&claims, "software_id")?;
         let audiences = audiences(&claims)?;

@@ -9,7 +9,7 @@ use super::authorization_details::AuthorizationDetails;
 use super::dpop::Confirmation;
 use super::scope::Scope;
 use super::slug::Slug;
-use super::token_exchange::{Actor, Lineage};
+use super::token_exchange::{Actor, Lineage, MayAct};
 
 /// The `typ` header (RFC 9068 §2.1).
 pub const TYP: &str = "at+jwt";
@@ -68,6 +68,9 @@ pub struct AccessTokenClaims {
     /// Who acts on the subject's behalf (RFC 8693 §4.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub act: Option<Actor>,
+    /// The only party that may act on the subject's behalf by it (RFC 8693 §4.4).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub may_act: Option<MayAct>,
     /// Where it comes from, if it was exchanged for another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exchanged: Option<Lineage>,
@@ -172,6 +175,7 @@ pub(super) mod tests {
             tenant_id: Uuid::max(),
             grant_id: None,
             act: None,
+            may_act: None,
             exchanged: None,
             cnf: None,
         }

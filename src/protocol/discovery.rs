@@ -19,7 +19,7 @@ use super::fapi::SecurityProfile;
 use super::pkce::CodeChallenge;
 use super::prompt::Prompt;
 use super::response_mode::ResponseMode;
-use super::scope::STANDARD_SCOPES;
+use super::scope::{DEVICE_SSO, STANDARD_SCOPES};
 
 /// The paths under an issuer.
 pub mod paths {
@@ -78,6 +78,8 @@ pub struct Capabilities {
     pub session_management: bool,
     /// Whether devices may be authorized.
     pub device_authorization: bool,
+    /// Whether applications on a device may share a session.
+    pub native_sso: bool,
     /// Whether anybody's assertions get tokens.
     pub jwt_bearer: bool,
     /// How request objects may be encrypted: by the tenant's keys that are published.
@@ -217,6 +219,8 @@ pub struct ProviderMetadata {
     pub tls_client_certificate_bound_access_tokens: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mtls_endpoint_aliases: Option<EndpointAliases>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub native_sso_supported: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub op_policy_uri: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -247,6 +251,7 @@ impl ProviderMetadata {
         let device_authorization =
             capabilities.device_authorization && profile.allows_grant(GrantType::DeviceCode);
         let front_channel = capabilities.front_channel_tokens && profile.is_none();
+        let native_sso = capabilities.native_sso && profile.is_none();
         Self {
             issuer: issuer.to_owned(),
             authorization_endpoint: endpoint(paths::AUTHORIZE),
@@ -272,7 +277,7 @@ impl ProviderMetadata {
                 .then(|| endpoint(paths::REGISTER)),
             device_authorization_endpoint: device_authorization
                 .then(|| endpoint(paths::DEVICE_AUTHORIZATION)),
-            scopes_supported: scopes(capabilities.scopes),
+            scopes_supported: scopes(capabilities.scopes, native_sso),
             authorization_details_types_supported: capabilities.authorization_details_types,
             response_types_supported: ResponseType::ALL
                 .into_iter()
@@ -340,6 +345,8 @@ impl ProviderMetadata {
             tls_client_certificate_bound_access_tokens: capabilities.certificates.is_some(),
             mtls_endpoint_aliases: alias
                 .map(|alias| EndpointAliases::new(alias, device_authorization)),
+            // Native SSO §5.
+            native_sso_supported: native_sso,
             op_policy_uri: capabilities.policy_uri,
             op_tos_uri: capabilities.tos_uri,
             service_documentation: capabilities.service_documentation,
@@ -361,12 +368,13 @@ fn methods(profile: SecurityProfile, certificates: Option<&Certificates>) -> Vec
         .collect()
 }
 
-fn scopes(own: Vec<String>) -> Vec<String> {
+fn scopes(own: Vec<String>, native_sso: bool) -> Vec<String> {
     let own = own
         .into_iter()
-        .filter(|scope| !STANDARD_SCOPES.contains(&scope.as_str()));
+        .filter(|scope| !STANDARD_SCOPES.contains(&scope.as_str()) && scope.as_str() != DEVICE_SSO);
     STANDARD_SCOPES
         .into_iter()
+        .chain(native_sso.then_some(DEVICE_SSO))
         .map(str::to_owned)
         .chain(own)
         .collect()

@@ -118,6 +118,13 @@ impl SecurityProfile {
                 format!("{reason} under the security profile {}", self.as_str()),
             ))
         };
+        // §5.3.2.1: every token is bound to its sender. A device secret is good for whoever has it.
+        if client.native_sso_group.is_some() {
+            return refuse(
+                "native_sso_group",
+                "a device secret, which is bound to no key, signs nobody in",
+            );
+        }
         if !self.allows_method(client.token_endpoint_auth_method) {
             return refuse(
                 "token_endpoint_auth_method",

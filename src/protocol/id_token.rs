@@ -13,7 +13,7 @@ use super::slug::Slug;
 pub const TYP: &str = "JWT";
 
 /// Claims that no released claim may replace.
-const PROTECTED: [&str; 21] = [
+const PROTECTED: [&str; 22] = [
     "iss",
     "sub",
     "aud",
@@ -29,6 +29,7 @@ const PROTECTED: [&str; 21] = [
     "at_hash",
     "c_hash",
     "s_hash",
+    "ds_hash",
     "sid",
     "tenant",
     "tenant_id",
@@ -71,6 +72,9 @@ pub struct IdTokenClaims {
     /// The hash of the `state` beside it (FAPI 1.0 Advanced §5.2.2.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub s_hash: Option<String>,
+    /// What binds it to a device secret (OpenID Connect Native SSO §3.4.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ds_hash: Option<String>,
     /// The session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
@@ -124,6 +128,7 @@ mod tests {
             at_hash: None,
             c_hash: None,
             s_hash: None,
+            ds_hash: None,
             sid: None,
             tenant: Slug::parse("acme").unwrap(),
             tenant_id: Uuid::nil(),

@@ -19,6 +19,9 @@ pub const PHONE: &str = "phone";
 /// A refresh token that outlives the session (OpenID Connect Core §11).
 pub const OFFLINE_ACCESS: &str = "offline_access";
 
+/// A device secret, by which other applications of the same vendor share the session (OpenID Connect Native SSO §3.1).
+pub const DEVICE_SSO: &str = "device_sso";
+
 /// Those that OpenID Connect defines: what they give is a person's own.
 pub const STANDARD_SCOPES: [&str; 6] = [OPENID, PROFILE, EMAIL, ADDRESS, PHONE, OFFLINE_ACCESS];
 

@@ -12,6 +12,7 @@ use super::authorization_details::AuthorizationDetails;
 use super::client_metadata::GrantType;
 use super::dpop::Confirmation;
 use super::errors::OAuthError;
+use super::native_sso::{NativeSsoRequest, read_device_secret};
 use super::params::Params;
 use super::pkce::CodeVerifier;
 use super::resource::ResourceIndicator;
@@ -27,6 +28,8 @@ pub const MAX_TOKEN: usize = 16_384;
 pub struct TokenRequest {
     /// The grant and what belongs to it.
     pub grant: TokenGrant,
+    /// The secret of the device, where it has one already (OpenID Connect Native SSO §3.3).
+    pub device_secret: Option<PlainSecret>,
     /// The APIs that the access token is for (RFC 8707); none means those of the grant.
     pub resources: Vec<ResourceIndicator>,
     /// What it is to allow in objects (RFC 9396 §6); none means those of the grant.
@@ -71,6 +74,8 @@ pub enum TokenGrant {
     },
     /// Another token (RFC 8693 §2.1).
     TokenExchange(Box<ExchangeRequest>),
+    /// An ID token of another application and the secret of the device that both are on (OpenID Connect Native SSO §4.2).
+    NativeSso(Box<NativeSsoRequest>),
 }
 
 impl TokenGrant {
@@ -82,7 +87,7 @@ impl TokenGrant {
             Self::ClientCredentials { .. } => GrantType::ClientCredentials,
             Self::DeviceCode { .. } => GrantType::DeviceCode,
             Self::JwtBearer { .. } => GrantType::JwtBearer,
-            Self::TokenExchange(_) => GrantType::TokenExchange,
+            Self::TokenExchange(_) | Self::NativeSso(_) => GrantType::TokenExchange,
         }
     }
 }
@@ -122,14 +127,22 @@ impl TokenRequest {
                 assertion: secret(params, "assertion")?,
                 scope: read_scope(params)?,
             },
+            GrantType::TokenExchange if NativeSsoRequest::is_meant(params)? => {
+                TokenGrant::NativeSso(Box::new(NativeSsoRequest::from_params(params)?))
+            }
             GrantType::TokenExchange => {
                 TokenGrant::TokenExchange(Box::new(ExchangeRequest::from_params(params)?))
             }
             // RFC 6749 §4.2: its tokens come from the authorization endpoint.
             GrantType::Implicit => return Err(unsupported()),
         };
+        let device_secret = match grant_type {
+            GrantType::AuthorizationCode | GrantType::RefreshToken => read_device_secret(params)?,
+            _ => None,
+        };
         Ok(Self {
             grant,
+            device_secret,
             resources: read_resources(params)?,
             authorization_details: AuthorizationDetails::from_params(params)?,
         })
@@ -176,6 +189,9 @@ pub struct TokenResponse {
     /// The ID token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_token: Option<String>,
+    /// The secret of the device (OpenID Connect Native SSO §3.4).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_secret: Option<String>,
 }
 
 /// How an access token is used (RFC 6749 §7.1).
@@ -337,6 +353,7 @@ mod tests {
             refresh_token: None,
             scope: Scope::empty(),
             authorization_details: AuthorizationDetails::default(),
+            device_secret: None,
             id_token: None,
         };
         let json = serde_json::to_value(&response).unwrap();

@@ -1,7 +1,7 @@
 //! Token exchange ([RFC 8693](https://www.rfc-editor.org/rfc/rfc8693)): a service offers a token that it was shown and gets one of its own, for
 //! the next service along the way.
 //!
-//! Left out: tokens other than our own as subject or actor, SAML, refresh tokens, and `may_act` (§4.4), which no token of ours carries.
+//! Left out: SAML, refresh tokens, and actors' tokens other than our own. A device secret as the actor's is [`super::native_sso`]'s matter.
 
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +27,7 @@ pub enum TokenKind {
     /// An access token of ours, in either form.
     #[serde(rename = "urn:ietf:params:oauth:token-type:access_token")]
     AccessToken,
-    /// A JWT: an access token of ours in that form.
+    /// A JWT: an access token of ours in that form, or an assertion of somebody whom the tenant trusts.
     #[serde(rename = "urn:ietf:params:oauth:token-type:jwt")]
     Jwt,
     /// An ID token of ours.
@@ -48,7 +48,7 @@ impl TokenKind {
         }
     }
 
-    fn read(params: &Params, name: &str) -> Result<Option<Self>, OAuthError> {
+    pub(super) fn read(params: &Params, name: &str) -> Result<Option<Self>, OAuthError> {
         let Some(text) = params.get_bounded(name, 256)? else {
             return Ok(None);
         };
@@ -86,14 +86,19 @@ pub struct ExchangeRequest {
 }
 
 impl ExchangeRequest {
+    /// Reads in which form a token is asked for.
+    pub(super) fn read_requested(params: &Params) -> Result<TokenKind, OAuthError> {
+        match TokenKind::read(params, "requested_token_type")? {
+            Some(TokenKind::IdToken) => Err(OAuthError::invalid_request(
+                "requested_token_type must be urn:ietf:params:oauth:token-type:access_token or :jwt; ID tokens are issued to people's own applications",
+            )),
+            requested => Ok(requested.unwrap_or(TokenKind::AccessToken)),
+        }
+    }
+
     /// Reads the body of a request.
     pub fn from_params(params: &Params) -> Result<Self, OAuthError> {
-        let requested = TokenKind::read(params, "requested_token_type")?;
-        if requested == Some(TokenKind::IdToken) {
-            return Err(OAuthError::invalid_request(
-                "requested_token_type must be urn:ietf:params:oauth:token-type:access_token or :jwt; ID tokens are issued to people's own applications",
-            ));
-        }
+        let requested = Self::read_requested(params)?;
         let subject = OfferedToken {
             token: secret(params, "subject_token")?,
             kind: TokenKind::read(params, "subject_token_type")?
@@ -120,30 +125,49 @@ impl ExchangeRequest {
         Ok(Self {
             subject,
             actor,
-            audiences: read_audiences(params)?,
+            audiences: Self::read_audiences(params)?,
             scope: read_scope(params)?,
-            requested: requested.unwrap_or(TokenKind::AccessToken),
+            requested,
         })
+    }
+
+    pub(super) fn read_audiences(params: &Params) -> Result<Vec<String>, OAuthError> {
+        let mut audiences: Vec<String> = Vec::new();
+        for audience in params.get_all("audience").filter(|text| !text.is_empty()) {
+            if audience.len() > MAX_AUDIENCE {
+                return Err(OAuthError::invalid_target("an audience is too long"));
+            }
+            if audiences.iter().any(|known| known == audience) {
+                continue;
+            }
+            if audiences.len() == MAX_AUDIENCES {
+                return Err(OAuthError::invalid_target(
+                    "these are too many audiences for one token; ask for a token for each",
+                ));
+            }
+            audiences.push(audience.to_owned());
+        }
+        Ok(audiences)
     }
 }
 
-fn read_audiences(params: &Params) -> Result<Vec<String>, OAuthError> {
-    let mut audiences: Vec<String> = Vec::new();
-    for audience in params.get_all("audience").filter(|text| !text.is_empty()) {
-        if audience.len() > MAX_AUDIENCE {
-            return Err(OAuthError::invalid_target("an audience is too long"));
-        }
-        if audiences.iter().any(|known| known == audience) {
-            continue;
-        }
-        if audiences.len() == MAX_AUDIENCES {
-            return Err(OAuthError::invalid_target(
-                "these are too many audiences for one token; ask for a token for each",
-            ));
-        }
-        audiences.push(audience.to_owned());
+/// The only party that may act on a subject's behalf by a token (RFC 8693 §4.4). A member that isn't known here makes it nobody: it would tell
+/// the party apart from another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MayAct {
+    /// The party: a person's `sub`, or a `client_id`.
+    pub sub: String,
+    /// Whose name for it that is; the issuer's of the token unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iss: Option<String>,
+}
+
+impl MayAct {
+    /// Whether it means this party, as the issuer of that address knows it.
+    pub fn means(&self, sub: &str, issuer: &str) -> bool {
+        self.sub == sub && self.iss.as_deref().is_none_or(|iss| iss == issuer)
     }
-    Ok(audiences)
 }
 
 /// Who acts on the subject's behalf, and whoever did before (RFC 8693 §4.1): the outermost is who acts now.
@@ -309,6 +333,19 @@ mod tests {
         ] {
             assert_eq!(read(&body).unwrap_err().code, code, "{body}");
         }
+    }
+
+    #[test]
+    fn a_party_is_meant_by_all_that_is_said_of_it() {
+        // RFC 8693 §4.4, figure 7.
+        let read = |json| serde_json::from_value::<MayAct>(json);
+        let plain = read(serde_json::json!({ "sub": "admin@example.com" })).unwrap();
+        assert!(plain.means("admin@example.com", "https://id.example"));
+        assert!(!plain.means("other@example.com", "https://id.example"));
+        let at = read(serde_json::json!({ "sub": "a", "iss": "https://id.example" })).unwrap();
+        assert!(at.means("a", "https://id.example") && !at.means("a", "https://other.example"));
+        assert!(read(serde_json::json!({ "sub": "a", "client_id": "b" })).is_err());
+        assert!(read(serde_json::json!({ "iss": "https://id.example" })).is_err());
     }
 
     #[test]

@@ -36,6 +36,8 @@ const GROWING: &[(&str, &str)] = &[
     ("external_subjects", "id"),
     ("pushed_requests", "id"),
     ("device_codes", "id"),
+    ("device_secrets", "id"),
+    ("assertion_grants", "grant_id"),
     ("initial_access_tokens", "id"),
     ("logout_deliveries", "id"),
     ("login_failures", "counter"),

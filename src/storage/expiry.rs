@@ -35,6 +35,8 @@ pub struct Expired {
     pub logout_deliveries: usize,
     /// Device codes.
     pub device_codes: usize,
+    /// Device secrets; those that went with their session aren't counted.
+    pub device_secrets: usize,
     /// Initial access tokens.
     pub initial_access_tokens: usize,
     /// Idempotency keys.
@@ -73,6 +75,7 @@ impl Expired {
             + self.pushed_requests
             + self.logout_deliveries
             + self.device_codes
+            + self.device_secrets
             + self.initial_access_tokens
             + self.idempotency_keys
             + self.grants
@@ -171,6 +174,10 @@ impl Installation<'_> {
                 Duration::hours(1),
             ),
             &mut expired.device_codes,
+        )?;
+        sweep(
+            &row("device_secrets", "tenant_id, id", "expires_at < $1", none),
+            &mut expired.device_secrets,
         )?;
         sweep(
             &row(

@@ -6,6 +6,7 @@ use super::error::{Result, StorageError};
 use super::repo::{Page, PageRequest, Repo};
 use super::schema::{external_subjects, insert_scoped, scoped};
 use super::types::{DbInstant, DbUuid};
+use super::users::containing;
 use crate::domain::external_subject::ExternalSubject;
 use crate::domain::ids::{ExternalSubjectId, TenantId, UserId};
 use crate::secret::HashedSecret;
@@ -111,10 +112,11 @@ impl Repo<'_> {
             .transpose()
     }
 
-    /// Lists them in the order of their making, of one person or of all.
+    /// Lists them in the order of their making, of one person or of all; `search` is a part of the name or of its issuer's.
     pub fn list_external_subjects(
         &mut self,
         user: Option<UserId>,
+        search: Option<&str>,
         page: PageRequest,
     ) -> Result<Page<ExternalSubject>> {
         let mut query = scoped::external_subjects(self.tenant)
@@ -125,6 +127,15 @@ impl Repo<'_> {
         if let Some(user) = user {
             query = query.filter(external_subjects::user_id.eq(DbUuid::from(user)));
         }
+        if let Some(text) = search.map(str::trim).filter(|text| !text.is_empty()) {
+            let part = containing(text);
+            query = query.filter(
+                external_subjects::subject
+                    .like(part.clone())
+                    .escape('\\')
+                    .or(external_subjects::issuer.like(part).escape('\\')),
+            );
+        }
         if let Some(after) = page.after {
             query = query.filter(external_subjects::id.gt(DbUuid(after)));
         }
@@ -134,6 +145,25 @@ impl Repo<'_> {
             .map(ExternalSubject::try_from)
             .collect::<Result<Vec<_>>>()?;
         Ok(Page::cut(items, page, |subject| subject.id.uuid()))
+    }
+
+    /// Somebody among these people who has more names than `most`.
+    pub fn find_overnamed(&mut self, users: &[UserId], most: i64) -> Result<Option<UserId>> {
+        // So many that no statement has too many parameters.
+        for users in users.chunks(1000) {
+            let users: Vec<_> = users.iter().copied().map(DbUuid::from).collect();
+            let found = scoped::external_subjects(self.tenant)
+                .filter(external_subjects::user_id.eq_any(users))
+                .group_by(external_subjects::user_id)
+                .having(diesel::dsl::count_star().gt(most))
+                .select(external_subjects::user_id)
+                .first::<DbUuid>(self.connection)
+                .optional()?;
+            if let Some(user) = found {
+                return Ok(Some(UserId::from(user.0)));
+            }
+        }
+        Ok(None)
     }
 
     /// How many names a person has.

@@ -5,6 +5,7 @@
 //! threads. On SQLite all writes go to one thread that commits in groups; on PostgreSQL each write is a transaction that is run
 //! again after a serialization failure. A write's closure holds SQL only and owns its input, as it may run more than once.
 
+mod assertion_grants;
 mod audit;
 mod bulk;
 mod changes;
@@ -15,6 +16,7 @@ mod consents;
 mod db;
 mod deletion;
 mod device_codes;
+mod device_secrets;
 mod domains;
 mod dpop_proofs;
 mod error;
@@ -46,6 +48,7 @@ mod throttle;
 mod types;
 mod users;
 
+pub use assertion_grants::WordOf;
 pub use audit::EventFilter;
 pub use bulk::{KnownPeople, KnownStage, KnownTenant, WholeTenant};
 pub use changes::{Change, Entity, Notice};

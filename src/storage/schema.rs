@@ -282,6 +282,16 @@ tenant_tables! {
         expires_at -> InstantType,
         authorization_details -> Nullable<Text>,
     }
+    device_secrets (id) {
+        id -> UuidType,
+        session_id -> UuidType,
+        client_id -> UuidType,
+        proof_hash -> Binary,
+        created_at -> InstantType,
+        last_used_at -> Nullable<InstantType>,
+        expires_at -> InstantType,
+    }
+    assertion_grants (grant_id) { grant_id -> UuidType, issuer_hash -> Binary, name_hash -> Nullable<Binary>, }
     idempotency_keys (caller_id, key_hash) {
         caller_id -> UuidType,
         key_hash -> Binary,
@@ -313,5 +323,6 @@ diesel::allow_tables_to_appear_in_same_query!(
 );
 diesel::allow_tables_to_appear_in_same_query!(consents, clients);
 diesel::allow_tables_to_appear_in_same_query!(grants, clients);
+diesel::allow_tables_to_appear_in_same_query!(grants, assertion_grants);
 diesel::allow_tables_to_appear_in_same_query!(clients, sessions);
 diesel::allow_tables_to_appear_in_same_query!(tenants, logout_deliveries);

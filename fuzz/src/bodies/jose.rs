@@ -17,6 +17,7 @@ use tessera::jose::request_object::{RequestObjectRules, UnverifiedRequestObject}
 use tessera::protocol::jwks::{MAX_KEYS, check_key, check_public};
 use tessera::protocol::request_object::{Beside, parameters_of};
 use tessera::protocol::strict_json::parse_object;
+use tessera::protocol::token_exchange::MayAct;
 use tessera::protocol::{ErrorCode, Params, SigningAlgorithm};
 
 use super::text::{check_error, choice, lines, text};
@@ -168,6 +169,26 @@ pub fn bearer_assertion(data: &[u8]) {
     assert!(AUDIENCES.contains(&claims["aud"].as_str().expect("one text")));
     assert!((1..=256).contains(&assertion.jti.len()) && !assertion.subject.is_empty());
     assert!((NOW..=NOW + 3_660).contains(&assertion.remember_until));
+    // Whoever is named as the only one who may act is a text, and nobody where more is said of them than is known.
+    if let Some(named) = assertion.may_act
+        && let Ok(may_act) = serde_json::from_value::<MayAct>(named.clone())
+    {
+        assert!(
+            named
+                .as_object()
+                .expect("an object")
+                .keys()
+                .all(|name| name == "sub" || name == "iss")
+        );
+        let other = format!("{}x", may_act.sub);
+        assert!(!may_act.means(&other, AUDIENCES[0]));
+        assert_eq!(
+            may_act.means(&may_act.sub, AUDIENCES[0]),
+            named
+                .get("iss")
+                .is_none_or(|iss| iss.is_null() || iss == AUDIENCES[0])
+        );
+    }
     if let Some(email) = assertion.verified_email {
         assert!(claims["email_verified"] == json!(true) && claims["email"] == json!(email));
     }

@@ -122,6 +122,16 @@ pub fn token(data: &[u8]) {
                 params.get("grant_type").expect("once"),
                 Some(request.grant.grant_type().as_str())
             );
+            let with_secret = [Some("authorization_code"), Some("refresh_token")];
+            assert!(
+                request.device_secret.is_none()
+                    || with_secret.contains(&params.get("grant_type").expect("once"))
+            );
+            if let TokenGrant::NativeSso(join) = &request.grant {
+                assert!(!join.id_token.expose().is_empty() && !join.audience.is_empty());
+                assert!(!join.device_secret.expose().is_empty());
+                assert_ne!(join.requested, TokenKind::IdToken);
+            }
             if let TokenGrant::TokenExchange(exchange) = request.grant {
                 assert!(
                     exchange.audiences.len() <= 10 && !exchange.subject.token.expose().is_empty()

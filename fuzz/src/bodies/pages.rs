@@ -335,6 +335,7 @@ fn own_account<'a>(
                 signed_in_at: page.now,
                 seen_at: page.now,
                 current: false,
+                shared: text,
             }],
             more: Some(text),
             problem: None,

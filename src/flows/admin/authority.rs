@@ -194,6 +194,11 @@ impl Authority {
                 "a client with token_exchange_impersonation gets tokens that hide who uses them; only an administrator makes or changes one".to_owned(),
             ));
         }
+        if client.metadata.native_sso_group.is_some() && !self.holds(&[Role::Administrator]) {
+            return Err(AdminError::Forbidden(
+                "a client with native_sso_group signs people in by the sessions of other applications; only an administrator makes or changes one".to_owned(),
+            ));
+        }
         let administers = client
             .metadata
             .scope

@@ -11,7 +11,7 @@ use crate::domain::ids::{ExternalSubjectId, UserId};
 use crate::flows::provider::Provider;
 use crate::flows::tenancy::Tenant;
 use crate::secret::{HashKey, HashedSecret};
-use crate::storage::{Page, PageRequest};
+use crate::storage::{self, Page, PageRequest, Repo, WordOf};
 
 /// A person's name at an issuer, to be written down.
 #[derive(Clone, Debug)]
@@ -38,6 +38,28 @@ pub(super) fn name_at(handles: &HashKey, issuer: &str, subject: &str) -> HashedS
 pub(super) fn check_name(issuer: &str, subject: &str) -> Result<(), AdminError> {
     check_text("issuer", issuer, ISSUER_MAX)?;
     check_text("subject", subject, SUBJECT_MAX)
+}
+
+/// Forgets a name, and ends what was granted by it; says how many grants.
+fn forget(repo: &mut Repo<'_>, known: &ExternalSubject) -> storage::Result<usize> {
+    repo.delete_external_subject(known.id)?;
+    repo.revoke_assertion_grants(WordOf::Name(&known.name))
+}
+
+/// Forgets all names of a person: by each of them its issuer gets tokens for somebody who is to have more power than when it was written down.
+/// Says how many there were.
+pub(super) fn forget_names(repo: &mut Repo<'_>, user: UserId) -> storage::Result<usize> {
+    let mut forgotten = 0;
+    loop {
+        let names = repo.list_external_subjects(Some(user), None, PageRequest::first(200))?;
+        if names.items.is_empty() {
+            return Ok(forgotten);
+        }
+        for known in &names.items {
+            forget(repo, known)?;
+        }
+        forgotten += names.items.len();
+    }
 }
 
 fn no_subject(id: ExternalSubjectId) -> AdminError {
@@ -135,15 +157,41 @@ impl Provider {
         &self,
         tenant: &Tenant,
         user: Option<UserId>,
+        search: Option<String>,
         page: PageRequest,
     ) -> Result<Page<ExternalSubject>, AdminError> {
         Ok(self
             .db
-            .read(tenant, move |repo| repo.list_external_subjects(user, page))
+            .read(tenant, move |repo| {
+                repo.list_external_subjects(user, search.as_deref(), page)
+            })
             .await?)
     }
 
-    /// Forgets one. Tokens that came of it live until they expire.
+    /// The same with the addresses of those whose names they are.
+    pub async fn list_named_people(
+        &self,
+        tenant: &Tenant,
+        search: Option<String>,
+        page: PageRequest,
+    ) -> Result<Page<(ExternalSubject, String)>, AdminError> {
+        let read = self.db.read(tenant, move |repo| {
+            let found = repo.list_external_subjects(None, search.as_deref(), page)?;
+            let mut items = Vec::with_capacity(found.items.len());
+            for one in found.items {
+                let user = repo.find_user(one.user_id)?;
+                let address = user.map_or_else(String::new, |user| user.email.to_string());
+                items.push((one, address));
+            }
+            Ok(Page {
+                items,
+                next: found.next,
+            })
+        });
+        Ok(read.await?)
+    }
+
+    /// Forgets one, and ends what its issuer's word gave by it.
     pub async fn delete_external_subject(
         &self,
         tenant: &Tenant,
@@ -161,12 +209,10 @@ impl Provider {
             {
                 return Ok(Err(error));
             }
-            repo.delete_external_subject(id)?;
-            repo.record(
-                by.event(Act::ExternalSubjectRemoved)
-                    .user(known.user_id)
-                    .detail(json!({ "issuer": known.issuer, "subject": known.subject })),
-            )?;
+            let ended = forget(repo, &known)?;
+            repo.record(by.event(Act::ExternalSubjectRemoved).user(known.user_id).detail(
+                json!({ "issuer": known.issuer, "subject": known.subject, "grants_revoked": ended }),
+            ))?;
             Ok(Ok(()))
         });
         deleted.await?

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::error::{AdminError, By};
+use super::external_subjects::forget_names;
 use crate::domain::audit::Act;
 use crate::domain::role::Role;
 use crate::domain::user::User;
@@ -10,7 +11,7 @@ use crate::flows::provider::Provider;
 use crate::flows::tenancy::Tenant;
 
 impl Provider {
-    /// Grants a role; `false` where the person has it already.
+    /// Grants a role, and forgets what issuers of assertions call the person; `false` where the person has it already.
     pub async fn grant_role(
         &self,
         tenant: &Tenant,
@@ -23,6 +24,15 @@ impl Provider {
         let done = self.db.write(tenant, move |repo| {
             let done = repo.grant_role(id, role)?;
             if done {
+                // Whoever names people at issuers may have less power than they have from now on.
+                let names = forget_names(repo, id)?;
+                if names > 0 {
+                    repo.record(
+                        by.event(Act::ExternalSubjectRemoved)
+                            .user(id)
+                            .detail(json!({ "names": names, "reason": "a role was granted" })),
+                    )?;
+                }
                 repo.record(
                     by.event(Act::RoleGranted)
                         .user(id)

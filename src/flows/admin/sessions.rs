@@ -82,6 +82,26 @@ impl Provider {
         done.await?
     }
 
+    /// Ends the sharing of a session with applications on its device; `false` where nothing was shared.
+    pub async fn unshare_session(
+        &self,
+        tenant: &Tenant,
+        session: &Session,
+        by: &By,
+    ) -> Result<bool, AdminError> {
+        by.check(Permission::Write(Area::Sessions))?;
+        let (user, whose) = (session.user_id, by.clone());
+        let read = self.db.read(tenant, move |repo| beyond(repo, user, &whose));
+        if let Some(refusal) = read.await? {
+            return Err(refusal);
+        }
+        let event = by
+            .event(Act::DeviceSecretRevoked)
+            .user(user)
+            .detail(json!({ "session": session.id }));
+        Ok(self.unshare(tenant, session.id, event).await?)
+    }
+
     /// Ends all sessions of a person and everything that was granted in them; says how many they were.
     pub async fn end_sessions(
         &self,

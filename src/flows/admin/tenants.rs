@@ -19,7 +19,9 @@ use crate::flows::tenancy::Tenant;
 use crate::jose::certificate::Authorities;
 use crate::jose::seal::DataKey;
 use crate::protocol::slug::Slug;
-use crate::storage::{self, Installation, LoadedTenant, NewTenant, Page, PageRequest, TenantScope};
+use crate::storage::{
+    self, Installation, LoadedTenant, NewTenant, Page, PageRequest, Repo, TenantScope, WordOf,
+};
 
 /// What the built-in tenant of the operators is called.
 pub const SYSTEM_NAME: &str = "Operators";
@@ -223,6 +225,7 @@ impl Provider {
                 return Ok(false);
             }
             all.tenant(before.scope, |repo| {
+                end_words(repo, &before.record.settings, &changed.settings)?;
                 repo.record(by.event(Act::TenantUpdated).detail(detail))
             })?;
             Ok(true)
@@ -333,6 +336,30 @@ impl Provider {
             .await?;
         found.ok_or_else(|| AdminError::no_tenant(slug))
     }
+}
+
+/// Ends what was granted by the word of issuers of assertions who may not vouch any more, at all or to a client.
+fn end_words(
+    repo: &mut Repo<'_>,
+    before: &TenantSettings,
+    after: &TenantSettings,
+) -> storage::Result<()> {
+    for one in &before.assertion_issuers {
+        let key = AssertionIssuer::key(&one.issuer);
+        let mut kept = after.assertion_issuers.iter();
+        let Some(kept) = kept.find(|other| other.issuer == one.issuer) else {
+            repo.revoke_assertion_grants(WordOf::Issuer(&key))?;
+            continue;
+        };
+        for client in &one.clients {
+            if !kept.clients.contains(client)
+                && let Ok(client) = client.parse()
+            {
+                repo.revoke_assertion_grants(WordOf::IssuerTo(&key, client))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The names of what differs: of settings, their paths.

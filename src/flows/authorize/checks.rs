@@ -18,7 +18,7 @@ use crate::flows::tenancy::TenantAt;
 use crate::protocol::authorization::{AuthorizationRequest, RedirectTarget};
 use crate::protocol::client_metadata::GrantType;
 use crate::protocol::redirect_uri::ValidatedRedirect;
-use crate::protocol::scope::OFFLINE_ACCESS;
+use crate::protocol::scope::{DEVICE_SSO, OFFLINE_ACCESS, OPENID};
 use crate::protocol::{ErrorCode, OAuthError, Params, ResponseMode, Scope};
 
 /// A request that the client may make. Whether the person agrees is another question.
@@ -404,8 +404,14 @@ impl Provider {
         let scope = if request.response_type.has_code() {
             scope
         } else {
-            scope.without(OFFLINE_ACCESS)
+            scope.without(OFFLINE_ACCESS).without(DEVICE_SSO)
         };
+        // Native SSO §3.4: a device secret is bound to an ID token.
+        if scope.contains(DEVICE_SSO) && !scope.contains(OPENID) {
+            return Err(OAuthError::invalid_scope(
+                "device_sso needs openid beside it: a device secret goes with an ID token",
+            ));
+        }
         Ok((request, scope, resources, expected_sub))
     }
 }

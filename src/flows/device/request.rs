@@ -18,6 +18,7 @@ use crate::protocol::client_metadata::GrantType;
 use crate::protocol::device_authorization::{
     DeviceAuthorizationRequest, DeviceAuthorizationResponse, INTERVAL, UserCode,
 };
+use crate::protocol::scope::DEVICE_SSO;
 use crate::protocol::{ErrorCode, OAuthError, Params, Scope};
 use crate::secret::{Handle, HashedSecret, Purpose};
 use crate::storage::{self, Repo};
@@ -109,7 +110,7 @@ impl Provider {
             )
             .into());
         }
-        let scope = scope.without(ADMIN);
+        let scope = scope.without(ADMIN).without(DEVICE_SSO);
         let (handle, now, lifetime) = (
             Handle::generate(&self.clock),
             self.now(),

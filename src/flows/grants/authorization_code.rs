@@ -5,14 +5,15 @@
 
 use std::sync::Arc;
 
+use super::device_secret::Issuance;
 use super::issued::{
-    Decision, GrantedPerson, may_refresh, refresh_binding, refresh_expiry, revoke_replayed,
+    Decision, GrantedPerson, first_refresh_token, may_refresh, refresh_binding, revoke_replayed,
 };
 use super::pipeline::Call;
 use super::refusal::{GrantRefusal, TokenRefusal};
 use crate::domain::client::Client;
 use crate::domain::grant::{Grant, GrantStage, PendingCode, RefreshToken};
-use crate::domain::ids::{GrantId, RefreshTokenId};
+use crate::domain::ids::GrantId;
 use crate::flows::scopes::{Rules, Target};
 use crate::protocol::authorization_details::AuthorizationDetails;
 use crate::protocol::dpop::Confirmation;
@@ -84,7 +85,11 @@ pub(super) async fn redeem_presented(
 ) -> Result<Decision, TokenRefusal> {
     let (provider, tenant) = (call.provider, &call.at.tenant);
     let refresh = Handle::generate(&provider.clock);
-    let refresh_proof = refresh.hash(tenant.handle_key(), Purpose::RefreshToken);
+    // A device without a browser has no applications that share what it holds.
+    let issuance = match &presented.proofs {
+        Proofs::Redirect { .. } => Issuance::of(call),
+        Proofs::Device => None,
+    };
     let work = {
         let (tenant, client, resources, details) = (
             Arc::clone(tenant),
@@ -92,10 +97,10 @@ pub(super) async fn redeem_presented(
             call.resources.clone(),
             call.details.clone(),
         );
-        let (admin_api, origin, refresh_id) = (
+        let (admin_api, origin, refresh) = (
             crate::flows::scopes::admin_api(provider),
             call.origin.clone(),
-            refresh.id(),
+            refresh.clone(),
         );
         move |repo: &mut Repo<'_>| {
             let rules = Rules::with_admin_api(admin_api.clone(), &tenant, &client);
@@ -131,19 +136,18 @@ pub(super) async fn redeem_presented(
             }
             let refreshes = may_refresh(&client, &grant);
             if refreshes {
-                let now = repo.now();
                 repo.insert_refresh_token(&RefreshToken {
-                    id: RefreshTokenId::from(refresh_id),
-                    grant_id: grant.id,
-                    proof: refresh_proof,
-                    created_at: now,
-                    expires_at: refresh_expiry(tenant.settings(), &client, &grant, now),
-                    rotated: None,
                     bound_to: refresh_binding(&client, presented.binding),
+                    ..first_refresh_token(&tenant, &client, &grant, &refresh, repo.now())
                 })?;
             }
+            let shared = match &issuance {
+                Some(issuance) => issuance.issue(repo, &grant, &target.scope)?,
+                None => None,
+            };
             Ok(Ok((
                 target,
+                shared,
                 Box::new(GrantedPerson {
                     grant,
                     user,
@@ -153,12 +157,13 @@ pub(super) async fn redeem_presented(
             )))
         }
     };
-    let (target, person, refreshes) = provider.db.write(&**tenant, work).await??;
+    let (target, shared, person, refreshes) = provider.db.write(&**tenant, work).await??;
     let refresh_token = refreshes.then(|| refresh.to_text(Purpose::RefreshToken));
     Ok(Decision {
         target,
         person: Some(person),
         refresh_token,
+        shared,
     })
 }
 

@@ -38,5 +38,6 @@ pub(super) fn decide(call: &Call<'_>, requested: Option<&Scope>) -> Result<Decis
         },
         person: None,
         refresh_token: None,
+        shared: None,
     })
 }

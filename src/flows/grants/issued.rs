@@ -5,14 +5,16 @@ use chrono::Duration;
 use crate::clock::Timestamp;
 use crate::domain::audit::{Act, Actor, Event, Origin};
 use crate::domain::client::Client;
-use crate::domain::grant::Grant;
+use crate::domain::grant::{Grant, RefreshToken};
+use crate::domain::ids::RefreshTokenId;
 use crate::domain::settings::TenantSettings;
 use crate::domain::user::User;
 use crate::flows::scopes::Target;
+use crate::flows::tenancy::Tenant;
 use crate::protocol::client_metadata::GrantType;
 use crate::protocol::dpop::Confirmation;
 use crate::protocol::scope::OPENID;
-use crate::secret::PlainSecret;
+use crate::secret::{Handle, PlainSecret, Purpose};
 use crate::storage::{self, Repo};
 
 /// What a grant decided, committed: the pipeline mints by it.
@@ -23,6 +25,16 @@ pub(super) struct Decision {
     pub(super) person: Option<Box<GrantedPerson>>,
     /// The refresh token to hand out.
     pub(super) refresh_token: Option<PlainSecret>,
+    /// What lets other applications on the device share the session (OpenID Connect Native SSO).
+    pub(super) shared: Option<SharedSession>,
+}
+
+/// A device secret that goes with tokens.
+pub(super) struct SharedSession {
+    /// What binds the ID token to it.
+    pub(super) ds_hash: String,
+    /// Itself, where it is to be handed out.
+    pub(super) device_secret: Option<PlainSecret>,
 }
 
 /// The person for whom tokens are minted.
@@ -62,6 +74,25 @@ pub(super) fn refresh_binding(
     binding: Option<Confirmation>,
 ) -> Option<Confirmation> {
     binding.filter(|_| client.is_public())
+}
+
+/// The first refresh token of a grant: what is kept of it.
+pub(super) fn first_refresh_token(
+    tenant: &Tenant,
+    client: &Client,
+    grant: &Grant,
+    handle: &Handle,
+    now: Timestamp,
+) -> RefreshToken {
+    RefreshToken {
+        id: RefreshTokenId::from(handle.id()),
+        grant_id: grant.id,
+        proof: handle.hash(tenant.handle_key(), Purpose::RefreshToken),
+        created_at: now,
+        expires_at: refresh_expiry(tenant.settings(), client, grant, now),
+        rotated: None,
+        bound_to: None,
+    }
 }
 
 /// Revokes a grant whose code or refresh token came a second time.

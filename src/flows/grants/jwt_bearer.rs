@@ -2,8 +2,8 @@
 //! them without asking them.
 //!
 //! Off until an administrator names an issuer, its clients and the scopes that it may give. What comes of it is a grant without a session:
-//! it says nothing of a sign-in, gives neither an ID token nor a refresh token, and dies with the person's account, with the client, or when all
-//! that they allowed is withdrawn.
+//! it says nothing of a sign-in, gives neither an ID token nor a refresh token, and dies with the person's account, with the client, with the
+//! issuer or the name by which the person was known to it, or when all that they allowed is withdrawn.
 
 use std::time::Duration;
 
@@ -88,9 +88,7 @@ pub(super) async fn redeem(
     assertion: &PlainSecret,
     scope: Option<&Scope>,
 ) -> Result<Decision, TokenRefusal> {
-    let (provider, tenant) = (call.provider, &call.at.tenant);
-    let settings = tenant.settings();
-    if settings.assertion_issuers.is_empty() {
+    if call.at.tenant.settings().assertion_issuers.is_empty() {
         return Err(OAuthError::unauthorized_client(
             "this tenant takes no assertions; its administrators name whose it takes in assertion_issuers",
         )
@@ -98,16 +96,40 @@ pub(super) async fn redeem(
     }
     let unverified =
         UnverifiedBearerAssertion::parse(assertion.expose()).map_err(BearerRefusal::from)?;
-    let issuer = settings
-        .assertion_issuers
-        .iter()
-        .find(|issuer| issuer.issuer == unverified.issuer())
-        .ok_or(BearerRefusal::Issuer)?;
-    let id = call.client.id.to_string();
-    if !issuer.clients.contains(&id) {
-        return Err(BearerRefusal::Client.into());
-    }
+    let issuer = issuer_of(call, unverified.issuer())?;
     let target = target(call, issuer, scope)?;
+    let verified = verify(call, issuer, unverified).await?;
+    let person = commit(call, issuer, &target, &verified).await?;
+    Ok(Decision {
+        target,
+        person: Some(Box::new(person)),
+        refresh_token: None,
+        shared: None,
+    })
+}
+
+/// The trusted issuer of this name, if it may vouch to the client.
+pub(super) fn issuer_of<'c>(
+    call: &'c Call<'_>,
+    name: &str,
+) -> Result<&'c AssertionIssuer, BearerRefusal> {
+    let mut known = call.at.tenant.settings().assertion_issuers.iter();
+    let issuer = known
+        .find(|issuer| issuer.issuer == name)
+        .ok_or(BearerRefusal::Issuer)?;
+    if !issuer.clients.contains(&call.client.id.to_string()) {
+        return Err(BearerRefusal::Client);
+    }
+    Ok(issuer)
+}
+
+/// Verifies an assertion by its issuer's keys. It isn't used up by that.
+pub(super) async fn verify(
+    call: &Call<'_>,
+    issuer: &AssertionIssuer,
+    unverified: UnverifiedBearerAssertion<'_>,
+) -> Result<BearerAssertion, BearerRefusal> {
+    let (provider, tenant) = (call.provider, &call.at.tenant);
     let keys = keys_of(call, issuer, unverified.kid()).await?;
     let token = format!("{}{}", call.at.issuer, paths::TOKEN);
     let alias = provider
@@ -117,7 +139,7 @@ pub(super) async fn redeem(
     audiences.extend(alias.as_deref());
     let profile = tenant.profile_of(&call.client);
     let rules = BearerAssertionRules {
-        audiences: if settings.require_issuer_audience || profile.is_fapi() {
+        audiences: if tenant.settings().require_issuer_audience || profile.is_fapi() {
             &audiences[..1]
         } else {
             &audiences
@@ -126,15 +148,22 @@ pub(super) async fn redeem(
         max_lifetime: Duration::from_secs(issuer.max_lifetime.into()),
         unix: provider.clock.unix(),
     };
-    let verified = unverified
-        .verify(&keys, rules)
-        .map_err(BearerRefusal::from)?;
-    let person = commit(call, issuer, &target, &verified).await?;
-    Ok(Decision {
-        target,
-        person: Some(Box::new(person)),
-        refresh_token: None,
-    })
+    Ok(unverified.verify(&keys, rules)?)
+}
+
+/// The person of whom an assertion speaks, if they may get in.
+pub(super) async fn find_person(
+    call: &Call<'_>,
+    issuer: &AssertionIssuer,
+    assertion: &BearerAssertion,
+) -> Result<User, TokenRefusal> {
+    let subject = Subject::of(&call.at.tenant, issuer, assertion);
+    let read = call
+        .provider
+        .db
+        .read(&*call.at.tenant, move |repo| subject.find(repo));
+    let found = read.await?.filter(User::is_active);
+    Ok(found.ok_or(BearerRefusal::Subject)?)
 }
 
 /// What the token is to be for: what is asked for, or all of it, of what the client registered and its issuer may give.
@@ -199,7 +228,7 @@ async fn keys_of(
 }
 
 /// Finds the person, uses the assertion up and writes the grant, all or nothing.
-async fn commit(
+pub(super) async fn commit(
     call: &Call<'_>,
     issuer: &AssertionIssuer,
     target: &Target,
@@ -235,15 +264,13 @@ async fn commit(
         created_at: now,
         expires_at,
     };
-    // A code that nobody has, as of a token that went through the browser.
-    let code = PendingCode {
-        proof: HashedSecret::NONE,
-        redirect_uri: None,
-        nonce: None,
-        code_challenge: None,
-        dpop_jkt: None,
-        expires_at: now,
-    };
+    let code = PendingCode::nobodys(now);
+    let key = AssertionIssuer::key(&issuer.issuer);
+    // A replay is told once: whoever repeats it a thousand times writes no thousand rows.
+    let name_of_replay = tenant.handle_key().mac(
+        "replay of a bearer assertion",
+        &[issuer.issuer.as_bytes(), assertion.jti.as_bytes()],
+    );
     let (origin, name) = (call.origin.clone(), issuer.issuer.clone());
     let work = move |repo: &mut Repo<'_>| {
         let Some(user) = subject.find(repo)?.filter(User::is_active) else {
@@ -251,6 +278,13 @@ async fn commit(
         };
         // RFC 7523 §3, point 7: one use, on all nodes; the assertion of nobody isn't remembered.
         if !repo.consume_dpop_proof(&name_of_jti, until)? {
+            if repo.consume_dpop_proof(&name_of_replay, until)? {
+                let event = Event::new(Act::AssertionReplayed, Actor::Client(grant.client_id))
+                    .user(user.id)
+                    .client(grant.client_id)
+                    .from(&origin);
+                repo.record(event.detail(serde_json::json!({ "issuer": name })))?;
+            }
             return Ok(Err(BearerRefusal::Replayed));
         }
         let grant = Grant {
@@ -259,6 +293,7 @@ async fn commit(
         };
         repo.insert_grant(&grant, &code)?;
         repo.consume_code(grant.id)?;
+        repo.insert_assertion_grant(grant.id, &key, subject.stored())?;
         let detail = serde_json::json!({
             "grant": grant.id, "issuer": name, "scope": grant.scope, "resources": grant.resources,
         });
@@ -299,6 +334,14 @@ impl Subject {
                 .as_deref()
                 .and_then(|email| EmailAddress::parse(email).ok())
                 .map_or(Self::Nobody, Self::Email),
+        }
+    }
+
+    /// The name that was written down, where they are found by that.
+    fn stored(&self) -> Option<&HashedSecret> {
+        match self {
+            Self::Stored(name) => Some(name),
+            Self::Id(_) | Self::Email(_) | Self::Nobody => None,
         }
     }
 

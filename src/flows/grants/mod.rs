@@ -1,4 +1,4 @@
-//! The token endpoint: one pipeline, and one file for each grant (RFC 6749 §4.1.3, §4.4.2, §6, RFC 7523 §2.1, RFC 8628 §3.4, RFC 8693).
+//! The token endpoint: one pipeline, and one file for each grant (RFC 6749 §4.1.3, §4.4.2, §6, RFC 7523 §2.1, RFC 8628 §3.4, RFC 8693, Native SSO §4).
 //!
 //! The pipeline authenticates the client, checks that it registered the grant, and mints; a grant only decides what is granted and for
 //! whom, so that none can forget the rest. Tokens are minted after the grant's commit.
@@ -6,15 +6,20 @@
 mod authorization_code;
 mod client_credentials;
 mod device_code;
+mod device_secret;
+mod exchange_refusal;
 mod issued;
 mod jwt_bearer;
+mod native_sso;
 mod pipeline;
 mod refresh_token;
 mod refusal;
 mod token_exchange;
+mod vouched;
 
+pub use exchange_refusal::{ExchangeRefusal, Side};
 pub use jwt_bearer::BearerRefusal;
+pub use native_sso::NativeSsoRefusal;
 pub use pipeline::TokenAnswer;
 pub(in crate::flows) use pipeline::refuse_proof;
 pub use refusal::{GrantRefusal, TokenRefusal};
-pub use token_exchange::{ExchangeRefusal, Side};

@@ -5,17 +5,19 @@ use std::sync::Arc;
 use super::issued::Decision;
 use super::refusal::{GrantRefusal, TokenRefusal};
 use super::{
-    authorization_code, client_credentials, device_code, jwt_bearer, refresh_token, token_exchange,
+    authorization_code, client_credentials, device_code, jwt_bearer, native_sso, refresh_token,
+    token_exchange,
 };
 use crate::domain::audit::Origin;
 use crate::domain::client::Client;
-use crate::domain::ids::{GrantId, RefreshTokenId};
+use crate::domain::ids::{DeviceSecretId, GrantId, RefreshTokenId};
 use crate::flows::Provider;
 use crate::flows::client_authentication::Sent;
 use crate::flows::dpop::{DpopRefusal, ProofRequest};
 use crate::flows::issue::{AccessTokenOrder, IdTokenBinding, Principal};
 use crate::flows::scopes::Rules;
 use crate::flows::tenancy::TenantAt;
+use crate::jose::certificate::ClientCertificate;
 use crate::jose::dpop::Proof;
 use crate::protocol::authorization_details::AuthorizationDetails;
 use crate::protocol::client_metadata::GrantType;
@@ -25,7 +27,7 @@ use crate::protocol::resource::ResourceIndicator;
 use crate::protocol::scope::OPENID;
 use crate::protocol::token::{TokenGrant, TokenRequest, TokenResponse, TokenType};
 use crate::protocol::{OAuthError, Params};
-use crate::secret::{Handle, HashedSecret, Purpose};
+use crate::secret::{Handle, HashedSecret, PlainSecret, Purpose};
 
 /// What a grant works with.
 pub(super) struct Call<'a> {
@@ -37,6 +39,10 @@ pub(super) struct Call<'a> {
     pub(super) details: AuthorizationDetails,
     /// The key or certificate that the sender proved to hold, to which what is issued is bound.
     pub(super) binding: Option<Confirmation>,
+    /// The certificate that the sender showed, whether or not tokens are bound to it.
+    pub(super) certificate: Option<&'a ClientCertificate>,
+    /// The device secret that it brought beside a code or a refresh token.
+    pub(super) device_secret: Option<PlainSecret>,
     /// The proof of the key, not spent yet.
     pub(super) proof: Option<Proof>,
     pub(super) origin: &'a Origin,
@@ -45,6 +51,17 @@ pub(super) struct Call<'a> {
 impl Call<'_> {
     pub(super) fn rules(&self) -> Rules<'_> {
         Rules::new(self.provider, &self.at.tenant, &self.client)
+    }
+
+    /// Whether the sender proved to hold what a token is bound to.
+    pub(super) fn holds(&self, bound_to: Confirmation) -> bool {
+        self.binding == Some(bound_to)
+            || match bound_to {
+                Confirmation::Certificate(thumbprint) => self
+                    .certificate
+                    .is_some_and(|shown| shown.thumbprint() == thumbprint),
+                Confirmation::Key(_) => false,
+            }
     }
 
     /// Spends the proof that came with the request, if one did. Once what else the request needs is known to be there: a row for whatever a
@@ -111,6 +128,8 @@ impl Provider {
             resources: request.resources,
             details: request.authorization_details,
             binding,
+            certificate: sent.certificate,
+            device_secret: request.device_secret,
             proof,
             origin: sent.origin,
         };
@@ -141,6 +160,16 @@ impl Provider {
             }
             TokenGrant::JwtBearer { assertion, scope } => {
                 jwt_bearer::redeem(&call, &assertion, scope.as_ref()).await?
+            }
+            TokenGrant::NativeSso(request) => {
+                let decision = native_sso::join(&call, &request).await?;
+                let mut response = self.mint(&call, decision).await?;
+                response.issued_token_type = Some(request.requested);
+                return Ok(TokenAnswer {
+                    grant_type,
+                    client: call.client,
+                    response,
+                });
             }
             TokenGrant::TokenExchange(request) => {
                 let response = token_exchange::exchange(&call, *request).await?;
@@ -228,11 +257,13 @@ impl Provider {
             binding: call.binding,
         };
         let access = self.mint_access_token(tenant, client, order).await?;
+        let shared = decision.shared.as_ref();
         let id_token = match person {
             Some(person) if decision.target.scope.contains(OPENID) => {
                 let binding = IdTokenBinding {
                     nonce: person.nonce.as_deref(),
                     access_token: Some(&access.text),
+                    ds_hash: shared.map(|shared| shared.ds_hash.as_str()),
                     ..IdTokenBinding::default()
                 };
                 Some(
@@ -252,6 +283,9 @@ impl Provider {
                 .map(|token| token.expose().to_owned()),
             scope: decision.target.scope,
             authorization_details: decision.target.details,
+            device_secret: shared
+                .and_then(|shared| shared.device_secret.as_ref())
+                .map(|secret| secret.expose().to_owned()),
             id_token,
         })
     }
@@ -263,6 +297,7 @@ async fn check_presented(call: &Call<'_>, grant: &TokenGrant) -> Result<(), Toke
     let (purpose, text) = match grant {
         TokenGrant::AuthorizationCode { code, .. } => (Purpose::AuthorizationCode, code),
         TokenGrant::RefreshToken { refresh_token, .. } => (Purpose::RefreshToken, refresh_token),
+        TokenGrant::NativeSso(request) => (Purpose::DeviceSecret, &request.device_secret),
         _ => return Ok(()),
     };
     let tenant = &call.at.tenant;
@@ -270,6 +305,13 @@ async fn check_presented(call: &Call<'_>, grant: &TokenGrant) -> Result<(), Toke
     let (id, proof) = (handle.id(), handle.hash(tenant.handle_key(), purpose));
     if purpose == Purpose::AuthorizationCode {
         return check_kept(call, GrantId::from(id), proof).await;
+    }
+    if purpose == Purpose::DeviceSecret {
+        let read = call.provider.db.read(&**tenant, move |repo| {
+            let secret = repo.find_device_secret(DeviceSecretId::from(id))?;
+            Ok(secret.is_some_and(|secret| secret.proof.matches(&proof)))
+        });
+        return known(read.await?);
     }
     let read = call.provider.db.read(&**tenant, move |repo| {
         let token = repo.find_refresh_token(RefreshTokenId::from(id))?;

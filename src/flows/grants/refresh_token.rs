@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use chrono::Duration;
 
+use super::device_secret::confirm;
 use super::issued::{
     Decision, GrantedPerson, may_refresh, refresh_binding, refresh_expiry, revoke_replayed,
 };
@@ -108,7 +109,9 @@ pub(super) async fn refresh(
             }
         }
     };
+    let shared = confirm(call, &refreshed.person.grant, &refreshed.target.scope).await?;
     Ok(Decision {
+        shared,
         target: refreshed.target,
         person: Some(refreshed.person),
         refresh_token: Some(refreshed.handle.to_text(Purpose::RefreshToken)),

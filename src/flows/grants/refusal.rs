@@ -1,7 +1,8 @@
 //! Why the token endpoint refuses.
 
+use super::exchange_refusal::ExchangeRefusal;
 use super::jwt_bearer::BearerRefusal;
-use super::token_exchange::ExchangeRefusal;
+use super::native_sso::NativeSsoRefusal;
 use crate::flows::client_authentication::ClientRefusal;
 use crate::flows::dpop::DpopRefusal;
 use crate::flows::provider::FlowError;
@@ -26,6 +27,9 @@ pub enum TokenRefusal {
     /// A token can't be exchanged.
     #[error(transparent)]
     Exchange(#[from] ExchangeRefusal),
+    /// An application isn't let into another's session.
+    #[error(transparent)]
+    NativeSso(#[from] NativeSsoRefusal),
     /// An assertion gets no token.
     #[error(transparent)]
     Bearer(#[from] BearerRefusal),
@@ -164,6 +168,7 @@ impl From<TokenRefusal> for OAuthError {
             TokenRefusal::Dpop(refusal) => refusal.into(),
             TokenRefusal::Grant(refusal) => refusal.into(),
             TokenRefusal::Exchange(refusal) => refusal.into(),
+            TokenRefusal::NativeSso(refusal) => refusal.into(),
             TokenRefusal::Bearer(refusal) => refusal.into(),
             TokenRefusal::Failed(error) => error.into(),
         }

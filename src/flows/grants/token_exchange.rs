@@ -4,18 +4,24 @@
 //! answers to), for which targets, and with which scopes beyond those of the subject's token. What comes out says who acts, unless
 //! the policy lets the client impersonate. It lives no longer than what went in, hangs on the same grant, and dies with each token that it
 //! was made from. It is for APIs: it never has a scope of a person's own claims, none to be refreshed by, and never the administration.
+//!
+//! A subject's token may be of somebody whom the tenant trusts to vouch for people (`assertion_issuers`): it goes by the rules of
+//! [`super::jwt_bearer`], once and within its life. What is bound to a key or a certificate is exchanged by whoever holds that, and by nobody
+//! else: an API that was shown it can't have what it was to be kept from.
 
 use std::collections::HashSet;
 
 use uuid::Uuid;
 
+use super::exchange_refusal::{ExchangeRefusal, Side};
 use super::pipeline::Call;
 use super::refusal::TokenRefusal;
+use super::vouched::find_vouched;
 use crate::domain::audit::{Act, Actor as By, Event};
 use crate::domain::client::Client;
 use crate::domain::ids::{ClientId, SessionId, UserId};
 use crate::flows::access::AccessRefusal;
-use crate::flows::issue::{access_token_lifetime, is_opaque, subject_of};
+use crate::flows::issue::{access_token_lifetime, is_opaque, may_act_by, subject_of};
 use crate::flows::provider::FlowError;
 use crate::flows::scopes::{ADMIN, OF_PERSONS};
 use crate::jose::jws::{JwsError, Type};
@@ -23,137 +29,37 @@ use crate::jose::keys::Expect;
 use crate::protocol::access_token::{AccessTokenClaims, Audience};
 use crate::protocol::authorization_details::AuthorizationDetails;
 use crate::protocol::client_metadata::AccessTokenFormat;
+use crate::protocol::dpop::Confirmation;
 use crate::protocol::id_token::{self, IdTokenClaims};
 use crate::protocol::token::{TokenResponse, TokenType};
 use crate::protocol::token_exchange::{
-    Actor, ActorToken, ExchangeRequest, Lineage, MAX_CHAIN, OfferedToken, TokenKind,
+    Actor, ActorToken, ExchangeRequest, Lineage, MAX_CHAIN, MayAct, OfferedToken, TokenKind,
 };
 use crate::protocol::{ErrorCode, OAuthError, Scope, SigningAlgorithm};
 
-/// Which of the two tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// On whose behalf.
-    Subject,
-    /// Who acts.
-    Actor,
-}
-
-impl Side {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Subject => "subject_token",
-            Self::Actor => "actor_token",
-        }
-    }
-}
-
-/// Why a token isn't exchanged.
-#[derive(Debug, thiserror::Error)]
-pub enum ExchangeRefusal {
-    /// The token isn't good here.
-    #[error("the {} isn't good: {}", .0.name(), .1)]
-    Token(Side, AccessRefusal),
-    /// It says that it is something else.
-    #[error("the {} isn't what its type says", .0.name())]
-    Kind(Side),
-    /// It is of another of the tenant's addresses.
-    #[error("the {} is of another issuer address", .0.name())]
-    Issuer(Side),
-    /// The session of an ID token has ended, or nothing is left of what was allowed in it.
-    #[error("the session of the {} has ended", .0.name())]
-    Session(Side),
-    /// It is bound to a key or a certificate, which nobody has proved to hold.
-    #[error("the {} is bound to a key or a certificate", .0.name())]
-    Bound(Side),
-    /// It was issued neither to the client nor for it.
-    #[error("the {} is neither the client's nor for it", .0.name())]
-    Foreign(Side),
-    /// The actor acts for somebody else in its turn.
-    #[error("the actor acts for somebody else")]
-    ActorActs,
-    /// The actor is the subject.
-    #[error("the actor is the subject")]
-    ActorIsSubject,
-    /// Too many have acted, or too many exchanges were made.
-    #[error("the chain of exchanges is too long")]
-    Chain,
-    /// An administrator would be impersonated.
-    #[error("an administrator can't be impersonated")]
-    Administrator,
-    /// The target isn't there, or the policy doesn't name it.
-    #[error("{0}")]
-    Target(&'static str),
-    /// The scope is more than may be had.
-    #[error("{0}")]
-    Scope(&'static str),
-    /// The client's tokens don't have that form.
-    #[error("the client's access tokens are opaque, and a JWT is asked for")]
-    Form,
-}
-
-impl From<ExchangeRefusal> for OAuthError {
-    fn from(refusal: ExchangeRefusal) -> Self {
-        use ExchangeRefusal as R;
-        match &refusal {
-            // RFC 8693 §2.2.2: the codes. Which of many reasons ends a token is for its own client to know.
-            R::Token(side, _) | R::Session(side) => Self::invalid_request(format!(
-                "the {} is not valid here: it is none of this tenant's, has expired or was revoked, or its session has ended",
-                side.name()
-            )),
-            R::Kind(side) => {
-                Self::invalid_request(format!("the {0} is not what {0}_type says", side.name()))
-            }
-            R::Issuer(side) => Self::invalid_request(format!(
-                "the {} was issued at another address of this tenant; exchange it there",
-                side.name()
-            )),
-            R::Bound(side) => Self::invalid_request(format!(
-                "the {} is bound to a key or a certificate and can't be exchanged",
-                side.name()
-            )),
-            R::Foreign(side) => Self::invalid_request(format!(
-                "the client may not exchange this {}: it was issued neither to the client nor for it; the client's token_exchange_subjects can name its audience",
-                side.name()
-            )),
-            R::ActorActs => Self::invalid_request(
-                "the actor_token says that its subject acts for somebody else; offer one of the acting party itself",
-            ),
-            R::ActorIsSubject => Self::invalid_request(
-                "the actor_token is the subject's own; offer one of the party that acts, or leave it out",
-            ),
-            R::Chain => Self::invalid_request(format!(
-                "the subject_token has been exchanged too often; {MAX_CHAIN} times is the most"
-            )),
-            R::Administrator => Self::invalid_request(
-                "the subject administers this tenant and can't be impersonated; send an actor_token, or leave impersonation to others",
-            ),
-            R::Target(what) => Self::invalid_target(*what),
-            R::Scope(what) => Self::invalid_scope(*what),
-            R::Form => Self::invalid_request(
-                "the client's access tokens are opaque; leave requested_token_type out, or ask for an access_token",
-            ),
-        }
-    }
-}
-
 /// Somebody by whose token, which is good here and now, they are known.
-struct Party {
-    sub: String,
-    user: Option<UserId>,
-    issued_to: String,
-    audiences: Audience,
-    exp: i64,
-    /// None of an ID token.
-    jti: Option<Uuid>,
-    scope: Scope,
+pub(super) struct Party {
+    pub(super) sub: String,
+    pub(super) user: Option<UserId>,
+    pub(super) issued_to: String,
+    pub(super) audiences: Audience,
+    pub(super) exp: i64,
+    /// None of an ID token, or of an assertion.
+    pub(super) jti: Option<Uuid>,
+    pub(super) scope: Scope,
+    /// The most that can be made of it, whatever the policy adds.
+    pub(super) most: Option<Scope>,
+    /// What it is bound to.
+    pub(super) bound_to: Option<Confirmation>,
+    /// The only one who may act by it.
+    pub(super) may_act: Option<MayAct>,
     /// What is carried over as it is.
-    claims: Carried,
+    pub(super) claims: Carried,
 }
 
 /// The claims that an exchanged token has from its subject's.
 #[derive(Default)]
-struct Carried {
+pub(super) struct Carried {
     auth_time: Option<i64>,
     acr: Option<String>,
     amr: Vec<String>,
@@ -171,6 +77,13 @@ pub(super) async fn exchange(
     request: ExchangeRequest,
 ) -> Result<TokenResponse, TokenRefusal> {
     let (provider, tenant, client) = (call.provider, &call.at.tenant, &call.client);
+    // RFC 8693 §5. A public client registers this grant for device secrets.
+    if client.is_public() {
+        return Err(OAuthError::unauthorized_client(
+            "a public client may exchange by a device secret alone",
+        )
+        .into());
+    }
     if request.requested == TokenKind::Jwt
         && client.metadata.access_token_format != AccessTokenFormat::Jwt
     {
@@ -184,15 +97,25 @@ pub(super) async fn exchange(
         .into());
     }
     let targets = targets(call, &request.audiences).await?;
-    let subject = check(call, &request.subject, Side::Subject).await?;
+    let vouched = find_vouched(call, &request.subject).await?;
+    let subject = match &vouched {
+        Some(vouched) => vouched.party(call),
+        None => check(call, &request.subject, Side::Subject).await?,
+    };
     let actor = match &request.actor {
         Some(offered) => Some(check(call, offered, Side::Actor).await?),
         None => None,
     };
     let scope = scope(call, &subject, request.scope.as_ref(), &targets)?;
+    check_may_act(call, &subject, actor.as_ref())?;
     let act = act(client, &subject, actor.as_ref())?;
     let exchanged = lineage(&subject, actor.as_ref())?;
 
+    // Once nothing else can refuse it.
+    let grant_id = match &vouched {
+        Some(vouched) => Some(vouched.redeem(call, &scope, &targets).await?.uuid()),
+        None => subject.claims.grant_id,
+    };
     let now = provider.clock.unix();
     let mut exp = (now + access_token_lifetime(tenant, client)).min(subject.exp);
     if let Some(actor) = &actor {
@@ -216,11 +139,13 @@ pub(super) async fn exchange(
         groups: subject.claims.groups.clone(),
         tenant: tenant.slug().clone(),
         tenant_id: tenant.id().uuid(),
-        grant_id: subject.claims.grant_id,
+        grant_id,
         act,
+        // Its own: what a token says of who may act by it was kept when that party got this one.
+        may_act: may_act_by(client),
         exchanged: Some(exchanged),
-        // RFC 9449 §5, RFC 8705 §3: what is issued is bound by whichever grant.
-        cnf: call.binding,
+        // RFC 9449 §5, RFC 8705 §3: what is issued is bound by whichever grant; and of what is bound nothing comes that isn't.
+        cnf: call.binding.or(subject.bound_to),
     };
     record(call, &subject, actor.as_ref(), &claims).await?;
     let minted = provider.write_access_token(tenant, client, claims).await?;
@@ -231,6 +156,7 @@ pub(super) async fn exchange(
         expires_in: minted.expires_in,
         // RFC 8693 §2.2.1: "will typically not be issued"
         refresh_token: None,
+        device_secret: None,
         scope: minted.claims.scope,
         authorization_details: AuthorizationDetails::default(),
         id_token: None,
@@ -342,7 +268,8 @@ async fn check_access_token(
     if claims.iss != *call.at.issuer {
         return Err(ExchangeRefusal::Issuer(side).into());
     }
-    if claims.cnf.is_some() {
+    // RFC 9449 §7, RFC 8705 §3: whoever has found it, or was shown it, doesn't hold what it is bound to.
+    if claims.cnf.is_some_and(|bound_to| !call.holds(bound_to)) {
         return Err(ExchangeRefusal::Bound(side).into());
     }
     // Who was vouched for administers nothing by that.
@@ -355,6 +282,9 @@ async fn check_access_token(
         exp: claims.exp,
         jti: Some(claims.jti),
         scope: claims.scope,
+        most: None,
+        bound_to: claims.cnf,
+        may_act: claims.may_act,
         claims: Carried {
             auth_time: claims.auth_time,
             acr: claims.acr,
@@ -444,6 +374,9 @@ async fn check_id_token(
         jti: None,
         // It allows nothing by itself: what it can be exchanged for is the policy's alone.
         scope: Scope::empty(),
+        most: None,
+        bound_to: None,
+        may_act: None,
         claims: Carried {
             auth_time: claims.auth_time,
             acr: claims.acr,
@@ -471,6 +404,12 @@ fn scope(
         .map_or_else(|| subject.scope.clone(), |added| subject.scope.union(added))
         .iter()
         .filter(|token| for_apis(token))
+        .filter(|token| {
+            subject
+                .most
+                .as_ref()
+                .is_none_or(|most| most.contains(token))
+        })
         .collect();
     let Some(requested) = requested else {
         return Ok(rules.scope_at(&allowed, targets));
@@ -492,6 +431,24 @@ fn scope(
         ));
     }
     Ok(scope)
+}
+
+/// RFC 8693 §4.4: where the subject's token names who may act by it, nobody else does. Whoever impersonates acts as well.
+fn check_may_act(
+    call: &Call<'_>,
+    subject: &Party,
+    actor: Option<&Party>,
+) -> Result<(), ExchangeRefusal> {
+    let Some(may_act) = &subject.may_act else {
+        return Ok(());
+    };
+    let client = call.client.id.to_string();
+    let acting = actor.map_or(&client, |actor| &actor.sub);
+    if may_act.means(acting, &call.at.issuer) {
+        Ok(())
+    } else {
+        Err(ExchangeRefusal::MayAct)
+    }
 }
 
 /// Who acts from now on, and whoever did before.

@@ -204,6 +204,9 @@ static GROUPS: &[GroupOf] = &[
             ("token_exchange_targets", Shape::Lines),
             ("token_exchange_scope", Shape::Text),
             ("token_exchange_impersonation", Shape::Flag),
+            ("token_exchange_issuers", Shape::Lines),
+            ("token_exchange_may_act", Shape::Text),
+            ("native_sso_group", Shape::Text),
         ],
     },
     GroupOf {
@@ -499,7 +502,7 @@ fn view<'a>(
 }
 
 /// The fields of which there is more to say than their name.
-const HINTS: [&str; 46] = [
+const HINTS: [&str; 49] = [
     "redirect_uris",
     "post_logout_redirect_uris",
     "skip_consent",
@@ -546,6 +549,9 @@ const HINTS: [&str; 46] = [
     "token_exchange_targets",
     "token_exchange_scope",
     "token_exchange_impersonation",
+    "token_exchange_issuers",
+    "token_exchange_may_act",
+    "native_sso_group",
 ];
 
 /// `GET /console/clients/{id}/edit`.
@@ -648,7 +654,7 @@ mod tests {
             "id_token_encrypted_response_alg": "RSA-OAEP-256", "id_token_encrypted_response_enc": "A128GCM", "authorization_encrypted_response_alg": "ECDH-ES",
             "authorization_encrypted_response_enc": "A128CBC-HS256", "userinfo_encrypted_response_alg": "ECDH-ES", "userinfo_encrypted_response_enc": "A256GCM",
             "introspection_encrypted_response_alg": "RSA-OAEP-256", "introspection_encrypted_response_enc": "A256GCM", "dpop_bound_access_tokens": true, "require_dpop_nonce": true, "access_token_lifetime": 60,
-            "refresh_token_lifetime": 3600, "refresh_token_leeway": 5, "skip_consent": true, "popup_sign_in": true, "token_exchange_subjects": ["urn:api"], "token_exchange_targets": ["urn:b"], "token_exchange_scope": "read", "token_exchange_impersonation": true, "software_id": "x", "software_version": "1"
+            "refresh_token_lifetime": 3600, "refresh_token_leeway": 5, "skip_consent": true, "popup_sign_in": true, "token_exchange_subjects": ["urn:api"], "token_exchange_targets": ["urn:b"], "token_exchange_scope": "read", "token_exchange_impersonation": true, "token_exchange_issuers": ["https://idp.example"], "token_exchange_may_act": "a", "native_sso_group": "acme", "software_id": "x", "software_version": "1"
         }"#;
         let metadata = ClientMetadata::from_json(serde_json::from_str(document).unwrap()).unwrap();
         let stage = Stage::named(Messages::default(), "Acme");

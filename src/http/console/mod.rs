@@ -16,6 +16,7 @@ pub mod clients_secret;
 pub mod clients_wizard;
 pub mod domains;
 pub mod entry;
+pub mod external_subjects;
 pub mod fault;
 pub mod home;
 pub mod initial_access_tokens;

@@ -102,6 +102,7 @@ const GROUPS: [(&str, &[Entry]); 7] = [
             ("pushed_request_rate", Kind::Number),
             ("require_dpop_nonce", Kind::Switch),
             ("dpop_proof_leeway", Kind::Span),
+            ("native_sso", Kind::Switch),
             ("front_channel_tokens", Kind::Switch),
             ("client_certificate_authorities", Kind::Authorities),
             ("security_profile", Kind::Profile),
@@ -196,6 +197,7 @@ fn switch(settings: &TenantSettings, name: &str) -> bool {
         "require_software_statement" => settings.require_software_statement,
         "require_dpop_nonce" => settings.require_dpop_nonce,
         "device_authorization" => settings.device_authorization,
+        "native_sso" => settings.native_sso,
         "front_channel_tokens" => settings.front_channel_tokens,
         "require_acr_values" => settings.require_acr_values,
         "administration_reauthentication" => settings.administration_reauthentication,
@@ -409,6 +411,7 @@ fn read(page: &Shell<'_>, draft: &mut Draft, before: &TenantRecord) -> TenantRec
                 }
             }
             ("require_dpop_nonce", _) => settings.require_dpop_nonce = given,
+            ("native_sso", _) => settings.native_sso = given,
             ("front_channel_tokens", _) => settings.front_channel_tokens = given,
             ("require_acr_values", _) => settings.require_acr_values = given,
             ("administration_reauthentication", _) => {

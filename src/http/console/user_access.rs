@@ -60,6 +60,17 @@ async fn sessions(visitor: Visitor, request: HttpRequest, Query(params): Query) 
     let page = visitor.shell(&SECTION);
     let path = page.path(&format!("/users/{}/sessions", user.id));
     let may_end = reaches(&visitor, &user, WRITE_SESSIONS);
+    let ids = found.items.iter().map(|session| session.id).collect();
+    let shared = visitor.provider().list_shared(&visitor.tenant, ids).await;
+    let shared = shared.map_err(|error| visitor.fault(error.into()))?;
+    let detail = |session: &Session| {
+        if shared.iter().any(|one| one.session_id == session.id) {
+            let words = page.t("user-session-shared");
+            format!("{} · {words}", session.address)
+        } else {
+            session.address.clone()
+        }
+    };
     let row = |session: &Session| {
         let browser = match session.user_agent.as_str() {
             "" => page.t("user-session-unknown").into_owned(),
@@ -70,10 +81,10 @@ async fn sessions(visitor: Visitor, request: HttpRequest, Query(params): Query) 
                 Cell::Link {
                     href: format!("{path}/{}", session.id),
                     text: browser,
-                    detail: session.address.clone(),
+                    detail: detail(session),
                 }
             } else {
-                Cell::Text(format!("{browser} {}", session.address))
+                Cell::Text(format!("{browser} {}", detail(session)))
             },
             Cell::moment(&page, &session.auth_time),
             Cell::moment(&page, &session.last_used_at),

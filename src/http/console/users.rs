@@ -10,7 +10,7 @@ use super::sections::{Reach, Section};
 use super::sheets::{self, Act, FormSheet, Group, ListSheet};
 use super::shown_once;
 use super::visitor::Visitor;
-use super::{user, user_access};
+use super::{external_subjects, user, user_access};
 use crate::domain::role::Role;
 use crate::domain::user::User;
 use crate::flows::admin::{AdminError, Area, NewUser, Permission};
@@ -33,6 +33,7 @@ pub static SECTION: Section = Section {
                 .route(web::get().to(ask_for_new))
                 .route(web::post().to(create)),
         );
+        external_subjects::routes(pages);
         user::routes(pages);
         user_access::routes(pages);
     },
@@ -105,6 +106,10 @@ async fn list(visitor: Visitor, Query(params): Query) -> Answer {
     let mut acts = Vec::new();
     if may_write {
         acts.push(Act::link("new", new().0, new().1));
+    }
+    if external_subjects::is_in_use(&visitor) {
+        let href = page.path(external_subjects::PATH);
+        acts.push(Act::link("names", href, page.t("names-title")));
     }
     let searched = query.search.is_some();
     visitor.show(&ListSheet {

@@ -18,6 +18,7 @@ use super::views::{
 use super::visit::Visit;
 use crate::domain::client::Client;
 use crate::domain::resource::Resource;
+use crate::domain::session::Session;
 use crate::domain::user::User;
 use crate::flows::account::{Allowed, PasswordChange, start_address};
 use crate::flows::browser::FormPurpose;
@@ -259,6 +260,32 @@ impl ListSaid {
     }
 }
 
+/// With which applications on its device each session is shared, by their names.
+async fn shared_with(visit: &Visit, sessions: &[Session]) -> Result<Vec<String>, PageError> {
+    let tenant = visit.tenant();
+    let ids = sessions.iter().map(|session| session.id).collect();
+    let secrets = visit
+        .provider
+        .list_shared(tenant, ids)
+        .await
+        .map_err(|error| visit.fail(error))?;
+    let mut names = vec![Vec::new(); sessions.len()];
+    for secret in &secrets {
+        let client = visit.provider.find_client(tenant, secret.client_id).await;
+        let Some(client) = client.map_err(|error| visit.fail(error))? else {
+            continue;
+        };
+        let place = sessions
+            .iter()
+            .position(|session| session.id == secret.session_id);
+        if let Some(names) = place.and_then(|place| names.get_mut(place)) {
+            let name = client.metadata.client_name.clone();
+            names.push(name.unwrap_or_else(|| client.id.to_string()));
+        }
+    }
+    Ok(names.into_iter().map(|names| names.join(", ")).collect())
+}
+
 async fn sessions_page(
     visit: &Visit,
     person: &SignedIn,
@@ -281,7 +308,9 @@ async fn sessions_page(
         .iter()
         .map(|session| session.id.to_string())
         .collect();
-    let items = listed.items.iter().zip(&ids).map(|(session, id)| {
+    let shared = shared_with(visit, &listed.items).await?;
+    let items = listed.items.iter().zip(&ids).zip(&shared);
+    let items = items.map(|((session, id), shared)| {
         let device = device::describe(&session.user_agent);
         SessionItem {
             id,
@@ -291,6 +320,7 @@ async fn sessions_page(
             signed_in_at: session.auth_time,
             seen_at: session.last_used_at,
             current: session.id == person.session.id,
+            shared,
         }
     });
     let more = listed
@@ -329,6 +359,7 @@ pub async fn sessions(visit: Visit, Query(params): Query) -> Result<HttpResponse
         &[
             ("ended", Notice::SessionEnded),
             ("others-ended", Notice::OthersEnded),
+            ("unshared", Notice::SharingEnded),
         ],
     );
     sessions_page(
@@ -361,6 +392,14 @@ pub async fn end_sessions(
             .await
             .map_err(|error| visit.fail(error))?;
         return Ok(visit.see_other(SESSIONS, &[("notice", "others-ended")]));
+    }
+    if visit
+        .provider
+        .unshare_own_session(tenant, &person, &form, origin)
+        .await
+        .map_err(|error| visit.fail(error))?
+    {
+        return Ok(visit.see_other(SESSIONS, &[("notice", "unshared")]));
     }
     if visit
         .provider

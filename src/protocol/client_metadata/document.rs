@@ -213,6 +213,15 @@ pub struct ClientMetadata {
     /// Whether an exchanged token may leave out who acts with it (impersonation, RFC 8693 §1.1).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub token_exchange_impersonation: bool,
+    /// The trusted issuers, among the tenant's `assertion_issuers`, whose JWTs it may exchange; none unless told.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub token_exchange_issuers: Vec<String>,
+    /// The only party that may act on people's behalf by its access tokens (RFC 8693 §4.4), a `client_id` or a person's `sub`; `may_act` of these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_exchange_may_act: Option<String>,
+    /// The group of applications, of one vendor, that share a person's session on a device (OpenID Connect Native SSO); in none unless told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub native_sso_group: Option<String>,
     /// Whether people are not asked for consent: for the tenant's own applications.
     #[serde(alias = "first_party")]
     pub skip_consent: bool,
@@ -301,6 +310,9 @@ impl Default for ClientMetadata {
             token_exchange_targets: Vec::new(),
             token_exchange_scope: None,
             token_exchange_impersonation: false,
+            token_exchange_issuers: Vec::new(),
+            token_exchange_may_act: None,
+            native_sso_group: None,
             skip_consent: false,
             popup_sign_in: false,
             software_id: None,
@@ -340,9 +352,16 @@ impl ClientMetadata {
         self.grant_types.contains(&grant)
     }
 
-    /// Whether it gets tokens that speak for people, by the browser or by a device.
+    /// Whether it gets tokens that speak for people, by the browser, by a device or by another application on theirs.
     pub fn has_people(&self) -> bool {
-        self.has_people_sign_in() || self.allows_grant(GrantType::DeviceCode)
+        self.has_people_sign_in()
+            || self.allows_grant(GrantType::DeviceCode)
+            || self.joins_sessions()
+    }
+
+    /// Whether it may sign people in by a session that another application of its group shares with it (OpenID Connect Native SSO).
+    pub fn joins_sessions(&self) -> bool {
+        self.native_sso_group.is_some() && self.allows_grant(GrantType::TokenExchange)
     }
 
     /// Whether it sends people to the authorization endpoint.

@@ -5,6 +5,7 @@
 //! on it. A client that registers itself is promised the opposite by RFC 7591 §2, and reads in the answer what became of its fields.
 
 mod document;
+mod exchange;
 mod kinds;
 mod localized;
 mod registration;

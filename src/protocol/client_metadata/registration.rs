@@ -81,7 +81,7 @@ impl ClientMetadata {
             }
             metadata.require_dpop_nonce |= present.require_dpop_nonce;
         }
-        keep!(metadata, sent, present: token_exchange_subjects, token_exchange_targets, token_exchange_scope, token_exchange_impersonation);
+        keep!(metadata, sent, present: token_exchange_subjects, token_exchange_targets, token_exchange_scope, token_exchange_impersonation, token_exchange_issuers, token_exchange_may_act, native_sso_group);
         // It may demand more of itself, and never less than was demanded.
         if sent.contains("security_profile") && metadata.security_profile < present.security_profile
         {
@@ -193,6 +193,9 @@ mod tests {
             ("token_exchange_targets", json!(["https://api.example.com"])),
             ("token_exchange_scope", json!("read")),
             ("token_exchange_impersonation", json!(true)),
+            ("token_exchange_issuers", json!(["https://idp.example.com"])),
+            ("token_exchange_may_act", json!("somebody")),
+            ("native_sso_group", json!("acme-mobile")),
         ] {
             let field = read(json!({ "redirect_uris": [URI], member: value }), None).unwrap_err();
             assert!(

@@ -63,7 +63,8 @@ impl ClientMetadata {
 
     fn check_grants(&mut self) -> Result<(), MetadataError> {
         let refreshable = self.allows_grant(GrantType::AuthorizationCode)
-            || self.allows_grant(GrantType::DeviceCode);
+            || self.allows_grant(GrantType::DeviceCode)
+            || self.joins_sessions();
         distinct("grant_types", &self.grant_types)?;
         if self.grant_types.is_empty() {
             return Err(MetadataError::new(
@@ -85,11 +86,12 @@ impl ClientMetadata {
                 "client_credentials is for confidential clients only; choose another token_endpoint_auth_method",
             ));
         }
-        if self.is_public() && self.allows_grant(GrantType::TokenExchange) {
-            // RFC 8693 §5: without authentication whoever finds a token could turn it into others.
+        // RFC 8693 §5: without authentication whoever finds a token could turn it into others. A device secret is no token that APIs are shown.
+        if self.is_public() && self.allows_grant(GrantType::TokenExchange) && !self.joins_sessions()
+        {
             return Err(MetadataError::new(
                 "grant_types",
-                "token-exchange is for confidential clients only; choose another token_endpoint_auth_method",
+                "token-exchange is for confidential clients, and for public ones by device secrets alone (native_sso_group); choose another token_endpoint_auth_method",
             ));
         }
         if self.is_public() && self.allows_grant(GrantType::JwtBearer) {
@@ -501,31 +503,6 @@ impl ClientMetadata {
         }
         Ok(())
     }
-
-    fn check_exchange(&self) -> Result<(), MetadataError> {
-        for (field, values) in [
-            ("token_exchange_subjects", &self.token_exchange_subjects),
-            ("token_exchange_targets", &self.token_exchange_targets),
-        ] {
-            bounded(field, values, 100)?;
-            // Audiences: identifiers of resources or of clients.
-            if !values.iter().all(|value| {
-                (1..=2048).contains(&value.len())
-                    && value.bytes().all(|byte| byte.is_ascii_graphic())
-            }) {
-                return Err(MetadataError::new(
-                    field,
-                    "must be texts of 1 to 2048 visible ASCII characters",
-                ));
-            }
-        }
-        match &self.token_exchange_scope {
-            Some(scope) => Scope::parse(&scope.to_string())
-                .map(|_| ())
-                .map_err(|error| MetadataError::new("token_exchange_scope", error.to_string())),
-            None => Ok(()),
-        }
-    }
 }
 
 fn default_scope(people: bool, offline: bool) -> Scope {
@@ -553,7 +530,7 @@ fn distinct<T: PartialEq>(field: &str, values: &[T]) -> Result<(), MetadataError
     Ok(())
 }
 
-fn bounded(field: &str, values: &[String], most: usize) -> Result<(), MetadataError> {
+pub(super) fn bounded(field: &str, values: &[String], most: usize) -> Result<(), MetadataError> {
     if values.len() > most {
         return Err(MetadataError::new(
             field,

@@ -52,6 +52,7 @@ const OWN: &[&str] = &[
     "client initial-access-tokens",
     "resource create",
     "resource list",
+    "external-subject list",
     "domain add",
     "domain list",
     "key list",
@@ -111,12 +112,26 @@ fn fill(here: &Installation, letter: Letter) -> Filled {
     of(&["domain", "add", &domain]);
     let token = of(&["client", "initial-access-token", "--name", &m("token")]);
     let keys = of(&["key", "list"]);
+    let issuer = format!("https://{}.example", m("idp"));
+    let name = of(&[
+        "external-subject",
+        "add",
+        "--email",
+        &email,
+        "--issuer",
+        &issuer,
+        "--subject",
+        &m("subject"),
+    ]);
     let values = BTreeMap::from([
         ("tenant", slug.clone()),
         ("email", email),
         ("id", text(&user, "/id")),
         ("client_id", text(&client, "/client_id")),
         ("token_id", text(&token, "/id")),
+        ("subject_id", text(&name, "/id")),
+        ("issuer", issuer),
+        ("subject", m("subjectname")),
         ("identifier", identifier),
         ("url", domain),
         ("kid", text(&keys, "/keys/0/kid")),
@@ -152,6 +167,7 @@ fn choices(command: &clap::Command) -> Vec<&'static str> {
         "id",
         "client_id",
         "token_id",
+        "subject_id",
         "identifier",
         "url",
         "named",
@@ -178,6 +194,7 @@ fn arguments(
         "id",
         "client_id",
         "token_id",
+        "subject_id",
         "identifier",
         "url",
         "named",

@@ -121,6 +121,7 @@ fn filled(side: &Side, pattern: &str) -> String {
             ("{id}", "clients") if pattern.ends_with("/try-it") => side.id("consented").to_owned(),
             ("{id}", "clients") => side.id("client").to_owned(),
             ("{id}", "registration-tokens") => side.id("spare_token").to_owned(),
+            ("{id}", "external-subjects") => side.id("spare_name").to_owned(),
             ("{id}", "resources") => side.id("resource").to_owned(),
             ("{id}", "domains") => side.id("domain").to_owned(),
             ("{id}", "logout-deliveries") => side.id("logout_delivery").to_owned(),
@@ -392,7 +393,13 @@ impl Gathering<'_> {
             "username" if value.is_empty() => side.admin.email.clone(),
             "password" | "current_password" => password(side.letter),
             "new_password" | "confirm_password" => "another long enough passphrase".to_owned(),
-            "email" if path.contains("/administrators") => side.person.email.clone(),
+            "email" if path.contains("/administrators") || path.contains("/external-subjects") => {
+                side.person.email.clone()
+            }
+            "issuer" if value.is_empty() => format!("https://{}.example", m("idp")),
+            // An issuer calls one person so.
+            "subject" if path.contains("/tenants/") => m("operatorssubject"),
+            "subject" if value.is_empty() => m("typedsubject"),
             "email" if value.is_empty() => format!("{}@{}.example", m("typed"), m("mail")),
             "identifier" if value.is_empty() => format!("https://{}.example", m("typedapi")),
             "scope" if path.contains("/resources") => m("typedscope"),

@@ -298,10 +298,17 @@ async fn side(app: &TestApp, system: &Side, letter: Letter) -> Side {
 
     let admin = person(&operator, &slug, letter, "admin", &["administrator"]).await;
     let somebody = person(&operator, &slug, letter, "person", &["auditor"]).await;
-    let known = json!({ "user_id": somebody.id.to_string(), "issuer": format!("https://{}.example", m("idp")), "subject": m("subject") });
+    // Of somebody who is given no further role meanwhile: that takes a person's names.
+    let known = json!({ "user_id": admin.id.to_string(), "issuer": format!("https://{}.example", m("idp")), "subject": m("subject") });
     let known = made(
         &operator
             .post(&format!("{at}/external-subjects"), &known)
+            .await,
+    );
+    let spare = json!({ "user_id": admin.id.to_string(), "issuer": format!("https://{}.example", m("idp")), "subject": m("sparename") });
+    let spare_name = made(
+        &operator
+            .post(&format!("{at}/external-subjects"), &spare)
             .await,
     );
     let scope = format!("openid profile email offline_access {}", m("read"));
@@ -507,6 +514,7 @@ async fn side(app: &TestApp, system: &Side, letter: Letter) -> Side {
         ("client_id", text(&registered, "/client_id").to_owned()),
         ("initial_access_token", text(&initial, "/id").to_owned()),
         ("external_subject", text(&known, "/id").to_owned()),
+        ("spare_name", text(&spare_name, "/id").to_owned()),
         ("spare_token", text(&spare_token, "/id").to_owned()),
         ("consented", web.client.client_id()),
         ("resource", text(&spare_resource, "/id").to_owned()),

@@ -129,6 +129,23 @@ app_test! {
         }
     }
 
+    /// How many names a person may have is one number, however many parts their tenant comes in.
+    async fn a_persons_names_are_counted_over_all_parts(app: TestApp) {
+        let named = |number: usize| json!({ "external_subject": { "user_id": CLIENT, "issuer": "https://idp.example", "subject": format!("n{number}") } }).to_string() + "\n";
+        let mut lines = json!({ "tenant": { "slug": "acme", "name": "Acme" } }).to_string() + "\n";
+        lines += &(json!({ "user": { "id": CLIENT, "email": "ana@acme.example" } }).to_string() + "\n");
+        lines.extend((0..11).map(named));
+        // As many as fill a part.
+        lines.extend((0..1500).map(|number| format!("{{\"user\":{{\"email\":\"p{number}@acme.example\"}}}}\n")));
+        lines.extend((11..20).map(named));
+        let refused = import(&app, &(lines.clone() + &named(20))).await.expect_err("one too many");
+        assert!(refused.problems[0].to_string().contains("more than 20 names"), "{}", refused.problems[0]);
+        assert!(app.provider.load_tenant_named("acme").await.is_err());
+        import(&app, &lines).await.expect("imported");
+        let text = export(&app, &known(&app, "acme")).await;
+        assert_eq!(text.matches("{\"external_subject\":").count(), 20);
+    }
+
     async fn a_tenant_that_was_exported_deleted_and_imported_is_the_same(app: TestApp) {
         let tenant = app.tenant("acme").await;
         let client = app.web_client(&tenant).await;

@@ -7,7 +7,7 @@ use tessera::jose::keys::{RsaBits, SigningKey};
 use tessera::protocol::SigningAlgorithm;
 
 use super::console::administrator;
-use super::console_settings::{SETTINGS, with};
+use super::console_settings::{SETTINGS, press, with};
 use super::seed::{Scene, at_once, text};
 use crate::support::admin::Admin;
 use crate::support::app::{TestApp, app_test};
@@ -145,7 +145,7 @@ app_test! {
         let [_, _, shown] = documented();
         let values = [("$CLIENT_ID", world.rp.client.client_id()), ("$CLIENT_SECRET", world.rp.client.secret().to_owned()), ("$ASSERTION", world.signed(&json!({})))];
         let values: Vec<_> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let block = PAGE.split("```sh\n").nth(2).and_then(|rest| rest.split("```").next()).expect("a command");
+        let block = PAGE.split("```sh\n").nth(3).and_then(|rest| rest.split("```").next()).expect("a command");
         let answer = crate::specs::rfc8628::documented(&world.scene, block, &values).await.expect_ok();
         assert_eq!(answer.header("cache-control"), Some("no-store"));
         let answer = answer.json();
@@ -284,6 +284,105 @@ app_test! {
             assert_eq!(program.post(path, &name(IDP, &format!("n{more}"))).await.status, 201);
         }
         assert_eq!(program.post(path, &name(IDP, "one too many")).await.status, 409);
+        let found = async |search: &str| {
+            let listed = program.get(&format!("{path}?search={search}&limit=100")).await.expect_ok().json();
+            listed["items"].as_array().map_or(0, Vec::len)
+        };
+        assert_eq!((found("n1").await, found("other.example").await, found("%25").await, found("nobody").await), (9, 1, 0, 0));
+    }
+
+    /// What an issuer's word gave ends with the issuer, with its client, with the name, and when the person is to administer.
+    async fn a_word_ends_with_what_it_was_given_by(app: TestApp) {
+        let world = World::new(app).await;
+        let scene = &world.scene;
+        world.trust(&json!({ "subjects": "stored" })).await;
+        let program = Admin::program(&scene.app, &scene.tenant).await;
+        let named = async || {
+            let name = json!({ "user_id": scene.user.id.to_string(), "issuer": IDP, "subject": "mike" });
+            let made = program.post("/tenants/acme/external-subjects", &name).await;
+            assert_eq!(made.status, 201, "{}", made.body);
+            text(&made.json(), "id").to_owned()
+        };
+        let given = async |rp: &RelyingParty| {
+            let answer = bring(rp, &world.signed(&json!({})), &[]).await.expect_ok().json();
+            text(&answer, "access_token").to_owned()
+        };
+        let active = async |token: &str| world.rp.introspect(token).await["active"] == true;
+        let id = named().await;
+        // The name. Somebody else's word, or their own sign-in, is nothing to it.
+        let own = scene.tokens().await;
+        let (first, second) = (given(&world.rp).await, given(&world.twin).await);
+        assert!(active(&first).await && active(&second).await);
+        assert_eq!(program.delete(&format!("/tenants/acme/external-subjects/{id}")).await.status, 204);
+        assert!(!active(&first).await && !active(&second).await && active(text(&own, "access_token")).await);
+        // A client that the issuer may not vouch to any more; the issuer itself.
+        named().await;
+        let (first, second) = (given(&world.rp).await, given(&world.twin).await);
+        let mut issuers = world.issuers(&json!({ "subjects": "stored" }));
+        issuers[0]["clients"] = json!([world.twin.client.client_id()]);
+        program.patch("/tenants/acme/settings", &json!({ "assertion_issuers": issuers })).await.expect_ok();
+        assert!(!active(&first).await && active(&second).await);
+        program.patch("/tenants/acme/settings", &json!({ "assertion_issuers": [] })).await.expect_ok();
+        assert!(!active(&second).await && active(text(&own, "access_token")).await);
+        // Whoever is to administer is nobody's to name until an administrator names them again.
+        world.trust(&json!({ "subjects": "stored" })).await;
+        let first = given(&world.rp).await;
+        let manager = scene.app.user(&scene.tenant, "lee@acme.example", "a long enough password").await;
+        let manager = Admin::person(&scene.app, &scene.tenant, &manager, &[Role::UserManager]).await;
+        let tenant = scene.loaded().await;
+        let user = scene.app.provider.load_user(&tenant, scene.user.id).await.expect("the person");
+        let by = tessera::flows::admin::By::command_line();
+        assert!(scene.app.provider.grant_role(&tenant, &user, Role::Auditor, &by).await.expect("a role"));
+        assert!(!active(&first).await);
+        bring(&world.rp, &world.signed(&json!({})), &[]).await.expect_error(400, "invalid_grant");
+        let name = json!({ "user_id": scene.user.id.to_string(), "issuer": IDP, "subject": "mike" });
+        assert_eq!(manager.post("/tenants/acme/external-subjects", &name).await.status, 403);
+        named().await;
+        given(&world.rp).await;
+        // A set of issuers isn't kept by every process without bounds.
+        let large: Vec<_> = (0..20).map(|number| {
+            let mut one = world.issuers(&json!({ "issuer": format!("https://idp{number}.example") }))[0].clone();
+            one["jwks"]["keys"][0]["note"] = json!("x".repeat(3400));
+            one
+        }).collect();
+        let refused = program.patch("/tenants/acme/settings", &json!({ "assertion_issuers": large })).await;
+        assert!(refused.status == 422 && refused.body.contains("65536"), "{} {}", refused.status, refused.body);
+    }
+
+    /// The names at the console: found, written down, forgotten.
+    async fn names_are_kept_at_the_console(app: TestApp) {
+        let world = World::new(app).await;
+        let scene = &world.scene;
+        world.trust(&json!({ "subjects": "stored" })).await;
+        let (mut browser, _) = administrator(scene).await;
+        let at = |path: &str| scene.tenant.url(&format!("/console/external-subjects{path}"));
+        let page = browser.open(&scene.tenant.url("/console/users")).await;
+        assert!(page.answer.body.contains("/console/external-subjects"), "{}", page.answer.body);
+        let page = browser.open(&at("/new")).await;
+        let sent = |email: &'static str, subject: &'static str| [("email", email), ("issuer", IDP), ("subject", subject)];
+        for (wrong, field) in [(sent("nobody@acme.example", "mike"), "email"), (sent("x", "mike"), "email"), (sent("ana@acme.example", ""), "subject")] {
+            let again = browser.submit(&page, &wrong).await;
+            assert_eq!(again.answer.status, 422, "{wrong:?}");
+            again.expect_id(&format!("{field}-problem"));
+        }
+        let done = browser.submit(&page, &sent("ana@acme.example", "mike")).await;
+        assert!(done.answer.status == 200 && done.answer.body.contains("mike") && done.answer.body.contains("ana@acme.example"), "{}", done.answer.body);
+        let page = browser.open(&at("/new")).await;
+        browser.submit(&page, &sent("ana@acme.example", "mike")).await.expect_id("subject-problem");
+        let token = bring(&world.rp, &world.signed(&json!({})), &[]).await.expect_ok().json();
+        let token = text(&token, "access_token");
+        for (search, found) in [("mik", true), ("idp.example.org", true), ("nothing", false)] {
+            let page = browser.open(&at(&format!("?q={search}"))).await;
+            assert_eq!(page.answer.body.contains("mike"), found, "{search}");
+        }
+        let listed = browser.open(&at("")).await.answer.body;
+        let link = listed.split("/console/external-subjects/").find(|rest| rest.contains("/remove\"")).and_then(|rest| rest.split('"').next()).expect("a link").to_owned();
+        let page = browser.open(&at(&format!("/{link}"))).await;
+        let gone = press(&mut browser, &page, &at(&format!("/{link}")), &[]).await;
+        assert_eq!(gone.answer.status, 200);
+        RelyingParty::expect_inactive(&world.rp.introspect(token).await);
+        assert_eq!((scene.events("user.external_subject_added"), scene.events("user.external_subject_removed")), (1, 1));
+        assert_eq!(browser.open(&at(&format!("/{link}"))).await.answer.status, 404);
     }
 
     /// §3, point 7: once, whoever brings it, on whatever node.
@@ -304,6 +403,8 @@ app_test! {
         }).collect();
         let answers = at_once(racing).await;
         assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
+        // Told once for each, however often it comes.
+        assert_eq!(world.scene.events("token.assertion_replayed"), 2);
         // Until it would be refused for its age, it is remembered.
         world.scene.app.time.advance(std::time::Duration::from_secs(89));
         bring(&world.rp, &assertion, &[]).await.expect_error(400, "invalid_grant");

@@ -139,6 +139,7 @@ impl Told {
             settings.request_uri_parameter = everything;
             settings.front_channel_tokens = everything;
             settings.device_authorization = everything;
+            settings.native_sso = everything;
             settings.session_management = everything;
             settings.assertion_issuers = if everything {
                 vec![vouching()]
@@ -560,6 +561,41 @@ async fn by_reference(told: &Told) {
     );
 }
 
+/// Whether applications of a group share a session.
+async fn native_sso(told: &Told) {
+    let announced = told.document["native_sso_supported"] == true;
+    assert_eq!(told.announces("scopes_supported", "device_sso"), announced);
+    let exchange = "urn:ietf:params:oauth:grant-type:token-exchange";
+    let rp = told
+        .client(json!({ "grant_types": ["authorization_code", exchange], "scope": "openid device_sso", "native_sso_group": "told" }))
+        .await
+        .with_scope("openid device_sso");
+    let page = rp.authorize(&mut told.app.browser(), &told.user, &[]).await;
+    let Some(code) = says(&answer_of(&page), "code").map(str::to_owned) else {
+        assert!(!announced, "{}", page.answer.body);
+        return;
+    };
+    let tokens = rp.redeem(&code).await.expect_ok().json();
+    let shared = |name: &str| tokens[name].as_str().unwrap_or_default().to_owned();
+    let joined = rp
+        .token(&[
+            ("grant_type", exchange),
+            ("audience", &rp.issuer),
+            ("subject_token", &shared("id_token")),
+            (
+                "subject_token_type",
+                "urn:ietf:params:oauth:token-type:id_token",
+            ),
+            ("actor_token", &shared("device_secret")),
+            (
+                "actor_token_type",
+                "urn:openid:params:token-type:device-secret",
+            ),
+        ])
+        .await;
+    assert_eq!(joined.status == 200, announced, "{}", joined.body);
+}
+
 async fn what_requests_may_say(told: &Told) {
     let rp = told.client(json!({})).await;
     for (method, challenge) in [
@@ -580,7 +616,12 @@ async fn what_requests_may_say(told: &Told) {
         );
     }
     by_reference(told).await;
+    native_sso(told).await;
     for scope in told.listed("scopes_supported") {
+        // For applications of a group: see above.
+        if scope == "device_sso" {
+            continue;
+        }
         let asked = format!("openid {scope}");
         let page = rp
             .authorize(&mut told.app.browser(), &told.user, &[("scope", &asked)])

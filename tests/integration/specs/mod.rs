@@ -45,6 +45,7 @@ pub mod jwt_bearer;
 pub mod metadata;
 pub mod mtls;
 pub mod mtls_tokens;
+pub mod native_sso;
 pub mod nodes;
 pub mod oidc_core_authorization;
 pub mod oidc_core_hybrid;

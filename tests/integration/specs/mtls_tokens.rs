@@ -254,7 +254,7 @@ fn a_public_clients_refresh_token_is_bound_to_its_certificate() {
             asking.introspect(refresh).await["cnf"],
             json!({ "x5t#S256": own.thumbprint() })
         );
-        // What is bound isn't exchanged, and what is exchanged is bound.
+        // What is bound is exchanged by whoever holds that and by nobody else, and what is exchanged is bound.
         let api = "https://api.example";
         scene.app.resource(&scene.tenant, api, &["read"]).await;
         let exchange = json!({
@@ -281,10 +281,46 @@ fn a_public_clients_refresh_token_is_bound_to_its_certificate() {
             .iter()
             .map(|(name, value)| (*name, value.as_str()))
             .collect();
-        shown(service.authenticated("/token", &form), &own)
+        let held = shown(service.authenticated("/token", &form), &own)
+            .send()
+            .await
+            .expect_ok()
+            .json();
+        assert_eq!(
+            claims(text(&held, "access_token"))["cnf"],
+            json!({ "x5t#S256": own.thumbprint() })
+        );
+        shown(service.authenticated("/token", &form), &thief)
             .send()
             .await
             .expect_error(400, "invalid_request");
+        // A client whose own tokens are free gets a bound one for a bound one, and only with the certificate.
+        let id = service.client.id;
+        let unbound = move |repo: &mut tessera::storage::Repo<'_>| {
+            let mut client = repo.find_client(id)?.expect("a client");
+            client.metadata.tls_client_certificate_bound_access_tokens = false;
+            repo.update_client(&client)
+        };
+        assert!(scene.write(unbound).await);
+        service
+            .token(&form)
+            .await
+            .expect_error(400, "invalid_request");
+        let held = shown(service.authenticated("/token", &form), &own)
+            .send()
+            .await
+            .expect_ok()
+            .json();
+        assert_eq!(
+            claims(text(&held, "access_token"))["cnf"],
+            json!({ "x5t#S256": own.thumbprint() })
+        );
+        let bound_again = move |repo: &mut tessera::storage::Repo<'_>| {
+            let mut client = repo.find_client(id)?.expect("a client");
+            client.metadata.tls_client_certificate_bound_access_tokens = true;
+            repo.update_client(&client)
+        };
+        assert!(scene.write(bound_again).await);
         // A person's token that isn't bound, for this service.
         let metadata = json!({ "redirect_uris": ["https://plain.example/callback"], "scope": "openid", "token_endpoint_auth_method": "client_secret_basic", "default_audience": api });
         scene.rp = scene

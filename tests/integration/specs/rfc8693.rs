@@ -11,6 +11,7 @@ use tessera::protocol::client_metadata::ClientMetadata;
 use super::seed::{Scene, at_once, text};
 use crate::support::admin::Admin;
 use crate::support::app::{TestApp, TestClient, app_test};
+use crate::support::dpop::Prover;
 use crate::support::http::Answer;
 use crate::support::relying_party::{RelyingParty, claims};
 
@@ -127,6 +128,17 @@ async fn signed(world: &World, claims: &Value, typ: &'static str) -> String {
         .await
         .expect("a key");
     key.sign_jwt(typ, claims).expect("signed")
+}
+
+/// Has a client's tokens say who alone may act by them.
+async fn name_who_may_act(world: &World, client: &RelyingParty, sub: &str) {
+    let (id, sub) = (client.client.id, sub.to_owned());
+    let written = world.scene.write(move |repo| {
+        let mut client = repo.find_client(id)?.expect("a client");
+        client.metadata.token_exchange_may_act = Some(sub.clone());
+        repo.update_client(&client)
+    });
+    assert!(written.await);
 }
 
 fn but(claims: &Value, more: &[(&str, Value)]) -> Value {
@@ -534,6 +546,152 @@ app_test! {
         exchange(&stranger, &subject, &[]).await.expect_error(401, "invalid_client");
         let reaching = service(&world.scene, json!({ "token_exchange_targets": [theirs.client.client_id()] })).await;
         exchange(&reaching, &subject, &[("resource", ""), ("audience", &theirs.client.client_id())]).await.expect_error(400, "invalid_target");
+    }
+
+    /// RFC 8693 §4.4: where a token names who may act by it, nobody else does; and who may is an administrator's to say.
+    async fn only_who_may_act_acts(app: TestApp) {
+        let mut world = World::new(app).await;
+        let service_id = world.orders.client.client_id();
+        name_who_may_act(&world, &world.front, &service_id).await;
+        let subject = world.subject().await;
+        assert_eq!(claims(&subject)["may_act"], json!({ "sub": service_id }));
+        assert_eq!(world.orders.introspect(&subject).await["may_act"], json!({ "sub": service_id }));
+        let made = token(&exchange(&world.orders, &subject, &[]).await);
+        // It has been heard, and says nothing of the next.
+        assert_eq!((&claims(&made)["act"]["sub"], claims(&made).get("may_act")), (&json!(service_id), None));
+        // Another service whose policy would let it, an actor of the named one's, impersonation: none of them is meant.
+        let other = service(&world.scene, json!({})).await;
+        exchange(&other, &subject, &[]).await.expect_error(400, "invalid_request");
+        let silent = service(&world.scene, json!({ "token_exchange_impersonation": true })).await;
+        exchange(&silent, &subject, &[]).await.expect_error(400, "invalid_request");
+        let helper = world.scene.app.user(&world.scene.tenant, "helper@acme.example", "a long enough password").await;
+        let desk = world.scene.with(&world.scene.app.client(&world.scene.tenant, json!({
+            "client_name": "Help desk", "redirect_uris": ["https://desk.example/callback"], "grant_types": ["authorization_code", GRANT], "scope": "openid",
+            "token_exchange_subjects": [ORDERS], "token_exchange_targets": [STOCK],
+        })).await).with_scope("openid");
+        let acting = desk.sign_in(&mut world.scene.app.browser(), &helper).await.access_token;
+        let as_helper = [("actor_token", acting.as_str()), ("actor_token_type", ACCESS)];
+        exchange(&desk, &subject, &as_helper).await.expect_error(400, "invalid_request");
+        // A person may be the one.
+        name_who_may_act(&world, &world.front, &helper.id.to_string()).await;
+        let subject = world.subject().await;
+        token(&exchange(&desk, &subject, &as_helper).await);
+        exchange(&desk, &subject, &[]).await.expect_error(400, "invalid_request");
+        exchange(&world.orders, &subject, &[]).await.expect_error(400, "invalid_request");
+        // What the service's own tokens say of who may act is the service's.
+        name_who_may_act(&world, &world.orders, "whoever").await;
+        world.front = world.scene.with(&world.scene.app.client(&world.scene.tenant, json!({
+            "client_name": "Shop", "redirect_uris": ["https://shop.example/callback"], "scope": "openid orders:read", "resources": [ORDERS],
+        })).await).with_scope("openid orders:read");
+        let made = token(&exchange(&world.orders, &world.subject().await, &[]).await);
+        assert_eq!(claims(&made)["may_act"], json!({ "sub": "whoever" }));
+        // Somebody of whom more is said than is known here is nobody.
+        let honest = but(&claims(&world.subject().await), &[("may_act", json!({ "sub": service_id, "client_id": "x" }))]);
+        exchange(&world.orders, &signed(&world, &honest, "at+jwt").await, &[]).await.expect_error(400, "invalid_request");
+    }
+
+    /// RFC 9449 §7: what is bound to a key is exchanged by whoever holds it, and what comes of it is bound.
+    async fn what_is_bound_is_exchanged_by_its_holder(app: TestApp) {
+        let world = World::new(app).await;
+        let clock = &world.scene.app.provider.clock;
+        let (own, other) = (Prover::new(clock), Prover::new(clock));
+        let machine = [("grant_type", "client_credentials")];
+        let bound = text(&world.orders.proved(&own, &machine).await.expect_ok().json(), "access_token").to_owned();
+        let form = [("grant_type", GRANT), ("subject_token", bound.as_str()), ("subject_token_type", ACCESS), ("resource", STOCK)];
+        let made = world.orders.proved(&own, &form).await.expect_ok().json();
+        assert_eq!((&made["token_type"], &claims(text(&made, "access_token"))["cnf"]["jkt"]), (&json!("DPoP"), &json!(own.jkt())));
+        // Without the proof, or with another key's: an API that was shown it has neither.
+        world.orders.token(&form).await.expect_error(400, "invalid_request");
+        world.orders.proved(&other, &form).await.expect_error(400, "invalid_request");
+        // An actor's token is held to the same.
+        let subject = world.subject().await;
+        let actor = service(&world.scene, json!({})).await;
+        let bound = text(&actor.proved(&own, &machine).await.expect_ok().json(), "access_token").to_owned();
+        let form = [("grant_type", GRANT), ("subject_token", subject.as_str()), ("subject_token_type", ACCESS), ("resource", STOCK), ("actor_token", bound.as_str()), ("actor_token_type", ACCESS)];
+        actor.proved(&own, &form).await.expect_ok();
+        actor.proved(&other, &form).await.expect_error(400, "invalid_request");
+        actor.token(&form).await.expect_error(400, "invalid_request");
+    }
+
+    /// What a trusted issuer says of a person, by the rules of assertions and the client's own policy.
+    async fn a_trusted_issuers_jwt_is_exchanged(app: TestApp) {
+        const IDP: &str = "https://idp.example.org";
+        let world = World::new(app).await;
+        let scene = &world.scene;
+        let key = SigningKey::generate(SigningAlgorithm::Es256, tessera::jose::keys::RsaBits::default()).expect("a key").key;
+        let policy = json!({ "token_exchange_subjects": [], "token_exchange_scope": "stock:read shared:read", "token_exchange_issuers": [IDP] });
+        let gateway = service(scene, policy.clone()).await;
+        let unnamed = service(scene, json!({ "token_exchange_scope": "stock:read shared:read" })).await;
+        let unlisted = service(scene, policy).await;
+        let trust = async |more: Value| {
+            let mut one = json!({ "issuer": IDP, "jwks": { "keys": [key.public_jwk()] }, "clients": [gateway.client.client_id(), unnamed.client.client_id()], "subjects": "id", "scope": "stock:read" });
+            for (name, value) in more.as_object().expect("an object") {
+                one[name] = value.clone();
+            }
+            scene.app.change_settings(&scene.tenant, |settings| settings.assertion_issuers = serde_json::from_value(json!([one])).expect("issuers")).await;
+        };
+        trust(json!({})).await;
+        let now = scene.app.provider.clock.unix();
+        let says = |more: Value| {
+            let mut said = json!({ "iss": IDP, "sub": scene.user.id.to_string(), "aud": scene.tenant.issuer, "iat": now, "exp": now + 60, "jti": scene.app.provider.clock.uuid_v7().to_string() });
+            for (name, value) in more.as_object().expect("an object") {
+                said[name] = value.clone();
+            }
+            key.sign_jwt("JWT", &said).expect("a JWT")
+        };
+        let as_jwt = ("subject_token_type", JWT);
+        let assertion = says(json!({}));
+        let answer = exchange(&gateway, &assertion, &[as_jwt]).await;
+        assert_eq!((&answer.json()["scope"], answer.json()["expires_in"].as_i64().is_some_and(|left| left <= 60)), (&json!("stock:read"), true));
+        let made = token(&answer);
+        let said = claims(&made);
+        let id = gateway.client.client_id();
+        assert_eq!((&said["sub"], &said["aud"], &said["act"]["sub"]), (&json!(scene.user.id.to_string()), &json!(STOCK), &json!(id)));
+        for absent in ["sid", "auth_time", "acr", "amr", "roles"] {
+            assert_eq!(said.get(absent), None, "{absent}");
+        }
+        assert!(world.is_active(&made).await);
+        // Once, also as a grant; and a replay is told once.
+        for _ in 0..3 {
+            exchange(&gateway, &assertion, &[as_jwt]).await.expect_error(400, "invalid_request");
+        }
+        assert_eq!((scene.events("token.assertion_replayed"), scene.events("token.asserted"), scene.events("token.exchanged")), (1, 1, 1));
+        // Whoever isn't named by both, and what is no such JWT.
+        for rp in [&unnamed, &unlisted] {
+            exchange(rp, &says(json!({})), &[as_jwt]).await.expect_error(400, "invalid_request");
+        }
+        let strange = SigningKey::generate(SigningAlgorithm::Es256, tessera::jose::keys::RsaBits::default()).expect("a key").key;
+        let mut wrong = vec![strange.sign_jwt("JWT", &json!({ "iss": IDP, "sub": scene.user.id.to_string(), "aud": scene.tenant.issuer, "exp": now + 60, "jti": "1" })).expect("a JWT")];
+        for change in [
+            json!({ "iss": "https://evil.example" }), json!({ "aud": [scene.tenant.issuer] }), json!({ "aud": STOCK }), json!({ "exp": now - 31 }), json!({ "exp": now + 331 }), json!({ "jti": "" }), json!({ "sub": "nobody" }),
+            json!({ "may_act": { "sub": "somebody" } }), json!({ "may_act": "x" }), json!({ "may_act": { "sub": id, "email": "x" } }), json!({ "may_act": { "sub": id, "iss": IDP } }),
+        ] {
+            wrong.push(says(change));
+        }
+        for subject in &wrong {
+            exchange(&gateway, subject, &[as_jwt]).await.expect_error(400, "invalid_request");
+        }
+        token(&exchange(&gateway, &says(json!({ "may_act": { "sub": id } })), &[as_jwt]).await);
+        // As another kind, as an actor's, for more than the issuer may give.
+        for kind in [ACCESS, ID] {
+            exchange(&gateway, &says(json!({})), &[("subject_token_type", kind)]).await.expect_error(400, "invalid_request");
+        }
+        let own = gateway.client_credentials(&[]).await.access_token;
+        exchange(&gateway, &own, &[("actor_token", &says(json!({}))), ("actor_token_type", JWT)]).await.expect_error(400, "invalid_request");
+        exchange(&gateway, &says(json!({})), &[as_jwt, ("scope", "shared:read")]).await.expect_error(400, "invalid_scope");
+        // What a refused exchange brought can still be brought.
+        let kept = says(json!({}));
+        exchange(&gateway, &kept, &[as_jwt, ("resource", BOOKS)]).await.expect_error(400, "invalid_target");
+        let kept = token(&exchange(&gateway, &kept, &[as_jwt]).await);
+        // With the issuer goes what it gave.
+        let program = Admin::program(&scene.app, &scene.tenant).await;
+        assert!(world.is_active(&kept).await);
+        program.patch("/tenants/acme/settings", &json!({ "assertion_issuers": [] })).await.expect_ok();
+        assert!(!world.is_active(&kept).await && !world.is_active(&made).await);
+        trust(json!({})).await;
+        exchange(&gateway, &says(json!({})), &[as_jwt]).await.expect_ok();
+        scene.set_disabled(true).await;
+        exchange(&gateway, &says(json!({})), &[as_jwt]).await.expect_error(400, "invalid_request");
     }
 
     /// Another of the tenant's addresses is another issuer.

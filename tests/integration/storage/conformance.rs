@@ -11,12 +11,12 @@ use tessera::domain::throttle::Admission;
 use tessera::domain::user::User;
 use tessera::storage::{
     DatabaseKind, EventFilter, PageRequest, Repo, Result, SessionGrants, StorageError,
-    TENANT_TABLES, TenantScope,
+    TENANT_TABLES, TenantScope, WordOf,
 };
 use uuid::Uuid;
 
 use super::fixture::{
-    self, CLIENT_ORIGIN, COUNTER, DOMAIN_ORIGIN, Populated, RESOURCE, hash, scope,
+    self, CLIENT_ORIGIN, COUNTER, DOMAIN_ORIGIN, ISSUER_KEY, Populated, RESOURCE, hash, scope,
 };
 use crate::support::database::{Raw, TestDatabase, db_test};
 
@@ -283,8 +283,8 @@ db_test! {
             let (id, user, name) = (rows.external_subject.id, rows.user.id, rows.external_subject.name);
             assert!(repo.find_external_subject(id)?.is_none());
             assert!(repo.find_external_subject_named(&name)?.is_none());
-            assert!(is_empty(repo.list_external_subjects(None, ALL)?));
-            assert!(is_empty(repo.list_external_subjects(Some(user), ALL)?));
+            assert!(is_empty(repo.list_external_subjects(None, None, ALL)?));
+            assert!(is_empty(repo.list_external_subjects(Some(user), Some("ada"), ALL)?));
             assert_eq!(repo.count_external_subjects(user)?, 0);
             assert!(!repo.delete_external_subject(id)?);
             Ok(())
@@ -294,6 +294,46 @@ db_test! {
         assert!(matches!(inserted, Err(StorageError::Conflict(_))), "{inserted:?}");
         let kept = two.as_a(|repo, rows| repo.find_external_subject_named(&rows.external_subject.name)).await.expect("runs");
         assert_eq!(kept.expect("still there").subject, "ada");
+    }
+
+    async fn device_secrets(database: TestDatabase) {
+        let two = Two::new(database).await;
+        two.as_b(|repo, rows| {
+            let (id, session) = (rows.device_secret.id, rows.session.id);
+            assert!(repo.find_device_secret(id)?.is_none());
+            assert!(repo.find_device_secret_of(session, rows.client.id)?.is_none());
+            assert!(repo.list_device_secrets(&[session])?.is_empty());
+            assert!(!repo.touch_device_secret(id)?);
+            assert!(!repo.delete_device_secret(id)?);
+            assert_eq!(repo.delete_device_secrets(session)?, 0);
+            Ok(())
+        }).await.expect("runs");
+        // Nor can it stand for A's session.
+        let inserted = two.as_b(|repo, rows| repo.replace_device_secret(&rows.device_secret)).await;
+        assert!(matches!(inserted, Err(StorageError::Conflict(_))), "{inserted:?}");
+        let kept = two.as_a(|repo, rows| repo.list_device_secrets(&[rows.session.id])).await.expect("runs");
+        assert_eq!((kept.len(), kept[0].last_used_at), (1, None));
+    }
+
+    async fn assertion_grants(database: TestDatabase) {
+        let two = Two::new(database).await;
+        two.as_b(|repo, rows| {
+            let words = [WordOf::Issuer(&ISSUER_KEY), WordOf::IssuerTo(&ISSUER_KEY, rows.client.id), WordOf::Name(&rows.external_subject.name)];
+            for word in words {
+                assert_eq!(repo.revoke_assertion_grants(word)?, 0);
+            }
+            Ok(())
+        }).await.expect("runs");
+        let inserted = two.as_b(|repo, rows| repo.insert_assertion_grant(rows.grant.id, &ISSUER_KEY, None)).await;
+        assert!(matches!(inserted, Err(StorageError::Conflict(_))), "{inserted:?}");
+        // And A's own word, by what it was.
+        let rows = two.rows.clone();
+        let revoked = two.database.db.write(&two.a, move |repo| {
+            assert_eq!(repo.revoke_assertion_grants(WordOf::Issuer(&[8; 32]))?, 0);
+            assert_eq!(repo.revoke_assertion_grants(WordOf::IssuerTo(&ISSUER_KEY, rows.user.id.uuid().into()))?, 0);
+            repo.revoke_assertion_grants(WordOf::Name(&rows.external_subject.name))
+        }).await;
+        assert_eq!(revoked.expect("runs"), 1);
     }
 
     async fn keys(database: TestDatabase) {

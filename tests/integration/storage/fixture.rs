@@ -8,11 +8,13 @@ use tessera::domain::audit::{Act, Actor, Event};
 use tessera::domain::client::{Client, ClientSecrets, KeptSecret, SelfRegistration};
 use tessera::domain::consent::Permissions;
 use tessera::domain::device_code::{DeviceCode, DeviceStage};
+use tessera::domain::device_secret::DeviceSecret;
 use tessera::domain::external_subject::ExternalSubject;
 use tessera::domain::grant::{Grant, GrantStage, PendingCode, RefreshToken};
 use tessera::domain::ids::{
-    ClientId, DeviceCodeId, DomainId, ExternalSubjectId, GrantId, InitialAccessTokenId, KeyId,
-    LinkId, PushedRequestId, RefreshTokenId, ResourceId, SessionId, UserId,
+    ClientId, DeviceCodeId, DeviceSecretId, DomainId, ExternalSubjectId, GrantId,
+    InitialAccessTokenId, KeyId, LinkId, PushedRequestId, RefreshTokenId, ResourceId, SessionId,
+    UserId,
 };
 use tessera::domain::initial_access_token::InitialAccessToken;
 use tessera::domain::key::{KeyRecord, KeyStage};
@@ -250,6 +252,22 @@ pub fn external_subject(clock: &Clock, user: UserId) -> ExternalSubject {
     }
 }
 
+pub fn device_secret(clock: &Clock, session: SessionId, client: ClientId) -> DeviceSecret {
+    let now = clock.now();
+    DeviceSecret {
+        id: DeviceSecretId::from(clock.uuid_v7()),
+        session_id: session,
+        client_id: client,
+        proof: hash(9),
+        created_at: now,
+        last_used_at: None,
+        expires_at: now + chrono::Duration::days(1),
+    }
+}
+
+/// What the word of an issuer is found by.
+pub const ISSUER_KEY: [u8; 32] = [7; 32];
+
 pub fn resource(clock: &Clock) -> Resource {
     Resource {
         id: ResourceId::from(clock.uuid_v7()),
@@ -292,6 +310,7 @@ pub struct Populated {
     pub device_code: DeviceCode,
     pub initial_access_token: InitialAccessToken,
     pub external_subject: ExternalSubject,
+    pub device_secret: DeviceSecret,
     pub domain: Domain,
     pub resource: Resource,
     pub key: KeyRecord,
@@ -315,6 +334,7 @@ impl Populated {
             device_code: device_code(clock, client.id),
             initial_access_token: initial_access_token(clock),
             external_subject: external_subject(clock, user.id),
+            device_secret: device_secret(clock, session.id, client.id),
             domain: domain(clock, DOMAIN_ORIGIN),
             resource: resource(clock),
             key: key(clock),
@@ -346,6 +366,9 @@ impl Populated {
         assert!(repo.insert_device_code(&self.device_code)?);
         repo.insert_initial_access_token(&self.initial_access_token)?;
         repo.insert_external_subject(&self.external_subject)?;
+        repo.replace_device_secret(&self.device_secret)?;
+        let name = &self.external_subject.name;
+        repo.insert_assertion_grant(self.grant.id, &ISSUER_KEY, Some(name))?;
         repo.tell_of_withdrawal(self.user.id, self.client.id)?;
         repo.insert_domain(&self.domain)?;
         repo.verify_domain(self.domain.id)?;

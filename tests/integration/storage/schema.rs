@@ -13,6 +13,7 @@ use crate::support::database::{Raw, TestDatabase, db_test, empty_postgres, migra
 /// what the sweep of ended rows, which is across tenants, finds its rows by.
 const LED_BY_TIME: &[&str] = &[
     "assertion_ids_expires_at",
+    "device_secrets_expires_at",
     "dpop_proofs_expires_at",
     "grants_code_expires_at",
     "grants_expires_at",

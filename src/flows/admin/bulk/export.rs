@@ -194,22 +194,28 @@ impl Provider {
         user: crate::domain::ids::UserId,
         export: &mut Export<'_, impl Write>,
     ) -> Result<(), AdminError> {
-        // A person has few of them: one page holds them all.
-        let read = self.db.read(tenant, move |repo| {
-            repo.list_external_subjects(Some(user), full_page(None))
-        });
-        for name in read.await?.items {
-            export.line(
-                "external_subject",
-                ExternalSubjectLine {
-                    user_id: name.user_id.uuid(),
-                    issuer: name.issuer,
-                    subject: name.subject,
-                    created_at: Some(name.created_at),
-                },
-            )?;
+        let mut after = None;
+        loop {
+            let read = self.db.read(tenant, move |repo| {
+                repo.list_external_subjects(Some(user), None, full_page(after))
+            });
+            let page = read.await?;
+            for name in page.items {
+                export.line(
+                    "external_subject",
+                    ExternalSubjectLine {
+                        user_id: name.user_id.uuid(),
+                        issuer: name.issuer,
+                        subject: name.subject,
+                        created_at: Some(name.created_at),
+                    },
+                )?;
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     async fn export_consents(

@@ -10,10 +10,21 @@ use super::draft::Draft;
 use super::import::{BREATH, Current, Importer};
 use super::report::Problem;
 use crate::domain::audit::Event;
-use crate::domain::ids::TenantId;
+use crate::domain::external_subject::NAMES_MAX;
+use crate::domain::ids::{TenantId, UserId};
 use crate::domain::tenant::TenantStatus;
 use crate::flows::provider::{FlowError, Provider};
 use crate::storage::{DatabaseKind, KnownStage, WholeTenant};
+
+/// What came of a part.
+enum Appended {
+    /// It is written.
+    Yes,
+    /// The tenant is being deleted.
+    Gone,
+    /// Somebody has too many names at issuers.
+    Overnamed(UserId),
+}
 
 impl Importer<'_, '_> {
     /// Writes what there is of the tenant at hand.
@@ -109,29 +120,52 @@ impl Importer<'_, '_> {
         let begun = Instant::now();
         let written = self.provider.db.write_installation(move |all| {
             let Some(scope) = all.continue_import(part.record.id)? else {
-                return Ok(false);
+                return Ok(Appended::Gone);
             };
-            all.tenant(scope, |repo| {
+            let overnamed = all.tenant(scope, |repo| {
                 repo.insert_users(&part.users.iter().collect::<Vec<_>>())?;
                 repo.insert_clients(&part.clients)?;
                 repo.insert_consents(&part.consents)?;
                 repo.insert_external_subjects(&part.external_subjects)?;
-                match &last {
-                    Some(event) => repo.record(event.clone()),
-                    None => Ok(()),
+                // Counted here, where those of the parts before are.
+                let mut named: Vec<_> = part
+                    .external_subjects
+                    .iter()
+                    .map(|one| one.user_id)
+                    .collect();
+                named.sort_unstable();
+                named.dedup();
+                if let Some(user) = repo.find_overnamed(&named, NAMES_MAX)? {
+                    return Ok(Some(user));
                 }
+                if let Some(event) = &last {
+                    repo.record(event.clone())?;
+                }
+                Ok(None)
             })?;
-            match &last {
-                Some(_) => all.finish_import(&part.record),
-                None => Ok(true),
+            if let Some(user) = overnamed {
+                return Ok(Appended::Overnamed(user));
             }
+            Ok(match &last {
+                Some(_) if !all.finish_import(&part.record)? => Appended::Gone,
+                _ => Appended::Yes,
+            })
         });
         let written = written.await.map_err(AdminError::from);
-        if !written.map_err(told).map_err(&problem)? {
-            return Err(problem(AdminError::refused(format!(
-                "somebody began to delete the tenant `{}` while it was being imported",
-                draft.slug()
-            ))));
+        match written.map_err(told).map_err(&problem)? {
+            Appended::Yes => {}
+            // What was written of the tenant is deleted by whoever hears of the problem.
+            Appended::Overnamed(user) => {
+                return Err(problem(AdminError::refused(format!(
+                    "the person {user} has more than {NAMES_MAX} names at issuers"
+                ))));
+            }
+            Appended::Gone => {
+                return Err(problem(AdminError::refused(format!(
+                    "somebody began to delete the tenant `{}` while it was being imported",
+                    draft.slug()
+                ))));
+            }
         }
         if self.provider.db.kind() == DatabaseKind::Sqlite {
             tokio::time::sleep(begun.elapsed() / BREATH).await;

@@ -11,7 +11,7 @@ use crate::domain::ids::{ExternalSubjectId, UserId};
 use crate::flows::admin::{AdminError, Area, NewExternalSubject, Permission};
 use crate::http::api::answer::Answer;
 use crate::http::api::call::Call;
-use crate::http::api::operation::{Operation, Parameter};
+use crate::http::api::operation::{Operation, Parameter, search_text};
 
 /// This section.
 pub const SECTION: Section = Section {
@@ -25,12 +25,20 @@ pub const SECTION: Section = Section {
         )
         .says("List external subjects", "In the order of their making.")
         .needs(Permission::Read(Area::Users))
-        .asks(&[Parameter {
-            name: "user",
-            description: "Whose; everybody's unless told.",
-            required: false,
-            schema: user,
-        }])
+        .asks(&[
+            Parameter {
+                name: "user",
+                description: "Whose; everybody's unless told.",
+                required: false,
+                schema: user,
+            },
+            Parameter {
+                name: "search",
+                description: "A part of the name or of its issuer's.",
+                required: false,
+                schema: search_text,
+            },
+        ])
         .lists::<ExternalSubject>(),
         Operation::post(
             "createExternalSubject",
@@ -59,7 +67,7 @@ pub const SECTION: Section = Section {
         )
         .says(
             "Forget an external subject",
-            "Tokens that came of it live until they expire.",
+            "And end what its issuer's word gave by it.",
         )
         .needs(Permission::Write(Area::Users)),
     ],
@@ -111,9 +119,10 @@ fn view(record: &Record) -> ExternalSubject {
 
 async fn list(call: Call) -> Answer {
     let user: Option<UserId> = call.parsed("user", "a person's id")?;
+    let search = call.search()?;
     let page = call
         .provider
-        .list_external_subjects(call.tenant(), user, call.page()?)
+        .list_external_subjects(call.tenant(), user, search, call.page()?)
         .await?;
     Ok(call.list(page, view))
 }

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::Section;
 use crate::clock::Timestamp;
+use crate::domain::device_secret::DeviceSecret as Shared;
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::session::Session as Record;
 use crate::flows::admin::{Area, Permission};
@@ -34,6 +35,9 @@ pub const SECTION: Section = Section {
         Operation::delete("endSession", "/tenants/{tenant}/sessions/{session}", |call| Box::pin(end(call)))
             .says("End a session", "And everything that was granted in it, offline access too. Nothing happens where it has ended already.")
             .needs(Permission::Write(Area::Sessions)),
+        Operation::delete("unshareSession", "/tenants/{tenant}/sessions/{session}/device-secrets", |call| Box::pin(unshare(call)))
+            .says("End a session's sharing", "No further application on the device signs in by it. The session goes on, and so do the tokens that applications have.")
+            .needs(Permission::Write(Area::Sessions)),
     ],
 };
 
@@ -59,6 +63,23 @@ struct Session {
     /// When it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     ended_at: Option<Timestamp>,
+    /// The secrets by which applications on the device share it (OpenID Connect Native SSO).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    device_secrets: Vec<DeviceSecret>,
+}
+
+/// A secret by which the applications of a group on a device share a session.
+#[derive(Serialize, JsonSchema)]
+struct DeviceSecret {
+    /// Permanent.
+    id: Uuid,
+    /// The application to which it was handed out.
+    client_id: Uuid,
+    /// When.
+    created_at: Timestamp,
+    /// When an application signed in by it last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_used_at: Option<Timestamp>,
 }
 
 /// A person's identifier.
@@ -66,7 +87,8 @@ fn user(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "format": "uuid" })
 }
 
-fn view(session: &Record) -> Session {
+fn view(session: &Record, shared: &[Shared]) -> Session {
+    let own = shared.iter().filter(|one| one.session_id == session.id);
     Session {
         id: session.id.uuid(),
         user_id: session.user_id.uuid(),
@@ -77,6 +99,14 @@ fn view(session: &Record) -> Session {
         last_used_at: session.last_used_at,
         expires_at: session.expires_at,
         ended_at: session.ended_at,
+        device_secrets: own
+            .map(|one| DeviceSecret {
+                id: one.id.uuid(),
+                client_id: one.client_id.uuid(),
+                created_at: one.created_at,
+                last_used_at: one.last_used_at,
+            })
+            .collect(),
     }
 }
 
@@ -94,7 +124,9 @@ async fn list(call: Call) -> Answer {
         .provider
         .list_sessions(call.tenant(), user, call.page()?)
         .await?;
-    Ok(call.list(page, view))
+    let ids = page.items.iter().map(|session| session.id).collect();
+    let shared = call.provider.list_shared(call.tenant(), ids).await?;
+    Ok(call.list(page, |session| view(session, &shared)))
 }
 
 async fn end_all(call: Call) -> Answer {
@@ -111,7 +143,20 @@ async fn find(call: &Call) -> Result<Record, Refusal> {
 }
 
 async fn get(call: Call) -> Answer {
-    Ok(call.show(&view(&find(&call).await?)))
+    let session = find(&call).await?;
+    let shared = call
+        .provider
+        .list_shared(call.tenant(), vec![session.id])
+        .await?;
+    Ok(call.show(&view(&session, &shared)))
+}
+
+async fn unshare(call: Call) -> Answer {
+    let session = find(&call).await?;
+    call.provider
+        .unshare_session(call.tenant(), &session, &call.by())
+        .await?;
+    Ok(call.done())
 }
 
 async fn end(call: Call) -> Answer {

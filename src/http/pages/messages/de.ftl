@@ -72,6 +72,7 @@ scope-email = Ihre E-Mail-Adresse sehen
 scope-address = Ihre Postanschrift sehen
 scope-phone = Ihre Telefonnummer sehen
 scope-offline-access = Diesen Zugriff auch in Ihrer Abwesenheit behalten
+scope-device-sso = Sie auf diesem Gerät bei den anderen Anwendungen desselben Anbieters anmelden
 
 user-code-heading = Gerät verbinden
 user-code-lede = Ihr Gerät zeigt einen Code. Geben Sie ihn hier ein.
@@ -136,6 +137,7 @@ notice-password-chosen = Ihr Passwort ist festgelegt. Sie können sich jetzt dam
 notice-password-changed = Ihr Passwort wurde geändert.
 notice-session-ended = Das Gerät wurde abgemeldet.
 notice-others-ended = Alle anderen Geräte wurden abgemeldet.
+notice-sharing-ended = Andere Anwendungen auf diesem Gerät melden Sie nicht mehr an.
 notice-access-withdrawn = Der Zugriff wurde widerrufen.
 
 error-detail = Für die Entwicklung
@@ -217,6 +219,8 @@ device-unknown = Unbekanntes Gerät
 this-device = Dieses Gerät
 session-seen = Aktiv
 session-began = Angemeldet am
+session-shared = Darüber melden Apps auf diesem Gerät Sie an:
+unshare-session = Nicht mehr teilen
 end-session = Abmelden
 end-others = Alle anderen Geräte abmelden
 no-other-sessions = Sie sind nirgends sonst angemeldet.

@@ -72,6 +72,7 @@ scope-email = See your email address
 scope-address = See your postal address
 scope-phone = See your phone number
 scope-offline-access = Keep this access while you are away
+scope-device-sso = Sign you in to the other applications of its maker on this device
 
 user-code-heading = Connect a device
 user-code-lede = Your device shows a code. Enter it here.
@@ -136,6 +137,7 @@ notice-password-chosen = Your password is set. You can sign in with it now.
 notice-password-changed = Your password has been changed.
 notice-session-ended = That device has been signed out.
 notice-others-ended = All other devices have been signed out.
+notice-sharing-ended = Other applications on that device can’t sign you in any more.
 notice-access-withdrawn = Access has been withdrawn.
 
 error-detail = For the developer
@@ -217,6 +219,8 @@ device-unknown = Unknown device
 this-device = This device
 session-seen = Active
 session-began = Signed in on
+session-shared = Apps on this device can sign you in by it:
+unshare-session = Stop sharing
 end-session = Sign out
 end-others = Sign out all other devices
 no-other-sessions = You aren’t signed in anywhere else.

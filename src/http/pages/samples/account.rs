@@ -203,6 +203,7 @@ impl Sample for AccountSessions<'static> {
             signed_in_at: now() - TimeDelta::days(2),
             seen_at: now(),
             current: true,
+            shared: "",
         };
         let phone = SessionItem {
             id: "ses_2",
@@ -212,12 +213,14 @@ impl Sample for AccountSessions<'static> {
             signed_in_at: now() - TimeDelta::days(40),
             seen_at: now() - TimeDelta::minutes(95),
             current: false,
+            shared: "Acme Mail, Acme Notes",
         };
         let unknown = SessionItem {
             id: "ses_3",
             browser: "",
             system: "",
             address: "",
+            shared: "",
             seen_at: now() - TimeDelta::days(12),
             ..phone
         };
@@ -292,6 +295,7 @@ impl Sample for AccountSessions<'static> {
                         browser: LONG,
                         system: LONG,
                         address: LONG,
+                        shared: LONG,
                         ..phone
                     }],
                     ..plain.clone()
@@ -309,6 +313,7 @@ impl Sample for AccountSessions<'static> {
                         browser: HOSTILE,
                         system: HOSTILE,
                         address: HOSTILE,
+                        shared: HOSTILE,
                         ..phone
                     }],
                     more: Some(HOSTILE),

@@ -105,6 +105,8 @@ pub struct SessionItem<'a> {
     pub seen_at: Timestamp,
     /// Whether it is the one that looks at the page.
     pub current: bool,
+    /// The applications on the device that share it, one after the other; empty where none does.
+    pub shared: &'a str,
 }
 
 impl SessionItem<'_> {
@@ -127,7 +129,7 @@ impl SessionItem<'_> {
     }
 }
 
-/// `/account/sessions`: ids `end-others`, and `end` on each that can be ended as a class.
+/// `/account/sessions`: ids `end-others`, and `end` on each that can be ended as a class, `unshare` on each that is shared.
 #[derive(Clone, Debug, Template)]
 #[template(path = "account/sessions.html")]
 pub struct AccountSessions<'a> {

@@ -23,6 +23,7 @@ impl ScopeItem<'_> {
             "address" => "scope-address",
             "phone" => "scope-phone",
             "offline_access" => "scope-offline-access",
+            "device_sso" => "scope-device-sso",
             _ => return None,
         })
     }

@@ -298,6 +298,8 @@ pub enum Notice {
     SessionEnded,
     /// All sessions but this one were ended.
     OthersEnded,
+    /// A session isn't shared with applications on its device any more.
+    SharingEnded,
     /// An application's access was withdrawn.
     AccessWithdrawn,
 }
@@ -310,6 +312,7 @@ impl Notice {
             Self::PasswordChanged => "notice-password-changed",
             Self::SessionEnded => "notice-session-ended",
             Self::OthersEnded => "notice-others-ended",
+            Self::SharingEnded => "notice-sharing-ended",
             Self::AccessWithdrawn => "notice-access-withdrawn",
         };
         page.t(id).into_owned()
