@@ -13,6 +13,7 @@ mod refresh_token;
 mod refusal;
 mod token_exchange;
 
+pub(in crate::flows) use issued::may_refresh;
 pub use jwt_bearer::BearerRefusal;
 pub use pipeline::TokenAnswer;
 pub(in crate::flows) use pipeline::refuse_proof;

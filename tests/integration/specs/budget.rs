@@ -1,6 +1,8 @@
 //! What a request may cost, counted where a clock would only guess: statements at the database, and hashes. A change that makes one of them
 //! dearer is seen here, on any machine; `./bench` says what it means in time.
 
+use tessera::protocol::SigningAlgorithm;
+
 use crate::support::app::app_test;
 use crate::support::dpop::Prover;
 use crate::support::http::Answer;
@@ -46,6 +48,24 @@ app_test! {
         let hashes = scene.app.provider.hashing.tally().hashes();
         cost(&scene, async || machine.token(&[("grant_type", "client_credentials")]).await).await;
         assert_eq!(scene.app.provider.hashing.tally().hashes(), hashes, "a client's secret needs no slow hash");
+    }
+
+    /// Of those who need an algorithm's first key at once one makes it, and the others find it: a key thrown away each would be a write each.
+    async fn an_algorithms_first_key_is_made_by_one(app: TestApp) {
+        const AT_ONCE: u64 = 16;
+        let scene = Scene::new(app).await;
+        let (tenant, provider) = (scene.loaded().await, &scene.app.provider);
+        let statements = || provider.db.gauges().statements;
+        let before = statements();
+        let signers = (0..AT_ONCE).map(|_| provider.signer(&tenant, SigningAlgorithm::EdDsa));
+        let made = futures_util::future::join_all(signers).await;
+        let names: std::collections::HashSet<_> = made.iter().map(|made| made.as_ref().expect("a key").kid().to_owned()).collect();
+        assert_eq!(names.len(), 1);
+        // Each looks once, which is three statements, and one of them writes. The writes of all would be three more of each.
+        let spent = statements() - before;
+        assert!(spent < 5 * AT_ONCE, "{spent} statements");
+        let kept = scene.app.database.raw().texts("SELECT algorithm AS value FROM signing_keys WHERE algorithm = 'EdDSA'");
+        assert_eq!(kept.len(), 1);
     }
 
     /// Whoever signs out has one question asked for them, whom to tell; where nobody asks to be told, nothing more is written.
