@@ -200,8 +200,6 @@ app_test! {
             // What could be read in two ways, and what turns or hides where it is shown.
             (&world.rp, good.replacen("[{", "[{\"type\":\"payment_initiation\",", 1)),
             (&world.rp, payment(&json!({ "creditorName": "12\u{200f}34" })).to_string()), (&world.rp, payment(&json!({ "creditorName": "a\u{2028}b" })).to_string()),
-            // What would be rounded on the way to whoever reads it.
-            (&world.rp, good.replacen("[{", "[{\"count\":18446744073709551616,", 1)), (&world.rp, good.replacen("[{", "[{\"count\":0.12345678901234567,", 1)),
             (&untyped, good.clone()), (&bound, good.clone()), (&wanting, json!([{ "type": "theirs" }]).to_string()),
         ] {
             let page = browser.open(&rp.authorization_url(&[("authorization_details", &details), ("redirect_uri", SHOP), ("scope", "openid")])).await;
