@@ -151,8 +151,14 @@ app_test! {
             assert_eq!(told(&mut browser, &rp, hint).await, "invalid_request");
             rp.push(&[("id_token_hint", hint)]).await.expect_error(400, "invalid_request");
         }
-        let unencrypted = client(&scene, json!({})).await;
-        assert_eq!(told(&mut browser, &unencrypted, &mine).await, "invalid_request");
+        let unencrypted = client(&scene, json!({ "id_token_signed_response_alg": "ES256" })).await;
+        let plain = unencrypted.sign_in(&mut browser, &scene.user).await;
+        let plain = plain.id_token.as_deref().expect("an ID token");
+        assert_eq!(told(&mut browser, &unencrypted, plain).await, "");
+        let theirs_sealed = sealed(&keys[0], "A256GCM", plain, &nothing);
+        for hint in [&mine, &theirs_sealed] {
+            assert_eq!(told(&mut browser, &unencrypted, hint).await, "invalid_request");
+        }
         // Signing out: by whichever client names itself, and is the one that the token was issued to.
         let (id, others) = (rp.client.client_id(), unencrypted.client.client_id());
         let logout = |hint: &str, named: &str| format!("{}?id_token_hint={hint}&post_logout_redirect_uri=https%3A%2F%2Ffront.example%2Fbye{named}", scene.tenant.url("/logout"));
