@@ -143,6 +143,9 @@ settings! {
         client_certificate_header: Option<HeaderName> = "off";
         /// How they write it.
         client_certificate_format: CertificateFormat = "escaped-pem";
+        /// The header in which they hand on the certificates that came with the client's, which lead to the authority: `Client-Cert-Chain`, as
+        /// RFC 9440 writes it, whatever the form of the other. They have to write or empty it in every request, too.
+        client_certificate_chain_header: Option<HeaderName> = "off";
         /// A listener of its own for `/metrics` in Prometheus' format. Keep it off the public network.
         metrics_listen: Option<SocketAddr> = "off";
         /// Proxies whose word counts for a client's address, its scheme and its request id. Everybody else's forwarding headers are ignored.
@@ -330,6 +333,17 @@ impl Config {
             problems.push((
                 "client_certificate_header",
                 "needs `trusted_proxies`, from which alone it is believed",
+            ));
+        }
+        if let Some(chain) = &self.client_certificate_chain_header
+            && self
+                .client_certificate_header
+                .as_ref()
+                .is_none_or(|header| header.as_str().eq_ignore_ascii_case(chain.as_str()))
+        {
+            problems.push((
+                "client_certificate_chain_header",
+                "needs `client_certificate_header`, another header, in which the client's own certificate comes",
             ));
         }
         if let Some(own) = &self.mtls_public_url {

@@ -65,6 +65,9 @@ pub struct TenantSettings {
     pub pushed_request_rate: u32,
     /// The certificate authorities that issue certificates to applications (`tls_client_auth`), in PEM; at most 20. Empty: none is trusted.
     pub client_certificate_authorities: String,
+    /// The lists of certificates that these authorities have revoked (CRLs), in PEM; at most 20. An authority with a list needs one that is in its
+    /// time, or its certificates are refused.
+    pub client_certificate_revocation_lists: String,
     /// Whether devices without a browser may be authorized (RFC 8628), for the applications that register that grant.
     pub device_authorization: bool,
     /// How long the code that a device shows is good (60 to 1800 s).
@@ -132,6 +135,7 @@ impl Default for TenantSettings {
             request_object_lifetime: 3600,
             pushed_request_rate: 6000,
             client_certificate_authorities: String::new(),
+            client_certificate_revocation_lists: String::new(),
             device_authorization: true,
             device_code_lifetime: 600,
             device_code_limit: 1000,

@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use super::connect::{Blocked, GuardedConnector, NameResolver, SystemResolver};
 use super::error::{EgressError, EgressSetupError};
+use super::freshness;
 use super::limits::TenantLimits;
 use crate::config::{AllowedHost, Config};
 
@@ -155,6 +156,8 @@ pub struct Fetched {
     pub status: u16,
     /// Whole, within the limit.
     pub body: Vec<u8>,
+    /// How much longer it may be used without asking again, where it says so.
+    pub fresh_for: Option<Duration>,
 }
 
 struct Job {
@@ -396,6 +399,7 @@ async fn fetch(client: &awc::Client, outward: Outward, uri: &str) -> Result<Fetc
     if !outward.expected.admits(content_type) {
         return Err(EgressError::ContentType(outward.expected.accept()));
     }
+    let fresh_for = freshness::of(response.headers());
     let body = response
         .body()
         .limit(outward.limit)
@@ -407,6 +411,7 @@ async fn fetch(client: &awc::Client, outward: Outward, uri: &str) -> Result<Fetc
     Ok(Fetched {
         status: status.as_u16(),
         body: body.to_vec(),
+        fresh_for,
     })
 }
 

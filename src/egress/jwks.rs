@@ -1,8 +1,8 @@
 //! Clients' published keys (`jwks_uri`), kept for `private_key_jwt` and its like.
 //!
 //! OpenID Connect Core §10.1.1: a key id that isn't known makes the set be fetched again, so that a client may rotate as it likes; at most
-//! once in [`REFETCH_AFTER`], so that invented key ids make no traffic. Sets are returned as they came: what a key is good for is for its
-//! user to check.
+//! once in [`REFETCH_AFTER`], so that invented key ids make no traffic. A set whose answer says so (`Cache-Control`) is fetched again before it is an
+//! hour old, by the same bound. Sets are returned as they came: what a key is good for is for its user to check.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use uuid::Uuid;
 
-use super::client::EgressClient;
+use super::client::{EgressClient, Outward};
 use super::error::EgressError;
 use crate::clock::{Clock, Timestamp};
 
@@ -20,7 +20,7 @@ use crate::clock::{Clock, Timestamp};
 pub const REFETCH_AFTER: Duration = Duration::from_mins(1);
 /// The largest set that is read.
 pub const MAX_JWKS_BYTES: usize = 128 * 1024;
-/// The age at which a set is fetched again although it holds the key, so that a withdrawn key is forgotten.
+/// The age at which a set is fetched again although it holds the key, so that a withdrawn key is forgotten; earlier where its answer says so.
 const FRESH_FOR: Duration = Duration::from_hours(1);
 /// How long a set serves while it can't be fetched again.
 const STALE_FOR: Duration = Duration::from_hours(24);
@@ -76,10 +76,19 @@ struct Key {
     url: String,
 }
 
+/// A set that came.
+#[derive(Clone)]
+struct Kept {
+    set: Arc<JwkSet>,
+    fetched: Timestamp,
+    /// From when on it is fetched again although it holds the key.
+    fresh_for: Duration,
+}
+
 #[derive(Default)]
 struct Entry {
-    /// The last set that came, and when.
-    set: Option<(Arc<JwkSet>, Timestamp)>,
+    /// The last set that came.
+    set: Option<Kept>,
     /// The last attempt and its failure.
     attempt: Option<(Timestamp, Option<EgressError>)>,
 }
@@ -160,29 +169,27 @@ impl JwksCache {
         suffices: impl Fn(&JwkSet) -> bool,
     ) -> Option<Result<Arc<JwkSet>, EgressError>> {
         let now = self.clock.now();
-        let set = self.usable(entry);
-        if let Some((set, fetched)) = &set
-            && age(now, *fetched) < FRESH_FOR
-            && suffices(set)
+        let kept = self.usable(entry);
+        if let Some(kept) = &kept
+            && age(now, kept.fetched) < kept.fresh_for
+            && suffices(&kept.set)
         {
-            return Some(Ok(Arc::clone(set)));
+            return Some(Ok(Arc::clone(&kept.set)));
         }
         let (at, failure) = entry.attempt.as_ref()?;
         if age(now, *at) >= self.refetch_after {
             return None;
         }
-        match (set, failure) {
-            (Some((set, _)), _) => Some(Ok(set)),
+        match (kept, failure) {
+            (Some(kept), _) => Some(Ok(kept.set)),
             (None, failure) => failure.clone().map(Err),
         }
     }
 
-    fn usable(&self, entry: &Entry) -> Option<(Arc<JwkSet>, Timestamp)> {
+    fn usable(&self, entry: &Entry) -> Option<Kept> {
         let now = self.clock.now();
-        entry
-            .set
-            .clone()
-            .filter(|(_, fetched)| age(now, *fetched) < STALE_FOR)
+        let kept = entry.set.clone();
+        kept.filter(|kept| age(now, kept.fetched) < STALE_FOR)
     }
 
     async fn fetch(
@@ -192,18 +199,29 @@ impl JwksCache {
     ) -> Result<Arc<JwkSet>, EgressError> {
         let fetched = self
             .egress
-            .fetch_json(key.tenant, &key.url, MAX_JWKS_BYTES)
+            .send(key.tenant, Outward::get_json(&key.url, MAX_JWKS_BYTES))
             .await
-            .and_then(JwkSet::from_value)
-            .map(Arc::new);
+            .and_then(|fetched| {
+                let read = serde_json::from_slice(&fetched.body);
+                let set = JwkSet::from_value(read.map_err(|_| EgressError::Malformed)?)?;
+                Ok((Arc::new(set), fetched.fresh_for))
+            });
         let now = self.clock.now();
         entry.attempt = Some((now, fetched.as_ref().err().cloned()));
         match (fetched, self.usable(&entry)) {
-            (Ok(fetched), _) => {
-                entry.set = Some((Arc::clone(&fetched), now));
-                Ok(fetched)
+            (Ok((set, asked)), _) => {
+                // Whoever can name the client can have its keys fetched as often as this.
+                let fresh_for = asked.map_or(FRESH_FOR, |asked| {
+                    asked.clamp(self.refetch_after.min(FRESH_FOR), FRESH_FOR)
+                });
+                entry.set = Some(Kept {
+                    set: Arc::clone(&set),
+                    fetched: now,
+                    fresh_for,
+                });
+                Ok(set)
             }
-            (Err(error), Some((set, _))) => {
+            (Err(error), Some(Kept { set, .. })) => {
                 tracing::warn!(tenant = %key.tenant, client = %key.client, %error, "a client's keys can't be fetched again; the kept ones serve on");
                 Ok(set)
             }

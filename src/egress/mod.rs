@@ -13,6 +13,7 @@ mod client;
 mod connect;
 mod dns;
 mod error;
+mod freshness;
 mod jwks;
 mod limits;
 mod request_objects;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::access::AccessRefusal;
 use super::client_authentication::{ClientRefusal, Sent};
-use super::grants::TokenRefusal;
+use super::grants::{TokenRefusal, may_refresh};
 use super::issue::subject_of;
 use super::provider::{FlowError, Provider};
 use super::scopes::{Rules, find_type};
@@ -177,7 +177,9 @@ impl Provider {
         if !alive || token.rotated.is_some() || now >= token.expires_at || !user.is_active() {
             return Ok(None);
         }
-        let Some(client) = self.find_client(tenant, grant.client_id).await? else {
+        // A client may have lost its grant type since: what can't be used isn't active.
+        let client = self.find_client(tenant, grant.client_id).await?;
+        let Some(client) = client.filter(|client| may_refresh(client, &grant)) else {
             return Ok(None);
         };
         let claims = self.refresh_token_claims(at, &client, &grant, &token, &user);

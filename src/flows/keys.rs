@@ -117,6 +117,8 @@ impl Provider {
         let existing = self
             .db
             .write(&**tenant, move |repo| {
+                // Another node may be about to make one.
+                repo.hold_tenant()?;
                 let keys = repo.list_keys()?;
                 if let Some(known) = keys
                     .iter()
@@ -172,6 +174,7 @@ impl Provider {
         let done = self
             .db
             .write(&**tenant, move |repo| {
+                repo.hold_tenant()?;
                 let keys = repo.list_keys()?;
                 let live = keys.iter().filter(|key| {
                     key.algorithm == algorithm && matches!(key.stage, KeyStage::Published { .. })
@@ -223,6 +226,7 @@ impl Provider {
         let (id, algorithm, revoked) = (target.id, target.algorithm, target.clone());
         self.db
             .write(&**tenant, move |repo| {
+                repo.hold_tenant()?;
                 if !repo.revoke_key(id)? {
                     return Ok(());
                 }

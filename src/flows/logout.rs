@@ -8,6 +8,7 @@
 //! Whoever ends a session has its clients told: by the back channel wherever it ends, see [`super::logout_delivery`]; by the front channel
 //! ([Front-Channel Logout 1.0](https://openid.net/specs/openid-connect-frontchannel-1_0.html) §3) here, where the browser is at hand.
 
+use super::authorize::Opened;
 use super::browser::CheckedForm;
 use super::hint::{IdTokenHint, check_id_token_hint};
 use super::issue::subject_of;
@@ -17,6 +18,7 @@ use super::tenancy::TenantAt;
 use crate::domain::audit::Origin;
 use crate::domain::client::Client;
 use crate::domain::ids::{ClientId, SessionId};
+use crate::jose::jwe::is_encrypted;
 use crate::protocol::logout::LogoutRequest;
 use crate::protocol::logout_token::frontchannel_address;
 use crate::protocol::redirect_uri::PostLogoutRedirectUri;
@@ -62,9 +64,12 @@ impl Provider {
         signed_in: &[SignedIn],
         origin: &Origin,
     ) -> Result<SignOut, FlowError> {
-        let hint = match request
-            .id_token_hint
+        let opened = self.open_logout_hint(at, request).await?;
+        let hint = opened
             .as_deref()
+            .map(|opened| opened.as_str())
+            .or(request.id_token_hint.as_deref());
+        let hint = match hint
             .map(|hint| check_id_token_hint(&at.tenant, hint))
             .transpose()
         {
@@ -111,6 +116,29 @@ impl Provider {
             ended: theirs.iter().map(|one| one.session.id).collect(),
             frames: self.frames(at, told).await?,
         })
+    }
+
+    /// The hint of a client that names itself and encrypted it to the tenant, opened. §2 has `client_id` for hints "that require the Client Identifier
+    /// to be specified by other means, so that the ID Tokens can be decrypted by the OP".
+    async fn open_logout_hint(
+        &self,
+        at: &TenantAt,
+        request: &LogoutRequest,
+    ) -> Result<Option<Opened>, FlowError> {
+        let (Some(hint), Some(named)) = (&request.id_token_hint, &request.client_id) else {
+            return Ok(None);
+        };
+        if !is_encrypted(hint) {
+            return Ok(None);
+        }
+        let client = match named.parse::<ClientId>() {
+            Ok(id) => self.find_client(&at.tenant, id).await?,
+            Err(_) => None,
+        };
+        match client {
+            Some(client) => self.decrypt_hint(at, &client, hint).await,
+            None => Ok(None),
+        }
     }
 
     async fn client_of(

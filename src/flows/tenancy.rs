@@ -15,6 +15,7 @@ use crate::domain::resource::Resource;
 use crate::domain::settings::TenantSettings;
 use crate::domain::tenant::{TenantRecord, TenantStatus};
 use crate::jose::certificate::Authorities;
+use crate::jose::revocation_lists::RevocationLists;
 use crate::jose::seal::{DataKey, MasterKey, SealError};
 use crate::protocol::discovery::paths;
 use crate::protocol::slug::Slug;
@@ -91,12 +92,7 @@ impl Tenant {
                 |domain| Arc::from(domain.origin.as_str()),
             );
         Ok(Some(Self {
-            // They were read before they were written down; what can't be read any more is trusted no more.
-            authorities: Authorities::parse(&loaded.record.settings.client_certificate_authorities)
-                .unwrap_or_else(|error| {
-                    tracing::error!(tenant = %loaded.record.slug, %error, "the certificate authorities of a tenant can't be read, and none is trusted");
-                    Authorities::default()
-                }),
+            authorities: authorities_of(&loaded.record),
             keys: KeyRing::build(
                 id,
                 &loaded.keys,
@@ -158,6 +154,23 @@ impl Tenant {
     }
 }
 
+/// They and their lists were read before they were written down; what can't be read any more is trusted no more.
+fn authorities_of(record: &TenantRecord) -> Authorities {
+    let settings = &record.settings;
+    let unreadable = |error: &dyn std::error::Error| {
+        tracing::error!(tenant = %record.slug, %error, "the certificate authorities of a tenant, or what they revoked, can't be read, and none is trusted");
+        Authorities::default()
+    };
+    let revoked = match RevocationLists::parse(&settings.client_certificate_revocation_lists) {
+        Ok(revoked) => revoked,
+        Err(error) => return unreadable(&error),
+    };
+    match Authorities::parse(&settings.client_certificate_authorities) {
+        Ok(trusted) => trusted.without(revoked),
+        Err(error) => unreadable(&error),
+    }
+}
+
 /// The key that a tenant's handed-out secrets are hashed with; for a tenant that isn't made yet.
 pub(super) fn handle_key_of(data_key: &DataKey) -> HashKey {
     data_key.derive("handles")
@@ -174,8 +187,13 @@ impl AsRef<TenantScope> for Tenant {
 pub enum Located {
     /// A tenant, at one of its addresses.
     Tenant(TenantAt),
-    /// The installation's root; the path below it.
-    Root(String),
+    /// The installation's root, at one of its addresses.
+    Root {
+        /// The path below it.
+        rest: String,
+        /// Whether the request came to the address for certificates.
+        at_alias: bool,
+    },
     /// Nobody's.
     Nowhere,
 }
@@ -211,6 +229,13 @@ const ALIASED: [&str; 6] = [
 ];
 
 impl Provider {
+    /// The installation's root as whoever sends a request knows it: the ordinary one, or that of the address for certificates.
+    pub fn root_at(&self, at_alias: bool) -> &str {
+        let config = &self.config;
+        let alias = config.mtls_public_url.as_ref().filter(|_| at_alias);
+        alias.unwrap_or(&config.public_url).root()
+    }
+
     /// The address of a tenant for clients that show certificates, where there is one beside its issuer. It is that of the template alone: a
     /// custom domain has none.
     pub fn alias_of(&self, at: &TenantAt) -> Option<String> {
@@ -260,7 +285,12 @@ impl Provider {
             None => {}
         }
         let (slug, rest) = match self.config.public_url.resolve(host, path) {
-            Place::Root { rest } => return Ok(Located::Root(rest.to_owned())),
+            Place::Root { rest } => {
+                return Ok(Located::Root {
+                    rest: rest.to_owned(),
+                    at_alias: false,
+                });
+            }
             Place::Tenant { slug, rest } => (slug.into_owned(), rest.into_owned()),
             Place::Elsewhere => return self.locate_elsewhere(host, path).await,
         };
@@ -335,7 +365,10 @@ impl Provider {
             && let Place::Root { rest } = template.resolve(host, path)
         {
             return Ok(if rest.starts_with("/api/v1/") {
-                Located::Root(rest.to_owned())
+                Located::Root {
+                    rest: rest.to_owned(),
+                    at_alias: true,
+                }
             } else {
                 Located::Nowhere
             });

@@ -11,6 +11,7 @@ use super::telemetry::client_of;
 use crate::flows::Provider;
 use crate::jose::certificate::ClientCertificate;
 use crate::protocol::OAuthError;
+use crate::protocol::mutual_tls::read_chain;
 
 /// What a connection has shown; part of the data that its requests share.
 pub(super) struct Shown(pub(super) Arc<ClientCertificate>);
@@ -37,7 +38,7 @@ pub fn find_certificate(
     };
     let unreadable = || {
         OAuthError::invalid_request(
-            "the header in which the proxy hands on the client's certificate can't be read, or is there twice",
+            "the header in which the proxy hands on the client's certificate, or what came with it, can't be read, or is there twice",
         )
     };
     let mut values = request.headers().get_all(name.as_str());
@@ -52,7 +53,16 @@ pub fn find_certificate(
         .client_certificate_format
         .read(text)
         .map_err(|_| unreadable())?;
-    der.map(|der| ClientCertificate::from_der(&der).map(Arc::new))
-        .transpose()
+    let Some(der) = der else { return Ok(None) };
+    let chain = match &config.client_certificate_chain_header {
+        Some(name) => {
+            let values = request.headers().get_all(name.as_str());
+            let values: Result<Vec<&str>, _> = values.map(|value| value.to_str()).collect();
+            read_chain(values.map_err(|_| unreadable())?.into_iter()).map_err(|_| unreadable())?
+        }
+        None => Vec::new(),
+    };
+    ClientCertificate::from_der(&der, &chain)
+        .map(|certificate| Some(Arc::new(certificate)))
         .map_err(|_| unreadable())
 }

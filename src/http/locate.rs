@@ -17,6 +17,9 @@ use crate::flows::tenancy::{Located, TenantAt};
 use crate::protocol::OAuthError;
 use crate::protocol::discovery::paths;
 
+/// That a request for the root came to the address for certificates; among the request's extensions.
+pub struct AtAlias;
+
 /// What verifiers need even of a suspended tenant, and of a node that doesn't hear of changes.
 fn is_for_verifiers(rest: &str) -> bool {
     [
@@ -90,11 +93,16 @@ async fn route_of(
             request.extensions_mut().insert(at);
             Ok(path)
         }
-        Located::Root(rest) => Ok(match file {
-            // The root may have a path of its own before `/static/`.
-            Some(file) => format!("/root{file}").into(),
-            None => format!("/root{rest}").into(),
-        }),
+        Located::Root { rest, at_alias } => {
+            if at_alias {
+                request.extensions_mut().insert(AtAlias);
+            }
+            Ok(match file {
+                // The root may have a path of its own before `/static/`.
+                Some(file) => format!("/root{file}").into(),
+                None => format!("/root{rest}").into(),
+            })
+        }
         Located::Nowhere => Err(OAuthError::tenant_not_found(
             "no tenant lives at this address; check the host and the path for a typing error",
         )),

@@ -1,8 +1,8 @@
 //! Clients' certificates (RFC 8705 §2, §3.1): what one is called, who issued it, and which key it has.
 //!
 //! A certificate that an authority issued is good where its chain leads to one of the authorities that the tenant trusts, every certificate of
-//! the chain is in its time, and the client's name stands in it as registered. One that a client made itself is good where it, or its key, is
-//! among the client's published keys; nothing else of it counts. Left out: lists of revoked certificates, and OCSP.
+//! the chain is in its time and not revoked by the lists that the tenant was given, and the client's name stands in it as registered. One that a client
+//! made itself is good where it, or its key, is among the client's published keys; nothing else of it counts.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -17,19 +17,20 @@ use openssl::pkey::{Id, PKey, Public};
 use openssl::stack::Stack;
 use openssl::x509::store::X509StoreBuilder;
 use openssl::x509::verify::{X509VerifyFlags, X509VerifyParam};
-use openssl::x509::{X509, X509PurposeId, X509Ref, X509StoreContext, X509VerifyResult};
+use openssl::x509::{
+    X509, X509NameRef, X509PurposeId, X509Ref, X509StoreContext, X509VerifyResult,
+};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::keys::digest;
+use super::revocation_lists::RevocationLists;
 use crate::protocol::distinguished_name::DistinguishedName;
 use crate::protocol::dpop::Thumbprint;
-use crate::protocol::mutual_tls::ExpectedSubject;
+use crate::protocol::mutual_tls::{ExpectedSubject, MAX_CHAIN};
 
 /// The largest certificate that is looked at, in bytes of its DER.
 pub const MAX_CERTIFICATE: usize = 16 * 1024;
-/// The most certificates that a client may send besides its own.
-const MAX_CHAIN: usize = 8;
 /// The most authorities that a tenant may trust.
 pub const MAX_AUTHORITIES: usize = 20;
 /// The longest text that holds them, in bytes.
@@ -53,6 +54,14 @@ pub enum CertificateError {
     /// Its chain doesn't hold.
     #[error("the certificate isn't one of a trusted authority's, or not in its time: {0}")]
     Chain(&'static str),
+    /// Its authority has revoked it, or the one above has revoked the authority.
+    #[error("the certificate, or that of an authority above it, was revoked")]
+    Revoked,
+    /// What its authority has revoked isn't known.
+    #[error(
+        "the list of what the certificate's authority has revoked is too old, or not good yet; the tenant's administrators set another in client_certificate_revocation_lists"
+    )]
+    RevocationList,
     /// It is somebody else's.
     #[error("the certificate names another subject than the client registered")]
     Subject,
@@ -103,17 +112,11 @@ impl ClientCertificate {
         })
     }
 
-    /// One that a proxy hands on.
-    pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
-        if der.len() > MAX_CERTIFICATE {
-            return Err(CertificateError::Malformed);
-        }
-        let certificate = X509::from_der(der).map_err(|_| CertificateError::Malformed)?;
-        // OpenSSL doesn't mind what stands behind a certificate; the hash that tokens are bound to would.
-        if certificate.to_der()? != der {
-            return Err(CertificateError::Malformed);
-        }
-        Self::new(certificate, [])
+    /// One that a proxy hands on, with what came with it.
+    pub fn from_der(der: &[u8], chain: &[Vec<u8>]) -> Result<Self, CertificateError> {
+        let chain = chain.iter().map(|der| read_der(der));
+        let chain = chain.collect::<Result<Vec<_>, _>>()?;
+        Self::new(read_der(der)?, chain)
     }
 
     /// What tokens are bound to it by (§3.1, `x5t#S256`).
@@ -160,6 +163,27 @@ impl ClientCertificate {
             Err(CertificateError::Unpublished)
         }
     }
+}
+
+fn read_der(der: &[u8]) -> Result<X509, CertificateError> {
+    if der.len() > MAX_CERTIFICATE {
+        return Err(CertificateError::Malformed);
+    }
+    let certificate = X509::from_der(der).map_err(|_| CertificateError::Malformed)?;
+    // OpenSSL doesn't mind what stands behind a certificate; the hash that tokens are bound to would.
+    if certificate.to_der()? == der {
+        Ok(certificate)
+    } else {
+        Err(CertificateError::Malformed)
+    }
+}
+
+/// A name's parts, for people to read.
+pub(super) fn in_words(name: &X509NameRef) -> String {
+    let parts = name
+        .entries()
+        .filter_map(|part| part.data().to_string().ok());
+    parts.collect::<Vec<_>>().join(", ")
 }
 
 /// Whether the certificate is called so. Nothing is a pattern, on either side.
@@ -229,7 +253,10 @@ fn curve_of(group: &EcGroupRef) -> Option<(&'static str, i32)> {
 /// The authorities whose certificates a tenant believes. One of them may stand anywhere in a chain: whoever names an authority below another
 /// means that one.
 #[derive(Clone, Default)]
-pub struct Authorities(Vec<X509>);
+pub struct Authorities {
+    trusted: Vec<X509>,
+    revoked: RevocationLists,
+}
 
 /// Why a text names no authorities.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -269,22 +296,27 @@ impl Authorities {
         if found.len() > MAX_AUTHORITIES {
             return Err(AuthoritiesError::TooMany);
         }
-        Ok(Self(found))
+        Ok(Self {
+            trusted: found,
+            revoked: RevocationLists::default(),
+        })
+    }
+
+    /// The same, but for what these lists say is revoked.
+    #[must_use]
+    pub fn without(self, revoked: RevocationLists) -> Self {
+        Self { revoked, ..self }
     }
 
     /// What they are called, for people to read.
     pub fn names(&self) -> Vec<String> {
-        let name = |authority: &X509| {
-            let parts = authority.subject_name().entries();
-            let parts = parts.filter_map(|part| part.data().to_string().ok());
-            parts.collect::<Vec<_>>().join(", ")
-        };
-        self.0.iter().map(name).collect()
+        let name = |authority: &X509| in_words(authority.subject_name());
+        self.trusted.iter().map(name).collect()
     }
 
     /// Whether there are none.
     pub const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.trusted.is_empty()
     }
 
     fn check(&self, shown: &ClientCertificate, unix: i64) -> Result<(), CertificateError> {
@@ -298,7 +330,7 @@ impl Authorities {
         rules.set_auth_level(SECURITY_LEVEL);
         rules.set_time(unix);
         let mut store = X509StoreBuilder::new()?;
-        for authority in &self.0 {
+        for authority in &self.trusted {
             store.add_cert(authority.clone())?;
         }
         store.set_param(&rules)?;
@@ -310,17 +342,19 @@ impl Authorities {
         let mut context = X509StoreContext::new()?;
         let verified = context.init(&store, &shown.certificate, &chain, |context| {
             let holds = context.verify_cert()?;
-            Ok((holds, context.error()))
+            let verified = context.chain().into_iter().flatten();
+            let verified = verified.map(ToOwned::to_owned).collect::<Vec<X509>>();
+            Ok((holds, context.error(), verified))
         });
         match verified? {
-            (true, X509VerifyResult::OK) => Ok(()),
-            (_, reason) => Err(CertificateError::Chain(reason.error_string())),
+            (true, X509VerifyResult::OK, verified) => self.revoked.check(&verified, unix),
+            (_, reason, _) => Err(CertificateError::Chain(reason.error_string())),
         }
     }
 }
 
 impl fmt::Debug for Authorities {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Authorities({})", self.0.len())
+        write!(f, "Authorities({}, {:?})", self.trusted.len(), self.revoked)
     }
 }

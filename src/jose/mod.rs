@@ -27,5 +27,6 @@ pub mod jws;
 pub mod keys;
 pub mod passwords;
 pub mod request_object;
+pub mod revocation_lists;
 pub mod seal;
 pub mod software_statement;

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::errors::{ErrorCode, OAuthError};
 use super::params::Params;
-use super::strict_json::parse_value;
+use super::strict_json::{keeps_numbers, parse_value};
 
 /// The longest parameter, in bytes: as it comes, and as it is printed again. A token has to fit into a header.
 pub const MAX_BYTES: usize = 4096;
@@ -102,9 +102,9 @@ impl AuthorizationDetails {
         let document = parse_value(text.as_bytes()).map_err(|_| {
             invalid("authorization_details must be a JSON array of objects with distinct names")
         })?;
-        if !are_numbers_kept(&document) {
+        if !keeps_numbers(text) {
             return Err(invalid(
-                "a number in authorization_details is larger than can be kept exactly; send it as a text",
+                "a number in authorization_details has more digits than can be kept exactly; send it as a text",
             ));
         }
         let Value::Array(objects) = document else {
@@ -476,22 +476,6 @@ fn is_text(text: &str) -> bool {
     !text.is_empty()
         && text.chars().count() <= MAX_TEXT
         && !text.chars().any(|c| c.is_control() || hides(c))
-}
-
-/// Whether every number is one that is printed as it was read: beyond 64 bits digits are lost.
-fn are_numbers_kept(value: &Value) -> bool {
-    match value {
-        Value::Number(number) => {
-            number.is_i64()
-                || number.is_u64()
-                || number
-                    .as_f64()
-                    .is_some_and(|number| number.abs() < 9_007_199_254_740_992.0)
-        }
-        Value::Array(values) => values.iter().all(are_numbers_kept),
-        Value::Object(members) => members.values().all(are_numbers_kept),
-        _ => true,
-    }
 }
 
 fn are_texts_sound(value: &Value) -> bool {

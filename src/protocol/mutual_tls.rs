@@ -1,7 +1,7 @@
 //! Mutual TLS ([RFC 8705](https://www.rfc-editor.org/rfc/rfc8705)): what a client registers of its certificate, and how a proxy hands one on
 //! (nginx's `$ssl_client_escaped_cert`, and [RFC 9440](https://www.rfc-editor.org/rfc/rfc9440)).
 //!
-//! Whether a certificate is the one that was meant is `jose::certificate`'s matter. Left out: `Client-Cert-Chain`.
+//! Whether a certificate is the one that was meant is `jose::certificate`'s matter.
 
 use std::net::IpAddr;
 
@@ -16,6 +16,8 @@ use super::uri::MAX_URI;
 
 /// The longest value of a header that holds a certificate, in bytes.
 pub const MAX_HEADER: usize = 16 * 1024;
+/// The most certificates that a client may send besides its own.
+pub const MAX_CHAIN: usize = 8;
 
 /// What names the client in its certificate (§2.1.2): exactly one of five members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,15 +168,45 @@ impl CertificateFormat {
         }
         let der = match self {
             Self::EscapedPem => read_pem(value),
-            Self::ByteSequence => value
-                .strip_prefix(':')
-                .and_then(|rest| rest.strip_suffix(':'))
-                .and_then(|encoded| STANDARD.decode(encoded).ok()),
+            Self::ByteSequence => read_sequence(value),
         };
         der.filter(|der| !der.is_empty())
             .map(Some)
             .ok_or(InvalidHeader)
     }
+}
+
+/// The certificates of `Client-Cert-Chain` (RFC 9440 §2.3): a list of byte sequences, which may come in several fields, without the client's own.
+pub fn read_chain<'v>(
+    values: impl Iterator<Item = &'v str>,
+) -> Result<Vec<Vec<u8>>, InvalidHeader> {
+    let mut chain = Vec::new();
+    for value in values {
+        let value = value.trim_matches(' ');
+        // What proxies write where there is nothing to hand on.
+        if value.is_empty() {
+            continue;
+        }
+        // A list's members are parted by commas, which no byte sequence has in it (RFC 8941 §3.1, §3.3.5).
+        for member in value.split(',') {
+            let member = member.trim_matches([' ', '\t']);
+            let der = (member.len() <= MAX_HEADER)
+                .then(|| read_sequence(member))
+                .flatten()
+                .filter(|der| !der.is_empty())
+                .ok_or(InvalidHeader)?;
+            if chain.len() == MAX_CHAIN {
+                return Err(InvalidHeader);
+            }
+            chain.push(der);
+        }
+    }
+    Ok(chain)
+}
+
+fn read_sequence(value: &str) -> Option<Vec<u8>> {
+    let encoded = value.strip_prefix(':')?.strip_suffix(':')?;
+    STANDARD.decode(encoded).ok()
 }
 
 /// The one certificate of an escaped PEM text.
@@ -284,9 +316,34 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_chain_is_a_list_of_byte_sequences() {
+        let read = |values: &[&str]| read_chain(values.iter().copied());
+        let (one, other) = (vec![1, 2, 3], vec![4, 5, 6]);
+        assert_eq!(read(&[]), Ok(vec![]));
+        assert_eq!(read(&["", " "]), Ok(vec![]));
+        assert_eq!(read(&[":AQID:"]), Ok(vec![one.clone()]));
+        let both = Ok(vec![one, other]);
+        assert_eq!(read(&[":AQID:, :BAUG:"]), both);
+        assert_eq!(read(&[":AQID: \t,:BAUG:"]), both);
+        assert_eq!(read(&[":AQID:", ":BAUG:"]), both);
+        for wrong in [
+            ":AQID:,",
+            ",:AQID:",
+            "AQID",
+            ":AQID:;a=1",
+            "::",
+            ":AQID: :BAUG:",
+            &[":AQID:"; MAX_CHAIN + 1].join(","),
+        ] {
+            assert_eq!(read(&[wrong]), Err(InvalidHeader), "{wrong}");
+        }
+    }
+
     proptest! {
         #[test]
         fn never_panics(value in any::<String>()) {
+            let _ = read_chain(std::iter::once(value.as_str()));
             let _ = CertificateFormat::EscapedPem.read(&value);
             let _ = CertificateFormat::ByteSequence.read(&value);
         }

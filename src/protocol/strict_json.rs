@@ -29,6 +29,47 @@ pub fn parse_value(json: &[u8]) -> Result<Value, NotAStrictObject> {
     }
 }
 
+/// Whether each number of a text that is JSON is one that is the same when it is printed again: whole ones of 64 bits, and others that have no more
+/// digits than a double keeps. `1e400`, `0.1234567890123456789` and `18446744073709551616` aren't.
+pub fn keeps_numbers(json: &str) -> bool {
+    let (mut rest, mut kept) = (json, true);
+    while let Some(at) = rest.find(|c: char| c == '"' || c == '-' || c.is_ascii_digit()) {
+        rest = &rest[at..];
+        let length = if let Some(text) = rest.strip_prefix('"') {
+            let mut escaped = false;
+            let end = text.find(|c: char| {
+                let ends = c == '"' && !escaped;
+                escaped = c == '\\' && !escaped;
+                ends
+            });
+            end.map_or(rest.len(), |end| end + 2)
+        } else {
+            let length = rest
+                .find(|c: char| !(c.is_ascii_digit() || "+-.eE".contains(c)))
+                .unwrap_or(rest.len());
+            kept &= is_kept(&rest[..length]);
+            length
+        };
+        rest = &rest[length..];
+    }
+    kept
+}
+
+fn is_kept(number: &str) -> bool {
+    if !number.contains(['.', 'e', 'E']) {
+        return number.parse::<i64>().is_ok() || number.parse::<u64>().is_ok();
+    }
+    let mantissa = number.split(['e', 'E']).next().unwrap_or_default();
+    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    let significant = digits.trim_matches('0');
+    // Beyond 2^53 not even whole numbers are kept.
+    let is_near = |value: f64| value.abs() < 9_007_199_254_740_992.0;
+    let value = number.parse::<f64>().ok().filter(|value| is_near(*value));
+    value.is_some_and(|value| {
+        significant.is_empty() || (significant.len() <= 15 && value.abs() >= f64::MIN_POSITIVE)
+    })
+}
+
 struct Strict(Value);
 
 impl<'de> Deserialize<'de> for Strict {
@@ -108,6 +149,34 @@ mod tests {
             parse_object(json.as_bytes()).map(Value::Object),
             Ok(expected)
         );
+    }
+
+    #[test]
+    fn numbers_are_kept_or_not() {
+        for kept in [
+            "[]",
+            "0",
+            "[-1, 123.5,1e15,0.0, -0.5E-3]",
+            "18446744073709551615",
+            "-9223372036854775808",
+            "0.000000123456789012345",
+            "1000000000000000.0",
+            r#"{"1e400":"18446744073709551616 \" 1e400","a\\":1}"#,
+        ] {
+            assert!(keeps_numbers(kept), "{kept}");
+        }
+        for lost in [
+            "18446744073709551616",
+            "-9223372036854775809",
+            r#"{"a\\":1e16}"#,
+            "1e400",
+            "1e-400",
+            "[1,[0.1234567890123456]]",
+            "123456789.12345678",
+            r#"{"amount":9007199254740993.0}"#,
+        ] {
+            assert!(!keeps_numbers(lost), "{lost}");
+        }
     }
 
     #[test]

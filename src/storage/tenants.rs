@@ -7,7 +7,7 @@ use super::connection::AnyConnection;
 use super::error::{Result, StorageError};
 use super::installation::Installation;
 use super::postgres;
-use super::repo::{Page, PageRequest};
+use super::repo::{Page, PageRequest, Repo};
 use super::schema::{domain_owners, tenants};
 use super::scope::TenantScope;
 use super::types::{DbInstant, DbUuid};
@@ -173,6 +173,17 @@ fn name_key(name: &str) -> String {
 
 /// Sorts behind every text that continues a prefix, in the order of code points.
 const BEHIND: char = char::MAX;
+
+impl Repo<'_> {
+    /// Holds the tenant until the end of the transaction: of those who decide by what they find of it as a whole, one goes after the other.
+    /// PostgreSQL lets a reader miss what another transaction is about to write; SQLite has one writer.
+    pub fn hold_tenant(&mut self) -> Result<()> {
+        diesel::update(tenants::table.filter(tenants::id.eq(DbUuid::from(self.tenant))))
+            .set(tenants::version.eq(tenants::version))
+            .execute(self.connection)?;
+        Ok(())
+    }
+}
 
 impl Installation<'_> {
     /// Makes a tenant with default settings.

@@ -17,6 +17,7 @@ use tessera::protocol::params::{InvalidParams, MAX_BYTES, MAX_PARAMETERS};
 use tessera::protocol::resource::ResourceIndicator;
 use tessera::protocol::revocation::RevocationRequest;
 use tessera::protocol::scope::{InvalidScope, is_scope_token};
+use tessera::protocol::strict_json::keeps_numbers;
 use tessera::protocol::token::{TokenGrant, TokenRequest};
 use tessera::protocol::token_exchange::TokenKind;
 use tessera::protocol::{ErrorCode, OAuthError, Params, ResponseMode, Scope, uri};
@@ -344,6 +345,7 @@ pub fn authorization_details(data: &[u8]) {
         return;
     };
     let printed = details.to_string();
+    assert!(keeps_numbers(rest) && keeps_numbers(&printed));
     assert!(printed.len() <= 4096 && details.iter().count() <= 10);
     assert_eq!(
         AuthorizationDetails::parse(&printed).as_ref(),

@@ -149,7 +149,8 @@ async fn a_listed_host_is_reached() {
         posted,
         Ok(Fetched {
             status: 200,
-            body: b"hello".to_vec()
+            body: b"hello".to_vec(),
+            fresh_for: None,
         })
     );
 }

@@ -113,6 +113,47 @@ async fn a_caller_who_leaves_does_not_end_the_fetch() {
     assert_eq!(count.load(Ordering::SeqCst), 1);
 }
 
+/// The answer's own word for its age counts, within a minute and an hour.
+#[actix_web::test]
+async fn a_set_is_fetched_again_when_its_answer_says_so() {
+    for (said, early, due) in [
+        ("max-age=600", 599, 601),
+        ("no-store", 59, 61),
+        ("max-age=0", 59, 61),
+        ("max-age=86400", 3_599, 3_601),
+    ] {
+        let count = Arc::new(AtomicUsize::new(0));
+        let shared = web::Data::from(Arc::clone(&count));
+        let app = move || {
+            let answer = move |count: web::Data<AtomicUsize>| async move {
+                count.fetch_add(1, Ordering::SeqCst);
+                HttpResponse::Ok()
+                    .insert_header(("cache-control", said))
+                    .json(json!({"keys": [{"kid": "a"}]}))
+            };
+            App::new()
+                .app_data(shared.clone())
+                .route("/jwks", web::get().to(answer))
+        };
+        let server = HttpServer::new(app)
+            .workers(1)
+            .bind(("127.0.0.1", 0))
+            .unwrap();
+        let url = format!("http://{}/jwks", server.addrs()[0]);
+        actix_web::rt::spawn(server.run());
+        let (clock, control) = Clock::adjustable();
+        let cache = JwksCache::new(egress(), clock);
+        let load = || cache.load(TENANT, CLIENT, &url, Some("a"));
+        assert!(load().await.unwrap().holds("a"));
+        control.advance(Duration::from_secs(early));
+        load().await.unwrap();
+        assert_eq!(count.load(Ordering::SeqCst), 1, "{said}");
+        control.advance(Duration::from_secs(due - early));
+        load().await.unwrap();
+        assert_eq!(count.load(Ordering::SeqCst), 2, "{said}");
+    }
+}
+
 #[test]
 fn only_sets_of_objects_are_sets() {
     for wrong in [

@@ -17,6 +17,7 @@ use crate::flows::keys::key_event;
 use crate::flows::provider::{FlowError, Provider};
 use crate::flows::tenancy::Tenant;
 use crate::jose::certificate::Authorities;
+use crate::jose::revocation_lists::RevocationLists;
 use crate::jose::seal::DataKey;
 use crate::protocol::slug::Slug;
 use crate::storage::{
@@ -63,6 +64,8 @@ pub(super) fn check_tenant(name: &str, settings: &TenantSettings) -> Result<(), 
     })?;
     Authorities::parse(&settings.client_certificate_authorities)
         .map_err(|error| AdminError::invalid("client_certificate_authorities", error))?;
+    RevocationLists::parse(&settings.client_certificate_revocation_lists)
+        .map_err(|error| AdminError::invalid("client_certificate_revocation_lists", error))?;
     SoftwareStatementIssuer::check_all(&settings.software_statement_issuers)
         .map_err(|error| AdminError::invalid(STATEMENT_ISSUERS, error))?;
     AssertionIssuer::check_all(&settings.assertion_issuers)
@@ -216,6 +219,12 @@ impl Provider {
                 .map_err(|error| AdminError::invalid(STATEMENT_ISSUERS, error))?;
         }
         let (slug, by) = (changed.slug.clone(), by.clone());
+        // Before the switch: one that is on without its keys would take what nobody can encrypt, until somebody sets it again. Keys without the
+        // switch are neither published nor used.
+        if changed.settings.request_object_encryption {
+            let tenant = self.load_tenant_named(slug.as_str()).await?;
+            self.ensure_encryption_keys(&tenant).await?;
+        }
         let done = self.db.write_installation(move |all| {
             let Some(before) = all.find_tenant(&changed.slug)? else {
                 return Ok(false);
@@ -233,11 +242,6 @@ impl Provider {
         if !done.await? {
             return Err(AdminError::Stale("tenant"));
         }
-        let tenant = self.load_tenant_named(slug.as_str()).await?;
-        if !tenant.settings().request_object_encryption {
-            return Ok(tenant);
-        }
-        self.ensure_encryption_keys(&tenant).await?;
         self.load_tenant_named(slug.as_str()).await
     }
 

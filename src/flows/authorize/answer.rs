@@ -1,12 +1,19 @@
 //! What goes back to the client (RFC 6749 §4.1.2, §4.2.2; OpenID Connect Core §3.2.2.5, §3.3.2.5): the code, the tokens that come with it through
 //! the browser, or an error; signed where its response mode wants that (JARM).
 
-use std::sync::Arc;
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
+
+use quick_cache::sync::Cache;
 
 use super::checks::CheckedRequest;
 use super::steps::Flow;
+use crate::domain::audit::Origin;
 use crate::domain::client::Client;
 use crate::domain::grant::Grant;
+use crate::domain::ids::TenantId;
+use crate::domain::throttle::network_of;
 use crate::flows::Provider;
 use crate::flows::issue::{AccessTokenOrder, IdTokenBinding, MintedAccessToken, Principal};
 use crate::flows::provider::FlowError;
@@ -112,16 +119,22 @@ impl Provider {
         Ok(tokens)
     }
 
-    /// The answer that reports an error.
+    /// The answer that reports an error. None where it would have to be signed and its network has had as many signed as it may in a minute: whoever
+    /// knows a client's name and address can ask for as many errors as they like, and a page costs nothing.
     pub async fn answer_error(
         &self,
         tenant: &Arc<Tenant>,
         client: &Client,
         redirect: &ValidatedRedirect,
         error: &OAuthError,
-    ) -> Result<RedirectResponse, FlowError> {
+        origin: &Origin,
+    ) -> Result<Option<RedirectResponse>, FlowError> {
+        if redirect.is_signed() && !may_sign(tenant.id(), origin, self.clock.unix()) {
+            return Ok(None);
+        }
         self.finish(tenant, client, redirect.respond_error(error))
             .await
+            .map(Some)
     }
 
     async fn finish(
@@ -138,5 +151,41 @@ impl Provider {
                 Ok(unsigned.send(&jwt))
             }
         }
+    }
+}
+
+/// How many errors are signed for one network in a minute. One by RSA takes a millisecond; honest applications ask in vain now and then.
+const SIGNED_ERRORS: u32 = 120;
+
+/// The errors that were signed, by tenant, network and minute.
+static SIGNED: LazyLock<Cache<(TenantId, String, i64), Arc<AtomicU32>>> =
+    LazyLock::new(|| Cache::new(10_000));
+
+fn may_sign(tenant: TenantId, origin: &Origin, unix: i64) -> bool {
+    let network = network_of(origin.address.as_deref().unwrap_or_default());
+    let name = (tenant, network, unix.div_euclid(60));
+    let counted = SIGNED.get_or_insert_with(&name, || Ok::<_, Infallible>(Arc::default()));
+    counted.is_ok_and(|counted| counted.fetch_add(1, Ordering::Relaxed) < SIGNED_ERRORS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_network_has_its_errors_in_a_minute() {
+        let tenant = |number| TenantId::from(uuid::Uuid::from_u128(number));
+        let from = |address: &str| Origin {
+            request_id: None,
+            address: Some(address.to_owned()),
+        };
+        let (here, now) = (from("203.0.113.7"), 1_800_000_000);
+        for _ in 0..SIGNED_ERRORS {
+            assert!(may_sign(tenant(71), &here, now));
+        }
+        assert!(!may_sign(tenant(71), &here, now + 59));
+        assert!(may_sign(tenant(71), &here, now + 60));
+        assert!(may_sign(tenant(71), &from("203.0.113.8"), now));
+        assert!(may_sign(tenant(72), &here, now));
     }
 }

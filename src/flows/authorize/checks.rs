@@ -223,7 +223,10 @@ impl Provider {
         params: &Params,
     ) -> Result<CheckedRequest, AuthorizeRefusal> {
         let (target, client) = self.load_asking(at, params).await?;
-        let presented = self.find_presented(at, &client, params).await;
+        let presented = match self.find_presented(at, &client, params).await {
+            Ok(presented) => Ok(self.open_hint(at, &client, presented).await?),
+            refused => refused,
+        };
         let checked = self.check_presented(at, &client, target, presented)?;
         self.check_answerable(at, &checked).await?;
         Ok(checked)
@@ -239,7 +242,10 @@ impl Provider {
         let presented = self
             .find_waiting(at, &client, &interaction.params, interaction.started_at)
             .await;
-        self.check_presented(at, &client, target, presented)
+        let checked = self.check_presented(at, &client, target, presented)?;
+        // The client's keys may have gone since: before its person's answer is written down, which would lead to nothing.
+        self.check_answerable(at, &checked).await?;
+        Ok(checked)
     }
 
     /// Before anybody signs in for an answer that could never be given: what is to be encrypted has somebody to be encrypted to.

@@ -1,4 +1,5 @@
-//! Encrypted request objects (RFC 9101 §6.1; OpenID Connect Core §6.1, §10.2): a client's signed object within a JWE to one of the tenant's keys.
+//! Encrypted request objects (RFC 9101 §6.1; OpenID Connect Core §6.1, §10.2): a client's signed object within a JWE to one of the tenant's keys; and
+//! ID tokens that come back so as hints (Core §3.1.2.1).
 //!
 //! What is wrong with one is never told: all that fails before the signature within is looked at fails alike.
 
@@ -51,7 +52,7 @@ impl From<EncryptionRefusal> for OAuthError {
 }
 
 /// The text within, wiped when it is dropped.
-pub(super) type Opened = Zeroizing<String>;
+pub(in crate::flows) type Opened = Zeroizing<String>;
 
 impl Provider {
     /// Opens an object that is encrypted, by whichever way is announced; none where it isn't. OpenID Connect Dynamic Client Registration §2 of the
@@ -71,6 +72,36 @@ impl Provider {
             return Err(EncryptionRefusal::NotTaken.into());
         }
         let encrypted = Encrypted::parse(object).map_err(EncryptionRefusal::from)?;
+        let opened = self.open_encrypted(at, encrypted).await?;
+        Ok(Some(opened.ok_or(EncryptionRefusal::NotDecrypted)?))
+    }
+
+    /// Opens an ID token that comes back as a hint, encrypted anew (OpenID Connect Core §3.1.2.1: "The Client MAY re-encrypt the signed ID token to
+    /// the Authentication Server using a key that enables the server to decrypt the ID Token"). It is for clients whose ID tokens come encrypted, as
+    /// nobody else has a reason, and what isn't one of theirs is left to whoever verifies it.
+    pub(in crate::flows) async fn decrypt_hint(
+        &self,
+        at: &TenantAt,
+        client: &Client,
+        hint: &str,
+    ) -> Result<Option<Opened>, FlowError> {
+        let takes = at.tenant.settings().request_object_encryption
+            && client.metadata.id_token_encryption().is_some();
+        if !takes || !is_encrypted(hint) {
+            return Ok(None);
+        }
+        match Encrypted::parse(hint) {
+            Ok(encrypted) => self.open_encrypted(at, encrypted).await,
+            Err(NotDecrypted) => Ok(None),
+        }
+    }
+
+    /// The text within what is encrypted to one of the tenant's keys; none where it doesn't open.
+    async fn open_encrypted(
+        &self,
+        at: &TenantAt,
+        encrypted: Encrypted,
+    ) -> Result<Option<Opened>, FlowError> {
         let alg = encrypted.algorithm;
         let keys: Vec<DecryptionKey> = at
             .tenant
@@ -87,12 +118,13 @@ impl Provider {
             KeyManagementAlgorithm::EcdhEs => open(),
             KeyManagementAlgorithm::RsaOaep256 => self.blocking(open).await?,
         };
-        let opened = opened.ok_or(EncryptionRefusal::NotDecrypted)?;
         // Whoever sends what doesn't open starts no rotation, and one that can't be written down holds up nobody.
-        if let Err(error) = self.follow_old_key(&at.tenant, alg).await {
+        if opened.is_some()
+            && let Err(error) = self.follow_old_key(&at.tenant, alg).await
+        {
             tracing::warn!(%error, tenant = %at.tenant.slug(), "a key that has come of age got no successor");
         }
-        Ok(Some(opened))
+        Ok(opened)
     }
 
     /// Gives a key that has come of age a successor, as it is used.

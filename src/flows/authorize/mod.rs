@@ -11,6 +11,7 @@ mod reference;
 mod steps;
 
 pub use checks::{AuthorizeRefusal, CheckedRequest, Recipient};
+pub(in crate::flows) use encrypted::Opened;
 pub(in crate::flows) use issue::Granted;
 pub use issue::Outcome;
 pub use presented::Pushed;

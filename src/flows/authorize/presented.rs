@@ -179,6 +179,32 @@ impl Provider {
         })
     }
 
+    /// Opens the `id_token_hint` where the client encrypted it to the tenant. One that doesn't open stays as it is, and is refused as any other that
+    /// isn't ours.
+    pub(super) async fn open_hint<'p>(
+        &self,
+        at: &TenantAt,
+        client: &Client,
+        presented: Presented<'p>,
+    ) -> Result<Presented<'p>, FlowError> {
+        let hint = presented.params.get("id_token_hint").ok().flatten();
+        let opened = match hint {
+            Some(hint) => self.decrypt_hint(at, client, hint).await?,
+            None => None,
+        };
+        let Some(opened) = opened else {
+            return Ok(presented);
+        };
+        let params = presented.params.iter().map(|(name, value)| match name {
+            "id_token_hint" => (name, opened.as_str()),
+            _ => (name, value),
+        });
+        Ok(Presented {
+            params: Cow::Owned(params.collect()),
+            pushed: presented.pushed,
+        })
+    }
+
     /// The parameters of the request object, where there is one; of a client that must send one, no others.
     pub(super) async fn find_signed<'p>(
         &self,

@@ -214,6 +214,7 @@ impl Provider {
             params,
             pushed: None,
         };
+        let presented = self.open_hint(at, client, presented).await?;
         let checked = self.check_parameters(at, client, presented)?;
         self.check_answerable(at, &checked).await?;
         Ok(checked)

@@ -45,7 +45,7 @@ pub(super) struct GrantedPerson {
 }
 
 /// SECURITY, "Decided": refresh tokens need the grant type and, with `openid`, `offline_access`.
-pub(super) fn may_refresh(client: &Client, grant: &Grant) -> bool {
+pub(in crate::flows) fn may_refresh(client: &Client, grant: &Grant) -> bool {
     client.allows(GrantType::RefreshToken) && (grant.offline || !grant.scope.contains(OPENID))
 }
 

@@ -18,6 +18,7 @@ mod token_exchange;
 mod vouched;
 
 pub use exchange_refusal::{ExchangeRefusal, Side};
+pub(in crate::flows) use issued::may_refresh;
 pub use jwt_bearer::BearerRefusal;
 pub use native_sso::NativeSsoRefusal;
 pub use pipeline::TokenAnswer;

@@ -115,12 +115,6 @@ impl Provider {
             .into());
         }
         let (binding, proof) = self.check_binding(at, &client, sent)?;
-        // A code that was redeemed for an ID token that can't be given would be lost.
-        if grant_type.gives_id_token() {
-            let encryption = client.metadata.id_token_encryption();
-            self.check_recipient(&at.tenant, &client, encryption)
-                .await?;
-        }
         let call = Call {
             provider: self,
             at,
@@ -133,6 +127,12 @@ impl Provider {
             proof,
             origin: sent.origin,
         };
+        // A code that was redeemed for an ID token that can't be given would be lost.
+        let encryption = call.client.metadata.id_token_encryption();
+        if encryption.is_some() && wants_id_token(&call, &request.grant).await? {
+            self.check_recipient(&at.tenant, &call.client, encryption)
+                .await?;
+        }
         if call.proof.is_some() {
             // Anybody can name a public client.
             if call.client.is_public() {
@@ -318,6 +318,39 @@ async fn check_presented(call: &Call<'_>, grant: &TokenGrant) -> Result<(), Toke
         Ok(token.is_some_and(|token| token.proof.matches(&proof)))
     });
     known(read.await?)
+}
+
+/// Whether an ID token is a part of the answer, by a look at what was granted: an answer without one needs no key of the client's. What isn't there, or
+/// isn't whoever's who presents it, is refused where it is spent.
+async fn wants_id_token(call: &Call<'_>, grant: &TokenGrant) -> Result<bool, TokenRefusal> {
+    let (purpose, text) = match grant {
+        TokenGrant::AuthorizationCode { code, .. } => (Purpose::AuthorizationCode, code),
+        TokenGrant::DeviceCode { device_code } => (Purpose::DeviceCode, device_code),
+        TokenGrant::RefreshToken {
+            scope: Some(scope), ..
+        } if !scope.contains(OPENID) => return Ok(false),
+        TokenGrant::RefreshToken { refresh_token, .. } => (Purpose::RefreshToken, refresh_token),
+        other => return Ok(other.grant_type().gives_id_token()),
+    };
+    let tenant = &call.at.tenant;
+    let Some(handle) = Handle::parse(purpose, text.expose()) else {
+        return Ok(false);
+    };
+    let (id, proof) = (handle.id(), handle.hash(tenant.handle_key(), purpose));
+    let read = call.provider.db.read(&**tenant, move |repo| {
+        let granted = if purpose == Purpose::RefreshToken {
+            let token = repo.find_refresh_token(RefreshTokenId::from(id))?;
+            match token.filter(|token| token.proof.matches(&proof)) {
+                Some(token) => repo.find_grant(token.grant_id)?,
+                None => None,
+            }
+        } else {
+            let found = repo.find_grant(GrantId::from(id))?;
+            found.filter(|(_, code)| code.proof.matches(&proof))
+        };
+        Ok(granted.is_some_and(|(grant, _)| grant.scope.contains(OPENID)))
+    });
+    Ok(read.await?)
 }
 
 /// Whether a grant is there whose code is proved to be held.

@@ -8,7 +8,7 @@ use actix_web::http::header::{
     WWW_AUTHENTICATE,
 };
 use actix_web::http::{Method, StatusCode};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
 use futures_util::StreamExt as _;
 
 use super::answer::Refusal;
@@ -21,6 +21,7 @@ use crate::flows::dpop::ProofRequest;
 use crate::flows::tenancy::Tenant;
 use crate::http::client_certificate::find_certificate;
 use crate::http::extract::{Caller, Sender, proofs};
+use crate::http::locate::AtAlias;
 use crate::protocol::bearer::{PresentedToken, Scheme};
 use crate::protocol::slug::Slug;
 use crate::protocol::{OAuthError, Params, bearer, dpop};
@@ -173,11 +174,15 @@ async fn authenticate(
     let path = request.path();
     let (proofs, uri, origin) = match scheme {
         Scheme::Bearer => Default::default(),
-        Scheme::Dpop => (
-            proofs(request),
-            format!("{root}{}", path.strip_prefix("/root").unwrap_or(path)),
-            Sender::of(request).0,
-        ),
+        Scheme::Dpop => {
+            // RFC 9449 §4.3, point 9: where it was sent, among the addresses that the configuration knows.
+            let base = provider.root_at(request.extensions().contains::<AtAlias>());
+            (
+                proofs(request),
+                format!("{base}{}", path.strip_prefix("/root").unwrap_or(path)),
+                Sender::of(request).0,
+            )
+        }
     };
     let certificate = find_certificate(request)
         .map_err(|error| Refusal::unauthorized(Some(&error), scheme, root))?;

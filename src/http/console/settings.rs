@@ -19,6 +19,7 @@ use crate::flows::admin::{AdminError, Area, Permission};
 use crate::flows::browser::CheckedForm;
 use crate::http::extract::FormBody;
 use crate::jose::certificate::Authorities;
+use crate::jose::revocation_lists::RevocationLists;
 use crate::protocol::fapi::SecurityProfile;
 
 /// This section.
@@ -53,6 +54,8 @@ enum Kind {
     Profile,
     /// Whose certificates are believed: PEM.
     Authorities,
+    /// What they have revoked: PEM.
+    Revoked,
     /// Whose software statements are believed: a line each, the issuer and the address of its keys.
     Issuers,
     /// Whose assertions get tokens: as JSON.
@@ -105,6 +108,7 @@ const GROUPS: [(&str, &[Entry]); 7] = [
             ("native_sso", Kind::Switch),
             ("front_channel_tokens", Kind::Switch),
             ("client_certificate_authorities", Kind::Authorities),
+            ("client_certificate_revocation_lists", Kind::Revoked),
             ("security_profile", Kind::Profile),
             ("request_object_lifetime", Kind::Span),
             ("request_object_encryption", Kind::Switch),
@@ -227,8 +231,12 @@ fn value_in_words(page: &Shell<'_>, settings: &TenantSettings, (name, kind): Ent
             .into_owned(),
         Kind::Registration => registration_in_words(page, settings.registration),
         Kind::Profile => profile_in_words(page, settings.security_profile),
-        Kind::Authorities => {
-            let names = authorities_in_words(&settings.client_certificate_authorities);
+        Kind::Authorities | Kind::Revoked => {
+            let names = if kind == Kind::Authorities {
+                authorities_in_words(&settings.client_certificate_authorities)
+            } else {
+                lists_in_words(&settings.client_certificate_revocation_lists)
+            };
             if names.is_empty() {
                 page.t("settings-nobody").into_owned()
             } else {
@@ -289,6 +297,13 @@ fn authorities_in_words(pem: &str) -> String {
         .unwrap_or_default()
 }
 
+/// Whose lists they are.
+fn lists_in_words(pem: &str) -> String {
+    RevocationLists::parse(pem)
+        .map(|own| own.names().join("; "))
+        .unwrap_or_default()
+}
+
 fn unit_name(name: &str) -> String {
     format!("{name}-unit")
 }
@@ -330,6 +345,10 @@ fn draft_of(record: &TenantRecord) -> Draft {
             }
             Kind::Authorities => {
                 let value = settings.client_certificate_authorities.clone();
+                values.push(((*name).to_owned(), value));
+            }
+            Kind::Revoked => {
+                let value = settings.client_certificate_revocation_lists.clone();
                 values.push(((*name).to_owned(), value));
             }
             Kind::Issuers => values.push(((*name).to_owned(), issuers_in_lines(settings))),
@@ -387,6 +406,9 @@ fn read(page: &Shell<'_>, draft: &mut Draft, before: &TenantRecord) -> TenantRec
             }
             (_, Kind::Authorities) => {
                 settings.client_certificate_authorities = draft.lines(name).join("\n");
+            }
+            (_, Kind::Revoked) => {
+                settings.client_certificate_revocation_lists = draft.lines(name).join("\n");
             }
             (_, Kind::Profile) => {
                 let chosen = draft.value(name);
@@ -535,7 +557,7 @@ fn row(page: &Shell<'_>, draft: &Draft, stored: &TenantSettings, entry: Entry, s
                 .map(|profile| Choice::new(profile.as_str(), profile_in_words(page, profile)))
                 .into(),
         ))),
-        Kind::Authorities => Row::Field(field(FieldKind::Lines(4))),
+        Kind::Authorities | Kind::Revoked => Row::Field(field(FieldKind::Lines(4))),
         Kind::Issuers => Row::Field(field(FieldKind::Lines(3))),
         Kind::Assertions => Row::Field(field(FieldKind::Lines(6))),
     }

@@ -16,7 +16,7 @@ use crate::http::extract::{FormBody, Query};
 use crate::protocol::prompt::{Display, Prompt};
 use crate::protocol::scope::OPENID;
 use crate::protocol::session_state::session_state;
-use crate::protocol::{OAuthError, Params, ValidatedRedirect};
+use crate::protocol::{ErrorCode, OAuthError, Params, ValidatedRedirect};
 
 /// A request that waits for its person, checked anew, and who is there.
 pub struct Pending {
@@ -113,9 +113,17 @@ async fn tell(
 ) -> Result<HttpResponse, PageError> {
     tracing::info!(client = %client.id, %error, "an authorization request was refused");
     let tenant = &visit.at.tenant;
-    let answer = visit.provider.answer_error(tenant, client, to, error);
-    let answer = answer.await.map_err(|error| visit.fail(error))?;
-    Ok(redirect(answer, &visit.at, &visit.caller))
+    let origin = &visit.caller.origin;
+    let answer = visit
+        .provider
+        .answer_error(tenant, client, to, error, origin);
+    match answer.await.map_err(|error| visit.fail(error))? {
+        Some(answer) => Ok(redirect(answer, &visit.at, &visit.caller)),
+        None => Err(visit.refuse(OAuthError::new(
+            ErrorCode::TooManyRequests,
+            "too many signed errors were asked for from here; try again in a minute",
+        ))),
+    }
 }
 
 /// `GET /authorize`.

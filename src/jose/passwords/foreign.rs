@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use super::hashing::PasswordError;
+use super::parameters::PasswordError;
 
 /// The most iterations of PBKDF2: some 600 ms. Django 6.1 makes 1.5 million.
 const MAX_ITERATIONS: usize = 2_000_000;

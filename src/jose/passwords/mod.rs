@@ -6,14 +6,15 @@
 
 mod foreign;
 mod hashing;
+mod parameters;
 mod pool;
 mod tally;
 mod text;
 
 pub use hashing::{
-    MAX_PASSWORD, PasswordError, PasswordParameters, Verification, Workspace, check_stored_hash,
-    dummy_phc, hash, verify,
+    MAX_PASSWORD, Verification, Workspace, check_stored_hash, dummy_phc, hash, verify,
 };
+pub use parameters::{PasswordError, PasswordParameters};
 pub use pool::{HashingObserver, HashingPool, NotHashed, PoolLimits, Submission};
 pub use tally::Tally;
 pub use text::prepare;

@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::hashing::{PasswordParameters, Workspace};
+use super::hashing::Workspace;
+use super::parameters::PasswordParameters;
 use super::tally::Tally;
 
 /// How far hashing stands back (nice(2), 0 to 19): a hash takes milliseconds of a processor, everything else microseconds, and who waits for

@@ -47,6 +47,34 @@ fn changed(changes: &Value) -> Value {
 }
 
 #[test]
+fn numbers_that_would_be_rounded_are_refused() {
+    let parse =
+        |number: &str| AuthorizationDetails::parse(&format!(r#"[{{"type":"a","b":[{number}]}}]"#));
+    for kept in [
+        "0",
+        "123.50",
+        "-1e3",
+        "18446744073709551615",
+        r#""18446744073709551616""#,
+    ] {
+        assert!(parse(kept).is_ok(), "{kept}");
+    }
+    for lost in [
+        "18446744073709551616",
+        "0.12345678901234567",
+        "1e300",
+        "9007199254740993.0",
+    ] {
+        let refused = parse(lost).unwrap_err();
+        assert_eq!(
+            refused.code,
+            ErrorCode::InvalidAuthorizationDetails,
+            "{lost}"
+        );
+    }
+}
+
+#[test]
 fn the_example_of_the_specification() {
     let details = read(&example());
     let kind = payment();

@@ -177,6 +177,45 @@ mod tests {
     }
 
     #[test]
+    fn a_client_does_not_take_back_what_its_tokens_are_bound_by() {
+        let bound = |by_key: bool, by_certificate: bool| {
+            let mut present = read(json!({ "redirect_uris": [URI] }), None).unwrap();
+            present.dpop_bound_access_tokens = by_key;
+            present.tls_client_certificate_bound_access_tokens = by_certificate;
+            move |sent: Value| {
+                let mut document = json!({ "redirect_uris": [URI] });
+                for (name, value) in sent.as_object().unwrap() {
+                    document[name] = value.clone();
+                }
+                let read = read(document, Some(&present)).unwrap();
+                (
+                    read.dpop_bound_access_tokens,
+                    read.tls_client_certificate_bound_access_tokens,
+                )
+            }
+        };
+        let (key, certificate) = (
+            "dpop_bound_access_tokens",
+            "tls_client_certificate_bound_access_tokens",
+        );
+        for said in [
+            json!({}),
+            json!({ key: false, certificate: false }),
+            json!({ key: null, certificate: null }),
+        ] {
+            assert_eq!(bound(true, false)(said.clone()), (true, false), "{said}");
+            assert_eq!(bound(false, true)(said.clone()), (false, true), "{said}");
+            assert_eq!(bound(false, false)(said), (false, false));
+        }
+        // By the other means instead.
+        assert_eq!(
+            bound(true, false)(json!({ certificate: true })),
+            (false, true)
+        );
+        assert_eq!(bound(false, true)(json!({ key: true })), (true, false));
+    }
+
+    #[test]
     fn what_administrators_set_is_kept_and_not_taken() {
         for (member, value) in [
             ("skip_consent", json!(true)),

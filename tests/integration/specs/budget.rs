@@ -1,6 +1,8 @@
 //! What a request may cost, counted where a clock would only guess: statements at the database, and hashes. A change that makes one of them
 //! dearer is seen here, on any machine; `./bench` says what it means in time.
 
+use tessera::protocol::SigningAlgorithm;
+
 use crate::support::app::app_test;
 use crate::support::dpop::Prover;
 use crate::support::http::Answer;
@@ -46,6 +48,26 @@ app_test! {
         let hashes = scene.app.provider.hashing.tally().hashes();
         cost(&scene, async || machine.token(&[("grant_type", "client_credentials")]).await).await;
         assert_eq!(scene.app.provider.hashing.tally().hashes(), hashes, "a client's secret needs no slow hash");
+    }
+
+    /// Of those who need an algorithm's first key at once one makes it, and the others find it. By RSA, whose keys are what the turn is for: they take so
+    /// long that all have looked by the time that one is made, and each would make and write its own.
+    async fn an_algorithms_first_key_is_made_by_one(app: TestApp) {
+        const AT_ONCE: u64 = 16;
+        let scene = Scene::new(app).await;
+        let (tenant, provider) = (scene.loaded().await, &scene.app.provider);
+        let statements = || provider.db.gauges().statements;
+        let before = statements();
+        let signers = (0..AT_ONCE).map(|_| provider.signer(&tenant, SigningAlgorithm::Rs256));
+        let made = futures_util::future::join_all(signers).await;
+        let names: std::collections::HashSet<_> = made.iter().map(|made| made.as_ref().expect("a key").kid().to_owned()).collect();
+        assert_eq!(names.len(), 1);
+        // Each looks once, which is three statements, and one of them writes; the change feed is looked at meanwhile. The writes of all would be
+        // three more of each.
+        let spent = statements() - before;
+        assert!(spent < 90, "{spent} statements");
+        let kept = scene.app.database.raw().texts("SELECT algorithm AS value FROM signing_keys WHERE algorithm = 'RS256'");
+        assert_eq!(kept.len(), 1);
     }
 
     /// Whoever signs out has one question asked for them, whom to tell; where nobody asks to be told, nothing more is written.

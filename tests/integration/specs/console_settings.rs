@@ -80,6 +80,7 @@ pub(super) const SETTINGS: [(&str, &str); 39] = [
     ("unused_client_days", "90"),
     ("pushed_request_rate", "600"),
     ("client_certificate_authorities", ""),
+    ("client_certificate_revocation_lists", ""),
     ("security_profile", "none"),
     ("request_object_lifetime", "10"),
     ("request_object_lifetime-unit", "m"),
@@ -147,6 +148,8 @@ app_test! {
         }
         let wrong = browser.submit(&saved, &with(&SETTINGS, &[("client_certificate_authorities", "nobody's")])).await;
         wrong.expect_id("client_certificate_authorities-problem");
+        let wrong = browser.submit(&saved, &with(&SETTINGS, &[("client_certificate_revocation_lists", "nobody's")])).await;
+        wrong.expect_id("client_certificate_revocation_lists-problem");
         browser.submit(&saved, &with(&SETTINGS, &[("security_profile", "fapi3")])).await.expect_id("security_profile-problem");
         // Who looked at it before is told, sees both, and may decide.
         let stale = browser.submit(&page, &with(&SETTINGS, &[("access_token_lifetime", "7")])).await;

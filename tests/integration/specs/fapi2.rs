@@ -327,6 +327,70 @@ app_test! {
         change(json!({ "security_profile": null, "token_endpoint_auth_method": "client_secret_basic" })).send().await.expect_error(400, "invalid_client_metadata");
     }
 
+    /// Security Profile §5.3.2.1 of every JWT that is processed: assertions as grants are held to it by their client's profile.
+    async fn assertions_as_grants_are_held_to_it(app: TestApp) {
+        const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+        let scene = Scene::new(app).await;
+        let api = "https://payments.example/api";
+        scene.app.resource(&scene.tenant, api, &["pay"]).await;
+        let more = json!({ "grant_types": [GRANT], "redirect_uris": [], "response_types": [], "scope": "pay", "skip_consent": null });
+        let bank = Bank::new(&scene, more.clone()).await;
+        let loose = Bank::new(&scene, with(more, &json!({ "security_profile": "none" }))).await;
+        let (own, rsa) = (key(SigningAlgorithm::Es256), key(SigningAlgorithm::Rs256));
+        let issuers = json!([{
+            "issuer": "https://idp.example", "jwks": { "keys": [own.public_jwk(), rsa.public_jwk()] }, "subjects": "email", "scope": "pay",
+            "clients": [bank.rp.client.client_id(), loose.rp.client.client_id()],
+        }]);
+        scene.app.change_settings(&scene.tenant, |settings| {
+            settings.assertion_issuers = serde_json::from_value(issuers.clone()).expect("issuers");
+        }).await;
+        let now = scene.app.provider.clock.unix();
+        let signed = |key: &SigningKey, more: &Value| {
+            let usual = json!({
+                "iss": "https://idp.example", "sub": "ana", "email": scene.user.email, "email_verified": true, "aud": scene.tenant.issuer,
+                "iat": now, "exp": now + 60, "jti": Clock::system().uuid_v4(),
+            });
+            key.sign_jwt("JWT", &with(usual, more)).expect("signed")
+        };
+        let at_endpoint = json!({ "aud": scene.tenant.url("/token") });
+        let cases = || [(signed(&own, &json!({})), true), (signed(&rsa, &json!({})), false), (signed(&own, &at_endpoint), false), (signed(&own, &json!({ "iat": now + 61 })), false)];
+        for (assertion, is_good) in cases() {
+            let form = [("grant_type", GRANT), ("assertion", assertion.as_str())];
+            let answer = bank.token(&scene, &form).await;
+            if is_good {
+                assert_eq!(answer.expect_ok().json()["token_type"], "DPoP");
+            } else {
+                answer.expect_error(400, "invalid_grant");
+            }
+        }
+        // Nothing that anybody could use.
+        let assertion = signed(&own, &json!({}));
+        let form = [("grant_type", GRANT), ("assertion", assertion.as_str())];
+        expect(&bank.request(&scene, "/token", &form).send().await, 400, "invalid_request", "DPoP");
+        bank.token(&scene, &form).await.expect_ok();
+        // Without the profile two of them are good.
+        for (assertion, _) in cases().into_iter().take(3) {
+            let form = [("grant_type", GRANT), ("assertion", assertion.as_str())];
+            loose.request(&scene, "/token", &form).send().await.expect_ok();
+        }
+    }
+
+    /// Security Profile §5.2.3: browsers come to the authorization endpoint by a redirect, and over TLS only.
+    async fn the_authorization_endpoint_is_no_pages_to_read(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let public = scene.app.public_client(&scene.tenant).await;
+        let board = "https://board.example";
+        assert!(public.redirect_uri().starts_with(board));
+        for (path, admitted) in [("/authorize", None), ("/authorize/continue", None), ("/token", Some(board))] {
+            let url = scene.tenant.url(path);
+            let asked = scene.app.http.request(actix_web::http::Method::OPTIONS, &url);
+            let asked = asked.header("origin", board).header("access-control-request-method", "POST").send().await;
+            assert_eq!(asked.header("access-control-allow-origin"), admitted, "{path}");
+            let answer = scene.app.get(&url).header("origin", board).send().await;
+            assert_eq!(answer.header("access-control-allow-origin"), admitted, "{path}");
+        }
+    }
+
     /// What `docs/src/fapi.md` shows is what happens.
     async fn the_page_says_what_happens(app: TestApp) {
         const PAGE: &str = include_str!("../../../docs/src/fapi.md");
@@ -341,6 +405,19 @@ app_test! {
         assert_eq!(changed.status, 200, "{}", changed.body);
         for profile in SecurityProfile::ALL {
             assert!(PAGE.contains(&format!("| `{}` |", profile.as_str())));
+        }
+        // Each test that is named to hold a clause is there.
+        let sources = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let named: Vec<_> = PAGE.split('`').filter(|word| word.contains("::")).collect();
+        assert!(named.len() > 20, "{named:?}");
+        for test in named {
+            let (module, name) = test.rsplit_once("::").expect("a module and a test");
+            let file = match module.strip_prefix("specs::") {
+                Some(spec) => format!("tests/integration/specs/{}.rs", spec.replace("::", "/")),
+                None => format!("src/{}.rs", module.replace("::", "/")),
+            };
+            let text = std::fs::read_to_string(sources.join(&file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+            assert!(text.contains(&format!("fn {name}(")), "{test}");
         }
     }
 

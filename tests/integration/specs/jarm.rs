@@ -5,8 +5,9 @@ use tessera::protocol::SigningAlgorithm;
 
 use super::front_channel::{TYPES, ask, client, has, hash, signed_in, verified};
 use super::seed::Scene;
-use crate::support::app::app_test;
+use crate::support::app::{app_test, run};
 use crate::support::browser::{Place, Response};
+use crate::support::database::TestDatabase;
 use crate::support::relying_party::{RelyingParty, claims, header};
 
 /// The claims of a signed answer, which must be all that there is.
@@ -147,4 +148,33 @@ app_test! {
         rp.redeem(code).await.expect_error(400, "invalid_grant");
         assert!(!scene.is_active(token).await);
     }
+}
+
+/// Whoever knows a client's name can ask for errors, and each that is signed costs a signature: so many in a minute for each network, then a page. What
+/// needs no signature, and what a person's session stands behind, goes on.
+#[test]
+fn a_stranger_gets_so_many_errors_signed() {
+    run(TestDatabase::sqlite(), |app| async move {
+        let scene = Scene::new(app).await;
+        let rp = client(
+            &scene,
+            json!({ "authorization_signed_response_alg": "ES256" }),
+        )
+        .await;
+        let mut browser = signed_in(&scene).await;
+        let url = rp.authorization_url(&[("response_mode", "jwt"), ("scope", "openid sorcery")]);
+        for _ in 0..120 {
+            let answer = scene.app.get(&url).send().await;
+            assert!(answer.location_param("response").is_some(), "{answer:?}");
+        }
+        let refused = scene.app.get(&url).send().await;
+        assert!(refused.header("location").is_none());
+        refused.expect_error(429, "too_many_requests");
+        let plain = ask(&rp, &mut browser, "code", &[("scope", "openid sorcery")]).await;
+        assert_eq!(plain.get("error"), "invalid_scope");
+        let granted = ask(&rp, &mut browser, "code", &[("response_mode", "jwt")]).await;
+        assert!(opened(&scene, &rp, &granted).await.get("code").is_some());
+        scene.app.time.advance(std::time::Duration::from_mins(1));
+        assert_eq!(scene.app.get(&url).send().await.status, 303);
+    });
 }

@@ -87,7 +87,7 @@ impl Own {
 
     /// The signed token within.
     #[track_caller]
-    fn nested(&self, token: &str, enc: &str) -> String {
+    pub(super) fn nested(&self, token: &str, enc: &str) -> String {
         let (content, header) = self.open(token);
         assert_eq!(
             (
@@ -109,7 +109,7 @@ impl Own {
 }
 
 /// A client that has everything encrypted, the further members replaced.
-async fn secretive(
+pub(super) async fn secretive(
     scene: &Scene,
     keys: Value,
     alg: &str,
@@ -286,7 +286,7 @@ let mut signing = Own::ec().public;
 }
 
 /// The tenant's keys that requests are encrypted to.
-async fn published(scene: &Scene) -> Vec<Value> {
+pub(super) async fn published(scene: &Scene) -> Vec<Value> {
     let answer = scene.app.get(&scene.tenant.url("/jwks")).send().await;
     let keys = answer.expect_ok().json();
     let keys = keys["keys"].as_array().expect("keys").iter();
@@ -294,7 +294,7 @@ async fn published(scene: &Scene) -> Vec<Value> {
 }
 
 /// The tenant takes encrypted requests from now on, as an administrator has it.
-async fn take_encrypted(scene: &Scene, on: bool) {
+pub(super) async fn take_encrypted(scene: &Scene, on: bool) {
     let admin = Admin::program(&scene.app, &scene.tenant).await;
     let answer = admin
         .patch(
@@ -306,7 +306,7 @@ async fn take_encrypted(scene: &Scene, on: bool) {
 }
 
 /// Encrypts to a key as a client would; `more` is put into the header.
-fn sealed(key: &Value, enc: &str, content: &str, more: &Value) -> String {
+pub(super) fn sealed(key: &Value, enc: &str, content: &str, more: &Value) -> String {
     let public = Jwk::from_map(key.as_object().expect("a key").clone()).expect("a key");
     let mut header = JweHeader::new();
     header.set_content_encryption(enc);

@@ -537,7 +537,8 @@ fn the_page_says_what_happens() {
             .map(|block| serde_json::from_str(block).expect("JSON"))
             .collect();
         let [aliases, metadata, binding] = documents.try_into().expect("three documents");
-        let [setting, curl] = blocks("sh").try_into().expect("two commands");
+        let [setting, curl, lists] = blocks("sh").try_into().expect("three commands");
+        assert!(lists.contains("--set client_certificate_revocation_lists="));
         let told = scene
             .app
             .get(&scene.tenant.url("/.well-known/openid-configuration"))

@@ -52,6 +52,22 @@ app_test! {
         RelyingParty::expect_inactive(&asking.introspect(text(&body, "refresh_token")).await);
     }
 
+    /// Nor is one that its client has lost the grant type for.
+    async fn a_refresh_token_that_cannot_be_used_is_inactive(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let body = scene.tokens().await;
+        let (refresh, id) = (text(&body, "refresh_token"), scene.rp.client.id);
+        assert_eq!(scene.rp.introspect(refresh).await["active"], true);
+        let without = move |repo: &mut tessera::storage::Repo<'_>| {
+            let mut client = repo.find_client(id)?.expect("a client");
+            client.metadata.grant_types.retain(|grant| grant.as_str() != "refresh_token");
+            repo.update_client(&client)
+        };
+        assert!(scene.write(without).await);
+        RelyingParty::expect_inactive(&scene.rp.introspect(refresh).await);
+        scene.rp.refresh(refresh).await.expect_error(400, "unauthorized_client");
+    }
+
     async fn whatever_is_not_good_is_inactive_and_nothing_else_is_said(app: TestApp) {
         let scene = Scene::new(app).await;
         let body = scene.tokens().await;

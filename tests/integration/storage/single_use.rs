@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::join_all;
 use tessera::domain::consent::Permissions;
+use tessera::domain::key::KeyRecord;
 use tessera::domain::settings::LockoutPolicy;
 use tessera::domain::throttle::Admission;
 use tessera::storage::{Db, Repo, Result, TenantScope};
@@ -100,6 +101,23 @@ db_test! {
         let tenant = database.tenant("acme").await;
         let until = database.clock.now() + chrono::Duration::minutes(1);
         assert_eq!(race(&database, tenant, move |repo| repo.consume_dpop_proof(&hash(78), until)).await, 1);
+    }
+
+    /// Of those who find no key of an algorithm one makes it, whichever node they are on.
+    async fn an_algorithms_first_key_is_made_once(database: TestDatabase) {
+        let tenant = database.tenant("acme").await;
+        let clock = database.clock.clone();
+        let made = race(&database, tenant, move |repo| {
+            repo.hold_tenant()?;
+            if !repo.list_keys()?.is_empty() {
+                return Ok(false);
+            }
+            let key = fixture::key(&clock);
+            let now = repo.now();
+            repo.insert_key(&KeyRecord { kid: key.id.to_string(), ..key }, now)?;
+            Ok(true)
+        }).await;
+        assert_eq!(made, 1);
     }
 
     async fn no_more_guesses_are_admitted_than_allowed(database: TestDatabase) {

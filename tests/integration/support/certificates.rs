@@ -1,6 +1,6 @@
 //! Certificates of clients, and the authorities that issue them.
 
-use openssl::asn1::Asn1Time;
+use openssl::asn1::{Asn1Object, Asn1OctetString, Asn1Time};
 use openssl::bn::{BigNum, MsbOption};
 use openssl::ec::{EcGroup, EcKey};
 use openssl::hash::MessageDigest;
@@ -9,7 +9,9 @@ use openssl::pkey::{PKey, Private};
 use openssl::x509::extension::{
     BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName,
 };
-use openssl::x509::{X509, X509Name, X509NameBuilder};
+use openssl::x509::{
+    X509, X509CrlBuilder, X509Extension, X509Name, X509NameBuilder, X509RevokedBuilder,
+};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -172,6 +174,43 @@ impl Identity {
             certificate: builder.build(),
             key,
         }
+    }
+
+    /// What it has revoked, as PEM; a partial list says that there are others.
+    pub fn revokes(&self, revoked: &[&Self], times: (i64, i64), partial: bool) -> String {
+        let time = |unix| Asn1Time::from_unix(unix).expect("a time");
+        let mut list = X509CrlBuilder::new().expect("a list");
+        list.set_issuer_name(self.certificate.subject_name())
+            .expect("an issuer");
+        list.set_last_update(&time(times.0)).expect("a time");
+        list.set_next_update(&time(times.1)).expect("a time");
+        // The key's name, the list's number, and which part it is.
+        let mut extensions = vec![
+            ("2.5.29.35", &[0x30, 3, 0x80, 1, 1][..]),
+            ("2.5.29.20", &[2, 1, 1]),
+        ];
+        if partial {
+            extensions.push(("2.5.29.28", &[0x30, 3, 0x81, 1, 0xff]));
+        }
+        for (oid, der) in extensions {
+            let oid = Asn1Object::from_str(oid).expect("an OID");
+            let der = Asn1OctetString::new_from_bytes(der).expect("bytes");
+            let extension = X509Extension::new_from_der(&oid, false, &der);
+            list.append_extension(extension.expect("an extension"))
+                .expect("an extension");
+        }
+        for one in revoked {
+            let mut entry = X509RevokedBuilder::new().expect("an entry");
+            entry
+                .set_serial_number(one.certificate.serial_number())
+                .expect("a number");
+            entry.set_revocation_date(&time(times.0)).expect("a time");
+            list.add_revoked(entry.build()).expect("an entry");
+        }
+        list.sign(&self.key, MessageDigest::sha256())
+            .expect("signed");
+        let pem = list.build().expect("a list").to_pem().expect("PEM");
+        String::from_utf8(pem).expect("ASCII")
     }
 
     pub fn pem(&self) -> String {

@@ -304,6 +304,37 @@ fn the_kid_chooses_and_where_it_may_be_absent_only_one_key_may_fit() {
     );
 }
 
+/// FAPI 2.0 Security Profile §5.4.3: of several keys by one name the one counts whose type, use and algorithm fit.
+#[test]
+fn of_several_keys_by_one_name_the_fitting_one_counts() {
+    let (own, rsa) = (
+        signing_key(SigningAlgorithm::Es256),
+        signing_key(SigningAlgorithm::Rs256),
+    );
+    let named = |key: &SigningKey, more: &[(&str, &str)]| {
+        let mut jwk = key.public_jwk().clone();
+        jwk["kid"] = json!("same");
+        for (name, value) in more {
+            jwk[*name] = json!(value);
+        }
+        jwk
+    };
+    let token = own.sign_text(r#"{"alg":"ES256","kid":"same"}"#, "{}");
+    let other = signing_key(SigningAlgorithm::Es256);
+    let verify = |keys: Value| {
+        let keys = VerificationKeys::from_jwks(&json!({ "keys": keys })).unwrap();
+        keys.verify(&token, lenient(&SigningAlgorithm::ALL)).err()
+    };
+    assert_eq!(verify(json!([named(&rsa, &[]), named(&own, &[])])), None);
+    let encrypts = named(&other, &[("use", "enc"), ("alg", "ECDH-ES")]);
+    assert_eq!(verify(json!([encrypts, named(&own, &[])])), None);
+    // Two that fit: whose it is can't be told.
+    assert_eq!(
+        verify(json!([named(&other, &[]), named(&own, &[])])),
+        Some(JwsError::AmbiguousKey)
+    );
+}
+
 #[test]
 fn signed_nonsense_is_refused_all_the_same() {
     let key = signing_key(SigningAlgorithm::Es256);
