@@ -84,6 +84,7 @@ pub(super) fn metadata_of(provider: &Provider, at: &TenantAt) -> Option<Vec<u8>>
         ui_locales: Messages::tags().map(ToOwned::to_owned).collect(),
         dynamic_registration: at.tenant.settings().registration != RegistrationPolicy::Closed,
         device_authorization: at.tenant.settings().device_authorization,
+        backchannel_authentication: at.tenant.settings().backchannel_authentication,
         jwt_bearer: !at.tenant.settings().assertion_issuers.is_empty(),
         request_object_encryption: at.tenant.keys.encryption_algorithms().collect(),
         request_uri_parameter: at.tenant.settings().request_uri_parameter,

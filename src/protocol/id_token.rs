@@ -13,7 +13,7 @@ use super::slug::Slug;
 pub const TYP: &str = "JWT";
 
 /// Claims that no released claim may replace.
-const PROTECTED: [&str; 21] = [
+const PROTECTED: [&str; 23] = [
     "iss",
     "sub",
     "aud",
@@ -35,7 +35,15 @@ const PROTECTED: [&str; 21] = [
     "client_id",
     "events",
     "cnf",
+    AUTH_REQ_ID,
+    RT_HASH,
 ];
+
+/// The claim that names the backchannel authentication request whose tokens are pushed (OpenID Connect CIBA §10.3.1).
+const AUTH_REQ_ID: &str = "urn:openid:params:jwt:claim:auth_req_id";
+
+/// The claim that holds the hash of the refresh token that is pushed.
+const RT_HASH: &str = "urn:openid:params:jwt:claim:rt_hash";
 
 /// The claims of an ID token. All times are in seconds since 1970.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -71,6 +79,20 @@ pub struct IdTokenClaims {
     /// The hash of the `state` beside it (FAPI 1.0 Advanced §5.2.2.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub s_hash: Option<String>,
+    /// The backchannel authentication request whose tokens are pushed (OpenID Connect CIBA §10.3.1).
+    #[serde(
+        rename = "urn:openid:params:jwt:claim:auth_req_id",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub auth_req_id: Option<String>,
+    /// The hash of the refresh token that is pushed with it.
+    #[serde(
+        rename = "urn:openid:params:jwt:claim:rt_hash",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub rt_hash: Option<String>,
     /// The session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
@@ -124,6 +146,8 @@ mod tests {
             at_hash: None,
             c_hash: None,
             s_hash: None,
+            auth_req_id: None,
+            rt_hash: None,
             sid: None,
             tenant: Slug::parse("acme").unwrap(),
             tenant_id: Uuid::nil(),

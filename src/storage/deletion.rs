@@ -36,6 +36,7 @@ const GROWING: &[(&str, &str)] = &[
     ("external_subjects", "id"),
     ("pushed_requests", "id"),
     ("device_codes", "id"),
+    ("backchannel_requests", "id"),
     ("initial_access_tokens", "id"),
     ("logout_deliveries", "id"),
     ("login_failures", "counter"),

@@ -35,6 +35,8 @@ pub struct Expired {
     pub logout_deliveries: usize,
     /// Device codes.
     pub device_codes: usize,
+    /// Backchannel authentication requests.
+    pub backchannel_requests: usize,
     /// Initial access tokens.
     pub initial_access_tokens: usize,
     /// Idempotency keys.
@@ -73,6 +75,7 @@ impl Expired {
             + self.pushed_requests
             + self.logout_deliveries
             + self.device_codes
+            + self.backchannel_requests
             + self.initial_access_tokens
             + self.idempotency_keys
             + self.grants
@@ -171,6 +174,16 @@ impl Installation<'_> {
                 Duration::hours(1),
             ),
             &mut expired.device_codes,
+        )?;
+        // Whoever comes late is told so, and what came of it may still be on its way.
+        sweep(
+            &row(
+                "backchannel_requests",
+                "tenant_id, id",
+                "expires_at < $1",
+                Duration::hours(2),
+            ),
+            &mut expired.backchannel_requests,
         )?;
         sweep(
             &row(

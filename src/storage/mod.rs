@@ -6,6 +6,7 @@
 //! again after a serialization failure. A write's closure holds SQL only and owns its input, as it may run more than once.
 
 mod audit;
+mod backchannel_requests;
 mod bulk;
 mod changes;
 mod clients;
@@ -46,6 +47,7 @@ mod types;
 mod users;
 
 pub use audit::EventFilter;
+pub use backchannel_requests::OverdueRequest;
 pub use bulk::{KnownPeople, KnownStage, KnownTenant, WholeTenant};
 pub use changes::{Change, Entity, Notice};
 pub use db::{DatabaseKind, Db, DbOptions, Location, PoolGauges};

@@ -5,6 +5,7 @@ use super::kinds::{
     ApplicationType, GrantType, ResponseType, SubjectType, TokenEndpointAuthMethod,
 };
 use crate::protocol::authorization_details::{MAX_TYPES, is_type_name};
+use crate::protocol::backchannel_authentication::DeliveryMode;
 use crate::protocol::encryption::KeyManagementAlgorithm;
 use crate::protocol::redirect_uri::RedirectUri;
 use crate::protocol::request_uri::RequestUri;
@@ -56,6 +57,7 @@ impl ClientMetadata {
         self.check_texts()?;
         self.check_urls()?;
         self.check_logout()?;
+        self.check_backchannel()?;
         self.check_tokens()?;
         self.security_profile.check_client(&self)?;
         Ok(self)
@@ -63,7 +65,8 @@ impl ClientMetadata {
 
     fn check_grants(&mut self) -> Result<(), MetadataError> {
         let refreshable = self.allows_grant(GrantType::AuthorizationCode)
-            || self.allows_grant(GrantType::DeviceCode);
+            || self.allows_grant(GrantType::DeviceCode)
+            || self.allows_grant(GrantType::Ciba);
         distinct("grant_types", &self.grant_types)?;
         if self.grant_types.is_empty() {
             return Err(MetadataError::new(
@@ -74,7 +77,7 @@ impl ClientMetadata {
         if self.allows_grant(GrantType::RefreshToken) && !refreshable {
             return Err(MetadataError::new(
                 "grant_types",
-                "refresh_token needs authorization_code or the device_code grant, as no other grant issues refresh tokens",
+                "refresh_token needs authorization_code, the device_code grant or the ciba grant, as no other grant issues refresh tokens",
             ));
         }
         self.check_response_types()?;
@@ -97,6 +100,13 @@ impl ClientMetadata {
             return Err(MetadataError::new(
                 "grant_types",
                 "jwt-bearer is for confidential clients only; choose another token_endpoint_auth_method",
+            ));
+        }
+        if self.is_public() && self.allows_grant(GrantType::Ciba) {
+            // OpenID Connect CIBA §7.1: the client must authenticate; whoever named it could have people asked in its name.
+            return Err(MetadataError::new(
+                "grant_types",
+                "ciba is for confidential clients only; choose another token_endpoint_auth_method",
             ));
         }
         let (people, offline) = (
@@ -431,6 +441,53 @@ impl ClientMetadata {
                     "must have the scheme, host and port of one of redirect_uris",
                 ));
             }
+        }
+        Ok(())
+    }
+
+    /// OpenID Connect CIBA §4
+    fn check_backchannel(&self) -> Result<(), MetadataError> {
+        const ENDPOINT: &str = "backchannel_client_notification_endpoint";
+        let mode = self.backchannel_token_delivery_mode;
+        if self.allows_grant(GrantType::Ciba) && mode.is_none() {
+            return Err(MetadataError::new(
+                "backchannel_token_delivery_mode",
+                "must be poll, ping or push where ciba is among grant_types",
+            ));
+        }
+        let endpoint = self.backchannel_client_notification_endpoint.as_deref();
+        web_url(ENDPOINT, endpoint)?;
+        if mode.is_some_and(DeliveryMode::notifies) && endpoint.is_none() {
+            return Err(MetadataError::new(
+                ENDPOINT,
+                "is needed by backchannel_token_delivery_mode ping and push",
+            ));
+        }
+        // Nobody proves anything when tokens are sent.
+        if mode == Some(DeliveryMode::Push)
+            && (self.dpop_bound_access_tokens || self.tls_client_certificate_bound_access_tokens)
+        {
+            return Err(MetadataError::new(
+                "backchannel_token_delivery_mode",
+                "push excludes tokens that are bound to a key or a certificate; use ping",
+            ));
+        }
+        let has_keys = self.jwks.is_some() || self.jwks_uri.is_some();
+        if self
+            .backchannel_authentication_request_signing_alg
+            .is_some()
+            && !has_keys
+        {
+            return Err(MetadataError::new(
+                "backchannel_authentication_request_signing_alg",
+                "needs jwks or jwks_uri",
+            ));
+        }
+        if self.backchannel_user_code_parameter {
+            return Err(MetadataError::new(
+                "backchannel_user_code_parameter",
+                "must be false: no user codes are used here",
+            ));
         }
         Ok(())
     }

@@ -210,9 +210,9 @@ db_test! {
         database.time.advance(DAY);
         let swept = sweep(100).await;
         assert_eq!((swept.revoked_tokens, swept.assertion_ids, swept.login_failures, swept.idempotency_keys), (1, 1, 1, 1));
-        assert_eq!((swept.pushed_requests, swept.dpop_proofs, swept.device_codes), (1, 1, 1));
+        assert_eq!((swept.pushed_requests, swept.dpop_proofs, swept.device_codes, swept.backchannel_requests), (1, 1, 1, 1));
         assert!(swept.changes > 0 && !swept.more);
-        assert_eq!(swept.total(), 7 + swept.changes);
+        assert_eq!(swept.total(), 8 + swept.changes);
         database.time.advance(Duration::from_secs(2));
         assert_eq!(sweep(100).await, Expired { grants: 1, ..Expired::default() });
         let found = database.db.read(&tenant, move |repo| Ok((repo.find_grant(lost_id)?.is_some(), repo.find_grant(kept)?.is_some())));

@@ -32,6 +32,7 @@ impl Sample for AccountHome<'static> {
             page: page(messages, ACME),
             account: ADA,
             sign_out: SIGN_OUT,
+            requests: None,
             profile: vec![
                 known("name", "Ada Lovelace"),
                 ProfileEntry {
@@ -114,6 +115,7 @@ impl Sample for AccountHome<'static> {
                     page: page(messages, HOSTILE_TENANT),
                     account: HOSTILE_ACCOUNT,
                     sign_out: HOSTILE,
+                    requests: Some(1),
                     profile: vec![known(HOSTILE, HOSTILE)],
                     notice: None,
                 },
@@ -130,6 +132,7 @@ impl Sample for AccountPassword<'static> {
             page: page(messages, ACME),
             account: ADA,
             sign_out: SIGN_OUT,
+            requests: None,
             form: form("/t/acme/account/password"),
             rules: RULES,
             problem: None,
@@ -182,6 +185,7 @@ impl Sample for AccountPassword<'static> {
                     account: HOSTILE_ACCOUNT,
                     form: hostile_form(),
                     sign_out: HOSTILE,
+                    requests: Some(1),
                     ..plain
                 },
             ),
@@ -223,6 +227,7 @@ impl Sample for AccountSessions<'static> {
             page: page(messages, ACME),
             account: ADA,
             sign_out: SIGN_OUT,
+            requests: None,
             form: form("/t/acme/account/sessions"),
             sessions: vec![
                 this,
@@ -301,6 +306,7 @@ impl Sample for AccountSessions<'static> {
                     page: page(messages, HOSTILE_TENANT),
                     account: HOSTILE_ACCOUNT,
                     sign_out: HOSTILE,
+                    requests: Some(1),
                     form: hostile_form(),
                     sessions: vec![SessionItem {
                         id: HOSTILE,
@@ -352,6 +358,7 @@ impl Sample for AccountApplications<'static> {
             page: page(messages, ACME),
             account: ADA,
             sign_out: SIGN_OUT,
+            requests: None,
             form: form("/t/acme/account/applications"),
             own: vec![own("Intranet"), own("Time sheets")],
             applications: vec![first, second],
@@ -412,6 +419,7 @@ impl Sample for AccountApplications<'static> {
                     page: page(messages, HOSTILE_TENANT),
                     account: HOSTILE_ACCOUNT,
                     sign_out: HOSTILE,
+                    requests: Some(1),
                     form: hostile_form(),
                     own: vec![own(HOSTILE)],
                     applications: vec![named(HOSTILE)],
