@@ -60,7 +60,7 @@ pub(super) const fn kind_of(mode: DeliveryMode) -> Option<DeliveryKind> {
 }
 
 impl Provider {
-    /// How many requests wait for a person; none where the tenant has no such requests.
+    /// How many requests wait for a person here; none where the tenant has no such requests.
     pub async fn count_waiting_requests(
         &self,
         at: &TenantAt,
@@ -70,10 +70,12 @@ impl Provider {
             return Ok(None);
         }
         let user = person.user.id;
-        let read = self
-            .db
-            .read(&*at.tenant, move |repo| repo.clients_that_wait_for(user));
-        Ok(Some(read.await?.len()))
+        let read = self.db.read(&*at.tenant, move |repo| {
+            repo.list_waiting_backchannel_requests(user)
+        });
+        let waiting = read.await?;
+        let here = waiting.iter().filter(|one| *one.issuer == *at.issuer);
+        Ok(Some(here.count()))
     }
 
     /// The requests that wait for a person here, the youngest first.

@@ -456,9 +456,11 @@ async fn side(app: &TestApp, system: &Side, letter: Letter) -> Side {
     let mut request = String::new();
     for name in ["auth_req_id", "waiting"] {
         let asked = [
-            ("scope", "openid"),
-            ("login_hint", admin.email.as_str()),
+            ("scope", scope.as_str()),
+            ("login_hint", &admin.email),
             ("binding_message", &m("binding")),
+            ("resource", &identifier),
+            ("claims", &claims),
         ];
         let asked = web.authenticated("/backchannel_authentication", &asked);
         let asked = made(&asked.send().await);
