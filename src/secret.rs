@@ -134,6 +134,8 @@ pub enum Purpose {
     PushedRequest,
     /// The code that a device polls with.
     DeviceCode,
+    /// The `auth_req_id` of a backchannel authentication request.
+    BackchannelRequest,
     /// A browser on which a person has signed in before.
     KnownDevice,
     /// An opaque access token.
@@ -158,6 +160,7 @@ impl Purpose {
         Self::Interaction,
         Self::PushedRequest,
         Self::DeviceCode,
+        Self::BackchannelRequest,
         Self::KnownDevice,
         Self::OpaqueAccessToken,
         Self::ClientSecret,
@@ -176,6 +179,7 @@ impl Purpose {
             Self::Interaction => "tsi",
             Self::PushedRequest => "tsp",
             Self::DeviceCode => "tsd",
+            Self::BackchannelRequest => "tsb",
             Self::KnownDevice => "tsk",
             Self::OpaqueAccessToken => "tsa",
             Self::ClientSecret => "tscs",
@@ -195,6 +199,7 @@ impl Purpose {
             Self::Interaction => "interaction",
             Self::PushedRequest => "pushed request",
             Self::DeviceCode => "device code",
+            Self::BackchannelRequest => "backchannel request",
             Self::KnownDevice => "known device",
             Self::OpaqueAccessToken => "opaque access token",
             Self::ClientSecret => "client secret",

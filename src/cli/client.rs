@@ -126,11 +126,17 @@ pub struct Metadata {
     /// Where its server is told that a session has ended (OpenID Connect Back-Channel Logout)
     #[arg(long, value_name = "URI")]
     backchannel_logout_uri: Option<String>,
+    /// How it gets the tokens of people whom it asks by the back channel (OpenID Connect CIBA): `poll`, `ping` or `push`
+    #[arg(long, value_name = "MODE")]
+    backchannel_token_delivery_mode: Option<String>,
+    /// Where it is told of their answers, by `ping` and `push`
+    #[arg(long, value_name = "URI")]
+    backchannel_client_notification_endpoint: Option<String>,
     /// The page of it that is loaded in a frame when somebody signs out (OpenID Connect Front-Channel Logout)
     #[arg(long, value_name = "URI")]
     frontchannel_logout_uri: Option<String>,
-    /// `authorization_code`, `refresh_token`, `client_credentials`, `implicit`, `urn:ietf:params:oauth:grant-type:device_code` or
-    /// `urn:ietf:params:oauth:grant-type:token-exchange`
+    /// `authorization_code`, `refresh_token`, `client_credentials`, `implicit`, `urn:ietf:params:oauth:grant-type:device_code`,
+    /// `urn:openid:params:grant-type:ciba` or `urn:ietf:params:oauth:grant-type:token-exchange`
     #[arg(long = "grant-type", value_name = "TYPE")]
     grant_types: Vec<String>,
     /// What the authorization endpoint may answer with; `code` unless told. Others need the grant type `implicit`
@@ -164,6 +170,8 @@ impl Metadata {
         let texts = [
             &self.name,
             &self.backchannel_logout_uri,
+            &self.backchannel_token_delivery_mode,
+            &self.backchannel_client_notification_endpoint,
             &self.frontchannel_logout_uri,
         ];
         texts.iter().all(|text| text.is_none())
@@ -191,7 +199,8 @@ impl Metadata {
             let scope = match (
                 grants(GrantType::AuthorizationCode)
                     || grants(GrantType::Implicit)
-                    || grants(GrantType::DeviceCode),
+                    || grants(GrantType::DeviceCode)
+                    || grants(GrantType::Ciba),
                 grants(GrantType::RefreshToken),
             ) {
                 (false, _) => "",
@@ -275,6 +284,14 @@ impl Metadata {
         for (name, value) in [
             ("client_name", self.name),
             ("backchannel_logout_uri", self.backchannel_logout_uri),
+            (
+                "backchannel_token_delivery_mode",
+                self.backchannel_token_delivery_mode,
+            ),
+            (
+                "backchannel_client_notification_endpoint",
+                self.backchannel_client_notification_endpoint,
+            ),
             ("frontchannel_logout_uri", self.frontchannel_logout_uri),
         ] {
             if let Some(value) = value {

@@ -104,6 +104,15 @@ pub enum Act {
     /// Somebody typed too many codes that no device shows; typing more was stopped.
     #[serde(rename = "device_code.guessing_stopped")]
     DeviceGuessingStopped,
+    /// A client asked for a person who isn't at it (CIBA).
+    #[serde(rename = "backchannel_request.created")]
+    BackchannelRequested,
+    /// The person didn't answer in time.
+    #[serde(rename = "backchannel_request.expired")]
+    BackchannelRequestExpired,
+    /// What came of a request couldn't be told, and it isn't tried any more.
+    #[serde(rename = "backchannel_request.delivery_failed")]
+    BackchannelDeliveryFailed,
     /// A consent was withdrawn.
     #[serde(rename = "consent.withdrawn")]
     ConsentWithdrawn,
@@ -222,6 +231,9 @@ impl Act {
         Self::ConsentGranted,
         Self::ConsentDenied,
         Self::DeviceGuessingStopped,
+        Self::BackchannelRequested,
+        Self::BackchannelRequestExpired,
+        Self::BackchannelDeliveryFailed,
         Self::ConsentWithdrawn,
         Self::GrantCreated,
         Self::GrantRevoked,

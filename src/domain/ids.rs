@@ -106,6 +106,10 @@ id_type!(
     DeviceCodeId
 );
 id_type!(
+    /// A backchannel authentication request's row, and the grant that comes of it.
+    BackchannelRequestId
+);
+id_type!(
     /// An initial access token's row.
     InitialAccessTokenId
 );

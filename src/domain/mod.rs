@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod audit;
+pub mod backchannel_request;
 pub mod branding;
 pub mod client;
 pub mod consent;

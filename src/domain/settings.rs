@@ -79,6 +79,17 @@ pub struct TenantSettings {
     /// Whether applications of one group on a device may share a person's session (OpenID Connect Native SSO). Each says in its metadata to which
     /// group it belongs (`native_sso_group`).
     pub native_sso: bool,
+    /// Whether applications may ask for people who aren't at them (OpenID Connect CIBA), if they register that grant.
+    pub backchannel_authentication: bool,
+    /// How long such a request waits for its person at the most (30 to 1800 s).
+    pub backchannel_request_lifetime: u32,
+    /// How many requests of one application may wait for one person at a time (1 to 20); those of all applications together, five times that.
+    pub backchannel_request_limit: u32,
+    /// How often one application may ask one person in an hour (1 to 1000); all applications together, five times that.
+    pub backchannel_request_rate: u32,
+    /// Where a notice goes that a person is asked, signed by the tenant's key, so that something can tell them; https. Empty: nowhere, and people find
+    /// the request in their account.
+    pub backchannel_notice_uri: String,
     /// Whether applications that are registered for it get tokens through the browser: every response type but `code`.
     pub front_channel_tokens: bool,
     /// Whether a request is refused whose `acr_values` name nothing that a sign-in reaches (RFC 9470 §5). Otherwise it gets what is
@@ -141,6 +152,11 @@ impl Default for TenantSettings {
             device_code_limit: 1000,
             device_code_rate: 100,
             native_sso: false,
+            backchannel_authentication: false,
+            backchannel_request_lifetime: 300,
+            backchannel_request_limit: 3,
+            backchannel_request_rate: 30,
+            backchannel_notice_uri: String::new(),
             front_channel_tokens: true,
             require_acr_values: false,
             administration_reauthentication: false,
@@ -439,7 +455,7 @@ pub struct OutOfBounds {
 
 impl TenantSettings {
     /// Every number with the least and the most that it may be, as the other settings are.
-    pub fn bounds(&self) -> [Bound; 21] {
+    pub fn bounds(&self) -> [Bound; 24] {
         [
             ("access_token_lifetime", self.access_token_lifetime, 60, DAY),
             ("id_token_lifetime", self.id_token_lifetime, 60, DAY),
@@ -493,6 +509,24 @@ impl TenantSettings {
             ("device_code_lifetime", self.device_code_lifetime, 60, 1800),
             ("device_code_limit", self.device_code_limit, 1, 10_000),
             ("device_code_rate", self.device_code_rate, 1, 10_000),
+            (
+                "backchannel_request_lifetime",
+                self.backchannel_request_lifetime,
+                30,
+                1800,
+            ),
+            (
+                "backchannel_request_limit",
+                self.backchannel_request_limit,
+                1,
+                20,
+            ),
+            (
+                "backchannel_request_rate",
+                self.backchannel_request_rate,
+                1,
+                1000,
+            ),
             (
                 "administration_max_age",
                 self.administration_max_age,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use actix_tls::connect::{ConnectorService, Resolver};
 use awc::error::{ConnectError, PayloadError, SendRequestError};
 use awc::http::Method;
-use awc::http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
+use awc::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use openssl::error::ErrorStack;
 use openssl::ssl::{SslConnector, SslMethod, SslVersion};
 use openssl::x509::X509;
@@ -23,6 +23,7 @@ use super::error::{EgressError, EgressSetupError};
 use super::freshness;
 use super::limits::TenantLimits;
 use crate::config::{AllowedHost, Config};
+use crate::secret::PlainSecret;
 
 /// Requests of all tenants that run at once; each may hold a thread of the name resolution.
 const RUNNING_IN_ALL: usize = 64;
@@ -111,6 +112,8 @@ pub struct Outward {
     pub url: String,
     /// Content type and body.
     pub body: Option<(&'static str, Vec<u8>)>,
+    /// The token that is sent along (RFC 6750 §2.1).
+    pub bearer: Option<PlainSecret>,
     /// What the answer must be.
     pub expected: Expected,
     /// The largest body that is read, in bytes.
@@ -124,6 +127,7 @@ impl Outward {
             method: Method::GET,
             url: url.to_owned(),
             body: None,
+            bearer: None,
             expected: Expected::Json,
             limit,
         }
@@ -143,6 +147,7 @@ impl Outward {
             method: Method::POST,
             url: url.to_owned(),
             body: Some((content_type, body)),
+            bearer: None,
             expected: Expected::Anything,
             limit,
         }
@@ -375,9 +380,12 @@ impl Worker {
 }
 
 async fn fetch(client: &awc::Client, outward: Outward, uri: &str) -> Result<Fetched, EgressError> {
-    let request = client
+    let mut request = client
         .request(outward.method, uri)
         .insert_header((ACCEPT, outward.expected.accept()));
+    if let Some(token) = &outward.bearer {
+        request = request.insert_header((AUTHORIZATION, format!("Bearer {}", token.expose())));
+    }
     let sending = match outward.body {
         Some((content_type, body)) => request
             .insert_header((CONTENT_TYPE, content_type))

@@ -264,6 +264,8 @@ pub enum FormPurpose {
     UserCode,
     /// Allowing a device or not.
     Device,
+    /// Allowing what is asked by the back channel, or not.
+    Request,
     /// Administering, in this session.
     Console(Uuid),
 }
@@ -281,6 +283,7 @@ impl FormPurpose {
             Self::Applications => "applications",
             Self::UserCode => "user code",
             Self::Device => "device",
+            Self::Request => "request",
             Self::Console(_) => "console",
         }
     }

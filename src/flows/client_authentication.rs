@@ -305,6 +305,10 @@ impl Provider {
             .map(|alias| format!("{alias}{}", paths::TOKEN));
         let mut all = vec![&*at.issuer, token.as_str(), pushed.as_str()];
         all.extend(alias.as_deref());
+        // OpenID Connect CIBA §7.1 has its endpoint beside these.
+        let asked = (at.tenant.settings().backchannel_authentication)
+            .then(|| format!("{}{}", at.issuer, paths::BACKCHANNEL_AUTHENTICATION));
+        all.extend(asked.as_deref());
         let profile: SecurityProfile = at.tenant.profile_of(client);
         let rules = AssertionRules {
             // FAPI 2.0 Security Profile §5.3.2.1: the issuer alone, as one text.

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::provider::{FlowError, Provider};
 use super::scopes::{Rules, Target};
 use super::tenancy::Tenant;
+use crate::domain::backchannel_request::BackchannelRequest;
 use crate::domain::client::Client;
 use crate::domain::grant::Grant;
 use crate::domain::ids::UserId;
@@ -23,6 +24,7 @@ use crate::domain::user::User;
 use crate::jose::half_hash::half_hash;
 use crate::jose::seal::SealContext;
 use crate::protocol::access_token::{self, AccessTokenClaims, Audience};
+use crate::protocol::backchannel_authentication::{NOTICE_TYP, NoticeClaims};
 use crate::protocol::claims::{StandardClaims, claims_for_scope};
 use crate::protocol::client_metadata::{AccessTokenFormat, SubjectType};
 use crate::protocol::dpop::Confirmation;
@@ -98,6 +100,8 @@ pub struct IdTokenBinding<'a> {
     pub ds_hash: Option<&'a str>,
     /// The `state` that comes back with it; none at the token endpoint.
     pub state: Option<&'a str>,
+    /// The backchannel authentication request whose tokens are pushed, and the refresh token among them (OpenID Connect CIBA §10.3.1).
+    pub pushed: Option<(&'a str, Option<&'a str>)>,
     /// The scope whose claims it holds itself, as no access token is to be had that could fetch them (`OpenID` Connect Core §5.4).
     pub scope: Option<&'a Scope>,
 }
@@ -266,6 +270,8 @@ impl Provider {
             c_hash: bound(binding.code),
             s_hash: bound(binding.state),
             ds_hash: binding.ds_hash.map(ToOwned::to_owned),
+            auth_req_id: binding.pushed.map(|(id, _)| id.to_owned()),
+            rt_hash: bound(binding.pushed.and_then(|(_, refresh)| refresh)),
             sid: Some(grant.session_id.to_string()),
             tenant: tenant.slug().clone(),
             tenant_id: tenant.id().uuid(),
@@ -310,6 +316,33 @@ impl Provider {
             signed,
         )
         .await
+    }
+
+    /// Mints the notice that a person is asked, by the tenant's key, for whatever tells them (see `backchannel`).
+    pub(super) async fn mint_backchannel_notice(
+        &self,
+        tenant: &Arc<Tenant>,
+        client: &Client,
+        request: &BackchannelRequest,
+    ) -> Result<String, FlowError> {
+        let now = self.clock.unix();
+        let name = client.metadata.client_name.clone();
+        let claims = NoticeClaims {
+            iss: request.issuer.clone(),
+            aud: tenant.settings().backchannel_notice_uri.clone(),
+            iat: now,
+            exp: request.expires_at.timestamp(),
+            jti: self.clock.uuid_v7(),
+            sub: request.user_id.to_string(),
+            client_id: client.id.to_string(),
+            client_name: name.unwrap_or_else(|| client.id.to_string()),
+            scope: request.scope.clone(),
+            binding_message: request.binding_message.clone(),
+            request_id: request.id.uuid(),
+            url: format!("{}/account/requests/{}", request.issuer, request.id),
+        };
+        self.sign(tenant, ACCESS_TOKEN_ALGORITHM, NOTICE_TYP, &claims)
+            .await
     }
 
     /// Signs an authorization response, by the algorithm that the client registered, and encrypts it where that wants it (JARM §3).

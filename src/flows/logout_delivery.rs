@@ -1,4 +1,4 @@
-//! Logout tokens on their way to clients (OpenID Connect Back-Channel Logout 1.0 §2.4 to §2.8): taken up, signed, sent, and what came of it
+//! Logout tokens, and what is to be told of backchannel authentication requests (see `backchannel`), on their way to clients (OpenID Connect Back-Channel Logout 1.0 §2.4 to §2.8): taken up, signed, sent, and what came of it
 //! written down. A token is made for each attempt and kept nowhere.
 //!
 //! A client that was told twice is told nothing new: where a node dies between the answer and the commit, another one sends it again.
@@ -13,13 +13,13 @@ use super::provider::{FlowError, Provider};
 use super::tenancy::Tenant;
 use crate::clock::Timestamp;
 use crate::domain::audit::{Act, Actor, Event};
-use crate::domain::ids::TenantId;
-use crate::domain::logout_delivery::{DeliveryState, LogoutDelivery, next_attempt};
+use crate::domain::ids::{GrantId, TenantId};
+use crate::domain::logout_delivery::{DeliveryKind, DeliveryState, LogoutDelivery};
 use crate::egress::{EgressError, Outward};
 use crate::storage::ClaimedDelivery;
 
 /// The most that is read of a client's answer, in bytes: nothing in it counts.
-const MAX_ANSWER: usize = 16 * 1024;
+pub(super) const MAX_ANSWER: usize = 16 * 1024;
 
 /// How long a delivery is a node's own beyond the time that its request may take, in seconds.
 const LEASE_MARGIN: i64 = 30;
@@ -65,13 +65,23 @@ impl Deliveries {
 
 /// Why an attempt failed, in words for the tenant's administrators.
 #[derive(Debug, thiserror::Error)]
-enum Undelivered {
-    #[error("the client has no backchannel_logout_uri any more")]
+pub(super) enum Undelivered {
+    #[error("nobody wants to be told of it any more: the address was taken away")]
     NotWanted,
+    #[error("the request is over: decided on, expired or cleared away")]
+    Over,
     #[error(transparent)]
     Egress(#[from] EgressError),
     #[error("the token couldn't be made")]
     NotMade,
+}
+
+/// What is written down of a delivery that is given up.
+const fn failure_of(kind: DeliveryKind) -> Act {
+    match kind {
+        DeliveryKind::Logout => Act::LogoutDeliveryFailed,
+        _ => Act::BackchannelDeliveryFailed,
+    }
 }
 
 impl Provider {
@@ -113,32 +123,49 @@ impl Provider {
             return self.put_off(claimed, false).await;
         };
         let delivery = claimed.delivery;
-        let sent = self.send_logout_token(&tenant, &delivery).await;
+        let sent = match delivery.kind {
+            DeliveryKind::Logout => self.send_logout_token(&tenant, &delivery).await,
+            _ => self.send_of_backchannel_request(&tenant, &delivery).await,
+        };
         let [jitter] = self.clock.random_bytes::<1>();
         let (state, next) = match &sent {
             Ok(()) => (DeliveryState::Delivered, None),
-            Err(Undelivered::NotWanted) => (DeliveryState::Failed, None),
-            Err(_) => {
-                match next_attempt(delivery.created_at, delivery.attempts, jitter, self.now()) {
-                    Some(next) => (DeliveryState::Pending, Some(next)),
-                    None => (DeliveryState::Failed, None),
-                }
-            }
+            Err(Undelivered::NotWanted | Undelivered::Over) => (DeliveryState::Failed, None),
+            Err(_) => match delivery.next_attempt(jitter, self.now()) {
+                Some(next) => (DeliveryState::Pending, Some(next)),
+                None => (DeliveryState::Failed, None),
+            },
         };
+        // A person who has answered before they were told has missed nothing.
+        let is_moot = delivery.kind == DeliveryKind::BackchannelNotice
+            && matches!(sent, Err(Undelivered::Over));
         let error = sent.err().map(|error| {
             let text: String = error.to_string().chars().take(MAX_REASON).collect();
-            tracing::info!(tenant = %tenant.slug(), client = %delivery.client_id, attempts = delivery.attempts, reason = %text, ?state, "a logout token wasn't delivered");
+            tracing::info!(tenant = %tenant.slug(), client = %delivery.client_id, kind = delivery.kind.as_str(), attempts = delivery.attempts, reason = %text, ?state, "a notice wasn't delivered");
             text
         });
         let write = self.db.write(&*tenant, move |repo| {
             let ours = repo.finish_logout_attempt(&delivery, state, next, error.as_deref())?;
-            if ours && state == DeliveryState::Failed {
-                let detail = serde_json::json!({
-                    "logout_delivery": delivery.id, "session": delivery.session_id,
-                    "attempts": delivery.attempts, "reason": error,
+            if ours && state == DeliveryState::Failed && !is_moot {
+                let act = failure_of(delivery.kind);
+                // Tokens that may have come, and of which nobody said so, are good for nothing.
+                if delivery.kind == DeliveryKind::BackchannelPush
+                    && let Some(request) = delivery.request_id
+                {
+                    repo.revoke_grant(GrantId::from(request))?;
+                }
+                let mut detail = serde_json::json!({
+                    "logout_delivery": delivery.id, "attempts": delivery.attempts, "reason": error,
                 });
+                match delivery.request_id {
+                    Some(request) => {
+                        detail["request"] = serde_json::json!(request);
+                        detail["kind"] = delivery.kind.as_str().into();
+                    }
+                    None => detail["session"] = serde_json::json!(delivery.session_id),
+                }
                 repo.record(
-                    Event::new(Act::LogoutDeliveryFailed, Actor::System)
+                    Event::new(act, Actor::System)
                         .client(delivery.client_id)
                         .user(delivery.user_id)
                         .detail(detail),
@@ -162,8 +189,7 @@ impl Provider {
     async fn put_off(&self, claimed: ClaimedDelivery, again: bool) -> Result<(), FlowError> {
         let [jitter] = self.clock.random_bytes::<1>();
         let delivery = &claimed.delivery;
-        let next = next_attempt(delivery.created_at, delivery.attempts, jitter, self.now())
-            .filter(|_| again);
+        let next = delivery.next_attempt(jitter, self.now()).filter(|_| again);
         let count = match next {
             Some(_) => &self.deliveries.retried,
             None => &self.deliveries.failed,

@@ -8,6 +8,7 @@ pub mod access;
 pub mod account;
 pub mod admin;
 pub mod authorize;
+pub mod backchannel;
 pub mod browser;
 pub mod cache;
 pub mod client_authentication;

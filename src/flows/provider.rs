@@ -17,7 +17,7 @@ use super::tenancy::{Tenant, TenantError};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::domain::client::Client;
-use crate::domain::ids::{ClientId, DeviceCodeId, GrantId, TenantId, UserId};
+use crate::domain::ids::{ClientId, GrantId, TenantId, UserId};
 use crate::domain::role::Role;
 use crate::egress::{DnsClient, EgressClient, EgressOptions, JwksCache, RequestObjectCache};
 use crate::jose::keys::{
@@ -139,8 +139,8 @@ struct Caches {
     /// They hang on their people.
     grants: Dependent<(TenantId, GrantId), GrantSummary>,
     revoked: Cache<TenantId, Arc<RevokedTokens>>,
-    /// When a device that waits polled last, at this node.
-    polls: Cache<(TenantId, DeviceCodeId), Timestamp>,
+    /// When whoever waits for a device code or a backchannel request polled last, at this node.
+    polls: Cache<(TenantId, Uuid), Timestamp>,
     /// Whether an origin may call from a browser; that hangs on the tenant's clients.
     origins: Dependent<(TenantId, String), bool>,
 }
@@ -259,14 +259,14 @@ impl Provider {
         self.feed.as_ref().is_none_or(Feed::is_current)
     }
 
-    /// Notes that a device polled; says when it did last, as far as this node knows.
+    /// Notes that whoever waits for this polled; says when it did last, as far as this node knows.
     pub(super) fn note_poll(
         &self,
         tenant: TenantId,
-        device: DeviceCodeId,
+        awaited: Uuid,
         now: Timestamp,
     ) -> Option<Timestamp> {
-        let key = (tenant, device);
+        let key = (tenant, awaited);
         let last = self.caches.polls.get(&key);
         self.caches.polls.put(&key, now);
         last

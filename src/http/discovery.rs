@@ -85,6 +85,7 @@ pub(super) fn metadata_of(provider: &Provider, at: &TenantAt) -> Option<Vec<u8>>
         dynamic_registration: at.tenant.settings().registration != RegistrationPolicy::Closed,
         device_authorization: at.tenant.settings().device_authorization,
         native_sso: at.tenant.settings().native_sso,
+        backchannel_authentication: at.tenant.settings().backchannel_authentication,
         jwt_bearer: !at.tenant.settings().assertion_issuers.is_empty(),
         request_object_encryption: at.tenant.keys.encryption_algorithms().collect(),
         request_uri_parameter: at.tenant.settings().request_uri_parameter,

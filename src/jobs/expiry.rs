@@ -1,4 +1,4 @@
-//! The end of rows whose life is over. Any number of nodes may do this at once: each deletes what it finds, in small batches.
+//! The end of rows whose life is over, and before that what is to be said of some. Any number of nodes may do this at once: each deletes what it finds, in small batches.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +25,9 @@ pub fn start(provider: Arc<Provider>) -> JoinHandle<()> {
             // Nodes that were started together shall not sweep together.
             let [jitter] = provider.clock.random_bytes::<1>();
             sleep(INTERVAL + Duration::from_millis(u64::from(jitter) * 40)).await;
+            if let Err(error) = provider.expire_backchannel_requests().await {
+                tracing::warn!(%error, "requests that nobody answered can't be written down; another try in a minute");
+            }
             match sweep(&provider).await {
                 Ok(0) => {}
                 Ok(rows) => tracing::debug!(rows, "expired rows were deleted"),

@@ -304,7 +304,7 @@ fn read_max_age(params: &Params) -> Result<Option<u32>, OAuthError> {
     }
 }
 
-fn read_claims(params: &Params) -> Result<Option<ClaimsRequest>, OAuthError> {
+pub(super) fn read_claims(params: &Params) -> Result<Option<ClaimsRequest>, OAuthError> {
     let claims = params.get("claims")?.map(ClaimsRequest::parse).transpose();
     claims.map_err(|error| OAuthError::invalid_request(error.to_string()))
 }

@@ -3,7 +3,7 @@
 //! [RFC 8628 §4](https://www.rfc-editor.org/rfc/rfc8628#section-4), [RFC 9207 §3](https://www.rfc-editor.org/rfc/rfc9207#section-3),
 //! [RFC 9396 §10](https://www.rfc-editor.org/rfc/rfc9396#section-10), [RFC 9449 §5.1](https://www.rfc-editor.org/rfc/rfc9449#section-5.1),
 //! [RFC 8705 §3.3, §5](https://www.rfc-editor.org/rfc/rfc8705#section-5), [RFC 9101 §10.5](https://www.rfc-editor.org/rfc/rfc9101#section-10.5),
-//! JARM §4, RFC 9701 §7, and the three specifications of signing out), and the
+//! JARM §4, RFC 9701 §7, OpenID Connect CIBA §4, and the three specifications of signing out), and the
 //! paths at which it
 //! answers.
 //!
@@ -12,6 +12,7 @@
 use serde::Serialize;
 
 use super::algorithm::{AssertionAlgorithm, SigningAlgorithm};
+use super::backchannel_authentication::DeliveryMode;
 use super::claims::claims_for_scope;
 use super::client_metadata::{GrantType, ResponseType, SubjectType, TokenEndpointAuthMethod};
 use super::encryption::{ContentEncryption, KeyManagementAlgorithm};
@@ -37,6 +38,8 @@ pub mod paths {
     pub const TOKEN: &str = "/token";
     /// The device authorization endpoint (RFC 8628 §3.1).
     pub const DEVICE_AUTHORIZATION: &str = "/device_authorization";
+    /// The backchannel authentication endpoint (OpenID Connect CIBA §7).
+    pub const BACKCHANNEL_AUTHENTICATION: &str = "/backchannel_authentication";
     /// Where a person types the code that a device shows (RFC 8628 §3.3).
     pub const DEVICE: &str = "/device";
     /// The userinfo endpoint.
@@ -80,6 +83,8 @@ pub struct Capabilities {
     pub device_authorization: bool,
     /// Whether applications on a device may share a session.
     pub native_sso: bool,
+    /// Whether people may be asked by the back channel.
+    pub backchannel_authentication: bool,
     /// Whether anybody's assertions get tokens.
     pub jwt_bearer: bool,
     /// How request objects may be encrypted: by the tenant's keys that are published.
@@ -121,19 +126,23 @@ pub struct EndpointAliases {
     pub introspection_endpoint: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device_authorization_endpoint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backchannel_authentication_endpoint: Option<String>,
     pub pushed_authorization_request_endpoint: String,
     pub userinfo_endpoint: String,
 }
 
 impl EndpointAliases {
-    /// Below this address; devices where they may be authorized.
-    fn new(alias: &str, devices: bool) -> Self {
+    /// Below this address; devices and the back channel where they may be used.
+    fn new(alias: &str, devices: bool, backchannel: bool) -> Self {
         let endpoint = |path: &str| format!("{alias}{path}");
         Self {
             token_endpoint: endpoint(paths::TOKEN),
             revocation_endpoint: endpoint(paths::REVOKE),
             introspection_endpoint: endpoint(paths::INTROSPECT),
             device_authorization_endpoint: devices.then(|| endpoint(paths::DEVICE_AUTHORIZATION)),
+            backchannel_authentication_endpoint: backchannel
+                .then(|| endpoint(paths::BACKCHANNEL_AUTHENTICATION)),
             pushed_authorization_request_endpoint: endpoint(paths::PAR),
             userinfo_endpoint: endpoint(paths::USERINFO),
         }
@@ -168,6 +177,14 @@ pub struct ProviderMetadata {
     pub registration_endpoint: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device_authorization_endpoint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backchannel_authentication_endpoint: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub backchannel_token_delivery_modes_supported: Vec<DeliveryMode>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub backchannel_authentication_request_signing_alg_values_supported: Vec<SigningAlgorithm>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backchannel_user_code_parameter_supported: Option<bool>,
     pub scopes_supported: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub authorization_details_types_supported: Vec<String>,
@@ -250,6 +267,7 @@ impl ProviderMetadata {
             .and_then(|own| own.alias.as_deref());
         let device_authorization =
             capabilities.device_authorization && profile.allows_grant(GrantType::DeviceCode);
+        let backchannel = capabilities.backchannel_authentication;
         let front_channel = capabilities.front_channel_tokens && profile.is_none();
         let native_sso = capabilities.native_sso && profile.is_none();
         Self {
@@ -277,6 +295,18 @@ impl ProviderMetadata {
                 .then(|| endpoint(paths::REGISTER)),
             device_authorization_endpoint: device_authorization
                 .then(|| endpoint(paths::DEVICE_AUTHORIZATION)),
+            backchannel_authentication_endpoint: backchannel
+                .then(|| endpoint(paths::BACKCHANNEL_AUTHENTICATION)),
+            backchannel_token_delivery_modes_supported: DeliveryMode::ALL
+                .into_iter()
+                .filter(|mode| backchannel && (profile.is_none() || *mode != DeliveryMode::Push))
+                .collect(),
+            backchannel_authentication_request_signing_alg_values_supported: if backchannel {
+                signing.clone()
+            } else {
+                Vec::new()
+            },
+            backchannel_user_code_parameter_supported: backchannel.then_some(false),
             scopes_supported: scopes(capabilities.scopes, native_sso),
             authorization_details_types_supported: capabilities.authorization_details_types,
             response_types_supported: ResponseType::ALL
@@ -292,6 +322,7 @@ impl ProviderMetadata {
             grant_types_supported: GrantType::ALL
                 .into_iter()
                 .filter(|grant| *grant != GrantType::DeviceCode || device_authorization)
+                .filter(|grant| backchannel || *grant != GrantType::Ciba)
                 .filter(|grant| capabilities.jwt_bearer || *grant != GrantType::JwtBearer)
                 .filter(|grant| front_channel || *grant != GrantType::Implicit)
                 .map(GrantType::as_str)
@@ -344,7 +375,7 @@ impl ProviderMetadata {
             require_signed_request_object: profile.signs_messages(),
             tls_client_certificate_bound_access_tokens: capabilities.certificates.is_some(),
             mtls_endpoint_aliases: alias
-                .map(|alias| EndpointAliases::new(alias, device_authorization)),
+                .map(|alias| EndpointAliases::new(alias, device_authorization, backchannel)),
             // Native SSO §5.
             native_sso_supported: native_sso,
             op_policy_uri: capabilities.policy_uri,
@@ -431,6 +462,7 @@ mod tests {
             dynamic_registration: true,
             session_management: true,
             device_authorization: true,
+            backchannel_authentication: true,
             request_object_encryption: KeyManagementAlgorithm::ALL.to_vec(),
             request_uri_parameter: true,
             front_channel_tokens: true,

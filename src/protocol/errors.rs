@@ -138,6 +138,17 @@ error_codes! {
     /// [RFC 8628 §3.5](https://www.rfc-editor.org/rfc/rfc8628#section-3.5)
     ExpiredToken = "expired_token", 400;
 
+    /// "The OpenID Provider is not able to identify which end-user the Client wishes to be authenticated by means of the hint provided in the request
+    /// (login_hint_token, id_token_hint, or login_hint)."
+    /// [OpenID Connect CIBA §13](https://openid.net/specs/openid-client-initiated-backchannel-authentication-core-1_0.html#auth_error_response)
+    UnknownUserId = "unknown_user_id", 400;
+    /// "The binding message is invalid or unacceptable for use in the context of the given request."
+    /// [OpenID Connect CIBA §13](https://openid.net/specs/openid-client-initiated-backchannel-authentication-core-1_0.html#auth_error_response)
+    InvalidBindingMessage = "invalid_binding_message", 400;
+    /// "The OpenID Provider encountered an unexpected condition that prevented it from successfully completing the transaction."
+    /// [OpenID Connect CIBA §12](https://openid.net/specs/openid-client-initiated-backchannel-authentication-core-1_0.html#push_error_payload)
+    TransactionFailed = "transaction_failed", 400;
+
     /// "The value of one or more redirection URIs is invalid."
     /// [RFC 7591 §3.2.2](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.2)
     InvalidRedirectUri = "invalid_redirect_uri", 400;

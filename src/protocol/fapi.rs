@@ -4,12 +4,15 @@
 //!
 //! Nothing is set right in silence: a client whose registration is at odds with its profile is told which member to change, when it is
 //! registered and, where its tenant has chosen the profile since, at each request. Devices are left out, as what binds an authorization request
-//! to the browser that began it (PAR, PKCE) has no equal there.
+//! to the browser that began it (PAR, PKCE) has no equal there. The back channel is there with the rules of
+//! [FAPI-CIBA](https://openid.net/specs/openid-financial-api-ciba.html) that fit the profile: poll or ping, something to compare, and signed requests
+//! where messages have to be signed.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::algorithm::SigningAlgorithm;
+use super::backchannel_authentication::DeliveryMode;
 use super::client_metadata::{
     AccessTokenFormat, ApplicationType, ClientMetadata, GrantType, MetadataError, ResponseType,
     TokenEndpointAuthMethod,
@@ -158,6 +161,21 @@ impl SecurityProfile {
                 "must use https; http on the loopback is for application_type native",
             );
         }
+        // FAPI-CIBA §5.2.2
+        if client.backchannel_token_delivery_mode == Some(DeliveryMode::Push) {
+            return refuse("backchannel_token_delivery_mode", "must be poll or ping");
+        }
+        if self.signs_messages()
+            && client.allows_grant(GrantType::Ciba)
+            && client
+                .backchannel_authentication_request_signing_alg
+                .is_none()
+        {
+            return refuse(
+                "backchannel_authentication_request_signing_alg",
+                "must be PS256, ES256 or EdDSA",
+            );
+        }
         if let Some(field) = self.misfit(client) {
             return refuse(field, "must be PS256, ES256, EdDSA or Ed25519");
         }
@@ -178,6 +196,10 @@ impl SecurityProfile {
             (
                 "request_object_signing_alg",
                 client.request_object_signing_alg,
+            ),
+            (
+                "backchannel_authentication_request_signing_alg",
+                client.backchannel_authentication_request_signing_alg,
             ),
             (
                 "id_token_signed_response_alg",

@@ -13,7 +13,7 @@ use super::slug::Slug;
 pub const TYP: &str = "JWT";
 
 /// Claims that no released claim may replace.
-const PROTECTED: [&str; 22] = [
+const PROTECTED: [&str; 24] = [
     "iss",
     "sub",
     "aud",
@@ -36,7 +36,15 @@ const PROTECTED: [&str; 22] = [
     "client_id",
     "events",
     "cnf",
+    AUTH_REQ_ID,
+    RT_HASH,
 ];
+
+/// The claim that names the backchannel authentication request whose tokens are pushed (OpenID Connect CIBA §10.3.1).
+const AUTH_REQ_ID: &str = "urn:openid:params:jwt:claim:auth_req_id";
+
+/// The claim that holds the hash of the refresh token that is pushed.
+const RT_HASH: &str = "urn:openid:params:jwt:claim:rt_hash";
 
 /// The claims of an ID token. All times are in seconds since 1970.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -75,6 +83,20 @@ pub struct IdTokenClaims {
     /// What binds it to a device secret (OpenID Connect Native SSO §3.4.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ds_hash: Option<String>,
+    /// The backchannel authentication request whose tokens are pushed (OpenID Connect CIBA §10.3.1).
+    #[serde(
+        rename = "urn:openid:params:jwt:claim:auth_req_id",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub auth_req_id: Option<String>,
+    /// The hash of the refresh token that is pushed with it.
+    #[serde(
+        rename = "urn:openid:params:jwt:claim:rt_hash",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub rt_hash: Option<String>,
     /// The session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
@@ -129,6 +151,8 @@ mod tests {
             c_hash: None,
             s_hash: None,
             ds_hash: None,
+            auth_req_id: None,
+            rt_hash: None,
             sid: None,
             tenant: Slug::parse("acme").unwrap(),
             tenant_id: Uuid::nil(),

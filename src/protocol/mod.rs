@@ -9,6 +9,7 @@ pub mod access_token;
 pub mod algorithm;
 pub mod authorization;
 pub mod authorization_details;
+pub mod backchannel_authentication;
 pub mod bearer;
 pub mod claims;
 pub mod client_authentication;

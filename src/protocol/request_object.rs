@@ -130,10 +130,13 @@ pub fn parameters_of(
 }
 
 /// A claim as the parameter's values (RFC 9101 §4: texts are JSON strings, numbers are JSON numbers).
-fn texts(name: &'static str, value: &Value) -> Result<Vec<String>, InvalidRequestObject> {
+pub(super) fn texts(
+    name: &'static str,
+    value: &Value,
+) -> Result<Vec<String>, InvalidRequestObject> {
     let texts = match (name, value) {
         (_, Value::String(text)) => vec![text.clone()],
-        ("max_age", Value::Number(number)) => vec![number.to_string()],
+        ("max_age" | "requested_expiry", Value::Number(number)) => vec![number.to_string()],
         // RFC 9396 §3: "a JSON array […] in the request object"
         ("claims" | "registration", Value::Object(_))
         | ("authorization_details", Value::Array(_)) => vec![value.to_string()],

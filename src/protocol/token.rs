@@ -65,6 +65,11 @@ pub enum TokenGrant {
         /// The code.
         device_code: PlainSecret,
     },
+    /// The name of a backchannel authentication request (OpenID Connect CIBA §10.1).
+    Ciba {
+        /// The name.
+        auth_req_id: PlainSecret,
+    },
     /// What somebody else says of a person (RFC 7523 §2.1).
     JwtBearer {
         /// The JWT.
@@ -86,6 +91,7 @@ impl TokenGrant {
             Self::RefreshToken { .. } => GrantType::RefreshToken,
             Self::ClientCredentials { .. } => GrantType::ClientCredentials,
             Self::DeviceCode { .. } => GrantType::DeviceCode,
+            Self::Ciba { .. } => GrantType::Ciba,
             Self::JwtBearer { .. } => GrantType::JwtBearer,
             Self::TokenExchange(_) | Self::NativeSso(_) => GrantType::TokenExchange,
         }
@@ -98,7 +104,7 @@ impl TokenRequest {
         let name = params.require("grant_type", 256)?;
         let unsupported = || {
             OAuthError::unsupported_grant_type(
-                "grant_type must be authorization_code, refresh_token, client_credentials, urn:ietf:params:oauth:grant-type:device_code, urn:ietf:params:oauth:grant-type:token-exchange or urn:ietf:params:oauth:grant-type:jwt-bearer",
+                "grant_type must be authorization_code, refresh_token, client_credentials, urn:ietf:params:oauth:grant-type:device_code, urn:openid:params:grant-type:ciba, urn:ietf:params:oauth:grant-type:token-exchange or urn:ietf:params:oauth:grant-type:jwt-bearer",
             )
         };
         let grant_type = GrantType::ALL
@@ -122,6 +128,9 @@ impl TokenRequest {
             },
             GrantType::DeviceCode => TokenGrant::DeviceCode {
                 device_code: secret(params, "device_code")?,
+            },
+            GrantType::Ciba => TokenGrant::Ciba {
+                auth_req_id: secret(params, "auth_req_id")?,
             },
             GrantType::JwtBearer => TokenGrant::JwtBearer {
                 assertion: secret(params, "assertion")?,
@@ -332,6 +341,10 @@ mod tests {
             (
                 "grant_type=device_code&device_code=a",
                 ErrorCode::UnsupportedGrantType,
+            ),
+            (
+                "grant_type=urn:openid:params:grant-type:ciba",
+                ErrorCode::InvalidRequest,
             ),
             (
                 "grant_type=urn:ietf:params:oauth:grant-type:token-exchange",

@@ -38,6 +38,7 @@ const GROWING: &[(&str, &str)] = &[
     ("device_codes", "id"),
     ("device_secrets", "id"),
     ("assertion_grants", "grant_id"),
+    ("backchannel_requests", "id"),
     ("initial_access_tokens", "id"),
     ("logout_deliveries", "id"),
     ("login_failures", "counter"),

@@ -37,6 +37,8 @@ pub struct Expired {
     pub device_codes: usize,
     /// Device secrets; those that went with their session aren't counted.
     pub device_secrets: usize,
+    /// Backchannel authentication requests.
+    pub backchannel_requests: usize,
     /// Initial access tokens.
     pub initial_access_tokens: usize,
     /// Idempotency keys.
@@ -76,6 +78,7 @@ impl Expired {
             + self.logout_deliveries
             + self.device_codes
             + self.device_secrets
+            + self.backchannel_requests
             + self.initial_access_tokens
             + self.idempotency_keys
             + self.grants
@@ -174,6 +177,16 @@ impl Installation<'_> {
                 Duration::hours(1),
             ),
             &mut expired.device_codes,
+        )?;
+        // Whoever comes late is told so, and what came of it may still be on its way.
+        sweep(
+            &row(
+                "backchannel_requests",
+                "tenant_id, id",
+                "expires_at < $1",
+                Duration::hours(2),
+            ),
+            &mut expired.backchannel_requests,
         )?;
         sweep(
             &row("device_secrets", "tenant_id, id", "expires_at < $1", none),

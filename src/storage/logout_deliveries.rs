@@ -1,4 +1,5 @@
-//! Who is to be told that a session has ended, and the logout tokens that are on their way to clients (OpenID Connect Back-Channel Logout).
+//! Who is to be told that a session has ended, and the logout tokens that are on their way to clients (OpenID Connect Back-Channel Logout);
+//! and what is to be told of backchannel authentication requests, which goes the same way.
 //!
 //! A row is written in the transaction that ends the session. Whoever delivers takes it by a conditional update, for as long as a lease
 //! runs: `due_at` is its end as well as the next attempt, and `attempts` tells one claim from the next.
@@ -6,6 +7,7 @@
 use std::collections::HashMap;
 
 use diesel::prelude::*;
+use uuid::Uuid;
 
 use super::changes::Entity;
 use super::connection::on_backend;
@@ -15,8 +17,11 @@ use super::repo::{Page, PageRequest, Repo};
 use super::schema::{clients, grants, logout_deliveries, scoped, sessions, tenants};
 use super::types::{DbInstant, DbUuid};
 use crate::clock::Timestamp;
-use crate::domain::ids::{ClientId, LogoutDeliveryId, SessionId, TenantId, UserId};
-use crate::domain::logout_delivery::{DeliveryState, LogoutDelivery};
+use crate::domain::backchannel_request::BackchannelRequest;
+use crate::domain::ids::{
+    BackchannelRequestId, ClientId, LogoutDeliveryId, SessionId, TenantId, UserId,
+};
+use crate::domain::logout_delivery::{DeliveryKind, DeliveryState, LogoutDelivery};
 use crate::protocol::slug::Slug;
 
 /// How many notices come of one statement that ends sessions, or of one withdrawal, at the most: each is a client and a session.
@@ -43,6 +48,8 @@ struct DeliveryRow {
     last_error: Option<String>,
     created_at: DbInstant,
     ended_at: Option<DbInstant>,
+    kind: String,
+    request_id: Option<DbUuid>,
 }
 
 impl TryFrom<DeliveryRow> for LogoutDelivery {
@@ -51,9 +58,12 @@ impl TryFrom<DeliveryRow> for LogoutDelivery {
     fn try_from(row: DeliveryRow) -> Result<Self> {
         Ok(Self {
             id: LogoutDeliveryId::from(row.id.0),
+            kind: DeliveryKind::parse(&row.kind)
+                .ok_or(StorageError::Corrupt("logout_deliveries.kind"))?,
             client_id: ClientId::from(row.client_id.0),
             user_id: UserId::from(row.user_id.0),
             session_id: SessionId::from(row.session_id.0),
+            request_id: row.request_id.map(|id| BackchannelRequestId::from(id.0)),
             issuer: row.issuer,
             state: DeliveryState::parse(&row.state)
                 .ok_or(StorageError::Corrupt("logout_deliveries.state"))?,
@@ -83,6 +93,8 @@ struct NewDeliveryRow {
     claimed: bool,
     due_at: Option<DbInstant>,
     created_at: DbInstant,
+    kind: &'static str,
+    request_id: Option<DbUuid>,
 }
 
 /// A client that asks to be told in the browser that a session has ended (OpenID Connect Front-Channel Logout).
@@ -246,6 +258,8 @@ impl Repo<'_> {
                 claimed: false,
                 due_at: Some(now),
                 created_at: now,
+                kind: DeliveryKind::Logout.as_str(),
+                request_id: None,
             })
             .collect();
         let first = rows[0].id.0;
@@ -255,6 +269,35 @@ impl Repo<'_> {
             })?;
         }
         self.note_here(Entity::LogoutDelivery, first);
+        Ok(())
+    }
+
+    /// Has something told of a backchannel authentication request, at once.
+    pub fn queue_backchannel_delivery(
+        &mut self,
+        kind: DeliveryKind,
+        request: &BackchannelRequest,
+    ) -> Result<()> {
+        let (now, id) = (self.db_now(), self.clock.uuid_v7());
+        let row = NewDeliveryRow {
+            tenant_id: DbUuid::from(self.tenant),
+            id: DbUuid(id),
+            client_id: DbUuid::from(request.client_id),
+            user_id: DbUuid::from(request.user_id),
+            session_id: DbUuid(Uuid::nil()),
+            issuer: request.issuer.clone(),
+            state: DeliveryState::Pending.as_str(),
+            attempts: 0,
+            claimed: false,
+            due_at: Some(now),
+            created_at: now,
+            kind: kind.as_str(),
+            request_id: Some(DbUuid::from(request.id)),
+        };
+        diesel::insert_into(logout_deliveries::table)
+            .values(row)
+            .execute(self.connection)?;
+        self.note_here(Entity::LogoutDelivery, id);
         Ok(())
     }
 

@@ -7,6 +7,7 @@
 
 mod assertion_grants;
 mod audit;
+mod backchannel_requests;
 mod bulk;
 mod changes;
 mod client_uses;
@@ -50,6 +51,7 @@ mod users;
 
 pub use assertion_grants::WordOf;
 pub use audit::EventFilter;
+pub use backchannel_requests::OverdueRequest;
 pub use bulk::{KnownPeople, KnownStage, KnownTenant, WholeTenant};
 pub use changes::{Change, Entity, Notice};
 pub use client_uses::{Unused, UnusedClient};

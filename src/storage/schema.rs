@@ -265,6 +265,8 @@ tenant_tables! {
         last_error -> Nullable<Text>,
         created_at -> InstantType,
         ended_at -> Nullable<InstantType>,
+        kind -> Text,
+        request_id -> Nullable<UuidType>,
     }
     device_codes (id) {
         id -> UuidType,
@@ -292,6 +294,25 @@ tenant_tables! {
         expires_at -> InstantType,
     }
     assertion_grants (grant_id) { grant_id -> UuidType, issuer_hash -> Binary, name_hash -> Nullable<Binary>, }
+    backchannel_requests (id) {
+        id -> UuidType,
+        client_id -> UuidType,
+        user_id -> UuidType,
+        proof_hash -> Binary,
+        issuer -> Text,
+        scope -> Text,
+        resources -> Text,
+        claims -> Nullable<Text>,
+        binding_message -> Text,
+        delivery_mode -> Text,
+        sealed_notice -> Nullable<Binary>,
+        poll_interval -> Integer,
+        allowed_at -> Nullable<InstantType>,
+        denied_at -> Nullable<InstantType>,
+        expired_at -> Nullable<InstantType>,
+        created_at -> InstantType,
+        expires_at -> InstantType,
+    }
     idempotency_keys (caller_id, key_hash) {
         caller_id -> UuidType,
         key_hash -> Binary,
@@ -326,3 +347,4 @@ diesel::allow_tables_to_appear_in_same_query!(grants, clients);
 diesel::allow_tables_to_appear_in_same_query!(grants, assertion_grants);
 diesel::allow_tables_to_appear_in_same_query!(clients, sessions);
 diesel::allow_tables_to_appear_in_same_query!(tenants, logout_deliveries);
+diesel::allow_tables_to_appear_in_same_query!(tenants, backchannel_requests);

@@ -49,6 +49,12 @@ const fn target(name: &'static str, most: usize, trials: u32, body: fn(&[u8])) -
 pub const TARGETS: &[Target] = &[
     target("authorization", 8192, 2000, oauth::authorization),
     target("token", 8192, 2000, oauth::token),
+    target(
+        "backchannel_request",
+        8192,
+        2000,
+        oauth::backchannel_request,
+    ),
     target("user_code", 256, 2000, oauth::user_code),
     target("basic", 4096, 2000, oauth::basic),
     target("bearer", 2048, 2000, oauth::bearer),

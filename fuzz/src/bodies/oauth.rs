@@ -4,6 +4,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tessera::protocol::authorization::{AuthorizationRequest, MAX_OPAQUE, RedirectTarget};
 use tessera::protocol::authorization_details::{AuthorizationDetails, DetailsType};
+use tessera::protocol::backchannel_authentication::{
+    BackchannelRequest, DeliveryMode, MAX_BINDING_MESSAGE, MAX_NOTIFICATION_TOKEN, PersonHint,
+    signed_parameters,
+};
 use tessera::protocol::bearer::{BearerChallenge, find_token};
 use tessera::protocol::claims::{ClaimsRequest, InvalidClaimsRequest};
 use tessera::protocol::client_authentication::{ClientCredentials, basic_challenge};
@@ -109,6 +113,49 @@ pub fn authorization(data: &[u8]) {
     match LogoutRequest::from_params(&params) {
         Ok(request) => assert!(request.ui_locales.len() <= 20),
         Err(error) => check_error(&error, &[ErrorCode::InvalidRequest]),
+    }
+}
+
+/// The body of `POST /backchannel_authentication`, and the claims of a signed one: what is shown to a person is short and seen, and one hint says who
+/// that is.
+pub fn backchannel_request(data: &[u8]) {
+    let errors = [
+        ErrorCode::InvalidRequest,
+        ErrorCode::InvalidScope,
+        ErrorCode::InvalidTarget,
+        ErrorCode::InvalidBindingMessage,
+        ErrorCode::InvalidAuthorizationDetails,
+        ErrorCode::InvalidRequestObject,
+    ];
+    let params = if let Ok(serde_json::Value::Object(claims)) = serde_json::from_slice(data) {
+        match signed_parameters(&claims, &Params::default()) {
+            Ok(params) => params,
+            Err(error) => return check_error(&error, &errors),
+        }
+    } else if let Some(params) = parameters(data) {
+        params
+    } else {
+        return;
+    };
+    for mode in DeliveryMode::ALL {
+        match BackchannelRequest::from_params(&params, mode) {
+            Ok(request) => {
+                let message = &request.binding_message;
+                assert!(message.chars().count() <= MAX_BINDING_MESSAGE);
+                assert!(!message.chars().any(char::is_control) && message.trim() == message);
+                assert!(request.scope.contains("openid") && request.requested_expiry != Some(0));
+                let token = request.client_notification_token;
+                assert_eq!(token.is_some(), mode.notifies());
+                assert!(token.is_none_or(|token| {
+                    let token = token.expose();
+                    token.len() <= MAX_NOTIFICATION_TOKEN
+                        && token.bytes().all(|byte| byte.is_ascii_graphic())
+                }));
+                let (PersonHint::Login(hint) | PersonHint::IdToken(hint)) = request.hint;
+                assert!(!hint.is_empty());
+            }
+            Err(error) => check_error(&error, &errors),
+        }
     }
 }
 

@@ -314,6 +314,7 @@ fn own_account<'a>(
             page,
             account,
             sign_out: text,
+            requests: Some(1),
             profile: vec![ProfileEntry {
                 claim: text,
                 value: text,
@@ -326,6 +327,7 @@ fn own_account<'a>(
             page,
             account,
             sign_out: text,
+            requests: Some(1),
             form,
             sessions: vec![SessionItem {
                 id: text,
@@ -346,6 +348,7 @@ fn own_account<'a>(
             page,
             account,
             sign_out: text,
+            requests: Some(1),
             form,
             own: link
                 .map(|start| OwnApplication { client, start })

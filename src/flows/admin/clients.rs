@@ -371,6 +371,10 @@ impl Provider {
             ("jwks_uri", &metadata.jwks_uri),
             ("sector_identifier_uri", &metadata.sector_identifier_uri),
             ("backchannel_logout_uri", &metadata.backchannel_logout_uri),
+            (
+                "backchannel_client_notification_endpoint",
+                &metadata.backchannel_client_notification_endpoint,
+            ),
         ] {
             if let Some(url) = url {
                 self.egress

@@ -79,7 +79,7 @@ impl Provider {
                 by.event(Act::LogoutDeliveryRetried)
                     .client(before.client_id)
                     .user(before.user_id)
-                    .detail(json!({ "logout_delivery": id, "session": before.session_id })),
+                    .detail(json!({ "logout_delivery": id, "kind": before.kind, "session": before.session_id, "request": before.request_id })),
             )?;
             Ok(repo.find_logout_delivery(id)?.map(Ok))
         });

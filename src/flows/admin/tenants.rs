@@ -20,6 +20,7 @@ use crate::jose::certificate::Authorities;
 use crate::jose::revocation_lists::RevocationLists;
 use crate::jose::seal::DataKey;
 use crate::protocol::slug::Slug;
+use crate::protocol::uri::parse_web;
 use crate::storage::{
     self, Installation, LoadedTenant, NewTenant, Page, PageRequest, Repo, TenantScope, WordOf,
 };
@@ -69,7 +70,12 @@ pub(super) fn check_tenant(name: &str, settings: &TenantSettings) -> Result<(), 
     SoftwareStatementIssuer::check_all(&settings.software_statement_issuers)
         .map_err(|error| AdminError::invalid(STATEMENT_ISSUERS, error))?;
     AssertionIssuer::check_all(&settings.assertion_issuers)
-        .map_err(|error| AdminError::invalid(ASSERTION_ISSUERS, error))
+        .map_err(|error| AdminError::invalid(ASSERTION_ISSUERS, error))?;
+    let notices = &settings.backchannel_notice_uri;
+    if !notices.is_empty() {
+        parse_web(notices).map_err(|error| AdminError::invalid("backchannel_notice_uri", error))?;
+    }
+    Ok(())
 }
 
 pub(super) fn other_master_key() -> AdminError {

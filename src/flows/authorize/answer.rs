@@ -106,6 +106,7 @@ impl Provider {
         if asked.has_id_token() {
             let binding = IdTokenBinding {
                 ds_hash: None,
+                pushed: None,
                 nonce: checked.request.nonce.as_deref(),
                 access_token: tokens.access.as_ref().map(|token| token.text.as_str()),
                 code,

@@ -14,8 +14,9 @@ use crate::flows::hint::check_id_token_hint;
 use crate::flows::interaction::Interaction;
 use crate::flows::provider::FlowError;
 use crate::flows::scopes::{ADMIN, Rules, admin_api};
-use crate::flows::tenancy::TenantAt;
+use crate::flows::tenancy::{Tenant, TenantAt};
 use crate::protocol::authorization::{AuthorizationRequest, RedirectTarget};
+use crate::protocol::claims::ClaimsRequest;
 use crate::protocol::client_metadata::GrantType;
 use crate::protocol::redirect_uri::ValidatedRedirect;
 use crate::protocol::scope::{DEVICE_SSO, OFFLINE_ACCESS, OPENID};
@@ -102,8 +103,14 @@ const CHECKS: [Check; 7] = [
     check_pkce,
     check_resources,
     check_scope,
-    check_essential_acr,
-    check_acr_values,
+    |checking| check_essential_acr(checking.request.claims.as_ref()),
+    |checking| {
+        check_acr_values(
+            &checking.at.tenant,
+            checking.client,
+            &checking.request.acr_values,
+        )
+    },
 ];
 
 /// FAPI 2.0: that the client is what its profile demands, and asks as that demands. How its request comes, and with what challenge, is checked beside
@@ -182,8 +189,9 @@ fn check_scope(checking: &Checking<'_>) -> Result<(), OAuthError> {
 }
 
 /// OpenID Connect Core §5.5.1.1: an essential `acr` that can't be reached is a failed authentication; a voluntary one never is.
-fn check_essential_acr(checking: &Checking<'_>) -> Result<(), OAuthError> {
-    let claims = checking.request.claims.as_ref();
+pub(in crate::flows) fn check_essential_acr(
+    claims: Option<&ClaimsRequest>,
+) -> Result<(), OAuthError> {
     let acr = claims.and_then(|claims| claims.id_token.get("acr")?.as_ref());
     if acr.is_some_and(|acr| acr.essential && !acr.accepts(&ACR.into())) {
         return Err(OAuthError::new(
@@ -196,13 +204,17 @@ fn check_essential_acr(checking: &Checking<'_>) -> Result<(), OAuthError> {
 
 /// RFC 9470 §5: a resource that demanded an `acr` would refuse a token without it again and again, so the tenant may want the request refused.
 /// OpenID Connect Core §3.1.2.1 has them as a wish.
-fn check_acr_values(checking: &Checking<'_>) -> Result<(), OAuthError> {
-    let asked = match checking.request.acr_values.as_slice() {
-        [] => &checking.client.metadata.default_acr_values,
+pub(in crate::flows) fn check_acr_values(
+    tenant: &Tenant,
+    client: &Client,
+    asked: &[String],
+) -> Result<(), OAuthError> {
+    let asked = match asked {
+        [] => &client.metadata.default_acr_values,
         asked => asked,
     };
     let reached = || asked.iter().any(|acr| ACR_VALUES.contains(&acr.as_str()));
-    if checking.at.tenant.settings().require_acr_values && !asked.is_empty() && !reached() {
+    if tenant.settings().require_acr_values && !asked.is_empty() && !reached() {
         return Err(OAuthError::new(
             ErrorCode::UnmetAuthenticationRequirements,
             "no sign-in here reaches one of the acr_values; the discovery document names those that can be reached",

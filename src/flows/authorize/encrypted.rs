@@ -22,7 +22,7 @@ use crate::protocol::{ErrorCode, OAuthError};
 
 /// Why an object isn't opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum EncryptionRefusal {
+pub(in crate::flows) enum EncryptionRefusal {
     /// It is encrypted to a tenant that takes none such, or by a client without keys to sign with.
     #[error("encrypted request objects aren't taken here")]
     NotTaken,

@@ -11,9 +11,11 @@ mod reference;
 mod steps;
 
 pub use checks::{AuthorizeRefusal, CheckedRequest, Recipient};
+pub(in crate::flows) use checks::{check_acr_values, check_essential_acr};
 pub(in crate::flows) use encrypted::Opened;
 pub(in crate::flows) use issue::Granted;
 pub use issue::Outcome;
+pub(in crate::flows) use presented::ObjectRefusal;
 pub use presented::Pushed;
 pub use pushed::PushedRefusal;
 pub use steps::{ACR, ACR_VALUES, Decision, Flow, Step};

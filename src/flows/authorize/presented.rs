@@ -59,7 +59,7 @@ pub(super) enum PresentedRefusal {
 
 /// Why a request object isn't taken.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ObjectRefusal {
+pub(in crate::flows) enum ObjectRefusal {
     /// It isn't the client's, or not for us, or not now.
     #[error("the request object: {0}")]
     Object(#[from] RequestObjectError),

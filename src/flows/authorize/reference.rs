@@ -15,7 +15,7 @@ use crate::protocol::{ErrorCode, OAuthError};
 
 /// Why nothing is fetched, or what was isn't taken.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ReferenceRefusal {
+pub(in crate::flows) enum ReferenceRefusal {
     /// The tenant takes requests by value only.
     #[error("requests by reference aren't taken in this tenant")]
     NotTaken,

@@ -43,6 +43,8 @@ pub(super) enum Proofs {
     },
     /// Nothing: the code of a device never left it (RFC 8628 §3.4).
     Device,
+    /// Nothing: nor did the name of a backchannel request (OpenID Connect CIBA §10.1).
+    Backchannel,
 }
 
 impl Proofs {
@@ -51,6 +53,7 @@ impl Proofs {
         match self {
             Self::Redirect { .. } => "authorization code",
             Self::Device => "device code",
+            Self::Backchannel => "auth_req_id",
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::protocol::device_authorization::{INTERVAL_MAX, INTERVAL_STEP};
 use crate::secret::{Handle, PlainSecret, Purpose};
 
 /// What a poll may come too soon by: networks are uneven.
-const TOLERANCE: Duration = Duration::milliseconds(500);
+pub(super) const TOLERANCE: Duration = Duration::milliseconds(500);
 
 /// Answers a poll.
 pub(super) async fn poll(call: &Call<'_>, code: &PlainSecret) -> Result<Decision, TokenRefusal> {
@@ -74,7 +74,7 @@ pub(super) async fn poll(call: &Call<'_>, code: &PlainSecret) -> Result<Decision
 /// Whether the device waits as it was told.
 async fn wait(call: &Call<'_>, device: &DeviceCode) -> Result<GrantRefusal, TokenRefusal> {
     let (provider, now) = (call.provider, call.provider.now());
-    let last = provider.note_poll(call.at.tenant.id(), device.id, now);
+    let last = provider.note_poll(call.at.tenant.id(), device.id.uuid(), now);
     let interval = Duration::seconds(i64::from(device.interval));
     // A clock that was set back makes nobody wait.
     let too_soon = last.is_some_and(|last| last <= now && now - last + TOLERANCE < interval);

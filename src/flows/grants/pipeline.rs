@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::issued::Decision;
 use super::refusal::{GrantRefusal, TokenRefusal};
 use super::{
-    authorization_code, client_credentials, device_code, jwt_bearer, native_sso, refresh_token,
+    authorization_code, backchannel, client_credentials, device_code, jwt_bearer, native_sso, refresh_token,
     token_exchange,
 };
 use crate::domain::audit::Origin;
@@ -138,7 +138,7 @@ impl Provider {
             if call.client.is_public() {
                 check_presented(&call, &request.grant).await?;
             }
-            if grant_type != GrantType::DeviceCode {
+            if !matches!(grant_type, GrantType::DeviceCode | GrantType::Ciba) {
                 call.spend_proof().await?;
             }
         }
@@ -158,6 +158,7 @@ impl Provider {
             TokenGrant::DeviceCode { device_code } => {
                 device_code::poll(&call, &device_code).await?
             }
+            TokenGrant::Ciba { auth_req_id } => backchannel::poll(&call, &auth_req_id).await?,
             TokenGrant::JwtBearer { assertion, scope } => {
                 jwt_bearer::redeem(&call, &assertion, scope.as_ref()).await?
             }

@@ -121,6 +121,18 @@ pub enum GrantRefusal {
     /// A device comes too late.
     #[error("the device code has expired")]
     DeviceExpired,
+    /// A person who is asked by the back channel hasn't decided yet.
+    #[error("the person hasn't answered yet")]
+    BackchannelPending,
+    /// A client asks too often for what a person decides.
+    #[error("the client polls too often")]
+    BackchannelSlowDown,
+    /// The person said no.
+    #[error("the person did not allow it")]
+    BackchannelDenied,
+    /// The person didn't answer in time, or the client comes too late.
+    #[error("the request has expired")]
+    BackchannelExpired,
     /// The scope or the resources can't be had.
     #[error(transparent)]
     Target(OAuthError),
@@ -145,6 +157,20 @@ impl From<GrantRefusal> for OAuthError {
             GrantRefusal::DeviceExpired => Self::new(
                 ErrorCode::ExpiredToken,
                 "the device code has expired; ask for another",
+            ),
+            // OpenID Connect CIBA §11
+            GrantRefusal::BackchannelPending => Self::new(
+                ErrorCode::AuthorizationPending,
+                "the person has not answered yet; ask again after the interval, or when you are told",
+            ),
+            GrantRefusal::BackchannelSlowDown => Self::new(
+                ErrorCode::SlowDown,
+                "the client asks too often; wait five seconds longer from now on",
+            ),
+            GrantRefusal::BackchannelDenied => Self::access_denied("the person did not allow it"),
+            GrantRefusal::BackchannelExpired => Self::new(
+                ErrorCode::ExpiredToken,
+                "the auth_req_id has expired; make another request",
             ),
             // What the rightful client's developer can mend, and what nobody can guess by it.
             GrantRefusal::Issuer

@@ -20,6 +20,7 @@ use crate::flows::admin::{AdminError, Area, Permission};
 use crate::flows::scopes::{ADMIN, OF_PERSONS};
 use crate::http::extract::FormBody;
 use crate::protocol::algorithm::AssertionAlgorithm;
+use crate::protocol::backchannel_authentication::DeliveryMode;
 use crate::protocol::client_metadata::{ClientMetadata, GrantType, TokenEndpointAuthMethod};
 use crate::protocol::fapi::SecurityProfile;
 use crate::protocol::{ContentEncryption, KeyManagementAlgorithm, SigningAlgorithm};
@@ -47,6 +48,8 @@ enum Shape {
     KeyManagement,
     /// One of the ways to encrypt a content, or none.
     ContentEncryption,
+    /// One of the ways to get tokens by the back channel, or none.
+    Delivery,
     /// Any of the grant types.
     Grants,
     /// Any of the response types.
@@ -147,6 +150,18 @@ static GROUPS: &[GroupOf] = &[
             ("backchannel_logout_session_required", Shape::Flag),
             ("frontchannel_logout_uri", Shape::Address),
             ("frontchannel_logout_session_required", Shape::Flag),
+        ],
+    },
+    GroupOf {
+        name: "backchannel",
+        folded: true,
+        fields: &[
+            ("backchannel_token_delivery_mode", Shape::Delivery),
+            ("backchannel_client_notification_endpoint", Shape::Address),
+            (
+                "backchannel_authentication_request_signing_alg",
+                Shape::Algorithm,
+            ),
         ],
     },
     GroupOf {
@@ -414,6 +429,10 @@ fn kind(visitor: &Visitor, shape: Shape, draft: &Draft) -> FieldKind {
             visitor.shell(&SECTION).t("client-unencrypted").into_owned(),
             &KeyManagementAlgorithm::ALL.map(KeyManagementAlgorithm::as_str),
         ),
+        Shape::Delivery => menu(
+            visitor.shell(&SECTION).t("client-nothing").into_owned(),
+            &DeliveryMode::ALL.map(DeliveryMode::as_str),
+        ),
         Shape::ContentEncryption => algorithms(
             visitor,
             &ContentEncryption::ALL.map(ContentEncryption::as_str),
@@ -502,7 +521,7 @@ fn view<'a>(
 }
 
 /// The fields of which there is more to say than their name.
-const HINTS: [&str; 49] = [
+const HINTS: [&str; 52] = [
     "redirect_uris",
     "post_logout_redirect_uris",
     "skip_consent",
@@ -524,6 +543,9 @@ const HINTS: [&str; 49] = [
     "popup_sign_in",
     "backchannel_logout_uri",
     "frontchannel_logout_uri",
+    "backchannel_token_delivery_mode",
+    "backchannel_client_notification_endpoint",
+    "backchannel_authentication_request_signing_alg",
     "token_endpoint_auth_method",
     "token_endpoint_auth_signing_alg",
     "jwks",
@@ -642,7 +664,8 @@ mod tests {
             "client_name": "App", "client_name#de": "Anwendung", "client_uri": "https://app.example", "tos_uri": "https://app.example/tos",
             "policy_uri": "https://app.example/p", "logo_uri": "https://app.example/l.png", "contacts": ["ops@example.com"],
             "redirect_uris": ["https://app.example/a", "https://app.example/b"], "post_logout_redirect_uris": ["https://app.example/"],
-            "grant_types": ["authorization_code", "refresh_token", "implicit"], "response_types": ["code", "code id_token"], "authorization_signed_response_alg": "EdDSA",
+            "grant_types": ["authorization_code", "refresh_token", "implicit", "urn:openid:params:grant-type:ciba"], "backchannel_token_delivery_mode": "ping",
+            "backchannel_client_notification_endpoint": "https://app.example/told", "backchannel_authentication_request_signing_alg": "ES256", "response_types": ["code", "code id_token"], "authorization_signed_response_alg": "EdDSA",
             "userinfo_signed_response_alg": "ES256", "introspection_signed_response_alg": "PS256", "scope": "openid profile offline_access read",
             "token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": "ES256",
             "jwks_uri": "https://app.example/jwks", "id_token_signed_response_alg": "RS256", "access_token_format": "opaque",

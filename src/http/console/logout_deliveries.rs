@@ -10,7 +10,7 @@ use super::routes::at;
 use super::sections::{Reach, Section};
 use super::sheets::{Act, DetailSheet, Fact, FactGroup, ListSheet};
 use super::visitor::Visitor;
-use crate::domain::logout_delivery::{DeliveryState, LogoutDelivery};
+use crate::domain::logout_delivery::{DeliveryKind, DeliveryState, LogoutDelivery};
 use crate::flows::admin::{AdminError, Area, Permission};
 use crate::http::extract::{FormBody, Query};
 
@@ -36,6 +36,17 @@ fn state(page: &Shell<'_>, delivery: &LogoutDelivery) -> (Tone, String) {
         DeliveryState::Failed => (Tone::Bad, "notices-failed"),
     };
     (tone, page.t(id).into_owned())
+}
+
+/// What it is, in words.
+fn kind(page: &Shell<'_>, kind: DeliveryKind) -> String {
+    let id = match kind {
+        DeliveryKind::Logout => "notices-kind-logout",
+        DeliveryKind::BackchannelPing => "notices-kind-ping",
+        DeliveryKind::BackchannelPush => "notices-kind-push",
+        DeliveryKind::BackchannelNotice => "notices-kind-notice",
+    };
+    page.t(id).into_owned()
 }
 
 /// `GET /console/logout-deliveries`.
@@ -64,6 +75,7 @@ async fn list(visitor: Visitor, Query(params): Query) -> Answer {
                 text: name.unwrap_or_else(|| delivery.client_id.to_string()),
                 detail: delivery.last_error.clone().unwrap_or_default(),
             },
+            Cell::Text(kind(&page, delivery.kind)),
             Cell::Badge(tone, text),
             Cell::Text(delivery.attempts.to_string()),
             Cell::moment(&page, &delivery.created_at),
@@ -92,6 +104,7 @@ async fn list(visitor: Visitor, Query(params): Query) -> Answer {
             caption: page.t(SECTION.label).into_owned(),
             columns: [
                 "notices-application",
+                "notices-kind",
                 "notices-state",
                 "notices-attempts",
                 "notices-ended",
@@ -148,6 +161,7 @@ async fn show(visitor: Visitor, request: HttpRequest) -> Answer {
         acts.push(Act::post("retry", href, page.t("notices-retry")));
     }
     let mut facts = vec![
+        Fact::said(page.t("notices-kind"), kind(&page, delivery.kind)),
         Fact::said(page.t("notices-ended"), page.moment(&delivery.created_at)),
         Fact::said(page.t("notices-attempts"), delivery.attempts.to_string()),
     ];
@@ -160,10 +174,13 @@ async fn show(visitor: Visitor, request: HttpRequest) -> Answer {
     if let Some(error) = &delivery.last_error {
         facts.push(Fact::said(page.t("notices-error"), error.clone()));
     }
-    facts.push(Fact::code(
-        page.t("notices-session"),
-        vec![delivery.session_id.to_string()],
-    ));
+    facts.push(match delivery.request_id {
+        Some(request) => Fact::code(page.t("notices-request"), vec![request.to_string()]),
+        None => Fact::code(
+            page.t("notices-session"),
+            vec![delivery.session_id.to_string()],
+        ),
+    });
     facts.push(Fact::code(
         page.t("notices-issuer"),
         vec![delivery.issuer.clone()],

@@ -60,12 +60,14 @@ enum Kind {
     Issuers,
     /// Whose assertions get tokens: as JSON.
     Assertions,
+    /// An address, or nothing.
+    Address,
 }
 
 type Entry = (&'static str, Kind);
 
 /// Every setting, under its heading.
-const GROUPS: [(&str, &[Entry]); 7] = [
+const GROUPS: [(&str, &[Entry]); 8] = [
     (
         "settings-tokens",
         &[
@@ -131,6 +133,16 @@ const GROUPS: [(&str, &[Entry]); 7] = [
             ("device_code_lifetime", Kind::Span),
             ("device_code_limit", Kind::Number),
             ("device_code_rate", Kind::Number),
+        ],
+    ),
+    (
+        "settings-backchannel",
+        &[
+            ("backchannel_authentication", Kind::Switch),
+            ("backchannel_request_lifetime", Kind::Span),
+            ("backchannel_request_limit", Kind::Number),
+            ("backchannel_request_rate", Kind::Number),
+            ("backchannel_notice_uri", Kind::Address),
         ],
     ),
     (
@@ -202,6 +214,7 @@ fn switch(settings: &TenantSettings, name: &str) -> bool {
         "require_dpop_nonce" => settings.require_dpop_nonce,
         "device_authorization" => settings.device_authorization,
         "native_sso" => settings.native_sso,
+        "backchannel_authentication" => settings.backchannel_authentication,
         "front_channel_tokens" => settings.front_channel_tokens,
         "require_acr_values" => settings.require_acr_values,
         "administration_reauthentication" => settings.administration_reauthentication,
@@ -243,6 +256,10 @@ fn value_in_words(page: &Shell<'_>, settings: &TenantSettings, (name, kind): Ent
                 names
             }
         }
+        Kind::Address if settings.backchannel_notice_uri.is_empty() => {
+            page.t("settings-nobody").into_owned()
+        }
+        Kind::Address => settings.backchannel_notice_uri.clone(),
         Kind::Issuers if settings.software_statement_issuers.is_empty() => {
             page.t("settings-nobody").into_owned()
         }
@@ -351,6 +368,10 @@ fn draft_of(record: &TenantRecord) -> Draft {
                 let value = settings.client_certificate_revocation_lists.clone();
                 values.push(((*name).to_owned(), value));
             }
+            Kind::Address => {
+                let value = settings.backchannel_notice_uri.clone();
+                values.push(((*name).to_owned(), value));
+            }
             Kind::Issuers => values.push(((*name).to_owned(), issuers_in_lines(settings))),
             Kind::Assertions => values.push(((*name).to_owned(), assertions_as_json(settings))),
         }
@@ -410,6 +431,12 @@ fn read(page: &Shell<'_>, draft: &mut Draft, before: &TenantRecord) -> TenantRec
             (_, Kind::Revoked) => {
                 settings.client_certificate_revocation_lists = draft.lines(name).join("\n");
             }
+            (_, Kind::Address) => {
+                draft
+                    .value(name)
+                    .trim()
+                    .clone_into(&mut settings.backchannel_notice_uri);
+            }
             (_, Kind::Profile) => {
                 let chosen = draft.value(name);
                 match SecurityProfile::ALL
@@ -445,6 +472,7 @@ fn read(page: &Shell<'_>, draft: &mut Draft, before: &TenantRecord) -> TenantRec
                 settings.require_pushed_authorization_requests = given;
             }
             ("device_authorization", _) => settings.device_authorization = given,
+            ("backchannel_authentication", _) => settings.backchannel_authentication = given,
             (_, Kind::Consent) => match draft.value(name) {
                 "remembered" => settings.consent = ConsentPolicy::Remembered,
                 "always" => settings.consent = ConsentPolicy::Always,
@@ -480,6 +508,11 @@ fn read(page: &Shell<'_>, draft: &mut Draft, before: &TenantRecord) -> TenantRec
                         "device_code_lifetime" => &mut settings.device_code_lifetime,
                         "device_code_limit" => &mut settings.device_code_limit,
                         "device_code_rate" => &mut settings.device_code_rate,
+                        "backchannel_request_lifetime" => {
+                            &mut settings.backchannel_request_lifetime
+                        }
+                        "backchannel_request_limit" => &mut settings.backchannel_request_limit,
+                        "backchannel_request_rate" => &mut settings.backchannel_request_rate,
                         "administration_max_age" => &mut settings.administration_max_age,
                         "registration_limit" => &mut settings.registration_limit,
                         "registration_rate" => &mut settings.registration_rate,
@@ -560,6 +593,7 @@ fn row(page: &Shell<'_>, draft: &Draft, stored: &TenantSettings, entry: Entry, s
         Kind::Authorities | Kind::Revoked => Row::Field(field(FieldKind::Lines(4))),
         Kind::Issuers => Row::Field(field(FieldKind::Lines(3))),
         Kind::Assertions => Row::Field(field(FieldKind::Lines(6))),
+        Kind::Address => Row::Field(field(FieldKind::Line("url"))),
     }
 }
 

@@ -133,7 +133,10 @@ pub(super) fn refused(refusal: TokenRefusal, at: &TenantAt, request: &HttpReques
             // What failed authentication was logged by its flow, with the client.
             let logged = matches!(&refusal, TokenRefusal::Client(client) if !matches!(client, ClientRefusal::Malformed(_) | ClientRefusal::Public));
             // A device that waits asks every few seconds.
-            let waits = matches!(&refusal, TokenRefusal::Grant(GrantRefusal::DevicePending));
+            let waits = matches!(
+                &refusal,
+                TokenRefusal::Grant(GrantRefusal::DevicePending | GrantRefusal::BackchannelPending)
+            );
             if !logged && !waits {
                 tracing::info!(tenant = %at.tenant.slug(), reason = %refusal, "refused");
             }

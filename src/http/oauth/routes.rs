@@ -4,7 +4,10 @@ use std::future::ready;
 
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 
-use super::{device_authorization, introspect, par, register, revoke, token, userinfo};
+use super::{
+    backchannel_authentication, device_authorization, introspect, par, register, revoke, token,
+    userinfo,
+};
 use crate::http::error::ApiError;
 use crate::protocol::discovery::paths;
 use crate::protocol::{ErrorCode, OAuthError};
@@ -15,6 +18,10 @@ pub fn routes(scope: &mut web::ServiceConfig) {
     scope.service(
         posts(paths::DEVICE_AUTHORIZATION)
             .route(web::post().to(device_authorization::device_authorization)),
+    );
+    scope.service(
+        posts(paths::BACKCHANNEL_AUTHENTICATION)
+            .route(web::post().to(backchannel_authentication::backchannel_authentication)),
     );
     scope.service(posts(paths::TOKEN).route(web::post().to(token::token)));
     scope.service(posts(paths::INTROSPECT).route(web::post().to(introspect::introspect)));

@@ -40,7 +40,7 @@ const SESSIONS: &str = "/account/sessions";
 const APPLICATIONS: &str = "/account/applications";
 
 /// The person whose account it is; whoever isn't signed in is sent to where they can.
-async fn owner(visit: &Visit, path: &str) -> Result<SignedIn, Stop> {
+pub(super) async fn owner(visit: &Visit, path: &str) -> Result<SignedIn, Stop> {
     let mut signed_in = visit
         .signed_in(None)
         .await
@@ -57,6 +57,15 @@ async fn owner(visit: &Visit, path: &str) -> Result<SignedIn, Stop> {
         .await
         .map_err(|error| visit.fail(error))?;
     Ok(person)
+}
+
+/// How many requests wait for the person; none where the tenant has no such requests.
+async fn requests_of(visit: &Visit, person: &SignedIn) -> Result<Option<usize>, PageError> {
+    let count = visit
+        .provider
+        .count_waiting_requests(&visit.at, person)
+        .await;
+    count.map_err(|error| visit.fail(error))
 }
 
 fn notice(params: &Params, known: &[(&str, Notice)]) -> Option<Notice> {
@@ -127,6 +136,7 @@ pub async fn home(visit: Visit) -> Result<HttpResponse, PageError> {
         Ok(person) => person,
         Err(stop) => return stop.result(),
     };
+    let requests = requests_of(&visit, &person).await?;
     let (frame, account, entries) = (
         visit.frame(&[]),
         Person::of(&person.user),
@@ -136,6 +146,7 @@ pub async fn home(visit: Visit) -> Result<HttpResponse, PageError> {
         page: frame.page(),
         account: account.account(),
         sign_out: &visit.address("/logout", &[]),
+        requests,
         profile: entries
             .iter()
             .map(|(claim, value, verified)| ProfileEntry {
@@ -158,12 +169,13 @@ struct PasswordSaid {
     notice: Option<Notice>,
 }
 
-fn password_page(
+async fn password_page(
     visit: &Visit,
     person: &SignedIn,
     status: StatusCode,
     said: &PasswordSaid,
-) -> HttpResponse {
+) -> Result<HttpResponse, PageError> {
+    let requests = requests_of(visit, person).await?;
     let (frame, account) = (visit.frame(&[]), Person::of(&person.user));
     let (action, csrf) = (
         visit.address(PASSWORD, &[]),
@@ -173,6 +185,7 @@ fn password_page(
         page: frame.page(),
         account: account.account(),
         sign_out: &visit.address("/logout", &[]),
+        requests,
         form: Form {
             action: &action,
             csrf: &csrf,
@@ -185,7 +198,7 @@ fn password_page(
         confirm_problem: said.new.confirm,
         notice: said.notice,
     };
-    visit.show_form(status, &view)
+    Ok(visit.show_form(status, &view))
 }
 
 /// `GET /account/password`.
@@ -198,7 +211,7 @@ pub async fn password(visit: Visit, Query(params): Query) -> Result<HttpResponse
         notice: notice(&params, &[("changed", Notice::PasswordChanged)]),
         ..PasswordSaid::default()
     };
-    Ok(password_page(&visit, &person, StatusCode::OK, &said))
+    password_page(&visit, &person, StatusCode::OK, &said).await
 }
 
 /// `POST /account/password`.
@@ -239,7 +252,7 @@ pub async fn change_password(visit: Visit, params: PageForm) -> Result<HttpRespo
         }
         Err(error) => return Err(visit.fail(error)),
     };
-    Ok(password_page(&visit, &person, status, &said))
+    password_page(&visit, &person, status, &said).await
 }
 
 /// Which part of a list is shown, and what is said above it.
@@ -291,6 +304,7 @@ async fn sessions_page(
     person: &SignedIn,
     said: ListSaid,
 ) -> Result<HttpResponse, PageError> {
+    let requests = requests_of(visit, person).await?;
     let mut listed = visit
         .provider
         .list_own_sessions(visit.tenant(), person, said.after)
@@ -335,6 +349,7 @@ async fn sessions_page(
         page: frame.page(),
         account: account.account(),
         sign_out: &visit.address("/logout", &[]),
+        requests,
         form: Form {
             action: &action,
             csrf: &csrf,
@@ -443,6 +458,7 @@ async fn applications_page(
     person: &SignedIn,
     said: ListSaid,
 ) -> Result<HttpResponse, PageError> {
+    let requests = requests_of(visit, person).await?;
     let allowed = visit
         .provider
         .list_own_consents(visit.tenant(), person, said.after)
@@ -521,6 +537,7 @@ async fn applications_page(
         page: frame.page(),
         account: account.account(),
         sign_out: &visit.address("/logout", &[]),
+        requests,
         form: Form {
             action: &action,
             csrf: &csrf,

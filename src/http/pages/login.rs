@@ -8,9 +8,9 @@ use actix_web::{HttpResponse, web};
 use super::authorize::{Pending, Stop, proceed, take_up, take_up_answered};
 use super::form::PageForm;
 use super::render::{Person, allow_form_action};
-use super::user_code;
 use super::views::{Form, Notice, Problem, SignIn as SignInPage, Who};
 use super::visit::Visit;
+use super::{requests, user_code};
 use crate::flows::authorize::Step;
 use crate::flows::browser::{CheckedForm, FormPurpose, MAX_USERNAME};
 use crate::flows::provider::FlowError;
@@ -24,11 +24,12 @@ use crate::protocol::device_authorization::UserCode;
 use crate::protocol::discovery::paths;
 
 /// The pages of ours that signing in may lead to.
-pub const RETURN_PATHS: [&str; 6] = [
+pub const RETURN_PATHS: [&str; 7] = [
     "/account",
     "/account/password",
     "/account/sessions",
     "/account/applications",
+    requests::REQUESTS,
     paths::DEVICE,
     "/",
 ];
@@ -68,6 +69,9 @@ impl Onward {
             .and_then(UserCode::parse);
         if let Some(code) = code {
             return Self::Path(user_code::path_with(&code).into());
+        }
+        if let Some(request) = requests::parse_path(return_to) {
+            return Self::Path(request.into());
         }
         let known = RETURN_PATHS.into_iter().find(|path| *path == return_to);
         Self::Path(known.unwrap_or(RETURN_PATHS[0]).into())

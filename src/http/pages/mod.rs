@@ -21,6 +21,7 @@ pub mod logout;
 pub mod messages;
 pub mod password_problems;
 pub mod render;
+pub mod requests;
 pub mod routes;
 pub mod samples;
 pub mod select_account;

@@ -3,8 +3,8 @@
 use actix_web::{Resource, web};
 
 use super::{
-    account, authorize, check_session, consent, home, link, login, logout, select_account,
-    user_code,
+    account, authorize, check_session, consent, home, link, login, logout, requests,
+    select_account, user_code,
 };
 use crate::http::routes::method_not_allowed;
 use crate::protocol::discovery::paths;
@@ -54,6 +54,12 @@ pub fn routes(scope: &mut web::ServiceConfig) {
             .route(web::post().to(link::post)),
     );
     scope.service(at("/account").route(web::get().to(account::home)));
+    scope.service(at(requests::REQUESTS).route(web::get().to(requests::list)));
+    scope.service(
+        at("/account/requests/{request}")
+            .route(web::get().to(requests::question))
+            .route(web::post().to(requests::answer)),
+    );
     scope.service(
         at("/account/password")
             .route(web::get().to(account::password))

@@ -116,7 +116,7 @@ fn nothing_that_people_choose_is_rendered_unescaped() {
     }
     assert_eq!(
         seen,
-        17 * Messages::all().count(),
+        20 * Messages::all().count(),
         "every view but the landing page has a hostile sample"
     );
 }
@@ -227,8 +227,8 @@ fn every_form_is_posted_and_carries_the_csrf_token() {
         let forms = page.html.matches("<form").count();
         let expected = match (page.view, page.sample) {
             (
-                "device_done" | "signed_out" | "error" | "link_spent" | "tenant_home" | "landing"
-                | "account_home",
+                "device_done" | "request_answered" | "account_requests" | "signed_out" | "error"
+                | "link_spent" | "tenant_home" | "landing" | "account_home",
                 _,
             )
             | ("select_account" | "account_sessions" | "account_applications", "empty")
@@ -244,7 +244,7 @@ fn the_ids_that_drivers_rely_on_are_there() {
     for page in everything() {
         let wanted: &[&str] = match page.view {
             "sign_in" => &["username", "password", "submit"],
-            "consent" | "device" => &["allow", "deny"],
+            "consent" | "device" | "request" => &["allow", "deny"],
             "user_code" => &["user_code", "submit"],
             "sign_out" => &["logout"],
             "choose_password" => &["username", "new-password", "confirm-password", "submit"],

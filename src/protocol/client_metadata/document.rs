@@ -13,6 +13,7 @@ use super::kinds::{
 use super::localized::Localized;
 use super::rules::MetadataError;
 use crate::protocol::algorithm::{AssertionAlgorithm, SigningAlgorithm};
+use crate::protocol::backchannel_authentication::DeliveryMode;
 use crate::protocol::encryption::{ContentEncryption, Encryption, KeyManagementAlgorithm};
 use crate::protocol::fapi::SecurityProfile;
 use crate::protocol::introspection;
@@ -169,6 +170,18 @@ pub struct ClientMetadata {
     pub frontchannel_logout_uri: Option<String>,
     /// Whether it needs `iss` and `sid` in that.
     pub frontchannel_logout_session_required: bool,
+    /// How it gets the tokens of people whom it asks by the back channel (OpenID Connect CIBA §4); needed by that grant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backchannel_token_delivery_mode: Option<DeliveryMode>,
+    /// Where it is told by the modes `ping` and `push`; https.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backchannel_client_notification_endpoint: Option<String>,
+    /// The algorithm of its signed requests by the back channel, which all of them have to be then; none of them may be unless told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backchannel_authentication_request_signing_alg: Option<SigningAlgorithm>,
+    /// Whether it sends a code that its person knows: it can't, as no such codes are used here.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub backchannel_user_code_parameter: bool,
     /// Whether an authorization request must carry a code challenge. Public clients must anyway.
     pub require_pkce: bool,
     /// Whether it must push its authorization requests (RFC 9126 §6).
@@ -294,6 +307,10 @@ impl Default for ClientMetadata {
             backchannel_logout_session_required: false,
             frontchannel_logout_uri: None,
             frontchannel_logout_session_required: false,
+            backchannel_token_delivery_mode: None,
+            backchannel_client_notification_endpoint: None,
+            backchannel_authentication_request_signing_alg: None,
+            backchannel_user_code_parameter: false,
             require_pkce: true,
             require_pushed_authorization_requests: false,
             require_signed_request_object: false,
@@ -352,10 +369,11 @@ impl ClientMetadata {
         self.grant_types.contains(&grant)
     }
 
-    /// Whether it gets tokens that speak for people, by the browser, by a device or by another application on theirs.
+    /// Whether it gets tokens that speak for people, by the browser, by a device, by the back channel or by another application on theirs.
     pub fn has_people(&self) -> bool {
         self.has_people_sign_in()
             || self.allows_grant(GrantType::DeviceCode)
+            || self.allows_grant(GrantType::Ciba)
             || self.joins_sessions()
     }
 

@@ -19,6 +19,9 @@ pub enum GrantType {
     /// The code that a device shows (RFC 8628).
     #[serde(rename = "urn:ietf:params:oauth:grant-type:device_code")]
     DeviceCode,
+    /// A person who is asked by the back channel (OpenID Connect CIBA).
+    #[serde(rename = "urn:openid:params:grant-type:ciba")]
+    Ciba,
     /// Another token (RFC 8693).
     #[serde(rename = "urn:ietf:params:oauth:grant-type:token-exchange")]
     TokenExchange,
@@ -31,11 +34,12 @@ pub enum GrantType {
 
 impl GrantType {
     /// Every grant type, in the order in which discovery announces them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::AuthorizationCode,
         Self::RefreshToken,
         Self::ClientCredentials,
         Self::DeviceCode,
+        Self::Ciba,
         Self::TokenExchange,
         Self::JwtBearer,
         Self::Implicit,
@@ -45,7 +49,7 @@ impl GrantType {
     pub const fn gives_id_token(self) -> bool {
         matches!(
             self,
-            Self::AuthorizationCode | Self::RefreshToken | Self::DeviceCode
+            Self::AuthorizationCode | Self::RefreshToken | Self::DeviceCode | Self::Ciba
         )
     }
 
@@ -56,6 +60,7 @@ impl GrantType {
             Self::RefreshToken => "refresh_token",
             Self::ClientCredentials => "client_credentials",
             Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
+            Self::Ciba => "urn:openid:params:grant-type:ciba",
             Self::TokenExchange => "urn:ietf:params:oauth:grant-type:token-exchange",
             Self::JwtBearer => "urn:ietf:params:oauth:grant-type:jwt-bearer",
             Self::Implicit => "implicit",

@@ -56,6 +56,7 @@ impl ClientMetadata {
         self.check_texts()?;
         self.check_urls()?;
         self.check_logout()?;
+        self.check_backchannel()?;
         self.check_tokens()?;
         self.security_profile.check_client(&self)?;
         Ok(self)
@@ -64,6 +65,7 @@ impl ClientMetadata {
     fn check_grants(&mut self) -> Result<(), MetadataError> {
         let refreshable = self.allows_grant(GrantType::AuthorizationCode)
             || self.allows_grant(GrantType::DeviceCode)
+            || self.allows_grant(GrantType::Ciba)
             || self.joins_sessions();
         distinct("grant_types", &self.grant_types)?;
         if self.grant_types.is_empty() {
@@ -75,7 +77,7 @@ impl ClientMetadata {
         if self.allows_grant(GrantType::RefreshToken) && !refreshable {
             return Err(MetadataError::new(
                 "grant_types",
-                "refresh_token needs authorization_code or the device_code grant, as no other grant issues refresh tokens",
+                "refresh_token needs authorization_code, the device_code grant or the ciba grant, as no other grant issues refresh tokens",
             ));
         }
         self.check_response_types()?;
@@ -99,6 +101,13 @@ impl ClientMetadata {
             return Err(MetadataError::new(
                 "grant_types",
                 "jwt-bearer is for confidential clients only; choose another token_endpoint_auth_method",
+            ));
+        }
+        if self.is_public() && self.allows_grant(GrantType::Ciba) {
+            // OpenID Connect CIBA §7.1: the client must authenticate; whoever named it could have people asked in its name.
+            return Err(MetadataError::new(
+                "grant_types",
+                "ciba is for confidential clients only; choose another token_endpoint_auth_method",
             ));
         }
         let (people, offline) = (
@@ -565,5 +574,6 @@ pub(super) fn web_url(field: &str, value: Option<&str>) -> Result<(), MetadataEr
     }
 }
 
+mod backchannel;
 #[cfg(test)]
 mod tests;

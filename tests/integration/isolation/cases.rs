@@ -113,6 +113,7 @@ impl Key {
         let protocol = [
             "/par",
             "/device_authorization",
+            "/backchannel_authentication",
             "/token",
             "/introspect",
             "/revoke",

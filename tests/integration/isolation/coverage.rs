@@ -15,6 +15,12 @@ const WITHOUT: &[(&str, &str, &str)] = &[
     ("signing_keys", "algorithm", "one of four words"),
     ("sessions", "amr", "words of RFC 8176"),
     ("logout_deliveries", "state", "one of three words"),
+    ("logout_deliveries", "kind", "one of four words"),
+    (
+        "backchannel_requests",
+        "delivery_mode",
+        "one of three words",
+    ),
     (
         "logout_deliveries",
         "last_error",

@@ -113,6 +113,7 @@ fn filled(side: &Side, pattern: &str) -> String {
     let fill = |part: &&str, section: &str| -> String {
         match (*part, section) {
             ("{tenant}" | "{slug}", _) => side.id("tenant").to_owned(),
+            ("{request}", _) => side.id("request").to_owned(),
             ("{token}", _) => side.held("link").to_owned(),
             ("{kind}", _) => "web".to_owned(),
             ("{name}" | "{tail:.*}", _) => "nothing".to_owned(),
@@ -236,6 +237,13 @@ impl Gathering<'_> {
                 ]),
             ),
             (
+                "ciba",
+                form(&[
+                    ("grant_type", "urn:openid:params:grant-type:ciba"),
+                    ("auth_req_id", side.held("auth_req_id")),
+                ]),
+            ),
+            (
                 "exchange",
                 form(&[
                     (
@@ -260,6 +268,18 @@ impl Gathering<'_> {
             form(&[("scope", &read)]),
             Kind::Basic,
         );
+        for (variant, hint, whom) in [
+            ("login", "login_hint", side.person.email.as_str()),
+            ("id", "id_token_hint", side.held("id")),
+        ] {
+            self.add(
+                &Method::POST,
+                variant,
+                "/backchannel_authentication",
+                form(&[("scope", "openid"), (hint, whom)]),
+                Kind::Basic,
+            );
+        }
         for token in ["jwt", "opaque", "refresh"] {
             let body = form(&[("token", side.held(token))]);
             self.add(
@@ -338,6 +358,7 @@ impl Gathering<'_> {
             "/account/password",
             "/account/sessions",
             "/account/applications",
+            "/account/requests",
             "/logout",
         ] {
             opened.push((signed.open(&side.tenant.url(path)).await, Kind::Session));
@@ -346,6 +367,8 @@ impl Gathering<'_> {
         let code = [("user_code", side.held("user_code"))];
         opened.push((signed.submit(&page, &code).await, Kind::Session));
         opened.push((page, Kind::Session));
+        let request = format!("/account/requests/{}", side.id("request"));
+        opened.push((signed.open(&side.tenant.url(&request)).await, Kind::Session));
         let link = format!("/link/{}", side.held("link"));
         opened.push((stranger.open(&side.tenant.url(&link)).await, Kind::Csrf));
         for (page, twin) in opened {

@@ -264,6 +264,7 @@ async fn side(app: &TestApp, system: &Side, letter: Letter) -> Side {
     // Many wrong guesses are part of the test, and none of them is to be stopped for being one too many.
     let settings = json!({
         "lockout": { "attempts": 100 }, "access_token_lifetime": 86_400, "registration": "token", "session_management": true,
+        "backchannel_authentication": true, "backchannel_request_lifetime": 1800, "backchannel_request_limit": 20, "backchannel_request_rate": 1000,
         "software_statement_issuers": [{ "issuer": vouching, "jwks_uri": published.url() }],
     });
     made(&operator.patch(&format!("{at}/settings"), &settings).await);
@@ -320,8 +321,9 @@ async fn side(app: &TestApp, system: &Side, letter: Letter) -> Side {
         "contacts": [format!("help@{}.example", m("contact"))], "software_version": m("version"),
         "grant_types": [
             "authorization_code", "refresh_token", "client_credentials",
-            "urn:ietf:params:oauth:grant-type:device_code", "urn:ietf:params:oauth:grant-type:token-exchange",
+            "urn:ietf:params:oauth:grant-type:device_code", "urn:ietf:params:oauth:grant-type:token-exchange", "urn:openid:params:grant-type:ciba",
         ],
+        "backchannel_token_delivery_mode": "poll",
         "token_exchange_targets": [identifier], "authorization_details_types": [m("details")],
         "token_endpoint_auth_method": "client_secret_basic", "scope": scope, "resources": [identifier],
     });
@@ -461,6 +463,31 @@ async fn side(app: &TestApp, system: &Side, letter: Letter) -> Side {
         let page = browser.submit(&page, &[("decision", "allow")]).await;
         assert_eq!(page.answer.status, 200, "{}", page.answer.body);
     }
+    // And the same by the back channel.
+    let mut request = String::new();
+    for name in ["auth_req_id", "waiting"] {
+        let asked = [
+            ("scope", scope.as_str()),
+            ("login_hint", &admin.email),
+            ("binding_message", &m("binding")),
+            ("resource", &identifier),
+            ("claims", &claims),
+        ];
+        let asked = web.authenticated("/backchannel_authentication", &asked);
+        let asked = made(&asked.send().await);
+        held.insert(name, text(&asked, "/auth_req_id").to_owned());
+        let list = browser.open(&tenant.url("/account/requests")).await;
+        let path = list.answer.body.split("/account/requests/").nth(1);
+        path.and_then(|rest| rest.split('"').next())
+            .expect("a request")
+            .clone_into(&mut request);
+        if name == "auth_req_id" {
+            let url = tenant.url(&format!("/account/requests/{request}"));
+            let page = browser.open(&url).await;
+            let page = browser.submit(&page, &[("decision", "allow")]).await;
+            assert_eq!(page.answer.status, 200, "{}", page.answer.body);
+        }
+    }
     let (theirs, own) = (&redeemed[0], &redeemed[1]);
     for (name, member) in [
         ("jwt", "access_token"),
@@ -525,6 +552,7 @@ async fn side(app: &TestApp, system: &Side, letter: Letter) -> Side {
         ("event", text(&events, "/items/0/id").to_owned()),
         ("logout_delivery", told),
         ("role", "user-manager".to_owned()),
+        ("request", request),
     ]);
     Side {
         letter,

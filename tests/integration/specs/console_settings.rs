@@ -47,7 +47,7 @@ pub(super) fn with<'a>(
     kept.chain(changed).copied().collect()
 }
 
-pub(super) const SETTINGS: [(&str, &str); 39] = [
+pub(super) const SETTINGS: [(&str, &str); 46] = [
     ("name", "Acme"),
     ("access_token_lifetime", "10"),
     ("access_token_lifetime-unit", "m"),
@@ -74,6 +74,15 @@ pub(super) const SETTINGS: [(&str, &str); 39] = [
     ("device_code_lifetime-unit", "m"),
     ("device_code_limit", "70"),
     ("device_code_rate", "90"),
+    ("backchannel_authentication", "1"),
+    ("backchannel_request_lifetime", "2"),
+    ("backchannel_request_lifetime-unit", "m"),
+    ("backchannel_request_limit", "5"),
+    ("backchannel_request_rate", "60"),
+    (
+        "backchannel_notice_uri",
+        " https://hooks.acme.example/asked ",
+    ),
     ("registration", "token"),
     ("registration_limit", "50"),
     ("registration_rate", "100"),
@@ -131,6 +140,10 @@ app_test! {
         assert!(scene.loaded().await.settings().front_channel_tokens, "{}", saved.answer.body);
         assert_eq!((settings.registration.as_str(), settings.registration_limit, settings.unused_client_days), ("token", 50, 90));
         assert_eq!((settings.device_authorization, settings.device_code_lifetime, settings.device_code_limit, settings.device_code_rate), (false, 1200, 70, 90));
+        assert_eq!(
+            (settings.backchannel_authentication, settings.backchannel_request_lifetime, settings.backchannel_request_limit, settings.backchannel_request_rate, settings.backchannel_notice_uri.as_str()),
+            (true, 120, 5, 60, "https://hooks.acme.example/asked"),
+        );
         assert!(settings.require_dpop_nonce && settings.dpop_proof_leeway == 20);
         assert_eq!((settings.pushed_request_rate, settings.request_object_lifetime, settings.security_profile.as_str()), (600, 600, "none"));
         assert_eq!(tenant.record.name, "Acme");
@@ -139,6 +152,7 @@ app_test! {
             ("access_token_lifetime", "2000", "Must be between"), ("code_lifetime", "61", "Must be between"), ("session_lifetime", "1e3", "whole number"),
             ("session_lifetime", "99999999999", "whole number"), ("session_idle_lifetime", "9999", "Must be between"), ("name", "", "name"), ("lockout.attempts", "-1", "whole number"),
             ("device_code_lifetime", "31", "Must be between"), ("device_code_limit", "0", "Must be between"), ("device_code_rate", "x", "whole number"),
+            ("backchannel_request_lifetime", "31", "Must be between"), ("backchannel_request_limit", "21", "Must be between"), ("backchannel_request_rate", "0", "Must be between"), ("backchannel_notice_uri", "hooks", "absolute"),
             ("registration_limit", "0", "Must be between"), ("registration_limit", "100001", "Must be between"), ("unused_client_days", "3651", "Must be between"), ("dpop_proof_leeway", "301", "Must be between"),
         ] {
             let wrong = browser.submit(&saved, &with(&SETTINGS, &[(field, value)])).await;

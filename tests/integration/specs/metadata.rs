@@ -140,6 +140,7 @@ impl Told {
             settings.front_channel_tokens = everything;
             settings.device_authorization = everything;
             settings.native_sso = everything;
+            settings.backchannel_authentication = everything;
             settings.session_management = everything;
             settings.assertion_issuers = if everything {
                 vec![vouching()]
@@ -290,12 +291,14 @@ async fn endpoints(told: &Told) {
     let grants = if told.document.get("device_authorization_endpoint").is_some() {
         json!([
             "authorization_code",
-            "urn:ietf:params:oauth:grant-type:device_code"
+            "urn:ietf:params:oauth:grant-type:device_code",
+            "urn:openid:params:grant-type:ciba"
         ])
     } else {
         json!(["authorization_code"])
     };
-    let client = told.client(json!({ "grant_types": grants })).await;
+    let client = json!({ "grant_types": grants, "backchannel_token_delivery_mode": "poll" });
+    let client = told.client(client).await;
     for (member, path) in ENDPOINTS {
         let announced = told.document.get(member).and_then(Value::as_str);
         if let Some(url) = announced {
@@ -308,7 +311,7 @@ async fn endpoints(told: &Told) {
 
 async fn grant_types(told: &Told) {
     let everything: Vec<_> = told.listed("grant_types_supported").into_iter().collect();
-    let mut more = json!({ "grant_types": everything });
+    let mut more = json!({ "grant_types": everything, "backchannel_token_delivery_mode": "poll" });
     if everything.contains(&"implicit") {
         more["response_types"] = json!(["code", "id_token"]);
     }
@@ -318,6 +321,7 @@ async fn grant_types(told: &Told) {
             "code",
             "refresh_token",
             "device_code",
+            "auth_req_id",
             "subject_token",
             "assertion",
         ];
@@ -493,6 +497,49 @@ async fn registrations(told: &Told) {
             assert_eq!(taken.is_ok(), told.announces(&encs, enc), "{name} {enc}");
         }
     }
+}
+
+/// What is said of the back channel, where there is one; that there is none without is `endpoints`' to find.
+async fn by_the_back_channel(told: &Told) {
+    if told
+        .document
+        .get("backchannel_authentication_endpoint")
+        .is_none()
+    {
+        assert!(!told.document.to_string().contains("backchannel_token"));
+        return;
+    }
+    let asking = |more: Value| {
+        let mut metadata = json!({
+            "grant_types": ["urn:openid:params:grant-type:ciba"], "redirect_uris": [], "backchannel_token_delivery_mode": "poll", "scope": "openid",
+            "backchannel_client_notification_endpoint": "https://told.example/told", "jwks": keys(),
+        });
+        for (name, value) in more.as_object().expect("an object") {
+            metadata[name] = value.clone();
+        }
+        metadata
+    };
+    for mode in ["poll", "ping", "push", "pull"] {
+        let taken = told.registered(asking(json!({ "backchannel_token_delivery_mode": mode })));
+        let announced = told.announces("backchannel_token_delivery_modes_supported", mode);
+        assert_eq!(taken.await.is_ok(), announced, "{mode}");
+    }
+    const SIGNED: &str = "backchannel_authentication_request_signing_alg";
+    for algorithm in ALGORITHMS {
+        let taken = told.registered(asking(json!({ SIGNED: algorithm }))).await;
+        let announced = told.announces(&format!("{SIGNED}_values_supported"), algorithm);
+        assert_eq!(taken.is_ok(), announced, "{algorithm}");
+    }
+    let codes = told.registered(asking(json!({ "backchannel_user_code_parameter": true })));
+    let announced = told.document["backchannel_user_code_parameter_supported"] == true;
+    assert_eq!(codes.await.is_ok(), announced);
+    let rp = told.client(asking(json!({}))).await;
+    let form = [
+        ("scope", "openid"),
+        ("login_hint", told.user.email.as_str()),
+    ];
+    let asked = rp.authenticated("/backchannel_authentication", &form);
+    assert_eq!(asked.send().await.status, 200);
 }
 
 async fn signatures(told: &Told) {
@@ -675,6 +722,7 @@ async fn everything_of(told: &Told) {
     grant_types(told).await;
     response_types_and_modes(told).await;
     registrations(told).await;
+    by_the_back_channel(told).await;
     signatures(told).await;
     what_requests_may_say(told).await;
 }

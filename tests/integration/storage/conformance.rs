@@ -2,6 +2,7 @@
 
 use chrono::Duration;
 use tessera::domain::audit::{Act, Actor, Event};
+use tessera::domain::backchannel_request::BackchannelStage;
 use tessera::domain::consent::Permissions;
 use tessera::domain::device_code::{DeviceCode, DeviceStage};
 use tessera::domain::ids::TenantId;
@@ -414,6 +415,29 @@ db_test! {
         let other = DeviceCode { id: two.rows.revoked_jti.into(), ..two.rows.device_code.clone() };
         let twice = two.database.db.write(&two.a, move |repo| repo.insert_device_code(&other)).await;
         assert!(!twice.expect("runs"));
+    }
+
+    async fn backchannel_requests(database: TestDatabase) {
+        let two = Two::new(database).await;
+        two.as_b(|repo, rows| {
+            let (id, user) = (rows.backchannel_request.id, rows.user.id);
+            assert!(repo.find_backchannel_request(id)?.is_none());
+            assert!(repo.list_waiting_backchannel_requests(user)?.is_empty() && repo.clients_that_wait_for(user)?.is_empty());
+            assert!(!repo.allow_backchannel_request(id, user)? && !repo.deny_backchannel_request(id, user)? && !repo.expire_backchannel_request(id)?);
+            repo.slow_backchannel_request_down(id, 5, 60)
+        }).await.expect("runs");
+        let foreign = two.as_b(|repo, rows| repo.insert_backchannel_request(&rows.backchannel_request)).await;
+        assert!(matches!(foreign, Err(StorageError::Conflict(_))), "client and person are A's: {foreign:?}");
+        let kept = two.as_a(|repo, rows| Ok((repo.list_waiting_backchannel_requests(rows.user.id)?, repo.clients_that_wait_for(rows.user.id)?))).await;
+        let (mut kept, clients) = kept.expect("runs");
+        let (kept, rows) = (kept.pop().expect("still there"), &two.rows.backchannel_request);
+        assert_eq!((kept.id, kept.client_id, kept.user_id, clients), (rows.id, rows.client_id, rows.user_id, vec![rows.client_id]));
+        assert_eq!((kept.scope, kept.resources, kept.binding_message, kept.delivery, kept.sealed_notice), (rows.scope.clone(), rows.resources.clone(), rows.binding_message.clone(), rows.delivery, rows.sealed_notice.clone()));
+        assert_eq!((kept.interval, kept.stage, kept.expires_at, kept.proof.matches(&rows.proof)), (5, BackchannelStage::Pending, rows.expires_at, true));
+        // Not by somebody else of the tenant, and not before its time.
+        let (id, other) = (rows.id, tessera::domain::ids::UserId::from(two.rows.revoked_jti));
+        let untouched = two.database.db.write(&two.a, move |repo| Ok((repo.allow_backchannel_request(id, other)?, repo.deny_backchannel_request(id, other)?, repo.expire_backchannel_request(id)?)));
+        assert_eq!(untouched.await.expect("runs"), (false, false, false));
     }
 
     async fn idempotency_keys(database: TestDatabase) {

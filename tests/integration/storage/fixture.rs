@@ -5,6 +5,7 @@ use serde_json::json;
 use tessera::clock::{Clock, Timestamp};
 use tessera::domain::address::{Domain, DomainStage};
 use tessera::domain::audit::{Act, Actor, Event};
+use tessera::domain::backchannel_request::{BackchannelRequest, BackchannelStage};
 use tessera::domain::client::{Client, ClientSecrets, KeptSecret, SelfRegistration};
 use tessera::domain::consent::Permissions;
 use tessera::domain::device_code::{DeviceCode, DeviceStage};
@@ -12,7 +13,7 @@ use tessera::domain::device_secret::DeviceSecret;
 use tessera::domain::external_subject::ExternalSubject;
 use tessera::domain::grant::{Grant, GrantStage, PendingCode, RefreshToken};
 use tessera::domain::ids::{
-    ClientId, DeviceCodeId, DeviceSecretId, DomainId, ExternalSubjectId, GrantId,
+    BackchannelRequestId, ClientId, DeviceCodeId, DeviceSecretId, DomainId, ExternalSubjectId, GrantId,
     InitialAccessTokenId, KeyId, LinkId, PushedRequestId, RefreshTokenId, ResourceId, SessionId,
     UserId,
 };
@@ -27,6 +28,7 @@ use tessera::domain::settings::LockoutPolicy;
 use tessera::domain::user::{PasswordHash, User, UserStatus};
 use tessera::protocol::algorithm::SigningAlgorithm;
 use tessera::protocol::authorization_details::AuthorizationDetails;
+use tessera::protocol::backchannel_authentication::DeliveryMode;
 use tessera::protocol::claims::StandardClaims;
 use tessera::protocol::client_metadata::ClientMetadata;
 use tessera::protocol::dpop::{Confirmation, Thumbprint};
@@ -208,6 +210,26 @@ pub fn device_code(clock: &Clock, client: ClientId) -> DeviceCode {
     }
 }
 
+pub fn backchannel_request(clock: &Clock, client: ClientId, user: UserId) -> BackchannelRequest {
+    BackchannelRequest {
+        id: BackchannelRequestId::from(clock.uuid_v7()),
+        client_id: client,
+        user_id: user,
+        proof: hash(13),
+        issuer: "https://acme.example".into(),
+        scope: Scope::parse("openid").expect("a scope"),
+        resources: vec![RESOURCE.into()],
+        claims: None,
+        binding_message: "W4SCT".into(),
+        delivery: DeliveryMode::Push,
+        sealed_notice: Some(vec![9; 40]),
+        interval: 5,
+        stage: BackchannelStage::Pending,
+        created_at: clock.now(),
+        expires_at: clock.now() + Duration::minutes(5),
+    }
+}
+
 pub fn initial_access_token(clock: &Clock) -> InitialAccessToken {
     InitialAccessToken {
         id: InitialAccessTokenId::from(clock.uuid_v7()),
@@ -308,6 +330,7 @@ pub struct Populated {
     pub link: OneTimeLink,
     pub pushed_request: PushedRequest,
     pub device_code: DeviceCode,
+    pub backchannel_request: BackchannelRequest,
     pub initial_access_token: InitialAccessToken,
     pub external_subject: ExternalSubject,
     pub device_secret: DeviceSecret,
@@ -332,6 +355,7 @@ impl Populated {
             link: link(clock, user.id),
             pushed_request: pushed_request(clock, client.id),
             device_code: device_code(clock, client.id),
+            backchannel_request: backchannel_request(clock, client.id, user.id),
             initial_access_token: initial_access_token(clock),
             external_subject: external_subject(clock, user.id),
             device_secret: device_secret(clock, session.id, client.id),
@@ -364,6 +388,7 @@ impl Populated {
         repo.insert_link(&self.link)?;
         repo.insert_pushed_request(&self.pushed_request)?;
         assert!(repo.insert_device_code(&self.device_code)?);
+        repo.insert_backchannel_request(&self.backchannel_request)?;
         repo.insert_initial_access_token(&self.initial_access_token)?;
         repo.insert_external_subject(&self.external_subject)?;
         repo.replace_device_secret(&self.device_secret)?;

@@ -210,7 +210,7 @@ db_test! {
         database.time.advance(DAY);
         let swept = sweep(100).await;
         assert_eq!((swept.revoked_tokens, swept.assertion_ids, swept.login_failures, swept.idempotency_keys), (1, 1, 1, 1));
-        assert_eq!((swept.pushed_requests, swept.dpop_proofs, swept.device_codes, swept.device_secrets), (1, 1, 1, 1));
+        assert_eq!((swept.pushed_requests, swept.dpop_proofs, swept.device_codes, swept.device_secrets, swept.backchannel_requests), (1, 1, 1, 1, 1));
         assert!(swept.changes > 0 && !swept.more);
         assert_eq!(swept.total(), 8 + swept.changes);
         database.time.advance(Duration::from_secs(2));

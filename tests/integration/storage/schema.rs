@@ -23,6 +23,7 @@ const LED_BY_TIME: &[&str] = &[
     "idempotency_keys_expires_at",
     "pushed_requests_expires_at",
     "device_codes_expires_at",
+    "backchannel_requests_expires_at",
     "initial_access_tokens_expires_at",
     "logout_deliveries_due_at",
     "logout_deliveries_ended_at",

@@ -68,6 +68,17 @@ db_test! {
         assert_eq!(won, 1);
     }
 
+    async fn a_backchannel_request_is_decided_on_once(database: TestDatabase) {
+        let tenant = database.tenant("acme").await;
+        let request = Populated::fill(&database, &tenant).await.backchannel_request;
+        let even = std::sync::Arc::new(AtomicUsize::new(0));
+        let won = race(&database, tenant, move |repo| {
+            let (id, user) = (request.id, request.user_id);
+            if even.fetch_add(1, Ordering::SeqCst).is_multiple_of(2) { repo.allow_backchannel_request(id, user) } else { repo.deny_backchannel_request(id, user) }
+        }).await;
+        assert_eq!(won, 1);
+    }
+
     async fn an_initial_access_token_is_used_as_often_as_it_may_be(database: TestDatabase) {
         let tenant = database.tenant("acme").await;
         let id = Populated::fill(&database, &tenant).await.initial_access_token.id;

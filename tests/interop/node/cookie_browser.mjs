@@ -81,8 +81,9 @@ export class CookieBrowser {
   /**
    * Goes on from `start`, signing in and consenting where asked, to the first address that starts with `until`;
    * returns that address without opening it. Where `until` is a function of a page's text, to the page that it accepts.
+   * `decision` is the button that is pressed where consent is asked: `allow` or `deny`.
    */
-  async open(start, until, person) {
+  async open(start, until, person, decision = 'allow') {
     let url = new URL(start)
     let body
     let signedIn = false
@@ -106,7 +107,7 @@ export class CookieBrowser {
       if (login && (signedIn || !person?.email)) throw new Error(`${url} asks for credentials ${signedIn ? 'again' : ''}`)
       const answers = [
         [login, 'submit', { username: person?.email, password: person?.password }],
-        [page.formWith('allow'), 'allow', {}],
+        [page.formWith(decision), decision, {}],
         [page.formWith('user_code'), 'submit', {}],
         [page.formWith('logout'), 'logout', {}],
       ]

@@ -47,6 +47,15 @@ async function open(tenant, url, mark = '?') {
   return new CookieBrowser().open(url, `${REDIRECT}${mark}`, tenant)
 }
 
+/** Until the server says so of itself: the command is another process, and the server hears of it within a second. */
+async function announced(tenant, member) {
+  for (let tries = 0; tries < 50; tries += 1) {
+    const metadata = await (await fetch(`${tenant.issuer}/.well-known/openid-configuration`)).json()
+    if (metadata[member]) break
+    await sleep(100)
+  }
+}
+
 const FEATURES = {
   'a pushed request (RFC 9126)': async (tenant) => {
     const config = await configure(tenant, 'pushes', { require_pushed_authorization_requests: true })
@@ -72,12 +81,7 @@ const FEATURES = {
   },
   'a registration by itself (RFC 7591)': async (tenant) => {
     await tessera('tenant', 'update', tenant.slug, '--set', 'registration=token')
-    // The command is another process: the server hears of it within a second.
-    for (let tries = 0; tries < 50; tries += 1) {
-      const metadata = await (await fetch(`${tenant.issuer}/.well-known/openid-configuration`)).json()
-      if (metadata.registration_endpoint) break
-      await sleep(100)
-    }
+    await announced(tenant, 'registration_endpoint')
     const made = await tessera('client', 'initial-access-token', '--tenant', tenant.slug, '--name', 'openid-client')
     const metadata = { redirect_uris: [REDIRECT], client_name: 'registers itself', token_endpoint_auth_method: 'client_secret_post', grant_types: ['authorization_code', 'refresh_token'] }
     const config = await oidc.dynamicClientRegistration(new URL(tenant.issuer), metadata, undefined, {
@@ -156,6 +160,44 @@ const FEATURES = {
     const tokens = await polling
     assert.equal(tokens.claims().tenant, tenant.slug)
     assert.ok(tokens.refresh_token)
+  },
+  'a person who is elsewhere (OpenID Connect CIBA), by polling': async (tenant) => {
+    await tessera('tenant', 'update', tenant.slug, '--set', 'backchannel_authentication=true')
+    await announced(tenant, 'backchannel_authentication_endpoint')
+    const grant_types = ['urn:openid:params:grant-type:ciba', 'refresh_token']
+    const { jwks, key } = await clientKey()
+    const variants = [
+      [{ token_endpoint_auth_method: 'client_secret_basic' }, undefined],
+      [{ token_endpoint_auth_method: 'private_key_jwt', jwks }, oidc.PrivateKeyJwt(key)],
+    ]
+    for (const [method, own] of variants) {
+      const metadata = { grant_types, response_types: [], redirect_uris: undefined, backchannel_token_delivery_mode: 'poll', ...method }
+      const config = await configure(tenant, 'call centre', metadata, own)
+      const ask = () => oidc.initiateBackchannelAuthentication(config, {
+        scope: SCOPE, login_hint: tenant.email, binding_message: 'W4SCT',
+      })
+      for (const decision of ['allow', 'deny']) {
+        const asked = await ask()
+        const polling = oidc.pollBackchannelAuthenticationGrant(config, asked)
+        // It may be refused before anybody looks at it.
+        polling.catch(() => {})
+        const browser = new CookieBrowser()
+        let request
+        await browser.open(`${tenant.issuer}/account/requests`, (page) => {
+          request = page.match(/\/account\/requests\/[0-9a-f-]+/)?.[0]
+          return request !== undefined
+        }, tenant)
+        await browser.open(`${tenant.issuer}${request}`, (page) => page.includes('role="status"'), tenant, decision)
+        if (decision === 'deny') {
+          await assert.rejects(polling, { error: 'access_denied' })
+          continue
+        }
+        const tokens = await polling
+        assert.equal(tokens.claims().tenant, tenant.slug)
+        assert.equal((await oidc.fetchUserInfo(config, tokens.access_token, tokens.claims().sub)).email, tenant.email)
+        assert.ok(tokens.refresh_token)
+      }
+    }
   },
   'a token exchanged for another service (RFC 8693)': async (tenant) => {
     const { parameters, checks } = await request({ scope: 'openid profile' })

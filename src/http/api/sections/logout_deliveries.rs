@@ -1,4 +1,5 @@
-//! Logout tokens on their way to clients (OpenID Connect Back-Channel Logout).
+//! Logout tokens on their way to clients (OpenID Connect Back-Channel Logout), and what goes by the same queue: what is to be told of backchannel
+//! authentication requests (OpenID Connect CIBA).
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
@@ -7,7 +8,7 @@ use uuid::Uuid;
 use super::Section;
 use crate::clock::Timestamp;
 use crate::domain::ids::LogoutDeliveryId;
-use crate::domain::logout_delivery::{DeliveryState, LogoutDelivery as Record};
+use crate::domain::logout_delivery::{DeliveryKind, DeliveryState, LogoutDelivery as Record};
 use crate::flows::admin::{Area, Permission};
 use crate::http::api::answer::{Answer, Refusal};
 use crate::http::api::call::Call;
@@ -16,7 +17,7 @@ use crate::http::api::operation::{Operation, Parameter};
 /// This section.
 pub const SECTION: Section = Section {
     title: "Logout deliveries",
-    description: "When a session ends, each client that was used in it and has a `backchannel_logout_uri` is sent a logout token. One that doesn't answer is tried again for a day, at growing distances.",
+    description: "When a session ends, each client that was used in it and has a `backchannel_logout_uri` is sent a logout token. One that doesn't answer is tried again for a day, at growing distances. What is to be told of backchannel authentication requests goes the same way, and is tried for an hour: that there is something to be had, tokens, and that a person is asked.",
     operations: &[
         Operation::get(
             "listLogoutDeliveries",
@@ -57,15 +58,21 @@ pub const SECTION: Section = Section {
     ],
 };
 
-/// A logout token that is to be delivered, or was, or couldn't be.
+/// Something that is to be delivered, or was, or couldn't be.
 #[derive(Serialize, JsonSchema)]
 struct LogoutDelivery {
     /// Permanent.
     id: Uuid,
-    /// Who is told.
+    /// What it is.
+    kind: DeliveryKind,
+    /// Who is told; of a notice to a person, whose request it is about.
     client_id: Uuid,
     /// Which session ended: `sid` of the ID tokens.
-    session_id: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_id: Option<Uuid>,
+    /// Which backchannel authentication request it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<Uuid>,
     /// `iss` of the token.
     issuer: String,
     /// Where it stands.
@@ -78,7 +85,7 @@ struct LogoutDelivery {
     /// Why the last attempt failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_error: Option<String>,
-    /// When the session ended.
+    /// When the session ended, or there was something to tell.
     created_at: Timestamp,
     /// When it was delivered or given up.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -93,7 +100,9 @@ fn view(delivery: &Record) -> LogoutDelivery {
     LogoutDelivery {
         id: delivery.id.uuid(),
         client_id: delivery.client_id.uuid(),
-        session_id: delivery.session_id.uuid(),
+        kind: delivery.kind,
+        session_id: (delivery.kind == DeliveryKind::Logout).then(|| delivery.session_id.uuid()),
+        request_id: delivery.request_id.map(|id| id.uuid()),
         issuer: delivery.issuer.clone(),
         state: delivery.state,
         attempts: delivery.attempts,

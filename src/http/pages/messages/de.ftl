@@ -90,6 +90,23 @@ device-allowed-lede = { $client } macht in wenigen Sekunden von selbst weiter. S
 device-denied-heading = Nichts wurde erlaubt
 device-denied-lede = { $client } hat keinen Zugriff bekommen. Falls Sie dies nicht selbst begonnen haben, müssen Sie nichts weiter tun.
 
+request-heading = Sind Sie das, bei { $client }?
+request-asks = fragt nach Ihnen und möchte Ihr Konto bei { $tenant } verwenden.
+request-warning = Machen Sie nur weiter, wenn Sie dies gerade selbst begonnen haben. Hat Sie jemand gebeten, es zu erlauben, oder wissen Sie nicht, warum Sie gefragt werden? Dann wählen Sie „Nicht erlauben“: Sie würden diese Person in Ihr Konto lassen.
+request-warning-compare = Machen Sie nur weiter, wenn Sie dies gerade selbst begonnen haben und die Anwendung genau diesen Text zeigt. Hat Sie jemand gebeten, es zu erlauben, oder wissen Sie nicht, warum Sie gefragt werden? Dann wählen Sie „Nicht erlauben“: Sie würden diese Person in Ihr Konto lassen.
+request-message = Die Anwendung zeigt
+request-asked = Angefragt
+request-ends = Zu beantworten
+request-left = { $minutes ->
+    [one] innerhalb einer Minute
+   *[other] innerhalb von { $minutes } Minuten
+}
+request-answer = Antworten
+request-allowed-heading = Sie haben es erlaubt
+request-allowed-lede = { $client } macht in wenigen Sekunden von selbst weiter. Sie können diese Seite schließen.
+request-denied-heading = Nichts wurde erlaubt
+request-denied-lede = { $client } hat keinen Zugriff bekommen. Falls Sie dies nicht selbst begonnen haben, müssen Sie nichts weiter tun.
+
 sign-out = Abmelden
 sign-out-heading = Abmelden?
 sign-out-lede = Damit endet Ihre Sitzung bei { $tenant } in diesem Browser.
@@ -131,6 +148,7 @@ problem-password-unchanged = Das ist Ihr bisheriges Passwort. Wählen Sie ein an
 problem-passwords-differ = Die beiden Passwörter sind nicht gleich.
 problem-user-code-missing = Geben Sie den Code ein, den Ihr Gerät zeigt.
 problem-user-code-unknown = Auf diesen Code wartet kein Gerät. Prüfen Sie ihn, oder lassen Sie Ihr Gerät einen neuen anzeigen: Codes gelten nicht lange.
+problem-request-gone = Eine solche Anfrage wartet nicht auf Sie: Sie wurde schon beantwortet, ihre Zeit ist vorbei, oder sie gilt einem anderen Konto.
 problem-gone-already = Das war schon beendet.
 
 notice-password-chosen = Ihr Passwort ist festgelegt. Sie können sich jetzt damit anmelden.
@@ -224,6 +242,15 @@ unshare-session = Nicht mehr teilen
 end-session = Abmelden
 end-others = Alle anderen Geräte abmelden
 no-other-sessions = Sie sind nirgends sonst angemeldet.
+account-requests-tab = Anfragen
+account-requests-heading = Anfragen an Sie
+account-requests-lede = Anwendungen, die nach Ihnen fragen, während Sie woanders sind. Erlauben Sie nur, was Sie gerade selbst begonnen haben.
+account-requests-empty = Nichts wartet auf Ihre Antwort.
+requests-waiting = { $count ->
+    [one] Eine Anfrage wartet auf Ihre Antwort.
+   *[other] { $count } Anfragen warten auf Ihre Antwort.
+}
+requests-show = Ansehen
 account-applications-heading = Ihre Anwendungen
 account-applications-lede = Die Anwendungen, die Sie von hier aus öffnen können, und die, denen Sie Ihr Konto zu verwenden erlaubt haben.
 account-applications-empty = Noch hat keine Anwendung Zugriff. Die, denen Sie ihn geben, stehen dann hier, und Sie können ihn jederzeit widerrufen.

@@ -90,6 +90,23 @@ device-allowed-lede = { $client } goes on by itself in a few seconds. You can cl
 device-denied-heading = Nothing was allowed
 device-denied-lede = { $client } did not get access. If you didn’t start this yourself, there is nothing else you need to do.
 
+request-heading = Is this you, at { $client }?
+request-asks = asks for you and would like to use your { $tenant } account.
+request-warning = Go on only if you have just started this yourself. Did somebody ask you to allow it, or do you not know why you are asked? Then choose “Don’t allow”: it would let them into your account.
+request-warning-compare = Go on only if you have just started this yourself, and the application shows exactly this text. Did somebody ask you to allow it, or do you not know why you are asked? Then choose “Don’t allow”: it would let them into your account.
+request-message = The application shows
+request-asked = Asked
+request-ends = To be answered
+request-left = { $minutes ->
+    [one] within a minute
+   *[other] within { $minutes } minutes
+}
+request-answer = Answer
+request-allowed-heading = You have allowed it
+request-allowed-lede = { $client } goes on by itself in a few seconds. You can close this page.
+request-denied-heading = Nothing was allowed
+request-denied-lede = { $client } did not get access. If you didn’t start this yourself, there is nothing else you need to do.
+
 sign-out = Sign out
 sign-out-heading = Sign out?
 sign-out-lede = This ends your session at { $tenant } in this browser.
@@ -131,6 +148,7 @@ problem-password-unchanged = That is your current password. Choose a different o
 problem-passwords-differ = The two passwords aren’t the same.
 problem-user-code-missing = Enter the code that your device shows.
 problem-user-code-unknown = No device is waiting with this code. Check it, or have your device show a new one: codes don’t last long.
+problem-request-gone = No such request waits for you: it was answered already, its time is over, or it is meant for another account.
 problem-gone-already = That had been ended already.
 
 notice-password-chosen = Your password is set. You can sign in with it now.
@@ -224,6 +242,15 @@ unshare-session = Stop sharing
 end-session = Sign out
 end-others = Sign out all other devices
 no-other-sessions = You aren’t signed in anywhere else.
+account-requests-tab = Requests
+account-requests-heading = Requests to you
+account-requests-lede = Applications that ask for you while you are elsewhere. Allow only what you have just started yourself.
+account-requests-empty = Nothing waits for your answer.
+requests-waiting = { $count ->
+    [one] One request waits for your answer.
+   *[other] { $count } requests wait for your answer.
+}
+requests-show = Show
 account-applications-heading = Your applications
 account-applications-lede = The applications that you can open from here, and those that you allowed to use your account.
 account-applications-empty = No application has access yet. Those that you allow will be listed here, and you can withdraw their access at any time.

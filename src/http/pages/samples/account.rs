@@ -34,6 +34,7 @@ impl Sample for AccountHome<'static> {
             page: page(messages, ACME),
             account: ADA,
             sign_out: SIGN_OUT,
+            requests: None,
             profile: vec![
                 known("name", "Ada Lovelace"),
                 ProfileEntry {
@@ -116,6 +117,7 @@ impl Sample for AccountHome<'static> {
                     page: page(messages, HOSTILE_TENANT),
                     account: HOSTILE_ACCOUNT,
                     sign_out: HOSTILE,
+                    requests: Some(1),
                     profile: vec![known(HOSTILE, HOSTILE)],
                     notice: None,
                 },
@@ -132,6 +134,7 @@ impl Sample for AccountPassword<'static> {
             page: page(messages, ACME),
             account: ADA,
             sign_out: SIGN_OUT,
+            requests: None,
             form: form("/t/acme/account/password"),
             rules: RULES,
             problem: None,
@@ -184,6 +187,7 @@ impl Sample for AccountPassword<'static> {
                     account: HOSTILE_ACCOUNT,
                     form: hostile_form(),
                     sign_out: HOSTILE,
+                    requests: Some(1),
                     ..plain
                 },
             ),
@@ -228,6 +232,7 @@ impl Sample for AccountSessions<'static> {
             page: page(messages, ACME),
             account: ADA,
             sign_out: SIGN_OUT,
+            requests: None,
             form: form("/t/acme/account/sessions"),
             sessions: vec![
                 this,
@@ -307,6 +312,7 @@ impl Sample for AccountSessions<'static> {
                     page: page(messages, HOSTILE_TENANT),
                     account: HOSTILE_ACCOUNT,
                     sign_out: HOSTILE,
+                    requests: Some(1),
                     form: hostile_form(),
                     sessions: vec![SessionItem {
                         id: HOSTILE,
@@ -370,6 +376,7 @@ impl Sample for AccountApplications<'static> {
             page: page(messages, ACME),
             account: ADA,
             sign_out: SIGN_OUT,
+            requests: None,
             form: form("/t/acme/account/applications"),
             own: vec![own("Intranet"), own("Time sheets")],
             applications: vec![first, second],
@@ -437,6 +444,7 @@ impl Sample for AccountApplications<'static> {
                     page: page(messages, HOSTILE_TENANT),
                     account: HOSTILE_ACCOUNT,
                     sign_out: HOSTILE,
+                    requests: Some(1),
                     form: hostile_form(),
                     own: vec![own(HOSTILE)],
                     applications: vec![named(HOSTILE)],

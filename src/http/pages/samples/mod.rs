@@ -9,6 +9,7 @@
 mod account;
 mod device;
 mod entry;
+mod requests;
 mod sign_in;
 
 use askama::Template;
@@ -17,12 +18,13 @@ use chrono::TimeDelta;
 use super::{
     messages::Messages,
     views::{
-        Account, AccountApplications, AccountHome, AccountPassword, AccountSessions,
-        ChoosePassword, ClientMark, ConnectDevice, Consent, DeviceDone, EnterCode, ErrorPage,
+        Account, AccountApplications, AccountHome, AccountPassword, AccountRequests,
+        AccountSessions, AnswerRequest, ChoosePassword, ClientMark, ConnectDevice, Consent,
+        DeviceDone, EnterCode, ErrorPage,
     },
     views::{
-        Form, FormPost, Landing, LinkSpent, Page, SelectAccount, SignIn, SignOut, SignedOut,
-        TenantHome, TenantMark, WebLink,
+        Form, FormPost, Landing, LinkSpent, Page, RequestAnswered, SelectAccount, SignIn, SignOut,
+        SignedOut, TenantHome, TenantMark, WebLink,
     },
 };
 use crate::clock::Timestamp;
@@ -58,6 +60,8 @@ pub fn render_all(messages: Messages) -> Result<Vec<Rendered>, askama::Error> {
     render::<EnterCode<'static>>(messages, &mut pages)?;
     render::<ConnectDevice<'static>>(messages, &mut pages)?;
     render::<DeviceDone<'static>>(messages, &mut pages)?;
+    render::<AnswerRequest<'static>>(messages, &mut pages)?;
+    render::<RequestAnswered<'static>>(messages, &mut pages)?;
     render::<SignOut<'static>>(messages, &mut pages)?;
     render::<SignedOut<'static>>(messages, &mut pages)?;
     render::<ErrorPage<'static>>(messages, &mut pages)?;
@@ -70,6 +74,7 @@ pub fn render_all(messages: Messages) -> Result<Vec<Rendered>, askama::Error> {
     render::<AccountPassword<'static>>(messages, &mut pages)?;
     render::<AccountSessions<'static>>(messages, &mut pages)?;
     render::<AccountApplications<'static>>(messages, &mut pages)?;
+    render::<AccountRequests<'static>>(messages, &mut pages)?;
     Ok(pages)
 }
 

@@ -56,6 +56,8 @@ pub struct AccountHome<'a> {
     pub account: Account<'a>,
     /// Where signing out leads.
     pub sign_out: &'a str,
+    /// How many requests wait for them; none where the tenant has no such requests.
+    pub requests: Option<usize>,
     /// What is known about them.
     pub profile: Vec<ProfileEntry<'a>>,
     /// What went well before.
@@ -72,6 +74,8 @@ pub struct AccountPassword<'a> {
     pub account: Account<'a>,
     /// Where signing out leads.
     pub sign_out: &'a str,
+    /// How many requests wait for them; none where the tenant has no such requests.
+    pub requests: Option<usize>,
     /// Where the passwords go.
     pub form: Form<'a>,
     /// What the new one must be like.
@@ -139,6 +143,8 @@ pub struct AccountSessions<'a> {
     pub account: Account<'a>,
     /// Where signing out leads.
     pub sign_out: &'a str,
+    /// How many requests wait for them; none where the tenant has no such requests.
+    pub requests: Option<usize>,
     /// Where endings go.
     pub form: Form<'a>,
     /// The sessions, this one first.
@@ -214,6 +220,8 @@ pub struct AccountApplications<'a> {
     pub account: Account<'a>,
     /// Where signing out leads.
     pub sign_out: &'a str,
+    /// How many requests wait for them; none where the tenant has no such requests.
+    pub requests: Option<usize>,
     /// Where withdrawals go.
     pub form: Form<'a>,
     /// The tenant's own applications.
@@ -229,6 +237,6 @@ pub struct AccountApplications<'a> {
 }
 
 /// For `datetime` attributes.
-fn iso(at: Timestamp) -> String {
+pub(super) fn iso(at: Timestamp) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

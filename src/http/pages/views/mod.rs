@@ -12,6 +12,7 @@
 //! | [`Consent`] | `decision`: `allow` or `deny` |
 //! | [`EnterCode`] | `user_code` |
 //! | [`ConnectDevice`] | `decision`: `allow` or `deny` |
+//! | [`AnswerRequest`] | `decision`: `allow` or `deny` |
 //! | [`SignOut`] | `logout`: `1` |
 //! | [`ChoosePassword`] | `new_password`, `confirm_password` |
 //! | [`AccountPassword`] | `current_password`, `new_password`, `confirm_password`, `end_others`: `1` or absent |
@@ -26,6 +27,7 @@ mod form_post;
 mod home;
 mod parts;
 mod password;
+mod requests;
 mod sign_in;
 mod sign_out;
 
@@ -42,5 +44,6 @@ pub use parts::{
     Account, ClientMark, Form, Notice, Page, PasswordRules, Problem, TenantMark, WebLink,
 };
 pub use password::{ChoosePassword, LinkSpent};
+pub use requests::{AccountRequests, AnswerRequest, RequestAnswered, RequestItem};
 pub use sign_in::{AccountChoice, SelectAccount, SignIn, Who};
 pub use sign_out::{SignOut, SignedOut};

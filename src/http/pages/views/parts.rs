@@ -37,6 +37,15 @@ impl<'a> Page<'a> {
         self.messages.format(id, [(name, value)])
     }
 
+    /// The message of this id about so many things.
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "templates pass references"
+    )]
+    pub fn count(&self, id: &str, count: &usize) -> String {
+        self.messages.format(id, [("count", *count)])
+    }
+
     /// The tenant's name, or the product's where there is no tenant.
     pub fn name(&self) -> &'a str {
         self.tenant.map_or("Tessera", |tenant| tenant.name)
@@ -248,6 +257,8 @@ pub enum Problem {
     UserCodeMissing,
     /// No device waits that shows the code; the same words for unknown, expired and decided ones.
     UserCodeUnknown,
+    /// No such request waits for whoever is signed in; the same words for unknown, expired, decided and others' ones.
+    RequestGone,
 }
 
 impl Problem {
@@ -282,6 +293,7 @@ impl Problem {
             Self::GoneAlready => "problem-gone-already",
             Self::UserCodeMissing => "problem-user-code-missing",
             Self::UserCodeUnknown => "problem-user-code-unknown",
+            Self::RequestGone => "problem-request-gone",
         };
         page.t(id).into_owned()
     }
