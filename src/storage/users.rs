@@ -381,16 +381,77 @@ impl Repo<'_> {
 
     /// Takes a role away; `false` where the person doesn't have it.
     pub fn revoke_role(&mut self, id: UserId, role: Role) -> Result<bool> {
+        if !self.delete_role(id, role)? {
+            return Ok(false);
+        }
+        self.touch_user(id)
+    }
+
+    /// Gives a person exactly these roles, provided that nobody changed the person since this version; `false` where somebody did.
+    pub fn set_roles(&mut self, id: UserId, version: i64, roles: &[Role]) -> Result<bool> {
+        // First, as every change of roles touches the person: what is read next is what holds until the end.
+        let changed = diesel::update(
+            scoped::users(self.tenant)
+                .filter(users::id.eq(DbUuid::from(id)))
+                .filter(users::version.eq(version)),
+        )
+        .set((
+            users::version.eq(version + 1),
+            users::updated_at.eq(self.db_now()),
+        ))
+        .execute(self.connection)?;
+        if !self.note_user(id, changed)? {
+            return Ok(false);
+        }
+        let held = self.roles_of_one(DbUuid::from(id))?;
+        for role in Role::ALL {
+            match (held.contains(&role), roles.contains(&role)) {
+                (false, true) => self.insert_role(id, role)?,
+                (true, false) => {
+                    self.delete_role(id, role)?;
+                }
+                _ => {}
+            }
+        }
+        Ok(true)
+    }
+
+    /// Holds who administers the tenant until the transaction ends: of two who take each other away, the second waits, and sees what the
+    /// first did.
+    pub fn hold_administrators(&mut self) -> Result<()> {
+        diesel::update(
+            scoped::role_assignments(self.tenant)
+                .filter(role_assignments::role.eq(Role::Administrator.as_str())),
+        )
+        .set(role_assignments::created_at.eq(role_assignments::created_at))
+        .execute(self.connection)?;
+        Ok(())
+    }
+
+    /// Whether somebody else than this person administers the tenant and isn't disabled.
+    pub fn has_other_administrator(&mut self, id: UserId) -> Result<bool> {
+        let appointed = scoped::role_assignments(self.tenant)
+            .filter(role_assignments::role.eq(Role::Administrator.as_str()))
+            .select(role_assignments::user_id);
+        let other = scoped::users(self.tenant)
+            .filter(users::id.eq_any(appointed))
+            .filter(users::id.ne(DbUuid::from(id)))
+            .filter(users::disabled_at.is_null())
+            .select(users::id)
+            .limit(1)
+            .get_result::<DbUuid>(self.connection)
+            .optional()?;
+        Ok(other.is_some())
+    }
+
+    fn delete_role(&mut self, id: UserId, role: Role) -> Result<bool> {
         let deleted = diesel::delete(
             scoped::role_assignments(self.tenant)
                 .filter(role_assignments::user_id.eq(DbUuid::from(id)))
                 .filter(role_assignments::role.eq(role.as_str())),
         )
         .execute(self.connection)?;
-        if deleted == 0 {
-            return Ok(false);
-        }
-        self.touch_user(id)
+        Ok(deleted > 0)
     }
 
     fn insert_role(&mut self, id: UserId, role: Role) -> Result<()> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::authority::{Area, Permission};
 use super::error::{AdminError, By};
 use super::once::Claim;
 use crate::domain::audit::{Act, Event};
@@ -21,6 +22,8 @@ use crate::protocol::client_metadata::{AccessTokenFormat, ClientMetadata};
 use crate::protocol::slug::Slug;
 use crate::secret::PlainSecret;
 use crate::storage::{self, Page, PageRequest, Repo};
+
+const WRITE: Permission = Permission::Write(Area::Clients);
 
 /// How long the secret before a rotation stays good unless told otherwise.
 pub const DEFAULT_SECRET_OVERLAP: Duration = Duration::from_hours(24);
@@ -127,6 +130,7 @@ impl Provider {
         metadata: ClientMetadata,
         by: &By,
     ) -> Result<RegisteredClient, AdminError> {
+        by.check(WRITE)?;
         let now = self.now();
         let id = ClientId::from(self.clock.uuid_v7());
         let mut client = Client {
@@ -176,6 +180,7 @@ impl Provider {
         changed: Client,
         by: &By,
     ) -> Result<RegisteredClient, AdminError> {
+        by.check(WRITE)?;
         let secret = if changed.lacks_secret() {
             let method = changed.metadata.token_endpoint_auth_method;
             Some(Keeper::of(tenant, &self.clock).make(changed.id, method)?)
@@ -229,6 +234,7 @@ impl Provider {
         overlap: Duration,
         by: &By,
     ) -> Result<RegisteredClient, AdminError> {
+        by.check(WRITE)?;
         let client = self.load_client(tenant, id).await?;
         self.rotate_secret_of(tenant, &client, overlap, by).await
     }
@@ -241,6 +247,7 @@ impl Provider {
         overlap: Duration,
         by: &By,
     ) -> Result<RegisteredClient, AdminError> {
+        by.check(WRITE)?;
         if overlap > MAX_SECRET_OVERLAP {
             return Err(AdminError::invalid(
                 "overlap",
@@ -287,6 +294,17 @@ impl Provider {
 
     /// Deletes a client with its grants and consents.
     pub async fn delete_client(
+        &self,
+        tenant: &Tenant,
+        id: ClientId,
+        by: &By,
+    ) -> Result<(), AdminError> {
+        by.check(WRITE)?;
+        self.remove_client(tenant, id, by).await
+    }
+
+    /// [`Provider::delete_client`] by whoever may otherwise: a client that ends its own registration holds no role.
+    pub(in crate::flows) async fn remove_client(
         &self,
         tenant: &Tenant,
         id: ClientId,

@@ -2,13 +2,17 @@
 
 use serde_json::json;
 
+use super::authority::{Area, Permission};
 use super::error::{AdminError, By};
 use super::external_subjects::forget_names;
+use super::users::last_administrator;
 use crate::domain::audit::Act;
 use crate::domain::role::Role;
 use crate::domain::user::User;
 use crate::flows::provider::Provider;
 use crate::flows::tenancy::Tenant;
+
+const WRITE: Permission = Permission::Write(Area::Administrators);
 
 impl Provider {
     /// Grants a role, and forgets what issuers of assertions call the person; `false` where the person has it already.
@@ -19,7 +23,7 @@ impl Provider {
         role: Role,
         by: &By,
     ) -> Result<bool, AdminError> {
-        by.authority.check_grant(&[role])?;
+        by.check(WRITE)?;
         let (id, by) = (user.id, by.clone());
         let done = self.db.write(tenant, move |repo| {
             let done = repo.grant_role(id, role)?;
@@ -44,7 +48,8 @@ impl Provider {
         Ok(done.await?)
     }
 
-    /// Takes a role away, from the next token on; `false` where the person doesn't have it.
+    /// Takes a role away, from the next token on; `false` where the person doesn't have it. The last administrator keeps theirs, unless
+    /// whoever acts has all power.
     pub async fn revoke_role(
         &self,
         tenant: &Tenant,
@@ -52,9 +57,14 @@ impl Provider {
         role: Role,
         by: &By,
     ) -> Result<bool, AdminError> {
-        by.authority.check_grant(&[role])?;
+        by.check(WRITE)?;
         let (id, by) = (user.id, by.clone());
         let done = self.db.write(tenant, move |repo| {
+            if role == Role::Administrator
+                && let Some(refusal) = last_administrator(repo, id, &by)?
+            {
+                return Ok(Err(refusal));
+            }
             let done = repo.revoke_role(id, role)?;
             if done {
                 repo.record(
@@ -63,8 +73,41 @@ impl Provider {
                         .detail(json!({ "role": role })),
                 )?;
             }
-            Ok(done)
+            Ok(Ok(done))
         });
-        Ok(done.await?)
+        done.await?
+    }
+
+    /// Gives a person exactly these roles, provided that nobody changed the person since they were read.
+    pub async fn set_roles(
+        &self,
+        tenant: &Tenant,
+        user: &User,
+        wanted: &[Role],
+        by: &By,
+    ) -> Result<(), AdminError> {
+        by.check(WRITE)?;
+        let (user, wanted, by) = (user.clone(), wanted.to_vec(), by.clone());
+        let done = self.db.write(tenant, move |repo| {
+            let id = user.id;
+            if !wanted.contains(&Role::Administrator)
+                && let Some(refusal) = last_administrator(repo, id, &by)?
+            {
+                return Ok(Err(refusal));
+            }
+            if !repo.set_roles(id, user.version, &wanted)? {
+                return Ok(Err(AdminError::Stale("person")));
+            }
+            for role in Role::ALL {
+                let act = match (user.roles.contains(&role), wanted.contains(&role)) {
+                    (false, true) => Act::RoleGranted,
+                    (true, false) => Act::RoleRevoked,
+                    _ => continue,
+                };
+                repo.record(by.event(act).user(id).detail(json!({ "role": role })))?;
+            }
+            Ok(Ok(()))
+        });
+        done.await?
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::authority::{Area, Authority, Permission};
 use super::error::{AdminError, By, on_conflict};
 use super::links::{self, IssuedLink};
 use super::once::Claim;
@@ -80,7 +81,7 @@ pub(super) fn check_claims(claims: &StandardClaims) -> Result<(), AdminError> {
     }
     claims
         .validate()
-        .map_err(|error| AdminError::invalid(error.claim, error.reason))
+        .map_err(|error| AdminError::invalid(&format!("claims.{}", error.claim), error.reason))
 }
 
 /// Why whoever acts may not act on this person, as the person is at this moment: a role may just have been granted.
@@ -93,6 +94,41 @@ pub(super) fn beyond(
     Ok(user.and_then(|user| by.authority.check_over(&user).err()))
 }
 
+/// Why this person may not be taken from those who administer: nobody else would be left who can sign in. Whoever has all power may, as
+/// they can appoint another.
+///
+/// Asked before anything else is read: who administers is held from here to the transaction's end.
+pub(super) fn last_administrator(
+    repo: &mut Repo<'_>,
+    id: UserId,
+    by: &By,
+) -> storage::Result<Option<AdminError>> {
+    if by.authority == Authority::Full {
+        return Ok(None);
+    }
+    repo.hold_administrators()?;
+    let last = match repo.find_user(id)? {
+        Some(user) if user.is_active() && user.roles.contains(&Role::Administrator) => user,
+        _ => return Ok(None),
+    };
+    if repo.has_other_administrator(id)? {
+        return Ok(None);
+    }
+    Ok(Some(AdminError::Refused(format!(
+        "{} is the last administrator here who can sign in; make somebody else an administrator first",
+        last.email
+    ))))
+}
+
+/// Why whoever acts may not shut this person out.
+fn irremovable(repo: &mut Repo<'_>, id: UserId, by: &By) -> storage::Result<Option<AdminError>> {
+    let last = last_administrator(repo, id, by)?;
+    // That somebody is out of reach is said first.
+    Ok(beyond(repo, id, by)?.or(last))
+}
+
+const WRITE: Permission = Permission::Write(Area::Users);
+
 impl Provider {
     /// Makes a person; without a password they get a one-time link.
     pub async fn create_user(
@@ -101,6 +137,7 @@ impl Provider {
         new: NewUser,
         by: &By,
     ) -> Result<CreatedUser, AdminError> {
+        by.check(WRITE)?;
         check_claims(&new.claims)?;
         by.authority.check_grant(&new.roles)?;
         let now = self.now();
@@ -223,6 +260,7 @@ impl Provider {
         changed: User,
         by: &By,
     ) -> Result<User, AdminError> {
+        by.check(WRITE)?;
         check_claims(&changed.claims)?;
         let (id, email) = (changed.id, changed.email.clone());
         let by = by.clone();
@@ -251,16 +289,17 @@ impl Provider {
     }
 
     /// Closes a person's account and ends everything that they have: sessions, grants with their tokens, links. `None` where it is
-    /// closed already.
+    /// closed already. The last administrator stays, unless whoever acts has all power.
     pub async fn disable_user(
         &self,
         tenant: &Tenant,
         id: UserId,
         by: &By,
     ) -> Result<Option<Disabled>, AdminError> {
+        by.check(WRITE)?;
         let by = by.clone();
         let ended = self.db.write(tenant, move |repo| {
-            if let Some(refusal) = beyond(repo, id, &by)? {
+            if let Some(refusal) = irremovable(repo, id, &by)? {
                 return Ok(Err(refusal));
             }
             if !repo.set_user_disabled(id, true)? {
@@ -287,6 +326,7 @@ impl Provider {
         id: UserId,
         by: &By,
     ) -> Result<bool, AdminError> {
+        by.check(WRITE)?;
         let by = by.clone();
         let done = self.db.write(tenant, move |repo| {
             if let Some(refusal) = beyond(repo, id, &by)? {
@@ -301,16 +341,18 @@ impl Provider {
         done.await?
     }
 
-    /// Deletes a person with everything that is theirs; their audit events stay.
+    /// Deletes a person with everything that is theirs; their audit events stay. The last administrator stays, unless whoever acts has all
+    /// power.
     pub async fn delete_user(
         &self,
         tenant: &Tenant,
         user: &User,
         by: &By,
     ) -> Result<(), AdminError> {
+        by.check(WRITE)?;
         let (id, email, by) = (user.id, user.email.clone(), by.clone());
         let done = self.db.write(tenant, move |repo| {
-            if let Some(refusal) = beyond(repo, id, &by)? {
+            if let Some(refusal) = irremovable(repo, id, &by)? {
                 return Ok(Err(refusal));
             }
             // Before the deletion, so that every cache learns of it, and every client that knows them: nothing cascades there.
@@ -340,6 +382,7 @@ impl Provider {
         user: &User,
         by: &By,
     ) -> Result<IssuedLink, AdminError> {
+        by.check(WRITE)?;
         if !user.is_active() {
             return Err(AdminError::refused(format!(
                 "{} is disabled; enable the account first",

@@ -85,7 +85,7 @@ impl Provider {
     ) -> Result<(), RegistrationRefusal> {
         let id = self.prove(at, claimed).await?.client.id;
         Ok(self
-            .delete_client(&at.tenant, id, &by_itself(id, origin))
+            .remove_client(&at.tenant, id, &by_itself(id, origin))
             .await?)
     }
 

@@ -1,8 +1,10 @@
 //! Who administers: the list, and the roles of one of them.
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, web};
 
 use super::fault::Answer;
+use super::layout::Shell;
 use super::notice::Notice;
 use super::parts::{Cell, Confirm, Draft, Empty, Field, FieldKind, ListQuery, Table, Tone};
 use super::routes::at;
@@ -187,7 +189,7 @@ fn form<'a>(visitor: &'a Visitor, draft: &Draft, user: &User) -> FormSheet<'a> {
         stale: String::new(),
         problems: draft.other_problems(&fields),
         action: page.path(&format!("/administrators/{}", user.id)),
-        hidden: Vec::new(),
+        hidden: vec![("version", user.version.to_string())],
         groups: Group::plain(fields),
         preview: None,
         button: page.t("save-changes").into_owned(),
@@ -204,25 +206,69 @@ async fn show(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.show(&form(&visitor, &Draft::new(held), &user))
 }
 
-/// Asks before somebody takes the console away from themselves.
-fn ask_oneself<'a>(visitor: &'a Visitor, user: &User, wanted: &[Role]) -> Confirm<'a> {
+/// What roles are called.
+fn names<'a>(page: &Shell<'_>, roles: impl IntoIterator<Item = &'a Role>) -> String {
+    let names = roles
+        .into_iter()
+        .map(|role| page.t(&format!("role-{role}")));
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// Asks before somebody loses a role, be it somebody else or whoever asks.
+fn ask<'a>(visitor: &'a Visitor, user: &User, wanted: &[Role]) -> Confirm<'a> {
     let page = visitor.shell(&SECTION);
     let back = page.path(&format!("/administrators/{}", user.id));
     let mut hidden: Vec<_> = wanted
         .iter()
         .map(|role| ("roles", role.to_string()))
         .collect();
+    hidden.push(("version", user.version.to_string()));
     hidden.push(("confirmed", "1".to_owned()));
+    let lost = user.roles.iter().filter(|role| !wanted.contains(role));
+    let mut consequences = vec![page.f("administrators-loses", "roles", &names(&page, lost))];
+    if !wanted.is_empty() {
+        consequences.push(page.f("administrators-keeps", "roles", &names(&page, wanted)));
+    }
+    let title = if gives_up(visitor, user, wanted) {
+        consequences.push(page.t("administrators-oneself-text").into_owned());
+        page.t("administrators-oneself")
+    } else {
+        consequences.push(page.t("administrators-at-once").into_owned());
+        page.t("administrators-take")
+    };
     Confirm {
         page,
-        title: page.t("administrators-oneself").into_owned(),
-        lede: called(user),
-        consequences: vec![page.t("administrators-oneself-text").into_owned()],
+        title: title.clone().into_owned(),
+        lede: match called(user) {
+            name if name == user.email.as_str() => name,
+            name => format!("{name} ({})", user.email),
+        },
+        consequences,
         action: back.clone(),
         hidden,
-        button: page.t("administrators-oneself").into_owned(),
+        button: title.into_owned(),
         back,
     }
+}
+
+/// Whether somebody takes the console away from themselves.
+fn gives_up(visitor: &Visitor, user: &User, wanted: &[Role]) -> bool {
+    is_oneself(visitor, user)
+        && user.roles.contains(&Role::Administrator)
+        && !wanted.contains(&Role::Administrator)
+}
+
+/// Shows what was ticked beside what holds by now: nothing was done.
+async fn stale(visitor: &Visitor, request: &HttpRequest, draft: &Draft) -> Answer {
+    let user = user_of(visitor, request).await?;
+    let page = visitor.shell(&SECTION);
+    let now = match names(&page, &user.roles) {
+        none if none.is_empty() => "–".to_owned(),
+        some => some,
+    };
+    let mut view = form(visitor, draft, &user);
+    view.stale = page.f("stale-now", "now", &now);
+    Ok(visitor.respond(StatusCode::CONFLICT, &view))
 }
 
 /// `POST /console/administrators/{id}`.
@@ -230,22 +276,28 @@ async fn save(visitor: Visitor, request: HttpRequest, FormBody(params): FormBody
     visitor.check(WRITE)?;
     let sent = visitor.take(params)?;
     let user = user_of(&visitor, &request).await?;
-    let wanted = roles_in(&Draft::sent(&sent, &["roles"]));
-    let loses_itself = is_oneself(&visitor, &user)
-        && user.roles.contains(&Role::Administrator)
-        && !wanted.contains(&Role::Administrator);
-    if loses_itself && sent.input("confirmed") != "1" {
-        return visitor.show(&ask_oneself(&visitor, &user, &wanted));
+    let mut draft = Draft::sent(&sent, &["roles"]);
+    let wanted = roles_in(&draft);
+    if sent.input("version") != user.version.to_string() {
+        return stale(&visitor, &request, &draft).await;
     }
-    let (provider, tenant, by) = (visitor.provider(), &visitor.tenant, visitor.by());
-    for role in Role::ALL {
-        let done = match (user.roles.contains(&role), wanted.contains(&role)) {
-            (false, true) => provider.grant_role(tenant, &user, role, &by).await,
-            (true, false) => provider.revoke_role(tenant, &user, role, &by).await,
-            _ => continue,
-        };
-        done.map_err(|error| visitor.fault(error))?;
+    let loses = user.roles.iter().any(|role| !wanted.contains(role));
+    if loses && sent.input("confirmed") != "1" {
+        return visitor.show(&ask(&visitor, &user, &wanted));
     }
-    let notice = Notice::new("administrators-saved").name(called(&user));
-    visitor.done("/administrators", &notice)
+    let saved = visitor
+        .provider()
+        .set_roles(&visitor.tenant, &user, &wanted, &visitor.by())
+        .await;
+    match saved {
+        Ok(()) => {
+            let notice = Notice::new("administrators-saved").name(called(&user));
+            visitor.done("/administrators", &notice)
+        }
+        Err(AdminError::Stale(_)) => stale(&visitor, &request, &draft).await,
+        Err(error) => {
+            draft.take(error).map_err(|error| visitor.fault(error))?;
+            Ok(visitor.respond(StatusCode::CONFLICT, &form(&visitor, &draft, &user)))
+        }
+    }
 }

@@ -1,10 +1,12 @@
-//! The tenant's look: logo and colours, with a sample of the sign-in page that needs no script.
+//! The tenant's look: logo and colours, with a sample of the sign-in page. A button shows it without a script; with one it follows what is
+//! typed. Both ask the server what it would look like, and what is wrong.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
 use actix_web::{HttpResponse, web};
+use serde_json::json;
 use url::Url;
-use url::form_urlencoded::Serializer;
+use url::form_urlencoded::{Serializer, byte_serialize};
 
 use super::fault::Answer;
 use super::layout::Shell;
@@ -19,6 +21,8 @@ use crate::domain::branding::{Branding, BrandingError, Palette, Rgb, Scheme, TEX
 use crate::domain::tenant::TenantRecord;
 use crate::flows::admin::{AdminError, Area, Permission};
 use crate::http::extract::{FormBody, Query};
+use crate::http::pages::views::Page;
+use crate::http::pages::visit::Visit;
 
 /// This section.
 pub static SECTION: Section = Section {
@@ -51,7 +55,7 @@ fn draft_of(branding: &Branding) -> Draft {
 }
 
 /// What the form says, so far as it is in order; what isn't is said beside its field.
-fn read(page: &Shell<'_>, draft: &mut Draft) -> Branding {
+fn read(page: &Page<'_>, draft: &mut Draft) -> Branding {
     let mut colour = |name: &str| {
         let text = draft.given(name)?.to_owned();
         // One writes colours with and without their sign.
@@ -89,7 +93,7 @@ fn read(page: &Shell<'_>, draft: &mut Draft) -> Branding {
 }
 
 /// What was done to the colours so that everybody can read what is written in them.
-fn notes(page: &Shell<'_>, branding: &Branding) -> Vec<String> {
+fn notes(page: &Page<'_>, branding: &Branding) -> Vec<String> {
     let mut notes = Vec::new();
     for (scheme, id) in [(Scheme::Light, "light"), (Scheme::Dark, "dark")] {
         let palette = branding.palette(scheme);
@@ -121,8 +125,10 @@ fn preview(page: &Shell<'_>, branding: &Branding) -> Preview {
             query.append_pair(name, &colour.to_string());
         }
     }
+    let address = page.path("/branding/preview.css");
     Preview {
-        sheet: format!("{}?{}", page.path("/branding/preview.css"), query.finish()),
+        sheet: format!("{address}?{}", query.finish()),
+        address,
         logo: branding.logo_uri().map(Url::to_string),
         notes: notes(page, branding),
     }
@@ -243,10 +249,29 @@ async fn save(visitor: Visitor, FormBody(params): FormBody) -> Answer {
     }
 }
 
-/// `GET /console/branding/preview.css`: nothing but the colours that are asked for, so it is nobody's secret.
-async fn sheet(Query(params): Query) -> HttpResponse {
-    let colour = |name: &str| params.get(name).ok().flatten()?.parse::<Rgb>().ok();
-    let branding = Branding::new(None, colour("accent"), colour("accent_dark")).unwrap_or_default();
+/// What a script is to say of a look; nothing in it means anything in a stylesheet's string.
+fn told(page: &Page<'_>, draft: &Draft, branding: &Branding) -> String {
+    let problems: Vec<_> = FIELDS
+        .into_iter()
+        .filter_map(|name| draft.problem(name))
+        .collect();
+    let told = json!({
+        "problems": problems,
+        "notes": notes(page, branding),
+        "logo": branding.logo_uri().map(Url::as_str),
+    });
+    byte_serialize(told.to_string().as_bytes())
+        .collect::<String>()
+        .replace('+', "%20")
+}
+
+/// `GET /console/branding/preview.css`: how what is asked for would look, and, in a property that a script reads, what is to be said of it:
+/// the pages' policy lets scripts fetch nothing else. Nothing in it is the tenant's, so it is nobody's secret.
+async fn sheet(visit: Visit, Query(params): Query) -> HttpResponse {
+    let frame = visit.frame(&[]);
+    let page = frame.page();
+    let mut draft = Draft::asked(&params, &FIELDS);
+    let branding = read(&page, &mut draft);
     let rule = |name: &str, palette: Palette| {
         let Palette {
             accent,
@@ -261,10 +286,12 @@ async fn sheet(Query(params): Query) -> HttpResponse {
     };
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/css; charset=utf-8"))
-        .insert_header((CACHE_CONTROL, "private, max-age=3600"))
+        .insert_header((CACHE_CONTROL, "private, max-age=60"))
+        .insert_header((VARY, "Accept-Language"))
         .body(format!(
-            "{}{}",
+            "{}{}#preview{{--told:\"{}\"}}\n",
             rule("light", branding.palette(Scheme::Light)),
-            rule("dark", branding.palette(Scheme::Dark))
+            rule("dark", branding.palette(Scheme::Dark)),
+            told(&page, &draft, &branding),
         ))
 }

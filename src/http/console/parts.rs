@@ -90,11 +90,13 @@ impl Draft {
         self.problems.push((name.to_owned(), problem.into()));
     }
 
-    /// Takes an error that is about a field; gives back any other, which is a page of its own.
+    /// Takes an error that is about what was typed; gives back any other, which is a page of its own.
     pub fn take(&mut self, error: AdminError) -> Result<(), AdminError> {
         match error {
             AdminError::Invalid { field, reason } => self.blame(&field, reason),
             AdminError::Password(problem) => self.blame("password", problem.to_string()),
+            // About no field, but what was typed mustn't be lost for it.
+            AdminError::Refused(reason) => self.blame("", reason),
             error => return Err(error),
         }
         Ok(())
@@ -118,7 +120,10 @@ impl Draft {
             .iter()
             .filter(|(name, _)| !fields.iter().any(|field| field.name == *name));
         others
-            .map(|(name, problem)| format!("{name}: {problem}"))
+            .map(|(name, problem)| match name.as_str() {
+                "" => problem.clone(),
+                name => format!("{name}: {problem}"),
+            })
             .collect()
     }
 }

@@ -115,6 +115,8 @@ impl Group {
 pub struct Preview {
     /// The stylesheet with its colours.
     pub sheet: String,
+    /// Where such stylesheets come from, for other colours.
+    pub address: String,
     /// The logo.
     pub logo: Option<String>,
     /// What is to be known of it.

@@ -73,6 +73,7 @@ pub fn render_all(
         }],
         preview: Some(Preview {
             sheet: "/t/acme/console/branding/preview.css?accent=%23175c6b".to_owned(),
+            address: "/t/acme/console/branding/preview.css".to_owned(),
             logo: many.then(|| text.to_owned()),
             notes: vec![text.to_owned()],
         }),

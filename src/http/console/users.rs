@@ -207,6 +207,17 @@ pub fn take(
     draft: &mut Draft,
     error: AdminError,
 ) -> Result<(), super::fault::Fault> {
+    // A claim's field bears the claim's name.
+    let error = match error {
+        AdminError::Invalid { field, reason } => AdminError::Invalid {
+            field: match field.strip_prefix("claims.") {
+                Some(claim) => claim.to_owned(),
+                None => field,
+            },
+            reason,
+        },
+        error => error,
+    };
     let taken = visitor.shell(&SECTION).t("user-taken");
     sheets::take(draft, "email", &taken, error).map_err(|error| visitor.fault(error))
 }

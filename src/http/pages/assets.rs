@@ -23,6 +23,8 @@ pub enum File {
     FormPostScript,
     /// Goes on to the application once a sign-out's frames have loaded.
     SignOutScript,
+    /// Shows a tenant's look anew while it is typed.
+    PreviewScript,
     /// Tells applications whether the state of the browser is still the one that they heard of.
     CheckSessionScript,
     /// The favicon as SVG (ours, not a tenant's).
@@ -56,7 +58,7 @@ impl Asset {
     }
 }
 
-static ASSETS: LazyLock<[Asset; 9]> = LazyLock::new(|| {
+static ASSETS: LazyLock<[Asset; 10]> = LazyLock::new(|| {
     const SCRIPT: &str = "text/javascript; charset=utf-8";
     [
         Asset::new(
@@ -113,6 +115,12 @@ static ASSETS: LazyLock<[Asset; 9]> = LazyLock::new(|| {
             SCRIPT,
             include_bytes!("../../../static/check_session.js"),
         ),
+        Asset::new(
+            "preview",
+            "js",
+            SCRIPT,
+            include_bytes!("../../../static/preview.js"),
+        ),
     ]
 });
 
@@ -129,6 +137,7 @@ impl File {
             Self::FaviconPng => &ASSETS[6],
             Self::SignOutScript => &ASSETS[7],
             Self::CheckSessionScript => &ASSETS[8],
+            Self::PreviewScript => &ASSETS[9],
         }
     }
 }
@@ -169,6 +178,7 @@ mod tests {
         );
         assert!(File::PageScript.asset().name.starts_with("page."));
         assert!(File::FormPostScript.asset().name.starts_with("form_post."));
+        assert!(File::PreviewScript.asset().name.starts_with("preview."));
         assert_eq!(File::Favicon.asset().content_type, "image/svg+xml");
         assert!(File::FaviconPng.asset().bytes.starts_with(b"\x89PNG"));
     }

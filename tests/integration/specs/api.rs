@@ -9,8 +9,9 @@ use super::seed::Scene;
 use crate::support::admin::Admin;
 use crate::support::app::{TestApp, TestTenant, app_test};
 use crate::support::http::Answer;
+use crate::support::relying_party::RelyingParty;
 
-fn problem(answer: &Answer, status: u16, code: &str) -> Value {
+pub(super) fn problem(answer: &Answer, status: u16, code: &str) -> Value {
     assert_eq!(answer.status, status, "{}", answer.body);
     assert_eq!(
         answer.header("content-type"),
@@ -42,7 +43,7 @@ fn pointer(problem: &Value) -> &str {
         .unwrap_or_else(|| panic!("no pointer: {problem}"))
 }
 
-async fn operator(app: &TestApp) -> Admin {
+pub(super) async fn operator(app: &TestApp) -> Admin {
     let system = app.tenant("system").await;
     Admin::program(app, &system).await
 }
@@ -58,6 +59,54 @@ async fn person(app: &TestApp, tenant: &TestTenant, role: Role) -> Admin {
     Admin::person(app, tenant, &user, &[role]).await
 }
 
+/// Which roles may what, written down once more: the document and the router read the product's own table, and neither would notice if it
+/// changed.
+const OPERATIONS: [(&str, &str); 9] = [
+    (
+        "administrator user-manager client-manager auditor",
+        "getTenant getSettings getBranding",
+    ),
+    (
+        "administrator user-manager auditor",
+        "listUsers getUser listExternalSubjects getExternalSubject listSessions getSession listConsents",
+    ),
+    (
+        "administrator user-manager",
+        "createUser updateUser deleteUser disableUser enableUser resetPassword createExternalSubject deleteExternalSubject endSessions endSession withdrawConsent",
+    ),
+    (
+        "administrator client-manager auditor",
+        "listClients getClient listInitialAccessTokens getInitialAccessToken listLogoutDeliveries getLogoutDelivery listResources getResource",
+    ),
+    (
+        "administrator client-manager",
+        "createClient updateClient deleteClient rotateClientSecret createInitialAccessToken deleteInitialAccessToken retryLogoutDelivery createResource updateResource deleteResource",
+    ),
+    (
+        "administrator auditor",
+        "listAdministrators listDomains getDomain listKeys getKey listEvents getEvent",
+    ),
+    (
+        "administrator",
+        "grantRole revokeRole createDomain verifyDomain makeDomainCanonical resetCanonicalDomain deleteDomain rotateKeys revokeKey updateTenant updateSettings updateBranding",
+    ),
+    // Operators alone.
+    (
+        "",
+        "listTenants createTenant deleteTenant suspendTenant resumeTenant",
+    ),
+    // Whoever administers anything.
+    ("anybody", "me"),
+];
+
+/// The roles that may do this; none where everybody may.
+fn roles_of(operation: &str) -> Option<Vec<&'static str>> {
+    let mut rows = OPERATIONS.iter();
+    let row = rows.find(|(_, ids)| ids.split(' ').any(|id| id == operation));
+    let (roles, _) = row.unwrap_or_else(|| panic!("{operation} stands in no row"));
+    (*roles != "anybody").then(|| roles.split_whitespace().collect())
+}
+
 /// Something that no tenant has.
 fn nobody(name: &str) -> String {
     match name {
@@ -67,15 +116,20 @@ fn nobody(name: &str) -> String {
 }
 
 app_test! {
-    /// The table role × route: read from the published document, tried at the server.
+    /// The table role × route: written down here, published in the document, tried at the server.
     async fn a_role_may_what_the_document_says_and_nothing_else(app: TestApp) {
         let scene = Scene::new(app).await;
         let operations = Admin::operations(&Admin::document(&scene.app).await);
+        for operation in &operations {
+            let published = operation.roles.as_ref().map(|roles| roles.iter().map(String::as_str).collect());
+            assert_eq!(published, roles_of(&operation.id), "{}", operation.id);
+        }
+        assert_eq!(OPERATIONS.iter().flat_map(|(_, ids)| ids.split(' ')).count(), operations.len());
         for role in Role::ALL {
             let admin = person(&scene.app, &scene.tenant, role).await;
             for operation in &operations {
                 let answer = admin.call(operation, |name| if name == "tenant" { "acme".into() } else { nobody(name) }).await;
-                let permitted = operation.roles.as_ref().is_none_or(|roles| roles.iter().any(|known| known == role.as_str()));
+                let permitted = roles_of(&operation.id).is_none_or(|roles| roles.contains(&role.as_str()));
                 if permitted {
                     assert!(![401, 403, 500].contains(&answer.status), "{role} at {}: {}", operation.id, answer.body);
                 } else {
@@ -135,30 +189,54 @@ app_test! {
         let globex = scene.app.tenant("globex").await;
         let (ours, theirs) = (Admin::program(&scene.app, &scene.tenant).await, Admin::program(&scene.app, &globex).await);
         let made = |answer: Answer| { assert!((200..300).contains(&answer.status), "{}", answer.body); answer.json() };
-        let user = made(theirs.post("/tenants/globex/users", &json!({ "email": "bob@globex.example" })).await)["id"].clone();
-        let client = made(theirs.post("/tenants/globex/clients", &json!({ "redirect_uris": ["https://shop.example/cb"] })).await)["client_id"].clone();
-        let event = made(theirs.get("/tenants/globex/events").await)["items"][0]["id"].clone();
-        let text = |value: &Value| value.as_str().expect("text").to_owned();
-        for operation in Admin::operations(&Admin::document(&scene.app).await) {
-            if !operation.path.trim_start_matches("/tenants/{tenant}").contains('{') {
-                continue;
+        let text = |value: &Value| value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned();
+        let bob = scene.app.user(&globex, "bob@globex.example", "a long enough password").await;
+        let client = scene.app.client(&globex, json!({
+            "redirect_uris": ["https://shop.example/cb"], "scope": "openid offline_access", "grant_types": ["authorization_code", "refresh_token"],
+            "backchannel_logout_uri": "https://shop.example/out",
+        })).await;
+        let rp = RelyingParty::new(&scene.app, &globex, &client).with_scope("openid offline_access");
+        // A session that has ended leaves a delivery, one that hasn't a session and a consent.
+        rp.sign_in(&mut scene.app.browser(), &bob).await;
+        let sessions = format!("/tenants/globex/sessions?user={}", bob.id);
+        assert_eq!(theirs.delete(&sessions).await.status, 204);
+        rp.sign_in(&mut scene.app.browser(), &bob).await;
+        assert_eq!(theirs.request(Method::PUT, &format!("/tenants/globex/administrators/{}/roles/auditor", bob.id)).send().await.status, 204);
+        let first = async |list: &str, id: &str| text(&theirs.get(list).await.expect_ok().json()["items"][0][id]);
+        let subject = json!({ "user_id": bob.id, "issuer": "https://idp.example", "subject": "bob" });
+        let resource = json!({ "identifier": "https://api.globex.example", "name": "Orders", "scopes": [{ "name": "read" }] });
+        let ids = [
+            ("user", bob.id.to_string()),
+            ("client", client.client_id()),
+            ("event", first("/tenants/globex/events", "id").await),
+            ("kid", first("/tenants/globex/keys", "kid").await),
+            ("session", first(&sessions, "id").await),
+            ("logout_delivery", first("/tenants/globex/logout-deliveries", "id").await),
+            ("domain", text(&made(theirs.post("/tenants/globex/domains", &json!({ "origin": "https://login.globex.example" })).await)["id"])),
+            ("resource", text(&made(theirs.post("/tenants/globex/resources", &resource).await)["id"])),
+            ("external_subject", text(&made(theirs.post("/tenants/globex/external-subjects", &subject).await)["id"])),
+            ("initial_access_token", text(&made(theirs.post("/tenants/globex/initial-access-tokens", &json!({ "name": "CI" })).await)["id"])),
+            ("role", "auditor".to_owned()),
+        ];
+        let fill = |slug: &'static str| {
+            let ids = &ids;
+            move |name: &str| match name {
+                "tenant" => slug.to_owned(),
+                name => ids.iter().find(|(known, _)| *known == name).unwrap_or_else(|| panic!("nothing of theirs for {name}")).1.clone(),
             }
-            let fill = |slug: &'static str| {
-                let (user, client, event) = (text(&user), text(&client), text(&event));
-                move |name: &str| match name {
-                    "tenant" => slug.to_owned(),
-                    "user" => user.clone(),
-                    "client" => client.clone(),
-                    "event" => event.clone(),
-                    other => nobody(other),
-                }
-            };
-            let answer = ours.call(&operation, fill("acme")).await;
-            // What is wrong with the body may be told before anything is looked for.
-            assert!(matches!(answer.status, 404 | 422), "{}: {} {}", operation.id, answer.status, answer.body);
+        };
+        let mut operations = Admin::operations(&Admin::document(&scene.app).await);
+        operations.retain(|operation| operation.path.trim_start_matches("/tenants/{tenant}").contains('{'));
+        for operation in &operations {
+            let answer = ours.call(operation, fill("acme")).await;
+            problem(&answer, 404, "not_found");
         }
-        assert_eq!(theirs.get(&format!("/tenants/globex/users/{}", text(&user))).await.status, 200);
-        assert_eq!(theirs.get(&format!("/tenants/globex/clients/{}", text(&client))).await.status, 200);
+        // All of it is there for whoever it belongs to.
+        for operation in operations.iter().filter(|operation| operation.method == Method::GET) {
+            let answer = theirs.call(operation, fill("globex")).await;
+            assert_eq!(answer.status, 200, "{}: {}", operation.id, answer.body);
+        }
+        assert_eq!(theirs.get(&format!("/tenants/globex/consents?user={}", bob.id)).await.json()["items"].as_array().map(Vec::len), Some(1));
     }
 
     async fn only_a_token_for_this_api_is_taken(app: TestApp) {
@@ -200,6 +278,9 @@ app_test! {
         for (who, path, body, id) in [
             (&admin, "/tenants/acme/users", json!({ "email": "new@acme.example" }), "id"),
             (&admin, "/tenants/acme/clients", json!({ "client_name": "Shop", "redirect_uris": ["https://shop.example/cb"] }), "client_id"),
+            (&admin, "/tenants/acme/resources", json!({ "identifier": "https://api.acme.example", "name": "Orders", "scopes": [{ "name": "read" }] }), "id"),
+            (&admin, "/tenants/acme/domains", json!({ "origin": "https://login.acme.example" }), "id"),
+            (&admin, "/tenants/acme/external-subjects", json!({ "user_id": scene.user.id, "issuer": "https://idp.example", "subject": "ana" }), "id"),
             (&operator, "/tenants", json!({ "slug": "initech", "name": "Initech" }), "id"),
         ] {
             let send = async |key: &str, body: &Value| {
@@ -211,7 +292,14 @@ app_test! {
             assert_eq!((first.json()["link"]["url"].clone(), first.json()["client_secret"].clone()), (again.json()["link"]["url"].clone(), again.json()["client_secret"].clone()));
             // Another request by the same key, and a key that is none.
             let mut other = body.clone();
-            other[if path == "/tenants" { "name" } else if path.ends_with("users") { "email" } else { "client_name" }] = "other@acme.example".into();
+            let (member, value) = match path {
+                "/tenants/acme/users" => ("email", "other@acme.example"),
+                "/tenants/acme/clients" => ("client_name", "Store"),
+                "/tenants/acme/domains" => ("origin", "https://id.acme.example"),
+                "/tenants/acme/external-subjects" => ("subject", "bob"),
+                _ => ("name", "Another name"),
+            };
+            other[member] = value.into();
             problem(&send(path, &other).await, 409, "idempotency_key_used");
             problem(&send(&"k".repeat(256), &body).await, 400, "malformed_request");
         }
@@ -273,8 +361,17 @@ app_test! {
             (json!({ "email": "a@acme.example", "admin": true }), "/admin"),
             (json!({ "email": "a@acme.example", "roles": ["auditor", "king"] }), "/roles/1"),
             (json!({ "email": "a@acme.example", "claims": { "address": { "city": "Rome" } } }), "/claims/address/city"),
+            (json!({ "email": "a@acme.example", "claims": { "website": "nowhere" } }), "/claims/website"),
+            (json!({ "email": "a@acme.example", "claims": { "email": "b@acme.example" } }), "/claims"),
         ] {
             assert_eq!(pointer(&problem(&admin.post(users, &body).await, 422, "invalid_value")), at, "{body}");
+        }
+        let client = scene.app.web_client(&scene.tenant).await.client_id();
+        let too_long = admin.post(&format!("/tenants/acme/clients/{client}/rotate-secret"), &json!({ "overlap_seconds": 90 * 86_400 + 1 })).await;
+        assert_eq!(pointer(&problem(&too_long, 422, "invalid_value")), "/overlap_seconds");
+        for (claim, value) in [("website", json!("nowhere")), ("locale", json!("??")), ("address", json!({ "country": "a\u{7}b" }))] {
+            let refused = admin.patch(&format!("{users}/{}", scene.user.id), &json!({ "claims": { claim: value } })).await;
+            assert_eq!(pointer(&problem(&refused, 422, "invalid_value")), format!("/claims/{claim}"));
         }
         let short = admin.post(users, &json!({ "email": "a@acme.example", "password": "short" })).await;
         assert_eq!(pointer(&problem(&short, 422, "unacceptable_password")), "/password");
@@ -326,7 +423,8 @@ app_test! {
         let scene = Scene::new(app).await;
         let (manager, clients) = (person(&scene.app, &scene.tenant, Role::UserManager).await, person(&scene.app, &scene.tenant, Role::ClientManager).await);
         let boss = scene.app.user(&scene.tenant, "boss@acme.example", "a long enough password").await;
-        Admin::person(&scene.app, &scene.tenant, &boss, &[Role::Administrator]).await;
+        let chief = Admin::person(&scene.app, &scene.tenant, &boss, &[Role::Administrator]).await;
+        scene.rp.sign_in(&mut scene.app.browser(), &boss).await;
         let users = "/tenants/acme/users";
         for role in Role::ALL {
             let made = manager.post(users, &json!({ "email": "x@acme.example", "roles": [role] })).await;
@@ -337,6 +435,18 @@ app_test! {
         problem(&manager.act(&format!("{path}/reset-password")).await, 403, "forbidden");
         problem(&manager.delete(&path).await, 403, "forbidden");
         problem(&manager.patch(&path, &json!({ "email": "mine@acme.example" })).await, 403, "forbidden");
+        problem(&manager.act(&format!("{path}/enable")).await, 403, "forbidden");
+        let sessions = format!("/tenants/acme/sessions?user={}", boss.id);
+        let session = manager.get(&sessions).await.expect_ok().json()["items"][0]["id"].as_str().expect("a session").to_owned();
+        let consent = manager.get(&format!("/tenants/acme/consents?user={}", boss.id)).await.expect_ok().json()["items"][0]["client_id"].as_str().expect("a consent").to_owned();
+        for taken in [sessions.clone(), format!("/tenants/acme/sessions/{session}"), format!("/tenants/acme/consents/{}/{consent}", boss.id)] {
+            problem(&manager.delete(&taken).await, 403, "forbidden");
+        }
+        // They are still there, for somebody who may.
+        for taken in [format!("/tenants/acme/consents/{}/{consent}", boss.id), format!("/tenants/acme/sessions/{session}")] {
+            assert_eq!(Admin::program(&scene.app, &scene.tenant).await.delete(&taken).await.status, 204, "{taken}");
+        }
+        chief.get("/me").await.expect_ok();
         let body = json!({ "client_name": "x", "grant_types": ["client_credentials"], "scope": "tessera:admin" });
         problem(&clients.post("/tenants/acme/clients", &body).await, 403, "forbidden");
         let administers = Admin::program(&scene.app, &scene.tenant).await;

@@ -54,6 +54,26 @@ app_test! {
         assert_eq!(admin.get(&path).await.status, 404);
     }
 
+    async fn the_installations_own_address_is_canonical_again(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let admin = Admin::program(&scene.app, &scene.tenant).await;
+        let own = scene.loaded().await.canonical.to_string();
+        let made = admin.post("/tenants/acme/domains", &json!({ "origin": "https://login.acme.example" })).await.json();
+        let id = made["id"].as_str().expect("an id").to_owned();
+        let domain = id.parse().expect("an id");
+        assert!(scene.write(move |repo| repo.verify_domain(domain)).await);
+        let path = format!("/tenants/acme/domains/{id}");
+        assert_eq!(admin.act(&format!("{path}/set-canonical")).await.expect_ok().json()["canonical"], true);
+        assert_eq!(&*scene.loaded().await.canonical, "https://login.acme.example");
+        for _ in 0..2 {
+            assert_eq!(admin.act("/tenants/acme/domains/reset-canonical").await.status, 204);
+            assert_eq!(&*scene.loaded().await.canonical, own);
+        }
+        let domain = admin.get(&path).await.expect_ok().json();
+        assert_eq!((domain["canonical"].as_bool(), domain["state"].as_str()), (Some(false), Some("verified")));
+        assert_eq!(scene.events("domain.canonical_changed"), 3);
+    }
+
     async fn keys_are_followed_and_withdrawn(app: TestApp) {
         let scene = Scene::new(app).await;
         let admin = Admin::program(&scene.app, &scene.tenant).await;

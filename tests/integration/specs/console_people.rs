@@ -42,14 +42,17 @@ async fn added(scene: &Scene, browser: &mut Browser) -> (String, String) {
         .nth(1)
         .expect("a path")
         .to_owned();
-    let at = page.answer.body.find("/link/").expect("a link");
-    let start = page.answer.body[..at].rfind("http").expect("an address");
-    let link = page.answer.body[start..]
-        .split('<')
-        .next()
-        .expect("its end")
-        .to_owned();
-    (path, link)
+    (path, link_on(&page))
+}
+
+/// The one-time link that a page shows.
+fn link_on(page: &Page) -> String {
+    let body = &page.answer.body;
+    let at = body
+        .find("/link/")
+        .unwrap_or_else(|| panic!("no link: {body}"));
+    let start = body[..at].rfind("http").expect("an address");
+    body[start..].split('<').next().expect("its end").to_owned()
 }
 
 app_test! {
@@ -149,13 +152,66 @@ app_test! {
         let saved = browser.submit(&roles, &[("roles", "auditor")]).await;
         assert!(saved.answer.body.contains(EMAIL) && saved.answer.body.contains("Auditor"), "{}", saved.answer.body);
         assert_eq!(scene.app.provider.load_user(&*scene.loaded().await, other.id).await.expect("there").roles, [Role::Auditor]);
-        // One's own: asked first, and then no more.
-        let own = open(&scene, &mut browser, &format!("/administrators/{}", scene.user.id)).await;
-        let asked = press(&mut browser, &own, own.url.as_str(), &[]).await;
-        assert!(asked.answer.body.contains("id=\"confirm\""), "{}", asked.answer.body);
-        assert_eq!(scene.events("role.revoked"), 0);
+        // Nobody loses a role by one press, and who looked at it before somebody else changed it is told.
+        let roles_of = async |id| scene.app.provider.load_user(&*scene.loaded().await, id).await.expect("there").roles;
+        let path = format!("/administrators/{}", other.id);
+        let (first, second) = (open(&scene, &mut browser, &path).await, open(&scene, &mut browser, &path).await);
+        let asked = browser.submit(&first, &[("roles", "client-manager")]).await;
+        let body = asked.expect_id("confirm").answer.body.replace(['\u{2068}', '\u{2069}'], "");
+        assert!(body.contains("No longer: Auditor.") && body.contains("From now on: Client manager."), "{body}");
+        assert_eq!((roles_of(other.id).await, scene.events("role.revoked")), (vec![Role::Auditor], 0));
+        let done = browser.submit(&asked, &[("roles", "client-manager"), ("confirmed", "1")]).await;
+        assert_eq!((done.answer.status, roles_of(other.id).await), (200, vec![Role::ClientManager]));
+        for late in [&second, &asked] {
+            let stale = browser.submit(late, &[("roles", "user-manager")]).await;
+            let body = stale.expect_id("stale").answer.body.replace(['\u{2068}', '\u{2069}'], "");
+            assert!(stale.answer.status == 409 && body.contains("It is now: Client manager"), "{body}");
+            let ticked = body.split("value=\"user-manager\"").nth(1).and_then(|rest| rest.split('>').next()).expect("a box");
+            assert!(ticked.contains("checked"), "{body}");
+        }
+        assert_eq!((roles_of(other.id).await, scene.events("role.granted"), scene.events("role.revoked")), (vec![Role::ClientManager], 2, 1));
+        // The last administrator stays, by whichever page.
+        let own = format!("/administrators/{}", scene.user.id);
+        let page = open(&scene, &mut browser, &own).await;
+        let asked = browser.submit(&page, &[("roles", "auditor")]).await;
+        let refused = browser.submit(&asked, &[("roles", "auditor"), ("confirmed", "1")]).await;
+        assert!(refused.answer.status == 409 && refused.answer.body.contains("is the last administrator here"), "{}", refused.answer.body);
+        refused.expect_id("save");
+        for act in ["disable", "delete"] {
+            let ask = open(&scene, &mut browser, &format!("/users/{}/{act}", scene.user.id)).await;
+            let refused = confirm(&mut browser, &ask).await;
+            assert!(refused.answer.status == 409 && refused.answer.body.contains("is the last administrator here"), "{act}: {}", refused.answer.body);
+        }
+        assert_eq!(roles_of(scene.user.id).await, [Role::Administrator]);
+        // With another one, it is asked first, and then no more.
+        appoint(&scene.app, &scene.tenant, &other, Role::Administrator).await;
+        let page = open(&scene, &mut browser, &own).await;
+        let asked = press(&mut browser, &page, page.url.as_str(), &[("version", &page.hidden("version").expect("a version"))]).await;
+        assert!(asked.answer.body.contains("id=\"confirm\"") && asked.answer.body.contains("to undo this yourself"), "{}", asked.answer.body);
+        assert_eq!(scene.events("role.revoked"), 1);
         let gone = browser.submit(&asked, &[("confirmed", "1")]).await;
-        assert_eq!((gone.answer.status, scene.events("role.revoked")), (403, 1));
+        assert_eq!((gone.answer.status, scene.events("role.revoked")), (403, 2));
+    }
+
+    async fn a_link_for_another_password_is_shown_once_and_works_once(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let other = scene.app.user(&scene.tenant, EMAIL, "a long enough password").await;
+        let mut browser = at(&scene, Role::UserManager).await;
+        let path = format!("/users/{}", other.id);
+        let ask = open(&scene, &mut browser, &format!("{path}/reset")).await;
+        let page = confirm(&mut browser, &ask).await;
+        let link = link_on(&page);
+        let again = open(&scene, &mut browser, &path).await;
+        assert!(!again.answer.body.contains("/link/"), "{}", again.answer.body);
+        // The present password holds until the link is used.
+        scene.rp.sign_in(&mut scene.app.browser(), &other).await;
+        let mut theirs = scene.app.browser();
+        let form = theirs.open(&link).await;
+        let new = [("new_password", "violet kettle heron"), ("confirm_password", "violet kettle heron")];
+        assert_eq!(theirs.submit(&form, &new).await.answer.status, 200);
+        assert_eq!((theirs.open(&link).await.answer.status, theirs.submit(&form, &new).await.answer.status), (400, 400));
+        scene.rp.sign_in(&mut scene.app.browser(), &TestUser { password: "violet kettle heron".into(), ..other }).await;
+        assert_eq!((scene.events("link.created"), scene.events("link.used")), (1, 1));
     }
 
     async fn each_role_sees_and_does_its_part(app: TestApp) {

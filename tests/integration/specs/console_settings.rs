@@ -188,6 +188,23 @@ app_test! {
         assert!(scene.loaded().await.record.branding.accent().is_none());
         let sheet = scene.app.browser().open(&scene.tenant.url("/console/branding/preview.css?accent=%23ffd400&accent_dark=%7D*%7Bx:y")).await.answer;
         assert!(sheet.status == 200 && sheet.body.contains("--accent:#ffd400;--on-accent:#000000") && !sheet.body.contains("x:y"), "{sheet:?}");
+        // What follows the typing is the same server's word: in a property, so that no text of anybody's is ever a rule or markup.
+        let told = async |query: &str| {
+            let answer = scene.app.browser().open(&scene.tenant.url(&format!("/console/branding/preview.css?{query}"))).await.answer;
+            assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/css; charset=utf-8")));
+            let text = answer.body.split("#preview{--told:\"").nth(1).and_then(|rest| rest.strip_suffix("\"}\n")).expect("a property");
+            assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"%*-._".contains(&byte)), "{text}");
+            let text = url::form_urlencoded::parse(format!("told={text}").as_bytes()).next().expect("a value").1.into_owned();
+            serde_json::from_str::<serde_json::Value>(&text).expect("JSON")
+        };
+        let yellow = told("logo_uri=https%3A%2F%2Fcdn.example%2Fa%22%29%7D.png&accent=ffd400&accent_dark=").await;
+        assert_eq!((&yellow["logo"], &yellow["problems"]), (&"https://cdn.example/a%22)%7D.png".into(), &serde_json::json!([])));
+        assert!(yellow["notes"][0].as_str().is_some_and(|note| note.contains("hard to read as text")), "{yellow}");
+        for wrong in ["accent=%3C%2Fstyle%3E", "accent_dark=%23000000", "logo_uri=javascript:alert(1)", "logo_uri=https://x.example/a.svg", "logo_uri=%22%7D*%7Bx:y"] {
+            let wrong = told(wrong).await;
+            assert!(wrong["problems"].as_array().is_some_and(|problems| problems.len() == 1) && wrong["logo"].is_null(), "{wrong}");
+        }
+        assert!(page.answer.body.contains("data-address=\"/t/acme/console/branding/preview.css\"") && page.answer.body.contains("/static/preview."), "{}", page.answer.body);
         for (field, value) in [("accent", "red"), ("accent_dark", "#12"), ("logo_uri", "javascript:alert(1)"), ("logo_uri", "https://x.example/a.svg"), ("logo_uri", "nonsense")] {
             let wrong = browser.submit(&page, &with(&look, &[(field, value)])).await;
             assert_eq!(wrong.answer.status, 422, "{value}");

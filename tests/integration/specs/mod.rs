@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod addresses;
+pub mod administration;
 pub mod api;
 pub mod api_people;
 pub mod api_settings;

@@ -90,6 +90,9 @@ db_test! {
             repo.rehash_password(id, "$argon2id$first", "$argon2id$theirs")?;
             assert!(!repo.set_user_disabled(id, true)?);
             assert!(!repo.grant_role(id, Role::UserManager)?);
+            assert!(!repo.set_roles(id, rows.user.version, &[])?);
+            repo.hold_administrators()?;
+            assert!(!repo.has_other_administrator(Uuid::nil().into())?);
             assert!(!repo.revoke_role(id, Role::Auditor)?);
             assert!(!repo.delete_user(id)?);
             Ok(())

@@ -47,7 +47,16 @@ db_test! {
 
             assert!(!repo.grant_role(id, Role::Auditor)? && repo.grant_role(id, Role::ClientManager)?);
             assert!(repo.revoke_role(id, Role::Administrator)? && !repo.revoke_role(id, Role::Administrator)?);
-            assert_eq!(repo.find_user(id)?.expect("there").roles, [Role::ClientManager, Role::Auditor]);
+            let user = repo.find_user(id)?.expect("there");
+            assert_eq!(user.roles, [Role::ClientManager, Role::Auditor]);
+            assert!(!repo.set_roles(id, user.version - 1, &[Role::Administrator])?);
+            assert!(repo.set_roles(id, user.version, &[Role::Administrator, Role::Auditor])? && !repo.set_roles(id, user.version, &[])?);
+            let user = repo.find_user(id)?.expect("there");
+            assert_eq!(user.roles, [Role::Administrator, Role::Auditor]);
+            repo.hold_administrators()?;
+            let nobody = uuid::Uuid::nil().into();
+            assert!(!repo.has_other_administrator(id)? && repo.has_other_administrator(nobody)?);
+            assert!(repo.set_user_disabled(id, true)? && !repo.has_other_administrator(nobody)?);
             Ok(())
         }).await.expect("runs");
         let taken = fixture::user(&database.clock, "Ada.L@ACME.example");

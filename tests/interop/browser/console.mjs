@@ -247,6 +247,45 @@ async function singlePageJourney(report, browser, issuer, administrator, person)
   }
 }
 
+/** What the look would be follows what is typed, by what the server says of it, and saves nothing. */
+async function look(report, browser, issuer, administrator) {
+  const context = await browser.newContext()
+  const faults = []
+  try {
+    const page = await context.newPage()
+    watch(page, faults)
+    await report.check('branding: the preview follows what is typed', async () => {
+      await enter(page, issuer, administrator)
+      await page.goto(`${issuer}/console/branding`)
+      const before = await page.inputValue('#accent')
+      const colour = () => page.evaluate(() => getComputedStyle(document.querySelector('.look-light .button')).backgroundColor)
+      const says = (text) => page.waitForFunction((wanted) => document.getElementById('preview-notes').textContent.includes(wanted), text)
+      await page.fill('#accent', 'ffd400')
+      await says('#ffd400 is hard to read as text')
+      await page.waitForFunction(() => getComputedStyle(document.querySelector('.look-light .button')).backgroundColor === 'rgb(255, 212, 0)')
+      await picture(page, 'branding-typed')
+      // What isn't in order is said; the last look that was stays.
+      for (const [field, value, problem] of [['#accent', '#ffd4', 'six hexadecimal digits'], ['#accent', '"}*{color:red}</style><script>alert(1)</script>', 'six hexadecimal digits'], ['#logo_uri', '"><img src=x onerror=alert(1)>', 'An https address']]) {
+        await page.fill('#accent', 'ffd400')
+        await says('is hard to read as text')
+        await page.fill(field, value)
+        await says(problem)
+        assert.equal(await colour(), 'rgb(255, 212, 0)')
+        await page.fill('#logo_uri', '')
+      }
+      assert.equal(await page.locator('#preview img, #preview script').count(), 0)
+      await page.fill('#accent', '#175c6b')
+      await says('easy to read')
+      assert.equal(await page.locator('main link[rel=stylesheet]').count(), 1)
+      await page.goto(`${issuer}/console/branding`)
+      assert.equal(await page.inputValue('#accent'), before)
+      assert.deepEqual(faults, [])
+    })
+  } finally {
+    await context.close()
+  }
+}
+
 const report = new Report()
 const [acme] = await quickstartTenants()
 const { tenants, operator } = await readQuickstart()
@@ -255,6 +294,7 @@ const browser = await launch()
 try {
   await report.flow(() => journey(report, browser, acme.issuer, administrator))
   await report.flow(() => singlePageJourney(report, browser, acme.issuer, administrator, acme))
+  await report.flow(() => look(report, browser, acme.issuer, administrator))
   await report.flow(() => everyPage(report, browser, 'an administrator', acme.issuer, administrator))
   await report.flow(() => everyPage(report, browser, 'an operator', operator.issuer, operator.users[0]))
 } finally {

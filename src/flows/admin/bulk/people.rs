@@ -52,13 +52,7 @@ pub(super) fn person(
 ) -> Result<User, AdminError> {
     let email =
         EmailAddress::parse(&line.email).map_err(|error| AdminError::invalid("email", error))?;
-    check_claims(&line.claims).map_err(|error| match error {
-        AdminError::Invalid { field, reason } if field != "claims" => AdminError::Invalid {
-            field: format!("claims.{field}"),
-            reason,
-        },
-        other => other,
-    })?;
+    check_claims(&line.claims)?;
     if line.id.is_some_and(|id| id.is_nil()) {
         return Err(AdminError::invalid("id", "must not be the nil UUID"));
     }

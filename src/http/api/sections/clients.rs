@@ -279,6 +279,18 @@ async fn delete(call: Call) -> Answer {
     Ok(call.done())
 }
 
+/// The flows call the overlap by its name at the command line.
+fn in_words_of_the_api(error: AdminError) -> Refusal {
+    match error {
+        AdminError::Invalid { field, reason } if field == "overlap" => AdminError::Invalid {
+            field: "overlap_seconds".to_owned(),
+            reason,
+        }
+        .into(),
+        error => error.into(),
+    }
+}
+
 async fn rotate(call: Call) -> Answer {
     let id: ClientId = call.id("client")?;
     let wanted: Rotation = call.json_or_default()?;
@@ -286,6 +298,7 @@ async fn rotate(call: Call) -> Answer {
     let rotated = call
         .provider
         .rotate_client_secret(call.tenant(), id, overlap, &call.by())
-        .await?;
+        .await
+        .map_err(in_words_of_the_api)?;
     Ok(call.show_version(rotated.client.version, &registered(&rotated)))
 }

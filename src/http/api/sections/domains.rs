@@ -34,6 +34,17 @@ pub const SECTION: Section = Section {
         .needs(Permission::Write(Area::Domains))
         .takes::<NewDomain>()
         .makes::<Domain>(),
+        // Before the routes of a single domain, which would take the word for an identifier.
+        Operation::post(
+            "resetCanonicalDomain",
+            "/tenants/{tenant}/domains/reset-canonical",
+            |call| Box::pin(reset_canonical(call)),
+        )
+        .says(
+            "Make the installation's own address canonical again",
+            "Links name the tenant's address by `public_url` from now on; every domain works as before.",
+        )
+        .needs(Permission::Write(Area::Domains)),
         Operation::get("getDomain", "/tenants/{tenant}/domains/{domain}", |call| {
             Box::pin(get(call))
         })
@@ -201,6 +212,13 @@ async fn set_canonical(call: Call) -> Answer {
         .set_canonical_domain(call.tenant(), Some(&domain.origin), &call.by())
         .await?;
     get(call).await
+}
+
+async fn reset_canonical(call: Call) -> Answer {
+    call.provider
+        .set_canonical_domain(call.tenant(), None, &call.by())
+        .await?;
+    Ok(call.done())
 }
 
 async fn delete(call: Call) -> Answer {

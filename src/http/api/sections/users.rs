@@ -43,10 +43,10 @@ pub const SECTION: Section = Section {
             .needs(Permission::Write(Area::Users))
             .gives::<User>(),
         Operation::delete("deleteUser", "/tenants/{tenant}/users/{user}", |call| Box::pin(delete(call)))
-            .says("Delete a person", "With their sessions, consents and grants, for good.")
+            .says("Delete a person", "With their sessions, consents and grants, for good. The last administrator is refused (409), unless an operator asks.")
             .needs(Permission::Write(Area::Users)),
         Operation::post("disableUser", "/tenants/{tenant}/users/{user}/disable", |call| Box::pin(disable(call)))
-            .says("Disable a person", "Ends their sessions and revokes what they granted. Nothing happens where they are disabled already.")
+            .says("Disable a person", "Ends their sessions and revokes what they granted. Nothing happens where they are disabled already. The last administrator is refused (409), unless an operator asks.")
             .needs(Permission::Write(Area::Users))
             .gives::<User>()
             .tagged(),

@@ -931,6 +931,10 @@ administrators-empty-text = Bis jemand eine hat, betreuen die Betreiber der Inst
 administrators-saved = Die Rollen von { $name } sind gespeichert. Sie gelten sofort.
 administrators-oneself = Die eigene Administration aufgeben
 administrators-oneself-text = Sie können das nicht selbst zurücknehmen: Jemand aus der Administration oder ein Betreiber muss es tun.
+administrators-take = Rollen entziehen
+administrators-loses = Nicht mehr: { $roles }.
+administrators-keeps = Von nun an: { $roles }.
+administrators-at-once = Das gilt sofort, auch auf Seiten, die offen sind, und für Token, die ausgestellt sind.
 
 names-title = Namen bei Ausstellern
 names-lede = Wie die, die für Personen bürgen, diese nennen. Mit einem solchen Namen erhält ein Aussteller Token für die Person.

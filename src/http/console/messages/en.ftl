@@ -931,6 +931,10 @@ administrators-empty-text = Operators of the installation look after this tenant
 administrators-saved = The roles of { $name } are saved. They count at once.
 administrators-oneself = Give up your own administration
 administrators-oneself-text = You won’t be able to undo this yourself: another administrator, or an operator, has to.
+administrators-take = Take roles away
+administrators-loses = No longer: { $roles }.
+administrators-keeps = From now on: { $roles }.
+administrators-at-once = It counts at once, on pages that are open and for tokens that are out.
 
 names-title = Names at issuers
 names-lede = What those who vouch for people call them. By such a name an issuer gets tokens for the person.
