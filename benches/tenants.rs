@@ -457,7 +457,7 @@ fn admin_pages(
     )?;
     take(
         "console: tenants by search",
-        searched("/t/system/console/tenants?search=", &cookie),
+        searched("/t/system/console/tenants?q=", &cookie),
     )?;
     take(
         "console: audit",

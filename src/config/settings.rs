@@ -218,6 +218,8 @@ settings! {
         egress_ca_file: Option<PathBuf> = "off";
         /// How long an outward request may take from name resolution to the last byte.
         egress_timeout: Duration = "5s";
+        /// How long after a client's `jwks_uri` was fetched an unknown `kid` may have it fetched again; a second at least, an hour at most.
+        client_jwks_refetch_after: Duration = "60s";
         /// Outward requests that one tenant may have under way at once on a node.
         egress_concurrency: NonZeroUsize = "4";
         /// Name servers that are asked for the TXT records by which domains are proved; without any, those of the operating system.
@@ -404,6 +406,17 @@ impl Config {
                     "{} isn't shorter than `key_rotation_age` ({})",
                     self.key_publish_ahead.show(),
                     self.key_rotation_age.show()
+                ),
+            );
+        }
+        // Less would let whoever names unknown keys have a client's server knocked at without end; more, and a client that changed its keys waits for long.
+        let refetch = Duration::from_secs(1)..=Duration::from_hours(1);
+        if !refetch.contains(&self.client_jwks_refetch_after) {
+            refuse(
+                "client_jwks_refetch_after",
+                format!(
+                    "{} isn't between 1s and 1h",
+                    self.client_jwks_refetch_after.show()
                 ),
             );
         }

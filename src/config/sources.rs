@@ -455,6 +455,13 @@ mod tests {
                 .contains("isn't shorter than `key_publish_ahead` (1d)")
         );
         assert!(refused("key_rotation_age = '1d'", &[]).contains("`key_publish_ahead`"));
+        for pause in ["999ms", "61m"] {
+            let given = format!("client_jwks_refetch_after = '{pause}'");
+            assert!(
+                refused(&given, &[]).contains("isn't between 1s and 1h"),
+                "{pause}"
+            );
+        }
         assert_eq!(
             refused("tls_listen = '127.0.0.1:8443'", &[])
                 .lines()

@@ -1,8 +1,9 @@
 //! Request objects that clients publish (`request_uri`, OpenID Connect Core §6.2), kept for a while.
 //!
 //! They are kept by their addresses without the fragment: that is never sent, so that anybody can invent one, and each would else be a fetch
-//! of its own. Whoever names a hash is served for a day by a copy that has it, and by no other; whoever names none, by a copy that is a
-//! minute old at the most. An address that failed, or led to another object than the one that was meant, isn't tried again for some seconds.
+//! of its own. Whoever names a hash is served for a day by a copy that has it; whoever names none, by a copy that is a minute old at the most; and
+//! whoever names anything else than the copy's hash by one that is some seconds old, as a fragment that changed says that what came before it
+//! is old (§6.2). An address that failed isn't tried again for some seconds.
 //!
 //! Whoever knows a client's name can have us fetch for it. It therefore has so many fetches in a minute, and so few at once; when they are
 //! spent, an older copy serves. Counted on each node by itself.
@@ -18,6 +19,7 @@ use uuid::Uuid;
 use super::client::{EgressClient, Outward};
 use super::error::EgressError;
 use crate::clock::{Clock, Timestamp};
+use crate::protocol::request_uri::Meant;
 
 /// How long an object serves that may change.
 const FRESH_FOR: Duration = Duration::from_mins(1);
@@ -25,7 +27,7 @@ const FRESH_FOR: Duration = Duration::from_mins(1);
 const STALE_FOR: Duration = Duration::from_hours(1);
 /// How long one serves that is known by its hash.
 const FIXED_FOR: Duration = Duration::from_hours(24);
-/// How long an address waits for the next fetch after one that failed or brought another object.
+/// How long an address waits for the next fetch after one that failed or brought an object of another hash than was named.
 const REFETCH_AFTER: Duration = Duration::from_secs(10);
 /// Addresses of which something is kept, failures among it.
 const CAPACITY: usize = 2_000;
@@ -50,9 +52,6 @@ pub struct Reference {
 /// What came.
 type Outcome = Result<Arc<str>, EgressError>;
 
-/// The SHA-256 hash of an object.
-type ObjectHash = [u8; 32];
-
 /// What is known of an address.
 #[derive(Default)]
 struct Entry {
@@ -65,49 +64,49 @@ struct Entry {
 struct State {
     /// The last object that came.
     kept: Option<Kept>,
-    /// The last attempt and its failure.
-    attempt: Option<(Timestamp, Option<EgressError>)>,
+    /// When the last attempt was made, where that failed.
+    failure: Option<(Timestamp, EgressError)>,
 }
 
 #[derive(Clone)]
 struct Kept {
     at: Timestamp,
     /// Of all that came, white space around it included.
-    hash: ObjectHash,
+    hash: [u8; 32],
     text: Arc<str>,
-}
-
-impl Kept {
-    /// The object, if it is the one that is meant.
-    fn meant_by(&self, hash: Option<ObjectHash>) -> Option<Arc<str>> {
-        hash.is_none_or(|hash| hash == self.hash)
-            .then(|| Arc::clone(&self.text))
-    }
 }
 
 impl State {
     /// What can be answered without a fetch.
-    fn known(&self, now: Timestamp, hash: Option<ObjectHash>) -> Option<Outcome> {
-        let serves = if hash.is_some() { FIXED_FOR } else { FRESH_FOR };
-        if let Some(text) = self.kept_within(serves, now, hash) {
+    fn known(&self, now: Timestamp, meant: Meant) -> Option<Outcome> {
+        let served = self.kept_within(now, |kept| match meant {
+            Meant::Current => FRESH_FOR,
+            Meant::Hash(hash) if hash == kept.hash => FIXED_FOR,
+            Meant::Hash(_) | Meant::Marked => REFETCH_AFTER,
+        });
+        if let Some(text) = served {
             return Some(Ok(text));
         }
-        let (at, failure) = self.attempt.as_ref()?;
-        // A fetch that didn't fail brought another object.
-        (age(now, *at) < REFETCH_AFTER)
-            .then(|| Err(failure.clone().unwrap_or(EgressError::Malformed)))
+        let (at, failure) = self.failure.as_ref()?;
+        (age(now, *at) < REFETCH_AFTER).then(|| Err(failure.clone()))
+    }
+
+    /// What serves while nothing can be fetched: not what was there before a fragment that changed.
+    fn stale(&self, now: Timestamp, meant: Meant) -> Option<Arc<str>> {
+        self.kept_within(now, |kept| match meant {
+            Meant::Hash(hash) if hash != kept.hash => REFETCH_AFTER,
+            Meant::Marked => REFETCH_AFTER,
+            Meant::Current | Meant::Hash(_) => STALE_FOR,
+        })
     }
 
     fn kept_within(
         &self,
-        serves: Duration,
         now: Timestamp,
-        hash: Option<ObjectHash>,
+        serves: impl FnOnce(&Kept) -> Duration,
     ) -> Option<Arc<str>> {
         let kept = self.kept.as_ref()?;
-        (age(now, kept.at) < serves)
-            .then(|| kept.meant_by(hash))
-            .flatten()
+        (age(now, kept.at) < serves(kept)).then(|| Arc::clone(&kept.text))
     }
 }
 
@@ -152,14 +151,9 @@ impl RequestObjectCache {
         }
     }
 
-    /// The object of an address, fetched where the kept one is too old or isn't the one with this SHA-256 hash. Simultaneous callers share one
-    /// fetch, and a caller who leaves doesn't end it.
-    pub async fn load(
-        &self,
-        reference: Reference,
-        limit: usize,
-        hash: Option<ObjectHash>,
-    ) -> Outcome {
+    /// The object of an address, fetched where the kept one is too old for what is meant. Simultaneous callers share one fetch, and a caller who
+    /// leaves doesn't end it.
+    pub async fn load(&self, reference: Reference, limit: usize, meant: Meant) -> Outcome {
         let mut first = None;
         let entry = self.entries.get_or_insert_with(&reference, || {
             // Counted before there is anything to keep: a client whose fetches are spent pushes nothing of the others' out.
@@ -175,35 +169,34 @@ impl RequestObjectCache {
         let (turn, lock) = if let Some(first) = first {
             first
         } else {
-            if let Some(known) = self.known(&entry, hash) {
+            if let Some(known) = self.known(&entry, meant) {
                 return known;
             }
             let lock = Arc::clone(&entry.fetching).lock_owned().await;
             // Whoever held it may have fetched what is looked for.
-            if let Some(known) = self.known(&entry, hash) {
+            if let Some(known) = self.known(&entry, meant) {
                 return known;
             }
             match self.begin(&reference) {
                 Ok(turn) => (turn, lock),
-                Err(busy) => return self.stale(&entry, hash).ok_or(busy),
+                Err(busy) => return self.stale(&entry, meant).ok_or(busy),
             }
         };
         match self.fetch_apart(reference, limit, &entry, turn, lock).await {
-            Ok(kept) => kept.meant_by(hash).ok_or(EgressError::Malformed),
+            Ok(text) => Ok(text),
             Err(error @ (EgressError::Busy | EgressError::Stopped)) => {
-                self.stale(&entry, hash).ok_or(error)
+                self.stale(&entry, meant).ok_or(error)
             }
             Err(error) => Err(error),
         }
     }
 
-    fn known(&self, entry: &Entry, hash: Option<ObjectHash>) -> Option<Outcome> {
-        locked(&entry.state).known(self.clock.now(), hash)
+    fn known(&self, entry: &Entry, meant: Meant) -> Option<Outcome> {
+        locked(&entry.state).known(self.clock.now(), meant)
     }
 
-    /// What serves while nothing can be fetched.
-    fn stale(&self, entry: &Entry, hash: Option<ObjectHash>) -> Option<Arc<str>> {
-        locked(&entry.state).kept_within(STALE_FOR, self.clock.now(), hash)
+    fn stale(&self, entry: &Entry, meant: Meant) -> Option<Arc<str>> {
+        locked(&entry.state).stale(self.clock.now(), meant)
     }
 
     /// Fetches in a task of its own: whoever hangs up in the middle must not make the next caller begin anew.
@@ -214,7 +207,7 @@ impl RequestObjectCache {
         entry: &Arc<Entry>,
         turn: Turn,
         lock: OwnedMutexGuard<()>,
-    ) -> Result<Kept, EgressError> {
+    ) -> Outcome {
         let (cache, entry) = (self.clone(), Arc::clone(entry));
         let fetching = tokio::spawn(async move {
             let fetched = cache.fetch(&reference, limit, &entry).await;
@@ -226,12 +219,7 @@ impl RequestObjectCache {
     }
 
     /// Fetches, and remembers what came of it.
-    async fn fetch(
-        &self,
-        reference: &Reference,
-        limit: usize,
-        entry: &Entry,
-    ) -> Result<Kept, EgressError> {
+    async fn fetch(&self, reference: &Reference, limit: usize, entry: &Entry) -> Outcome {
         let outward = Outward::get(&reference.address, limit);
         let fetched = self.egress.send(reference.tenant, outward).await;
         let now = self.clock.now();
@@ -247,13 +235,13 @@ impl RequestObjectCache {
         // Otherwise nobody asked there.
         if !matches!(outcome, Err(EgressError::Busy | EgressError::Stopped)) {
             let mut state = locked(&entry.state);
-            state.attempt = Some((now, outcome.as_ref().err().cloned()));
+            state.failure = outcome.as_ref().err().map(|error| (now, error.clone()));
             // What was there before serves on for those who know its hash where nothing came.
             if let Ok(kept) = &outcome {
                 state.kept = Some(kept.clone());
             }
         }
-        outcome
+        outcome.map(|kept| kept.text)
     }
 
     /// Counts a fetch, if the client may have another.

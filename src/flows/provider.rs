@@ -232,7 +232,8 @@ impl Provider {
             .map_err(|_| FlowError::Internal("threads can't be started"))?;
         Ok(Self {
             hashing,
-            client_keys: JwksCache::new(egress.clone(), clock.clone()),
+            client_keys: JwksCache::new(egress.clone(), clock.clone())
+                .with_refetch_after(config.client_jwks_refetch_after),
             request_objects: RequestObjectCache::new(egress.clone(), clock.clone()),
             client_uses: ClientUses::default(),
             deliveries,

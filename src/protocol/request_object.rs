@@ -1,8 +1,7 @@
 //! Request objects ([RFC 9101](https://www.rfc-editor.org/rfc/rfc9101), [OpenID Connect Core §6](https://openid.net/specs/openid-connect-core-1_0.html#JWTRequests)):
 //! the claims of a JWT as the parameters of an authorization request, and what the parameters beside it count for.
 //!
-//! Whether the JWT is the client's is decided above; addresses of objects are `request_uri`'s. Left out: a longest life, which FAPI 2.0 Message
-//! Signing asks for.
+//! Whether the JWT is the client's, and how long it may live, is decided above; addresses of objects are `request_uri`'s.
 
 use serde_json::{Map, Value};
 

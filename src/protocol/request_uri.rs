@@ -1,6 +1,9 @@
 //! Request objects by reference ([RFC 9101 §5.2](https://www.rfc-editor.org/rfc/rfc9101#section-5.2),
 //! [OpenID Connect Core §6.2](https://openid.net/specs/openid-connect-core-1_0.html#RequestUriParameter)): which addresses may be named, and what their
 //! fragment says. The names of pushed requests are `pushed_request`'s.
+//!
+//! A fragment should be the hash of what is there (§6.2), so that a copy with that hash serves for long. It proves nothing that the object's own
+//! signature doesn't, and clients have others, made before there was an object: such a one says no more than that copies from before it are old.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -19,8 +22,8 @@ pub enum InvalidRequestUri {
     /// It is too long.
     #[error("is longer than 512 characters")]
     TooLong,
-    /// Its fragment isn't a hash.
-    #[error("has a fragment that isn't the SHA-256 hash of the request object in base64url")]
+    /// Its fragment is none of a URI (RFC 3986 §3.5).
+    #[error("has a fragment that is empty or holds what a URI's fragment can't")]
     Fragment,
 }
 
@@ -29,11 +32,22 @@ pub enum InvalidRequestUri {
 pub struct RequestUri<'t> {
     text: &'t str,
     address: &'t str,
-    hash: Option<[u8; 32]>,
+    fragment: Option<&'t str>,
+}
+
+/// Which object an address stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meant {
+    /// Whichever is there.
+    Current,
+    /// The one with this SHA-256 hash, if the fragment is what it should be.
+    Hash([u8; 32]),
+    /// One that isn't known by its hash.
+    Marked,
 }
 
 impl<'t> RequestUri<'t> {
-    /// Reads one. A fragment, if there is one, is the hash of what the address leads to.
+    /// Reads one.
     pub fn parse(text: &'t str) -> Result<Self, InvalidRequestUri> {
         if text.len() > MAX_REQUEST_URI {
             return Err(InvalidRequestUri::TooLong);
@@ -43,11 +57,13 @@ impl<'t> RequestUri<'t> {
             None => (text, None),
         };
         parse_web(address)?;
-        let hash = fragment.map(hash_of).transpose()?;
+        if fragment.is_some_and(|fragment| !is_fragment(fragment)) {
+            return Err(InvalidRequestUri::Fragment);
+        }
         Ok(Self {
             text,
             address,
-            hash,
+            fragment,
         })
     }
 
@@ -56,12 +72,18 @@ impl<'t> RequestUri<'t> {
         self.address
     }
 
-    /// The SHA-256 hash of its object, where it says by which it is known.
-    pub fn hash(&self) -> Option<[u8; 32]> {
-        self.hash
+    /// What its fragment says of the object.
+    pub fn meant(&self) -> Meant {
+        let Some(fragment) = self.fragment else {
+            return Meant::Current;
+        };
+        let bytes = URL_SAFE_NO_PAD.decode(fragment).ok();
+        bytes
+            .and_then(|bytes| bytes.try_into().ok())
+            .map_or(Meant::Marked, Meant::Hash)
     }
 
-    /// Whether a client registered it: exactly so, or without a fragment, which is never sent and only narrows what may come.
+    /// Whether a client registered it: exactly so, or without a fragment, which is never sent.
     pub fn is_among(&self, registered: &[String]) -> bool {
         registered
             .iter()
@@ -69,12 +91,11 @@ impl<'t> RequestUri<'t> {
     }
 }
 
-fn hash_of(fragment: &str) -> Result<[u8; 32], InvalidRequestUri> {
-    let bytes = URL_SAFE_NO_PAD.decode(fragment);
-    bytes
-        .ok()
-        .and_then(|bytes| bytes.try_into().ok())
-        .ok_or(InvalidRequestUri::Fragment)
+/// RFC 3986 §3.5, and not empty: that would say nothing.
+fn is_fragment(text: &str) -> bool {
+    let allowed =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%".contains(&byte);
+    !text.is_empty() && text.bytes().all(allowed)
 }
 
 #[cfg(test)]
@@ -90,16 +111,26 @@ mod tests {
     #[test]
     fn a_fragment_is_the_hash_of_the_object() {
         let fixed = RequestUri::parse(FIXED).unwrap();
-        assert_eq!(fixed.hash().unwrap()[..4], [0x1a, 0x4b, 0xab, 0x2b]);
+        let Meant::Hash(named) = fixed.meant() else {
+            panic!("no hash")
+        };
+        assert_eq!(named[..4], [0x1a, 0x4b, 0xab, 0x2b]);
         assert_eq!(fixed.address(), "https://client.example.org/request.jwt");
         let plain = RequestUri::parse(fixed.address()).unwrap();
-        assert_eq!(plain.hash(), None);
+        assert_eq!(plain.meant(), Meant::Current);
         let hash: [u8; 32] = Sha256::digest(b"a.b.c").into();
         let own = URL_SAFE_NO_PAD.encode(hash);
         let own = format!("https://client.example.org/r?x=1#{own}");
         let own = RequestUri::parse(&own).unwrap();
-        assert_eq!(own.hash(), Some(hash));
+        assert_eq!(own.meant(), Meant::Hash(hash));
         assert_eq!(own.address(), "https://client.example.org/r?x=1");
+        // One that is no hash is a mark.
+        for mark in ["section-1", "x/y?z", "GkurKxf5T0Y", "%41"] {
+            let text = format!("https://client.example.org/r#{mark}");
+            let marked = RequestUri::parse(&text).unwrap();
+            assert_eq!(marked.meant(), Meant::Marked, "{mark}");
+            assert_eq!(marked.address(), "https://client.example.org/r");
+        }
     }
 
     #[test]
@@ -128,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_but_an_address_and_a_hash_is_refused() {
+    fn anything_but_an_address_of_the_web_is_refused() {
         let long = format!("https://a.example/{}", "x".repeat(MAX_REQUEST_URI));
         for text in [
             "",
@@ -140,10 +171,11 @@ mod tests {
             "https://user@client.example/request",
             "https://client.example/a/../request",
             "https://client.example/request#",
-            "https://client.example/request#section",
-            "https://client.example/request#GkurKxf5T0Y-mnPFCHqWOMiZi4VS138cQO_V7PZHAdM=",
             "https://client.example/request#GkurKxf5T0Y-mnPFCHqWOMiZi4VS138cQO_V7PZHAdM#x",
-            "https://client.example/request#GkurKxf5T0Y",
+            "https://client.example/request#a b",
+            "https://client.example/request#<script>",
+            "https://client.example/request#\"",
+            "https://client.example/request#é",
             &long,
         ] {
             assert!(RequestUri::parse(text).is_err(), "{text}");

@@ -95,6 +95,18 @@ async fn an_unknown_key_id_fetches_again_but_not_at_once() {
 }
 
 #[actix_web::test]
+async fn the_pause_between_fetches_is_a_setting() {
+    let (url, count) = server();
+    let (clock, control) = Clock::adjustable();
+    let cache = JwksCache::new(egress(), clock).with_refetch_after(Duration::from_secs(5));
+    for (after, fetches) in [(0, 1), (4, 1), (2, 2)] {
+        control.advance(Duration::from_secs(after));
+        let _ = cache.load(TENANT, CLIENT, &url, Some("1")).await;
+        assert_eq!(count.load(Ordering::SeqCst), fetches);
+    }
+}
+
+#[actix_web::test]
 async fn a_caller_who_leaves_does_not_end_the_fetch() {
     let (url, count) = server();
     let cache = JwksCache::new(egress(), Clock::system());

@@ -1,7 +1,6 @@
 //! Request objects by reference (RFC 9101 §5.2, §6; OpenID Connect Core §6.2): fetched from an address that the client registered, where the tenant
 //! takes such requests and the client needn't push its own. Nothing else is looked at before: what a request asks for and where its answer goes
 //! is what the object says. Whoever knows the client's name and the address can thus have it fetched; how often is for the cache to count.
-//! The fragment of an address is the hash of what has to be there.
 
 use std::sync::Arc;
 
@@ -25,7 +24,7 @@ pub(in crate::flows) enum ReferenceRefusal {
     /// The client didn't register it.
     #[error("the request_uri is none that the client registered")]
     NotRegistered,
-    /// It can't be fetched, or what is there isn't the object of the hash.
+    /// It can't be fetched.
     #[error("the request_uri can't be fetched: {0}")]
     NotFetched(#[from] EgressError),
 }
@@ -50,7 +49,7 @@ impl From<ReferenceRefusal> for OAuthError {
             }
             // What came back from the address is the client's business; where it leads isn't the browser's.
             ReferenceRefusal::NotFetched(_) => {
-                "the request_uri can't be fetched, or leads to another object than its fragment is the hash of".to_owned()
+                "the request_uri can't be fetched".to_owned()
             }
         };
         Self::new(ErrorCode::InvalidRequestUri, text)
@@ -79,7 +78,7 @@ impl Provider {
         };
         let fetched = self
             .request_objects
-            .load(reference, jwe::MAX_TOKEN, uri.hash())
+            .load(reference, jwe::MAX_TOKEN, uri.meant())
             .await;
         Ok(fetched?)
     }

@@ -3,8 +3,14 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+use tessera::domain::audit::{Actor, Origin};
+use tessera::flows::keys::RotationStart;
+use tessera::protocol::SigningAlgorithm;
+
 use super::seed::{Scene, text};
 use crate::support::app::app_test;
+use crate::support::relying_party::header;
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -41,6 +47,35 @@ app_test! {
 
         time.advance(HOUR);
         assert!(!scene.rp.sign_in(&mut scene.app.browser(), &scene.user).await.access_token.is_empty());
+    }
+
+    /// A day is the longest that any token of a tenant lives; then five minutes for clocks that differ.
+    async fn a_key_stays_published_as_long_as_its_tokens_live(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let machine = json!({
+            "client_name": "Job", "grant_types": ["client_credentials"], "response_types": [], "scope": "", "access_token_lifetime": 86_400,
+        });
+        let rp = scene.with(&scene.app.client(&scene.tenant, machine).await);
+        let token = rp.token(&[("grant_type", "client_credentials")]).await.expect_ok().json();
+        let token = text(&token, "access_token");
+        let kid = header(token)["kid"].clone();
+        let rotated = scene.app.provider.rotate_key(
+            &scene.loaded().await,
+            SigningAlgorithm::Es256,
+            RotationStart::Immediately,
+            Actor::System,
+            Origin::default(),
+            None,
+        ).await;
+        rotated.expect("storage works").expect("a key");
+        for (seconds, is_there) in [(86_399, true), (302, false)] {
+            scene.app.time.advance(Duration::from_secs(seconds));
+            let keys = scene.app.get(&scene.tenant.url("/jwks")).send().await.expect_ok().json();
+            let keys = keys["keys"].as_array().expect("keys");
+            assert_eq!(keys.iter().any(|key| key["kid"] == kid), is_there, "{keys:?}");
+            let told = rp.authenticated("/introspect", &[("token", token)]).send().await.expect_ok().json();
+            assert_eq!(told["active"], is_there);
+        }
     }
 
     async fn guesses_from_the_future_lock_nobody_out_for_longer_than_the_window(app: TestApp) {

@@ -7,7 +7,7 @@ use tessera::domain::one_time_link::OneTimeLink;
 use tessera::secret::{Handle, Purpose};
 use uuid::Uuid;
 
-use super::seed::Scene;
+use super::seed::{Scene, text};
 use crate::support::app::{app_test, on_both};
 use crate::support::browser::Page;
 
@@ -169,6 +169,7 @@ fn a_full_queue_says_so_and_keeps_what_was_typed() {
         let hashing = &scene.app.provider.hashing;
         let (begun, is_begun) = mpsc::channel();
         let (go, may_go) = mpsc::channel::<()>();
+        let (code, tokens) = (scene.code().await, scene.tokens().await);
         let running = hashing.submit(Uuid::nil(), move |_| {
             let _ = begun.send(());
             let _ = may_go.recv();
@@ -177,6 +178,19 @@ fn a_full_queue_says_so_and_keeps_what_was_typed() {
         let waiting = hashing.submit(Uuid::nil(), |_| ());
         let mut browser = scene.app.browser();
         let login = browser.open(&scene.tenant.url("/login")).await;
+        // Whoever needs no password is served all the while.
+        scene.rp.redeem(&code).await.expect_ok();
+        let refreshed = scene
+            .rp
+            .refresh(text(&tokens, "refresh_token"))
+            .await
+            .expect_ok()
+            .json();
+        scene
+            .rp
+            .userinfo(text(&refreshed, "access_token"))
+            .await
+            .expect_ok();
         for _ in 0..12 {
             let page = browser.sign_in(&login, &scene.user).await;
             assert_eq!(page.answer.status, 503);

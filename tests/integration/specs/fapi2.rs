@@ -184,6 +184,19 @@ app_test! {
         browser.open(&bank.rp.pushed_url(&name, &[])).await.answer.expect_error(400, "invalid_request_uri");
     }
 
+    /// However far a tenant lets clocks differ, by the profile a proof is a minute off at the most.
+    async fn proofs_are_fresh(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let bank = Bank::new(&scene, json!({})).await;
+        scene.app.change_settings(&scene.tenant, |settings| settings.dpop_proof_leeway = 300).await;
+        let (url, now) = (scene.tenant.url("/token"), scene.app.provider.clock.unix());
+        let form = [("grant_type", "refresh_token"), ("refresh_token", "of nobody")];
+        for (iat, error) in [(now - 60, "invalid_grant"), (now + 60, "invalid_grant"), (now - 61, "invalid_dpop_proof"), (now + 61, "invalid_dpop_proof")] {
+            let proof = bank.prover.proof_but("POST", &url, &json!({ "iat": iat }));
+            bank.request(&scene, "/token", &form).header("dpop", &proof).send().await.expect_error(400, error);
+        }
+    }
+
     async fn each_request_that_the_profile_forbids(app: TestApp) {
         let scene = Scene::new(app).await;
         let bank = Bank::new(&scene, json!({ "require_pkce": false })).await;

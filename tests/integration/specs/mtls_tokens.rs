@@ -8,8 +8,8 @@ use super::mtls::{
 use super::seed::{Scene, text};
 use crate::support::admin::Admin;
 use crate::support::app::on_both;
-use crate::support::certificates::{Identity, Wanted};
-use crate::support::dpop::Prover;
+use crate::support::certificates::{Identity, SUBJECT_TEXT, Wanted};
+use crate::support::dpop::{Prover, with};
 use crate::support::relying_party::{claims, header};
 
 #[test]
@@ -202,6 +202,71 @@ fn tokens_are_bound_to_the_certificate() {
             ),
             (401, 401)
         );
+    });
+}
+
+/// FAPI 2.0 Security Profile §5.3.2.1: clients authenticate by certificates of either kind, and their tokens are bound to those.
+#[test]
+fn a_flow_by_fapi_with_certificates() {
+    on_both(BY_HEADER, |app| async move {
+        let (scene, authority) = trusting(app).await;
+        let wanted = Wanted::client(now(&scene));
+        let (issued, own) = (authority.issue(&wanted), Identity::self_signed(&wanted));
+        let profile = |more: Value| {
+            with(
+                json!({ "security_profile": "fapi2_security", "skip_consent": true }),
+                &more,
+            )
+        };
+        let self_signed = json!({
+            "token_endpoint_auth_method": "self_signed_tls_client_auth", "tls_client_auth_subject_dn": null, "jwks": { "keys": [own.jwk(true)] },
+        });
+        for (identity, more) in [(&issued, json!({})), (&own, self_signed)] {
+            let rp = client_of(&scene.app, &scene.tenant, web(&profile(more))).await;
+            let parameters = rp.parameters(&[]);
+            let others = parameters.iter().filter(|(name, _)| name != "client_id");
+            let form: Vec<_> = others
+                .map(|(name, value)| (name.as_str(), value.as_str()))
+                .collect();
+            rp.authenticated("/par", &form)
+                .send()
+                .await
+                .expect_error(401, "invalid_client");
+            let pushed = shown(rp.authenticated("/par", &form), identity)
+                .send()
+                .await;
+            assert_eq!(pushed.status, 201, "{}", pushed.body);
+            let mut browser = scene.app.browser();
+            let page = browser
+                .open(&rp.pushed_url(text(&pushed.json(), "request_uri"), &[]))
+                .await;
+            let page = browser.pass(page, &scene.user).await;
+            let code = page.answer.location_param("code").expect("a code");
+            let redeemed = shown(rp.authenticated("/token", &rp.redemption(&code)), identity)
+                .send()
+                .await;
+            let tokens = redeemed.expect_ok().json();
+            let access = text(&tokens, "access_token");
+            assert_eq!(
+                claims(access)["cnf"],
+                json!({ "x5t#S256": identity.thumbprint() })
+            );
+            let bearer = format!("Bearer {access}");
+            let userinfo = || {
+                scene
+                    .app
+                    .get(&scene.tenant.url("/userinfo"))
+                    .header("authorization", &bearer)
+            };
+            shown(userinfo(), identity).send().await.expect_ok();
+            userinfo().send().await.expect_error(401, "invalid_token");
+        }
+        // Bound neither to the certificate nor to a key: nothing.
+        let unbound = machine(&profile(
+            json!({ "tls_client_auth_subject_dn": SUBJECT_TEXT }),
+        ));
+        let rp = client_of(&scene.app, &scene.tenant, unbound).await;
+        ask(&rp, &issued).await.expect_error(400, "invalid_request");
     });
 }
 

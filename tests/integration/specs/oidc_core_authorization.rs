@@ -205,6 +205,34 @@ app_test! {
         expect_code(&browser.open(next.as_str()).await);
     }
 
+    /// OpenID Connect Dynamic Client Registration §2: "If present, the server SHOULD display" the logo, the policy and the terms.
+    async fn pages_show_who_asks(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let addresses = [
+            ("logo_uri", "https://orders.example/logo.png"), ("policy_uri", "https://orders.example/policy"), ("tos_uri", "https://orders.example/terms"),
+        ];
+        let mut metadata = json!({
+            "client_name": "Orders", "redirect_uris": ["https://orders.example/callback"], "grant_types": ["authorization_code"], "scope": "openid email",
+        });
+        for (name, address) in addresses {
+            metadata[name] = json!(address);
+        }
+        let rp = scene.with(&scene.app.client(&scene.tenant, metadata).await);
+        let mut browser = scene.app.browser();
+        let login = browser.open(&rp.authorization_url(&[("scope", "openid email")])).await;
+        expect_page(&login, "username");
+        let consent = browser.sign_in(&login, &scene.user).await;
+        expect_page(&consent, "allow");
+        for page in [&login, &consent] {
+            let body = &page.answer.body;
+            assert!(body.contains(r#"src="https://orders.example/logo.png""#), "{body}");
+            assert!(body.contains(r#"href="https://orders.example/policy""#) && body.contains(r#"href="https://orders.example/terms""#), "{body}");
+            let policy = page.answer.header("content-security-policy").expect("a policy");
+            let images = policy.split(';').map(str::trim).find(|directive| directive.starts_with("img-src")).expect("img-src");
+            assert!(images.split(' ').any(|source| source == "https:"), "{images}");
+        }
+    }
+
     async fn prompt_none_never_shows_a_page(app: TestApp) {
         let scene = Scene::new(app).await;
         let mut browser = scene.app.browser();

@@ -177,6 +177,14 @@ async function journey(report, browser, issuer, administrator) {
       const told = await page.locator('main').innerText()
       assert.ok((told.match(new RegExp(person.email.replaceAll('.', '\\.'), 'g')) ?? []).length >= 3, told)
       await picture(page, 'journey-audit')
+      const acts = async (query) => {
+        await page.goto(`${issuer}/console/audit?${query}`)
+        return page.locator('main').innerText()
+      }
+      for (const act of ['user.created', 'user.disabled']) {
+        assert.ok((await acts(`person=${encodeURIComponent(person.email)}&type=${act}`)).includes(person.email), act)
+      }
+      assert.ok((await acts('type=client.created')).includes('Visitors’ book'))
     })
   } finally {
     app.close()

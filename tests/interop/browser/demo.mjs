@@ -136,6 +136,105 @@ async function errorPages(report, browser, tenants) {
   })
 }
 
+/** What belongs to a person and to nobody's application: looked at as it is, and used by the keyboard alone. */
+async function ownPages(report, browser, tenant) {
+  const context = await browser.newContext()
+  const page = await context.newPage()
+  const faults = []
+  watch(page, faults)
+  const look = async (path, name) => {
+    await page.goto(tenant.issuer + path)
+    await picture(page, name)
+    await fitsPhone(page, name)
+  }
+  try {
+    await report.check('signing in by the keyboard alone, the focus always to be seen', async () => {
+      await look('', 'tenant')
+      await page.goto(`${tenant.issuer}/account`)
+      assert.equal(await page.evaluate(() => document.activeElement?.id), 'username')
+      await page.keyboard.type(tenant.email)
+      // Whatever stands between them is passed by, and shows that it has the focus.
+      const tabTo = async (id) => {
+        for (let steps = 0; steps < 12; steps += 1) {
+          await page.keyboard.press('Tab')
+          const [at, shown] = await page.evaluate(() => {
+            const style = getComputedStyle(document.activeElement)
+            return [document.activeElement.id, style.outlineStyle !== 'none' || style.boxShadow !== 'none']
+          })
+          assert.ok(shown, `nothing shows that ${at} has the focus`)
+          if (at === id) return
+        }
+        assert.fail(`${id} can't be reached`)
+      }
+      await tabTo('password')
+      await page.keyboard.type(tenant.password)
+      await tabTo('submit')
+      await Promise.all([page.waitForNavigation(), page.keyboard.press('Enter')])
+      await page.waitForSelector('main h1')
+      assert.equal(page.url(), `${tenant.issuer}/account`)
+    })
+    await report.check('every page of a person\'s own is sound at both widths, in both schemes, and to axe-core', async () => {
+      await page.goto(`${tenant.issuer}/account`)
+      const own = await page.locator('a[href]').evaluateAll((all) => all.map((link) => link.href))
+      const paths = new Set(own.filter((href) => href.startsWith(`${tenant.issuer}/account`)).map((href) => href.split('#')[0].slice(tenant.issuer.length)))
+      assert.ok(paths.size >= 4, [...paths].join(' '))
+      for (const path of paths) await look(path, path.replace(/\W+/g, '-').replace(/^-/, ''))
+      await look('/device', 'device')
+      await page.fill('#user_code', 'BBBB-BBBB')
+      await follow(page, '#submit')
+      await picture(page, 'device-refused')
+      await page.goto(`${tenant.issuer}/account/password`)
+      for (const field of await page.locator('input[type=password]').all()) await field.fill('not long')
+      await follow(page, 'main button[type=submit]')
+      await page.waitForSelector('[aria-invalid], #problem')
+      await picture(page, 'account-password-refused')
+      await look('/link', 'link-spent')
+      assert.deepEqual(faults, [])
+    })
+  } finally {
+    await context.close()
+  }
+}
+
+/** The documents of the installation itself. */
+async function documents(report, browser, tenant) {
+  await report.check('the first page of the installation and the page of its API are sound', async () => {
+    const context = await browser.newContext()
+    try {
+      const page = await context.newPage()
+      for (const [path, name] of [['/', 'landing'], ['/api/docs', 'api-docs']]) {
+        await page.goto(new URL(path, tenant.issuer).href)
+        await picture(page, name)
+        await fitsPhone(page, name)
+      }
+    } finally {
+      await context.close()
+    }
+  })
+}
+
+/** Without JavaScript the same works. */
+async function withoutScript(report, browser, demo, tenant) {
+  await report.check('without script a person signs in, and out', async () => {
+    const context = await browser.newContext({ javaScriptEnabled: false })
+    try {
+      const page = await context.newPage()
+      await signIn(page, demo, tenant)
+      assert.equal((await claimsOf(page)).tenant, tenant.slug)
+      const signedIn = page.url()
+      await page.goto(`${tenant.issuer}/account/sessions`)
+      await page.waitForSelector('main h1')
+      await page.goto(signedIn)
+      await follow(page, '#signout')
+      if (await page.locator('#logout').count()) await follow(page, '#logout')
+      await page.goto(`${tenant.issuer}/account`)
+      await page.waitForSelector('#username')
+    } finally {
+      await context.close()
+    }
+  })
+}
+
 const report = new Report()
 const tenants = await quickstartTenants()
 const { demo_app: demo } = await readQuickstart()
@@ -144,6 +243,9 @@ try {
   for (const tenant of tenants) await report.flow(() => demonstrate(report, browser, demo, tenant))
   await report.flow(() => sideBySide(report, browser, demo, tenants))
   await report.flow(() => errorPages(report, browser, tenants))
+  await report.flow(() => ownPages(report, browser, tenants[0]))
+  await report.flow(() => documents(report, browser, tenants[0]))
+  await report.flow(() => withoutScript(report, browser, demo, tenants[1]))
 } finally {
   await browser.close()
 }
