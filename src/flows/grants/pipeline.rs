@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::issued::Decision;
 use super::refusal::{GrantRefusal, TokenRefusal};
 use super::{
-    authorization_code, backchannel, client_credentials, device_code, jwt_bearer, native_sso, refresh_token,
-    token_exchange,
+    authorization_code, backchannel, client_credentials, device_code, jwt_bearer, native_sso,
+    refresh_token, token_exchange,
 };
 use crate::domain::audit::Origin;
 use crate::domain::client::Client;

@@ -13,9 +13,9 @@ use tessera::domain::device_secret::DeviceSecret;
 use tessera::domain::external_subject::ExternalSubject;
 use tessera::domain::grant::{Grant, GrantStage, PendingCode, RefreshToken};
 use tessera::domain::ids::{
-    BackchannelRequestId, ClientId, DeviceCodeId, DeviceSecretId, DomainId, ExternalSubjectId, GrantId,
-    InitialAccessTokenId, KeyId, LinkId, PushedRequestId, RefreshTokenId, ResourceId, SessionId,
-    UserId,
+    BackchannelRequestId, ClientId, DeviceCodeId, DeviceSecretId, DomainId, ExternalSubjectId,
+    GrantId, InitialAccessTokenId, KeyId, LinkId, PushedRequestId, RefreshTokenId, ResourceId,
+    SessionId, UserId,
 };
 use tessera::domain::initial_access_token::InitialAccessToken;
 use tessera::domain::key::{KeyRecord, KeyStage};
