@@ -152,7 +152,7 @@ pub enum Purpose {
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::AuthorizationCode,
         Self::RefreshToken,
         Self::OneTimeLink,

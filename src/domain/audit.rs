@@ -198,7 +198,7 @@ pub enum Act {
 
 impl Act {
     /// All of them.
-    pub const ALL: [Self; 59] = [
+    pub const ALL: [Self; 62] = [
         Self::TenantCreated,
         Self::TenantImported,
         Self::TenantExported,

@@ -35,6 +35,7 @@ use crate::protocol::client_metadata::{GrantType, SubjectType};
 use crate::protocol::device_authorization::INTERVAL;
 use crate::protocol::email::EmailAddress;
 use crate::protocol::resource::ResourceIndicator;
+use crate::protocol::scope::DEVICE_SSO;
 use crate::protocol::{ErrorCode, OAuthError, Params};
 use crate::secret::{Handle, HashedSecret, PlainSecret, Purpose};
 use crate::storage::{self, Repo};
@@ -394,6 +395,8 @@ impl Provider {
             )
             .into());
         }
+        // Whoever asks is on no device that others share.
+        let scope = scope.without(DEVICE_SSO);
         let longest = tenant.settings().backchannel_request_lifetime;
         let lifetime = asked
             .requested_expiry

@@ -88,10 +88,10 @@ pub(super) async fn redeem_presented(
 ) -> Result<Decision, TokenRefusal> {
     let (provider, tenant) = (call.provider, &call.at.tenant);
     let refresh = Handle::generate(&provider.clock);
-    // A device without a browser has no applications that share what it holds.
+    // Neither a device without a browser nor whoever asks a person elsewhere has applications beside it that share what it holds.
     let issuance = match &presented.proofs {
         Proofs::Redirect { .. } => Issuance::of(call),
-        Proofs::Device => None,
+        Proofs::Device | Proofs::Backchannel => None,
     };
     let work = {
         let (tenant, client, resources, details) = (

@@ -241,6 +241,7 @@ impl Provider {
             scope: target.scope,
             authorization_details: target.details,
             id_token,
+            device_secret: None,
         })
     }
 }

@@ -218,11 +218,13 @@ fn a_flow_by_fapi_with_certificates() {
                 &more,
             )
         };
-        let self_signed = json!({
-            "token_endpoint_auth_method": "self_signed_tls_client_auth", "tls_client_auth_subject_dn": null, "jwks": { "keys": [own.jwk(true)] },
-        });
-        for (identity, more) in [(&issued, json!({})), (&own, self_signed)] {
-            let rp = client_of(&scene.app, &scene.tenant, web(&profile(more))).await;
+        let mut self_signed = web(&profile(json!({
+            "token_endpoint_auth_method": "self_signed_tls_client_auth", "jwks": { "keys": [own.jwk(true)] },
+        })));
+        let members = self_signed.as_object_mut().expect("an object");
+        members.remove("tls_client_auth_subject_dn");
+        for (identity, metadata) in [(&issued, web(&profile(json!({})))), (&own, self_signed)] {
+            let rp = client_of(&scene.app, &scene.tenant, metadata).await;
             let parameters = rp.parameters(&[]);
             let others = parameters.iter().filter(|(name, _)| name != "client_id");
             let form: Vec<_> = others
