@@ -430,7 +430,8 @@ fn addresses_of_request_objects() {
     };
     let hash = "GkurKxf5T0Y-mnPFCHqWOMiZi4VS138cQO_V7PZHAdM";
     let sound = format!("https://app.example.com/request#{hash}");
-    assert!(with(json!(["https://app.example.com/request", sound])).is_ok());
+    let marked = "https://app.example.com/request#section";
+    assert!(with(json!(["https://app.example.com/request", sound, marked])).is_ok());
     let many: Vec<_> = (0..101)
         .map(|n| format!("https://app.example.com/{n}"))
         .collect();
@@ -438,7 +439,7 @@ fn addresses_of_request_objects() {
         json!(["http://app.example.com/request"]),
         json!(["urn:ietf:params:oauth:request_uri:x"]),
         json!(["javascript:alert(1)"]),
-        json!(["https://app.example.com/request#section"]),
+        json!(["https://app.example.com/request#a section"]),
         json!(["https://app.example.com/a", "https://app.example.com/a"]),
         json!("https://app.example.com/request"),
         json!(many),
