@@ -219,7 +219,8 @@ impl TenantAt {
 }
 
 /// What is served where clients show certificates: endpoints that services call.
-const ALIASED: [&str; 6] = [
+const ALIASED: [&str; 7] = [
+    paths::BACKCHANNEL_AUTHENTICATION,
     paths::TOKEN,
     paths::REVOKE,
     paths::INTROSPECT,

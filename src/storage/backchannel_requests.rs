@@ -11,6 +11,7 @@ use super::schema::{backchannel_requests, insert_scoped, scoped, tenants};
 use super::types::{DbInstant, DbUuid};
 use crate::domain::backchannel_request::{BackchannelRequest, BackchannelStage};
 use crate::domain::ids::{BackchannelRequestId, ClientId, TenantId, UserId};
+use crate::domain::tenant::TenantStatus;
 use crate::protocol::backchannel_authentication::DeliveryMode;
 use crate::protocol::slug::Slug;
 use crate::secret::HashedSecret;
@@ -263,6 +264,7 @@ impl Installation<'_> {
             .filter(backchannel_requests::allowed_at.is_null())
             .filter(backchannel_requests::denied_at.is_null())
             .filter(backchannel_requests::expired_at.is_null())
+            .filter(tenants::status.ne(TenantStatus::Deleting.as_str()))
             .order(backchannel_requests::expires_at.asc())
             .limit(limit)
             .select((

@@ -6,7 +6,8 @@ use diesel::sql_types::Bool;
 
 use super::error::Result;
 use super::installation::Installation;
-use super::schema::{clients, tenants};
+use super::repo::Repo;
+use super::schema::{clients, scoped, tenants};
 use super::scope::TenantScope;
 use super::types::{DbInstant, DbUuid, InstantType};
 use crate::clock::Timestamp;
@@ -118,5 +119,40 @@ impl Installation<'_> {
             found.reached = Some(id);
         }
         Ok(found)
+    }
+}
+
+impl Repo<'_> {
+    /// Holds a client that its tenant wants gone, until this transaction's end; `false` where it was used since `before`, or its tenant is suspended
+    /// or gives it other `days` now, or gave them later than that.
+    pub fn hold_unused_client(
+        &mut self,
+        id: ClientId,
+        days: u32,
+        before: Timestamp,
+    ) -> Result<bool> {
+        self.hold_tenant()?;
+        let wanted = tenants::table
+            .filter(tenants::id.eq(DbUuid::from(self.tenant)))
+            .filter(tenants::status.eq(TenantStatus::Active.as_str()))
+            .filter(tenants::unused_client_days.eq(i32::try_from(days).unwrap_or(0)))
+            .select(tenants::unused_clients_set_at)
+            .get_result::<Option<DbInstant>>(self.connection)
+            .optional()?;
+        if !wanted.is_some_and(|from| from.is_none_or(|from| from.0 < before)) {
+            return Ok(false);
+        }
+        let held = diesel::update(
+            scoped::clients(self.tenant)
+                .filter(clients::id.eq(DbUuid::from(id)))
+                .filter(clients::registration_hash.is_not_null())
+                .filter(
+                    diesel::dsl::sql::<Bool>("coalesce(last_used_at, created_at) < ")
+                        .bind::<InstantType, _>(DbInstant(before)),
+                ),
+        )
+        .set(clients::created_at.eq(clients::created_at))
+        .execute(self.connection)?;
+        Ok(held == 1)
     }
 }

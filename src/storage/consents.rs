@@ -144,6 +144,8 @@ impl Repo<'_> {
 
     /// Forgets what a person has allowed a client. Revoking the grants made on it is another step.
     pub fn withdraw_consent(&mut self, user: UserId, client: ClientId) -> Result<bool> {
+        // Whoever looks at it at this moment to write a grant comes before or after this.
+        self.hold_user(user)?;
         let deleted = diesel::delete(
             scoped::consents(self.tenant)
                 .filter(consents::user_id.eq(DbUuid::from(user)))

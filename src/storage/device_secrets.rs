@@ -1,13 +1,14 @@
 //! Device secrets (OpenID Connect Native SSO).
 
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 
 use super::error::{Result, StorageError};
 use super::repo::Repo;
 use super::schema::{device_secrets, insert_scoped, scoped};
-use super::types::{DbInstant, DbUuid};
+use super::types::{DbInstant, DbUuid, UuidType};
 use crate::domain::device_secret::DeviceSecret;
-use crate::domain::ids::{ClientId, DeviceSecretId, SessionId};
+use crate::domain::ids::{ClientId, DeviceSecretId, SessionId, UserId};
 use crate::secret::HashedSecret;
 
 /// The most that are listed for a page of sessions.
@@ -128,6 +129,26 @@ impl Repo<'_> {
         )
         .execute(self.connection)?;
         Ok(deleted == 1)
+    }
+
+    /// Ends those that a client has in the sessions of a person.
+    pub(super) fn delete_device_secrets_of(
+        &mut self,
+        user: UserId,
+        client: ClientId,
+    ) -> Result<()> {
+        let theirs = diesel::dsl::sql::<Bool>(
+            "session_id IN (SELECT id FROM sessions WHERE sessions.tenant_id = device_secrets.tenant_id AND user_id = ",
+        )
+        .bind::<UuidType, _>(DbUuid::from(user))
+        .sql(")");
+        diesel::delete(
+            scoped::device_secrets(self.tenant)
+                .filter(device_secrets::client_id.eq(DbUuid::from(client)))
+                .filter(theirs),
+        )
+        .execute(self.connection)?;
+        Ok(())
     }
 
     /// Ends all of a session; says how many they were.

@@ -112,6 +112,17 @@ impl Repo<'_> {
             .transpose()
     }
 
+    /// Lets whoever would forget it wait until this transaction's end; `false` where it was forgotten.
+    pub fn hold_external_subject(&mut self, name: &HashedSecret) -> Result<bool> {
+        let held = diesel::update(
+            scoped::external_subjects(self.tenant)
+                .filter(external_subjects::name_hash.eq(name.as_bytes().to_vec())),
+        )
+        .set(external_subjects::created_at.eq(external_subjects::created_at))
+        .execute(self.connection)?;
+        Ok(held == 1)
+    }
+
     /// Lists them in the order of their making, of one person or of all; `search` is a part of the name or of its issuer's.
     pub fn list_external_subjects(
         &mut self,

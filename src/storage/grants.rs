@@ -388,7 +388,7 @@ impl Repo<'_> {
         Ok(changed == 1)
     }
 
-    /// Revokes a person's grants, all of them or those to one client; says how many.
+    /// Revokes a person's grants, all of them or those to one client, with what that shares of their sessions; says how many grants.
     pub fn revoke_grants_of_user(
         &mut self,
         user: UserId,
@@ -406,6 +406,9 @@ impl Repo<'_> {
                 .set(grants::revoked_at.eq(Some(now)))
                 .execute(self.connection)?,
         };
+        if let Some(client) = client {
+            self.delete_device_secrets_of(user, client)?;
+        }
         if changed > 0 {
             self.note(Entity::User, user)?;
         }

@@ -428,7 +428,8 @@ impl Repo<'_> {
         Ok(())
     }
 
-    /// Whether somebody else than this person administers the tenant and isn't disabled.
+    /// Whether somebody else than this person administers the tenant and can sign in: isn't disabled, and has a password, which whoever is only
+    /// invited has yet to choose.
     pub fn has_other_administrator(&mut self, id: UserId) -> Result<bool> {
         let appointed = scoped::role_assignments(self.tenant)
             .filter(role_assignments::role.eq(Role::Administrator.as_str()))
@@ -437,6 +438,7 @@ impl Repo<'_> {
             .filter(users::id.eq_any(appointed))
             .filter(users::id.ne(DbUuid::from(id)))
             .filter(users::disabled_at.is_null())
+            .filter(users::password_phc.is_not_null())
             .select(users::id)
             .limit(1)
             .get_result::<DbUuid>(self.connection)
@@ -465,6 +467,14 @@ impl Repo<'_> {
             )
         )
         .execute(self.connection)?;
+        Ok(())
+    }
+
+    /// Lets whoever else changes this person wait until this transaction's end: where something is to hold of what is read of them.
+    pub fn hold_user(&mut self, id: UserId) -> Result<()> {
+        diesel::update(scoped::users(self.tenant).filter(users::id.eq(DbUuid::from(id))))
+            .set(users::version.eq(users::version))
+            .execute(self.connection)?;
         Ok(())
     }
 

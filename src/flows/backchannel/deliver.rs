@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::request::{check_permitted, open_notice};
 use crate::domain::backchannel_request::{BackchannelRequest, BackchannelStage};
 use crate::domain::client::Client;
+use crate::domain::ids::GrantId;
 use crate::domain::logout_delivery::{DeliveryKind, LogoutDelivery};
 use crate::egress::{EgressError, Outward};
 use crate::flows::Provider;
@@ -35,6 +36,10 @@ impl Provider {
         tenant: &Arc<Tenant>,
         delivery: &LogoutDelivery,
     ) -> Result<(), Undelivered> {
+        // A suspended tenant gives no tokens, and asks nobody.
+        if !tenant.is_active() {
+            return Err(Undelivered::NotWanted);
+        }
         let id = delivery.request_id.ok_or(Undelivered::Over)?;
         let found = self
             .db
@@ -113,6 +118,12 @@ impl Provider {
                     Err(PushRefusal::Failed(error)) => return Err(error.into()),
                     Err(refusal) => {
                         tracing::info!(tenant = %tenant.slug(), client = %client.id, reason = %refusal, "no tokens are pushed");
+                        // An earlier attempt's may have come, and the client hears now that there are none.
+                        let grant = GrantId::from(request.id);
+                        let revoked = self
+                            .db
+                            .write(&**tenant, move |repo| repo.revoke_grant(grant));
+                        revoked.await.map_err(FlowError::from)?;
                         Err(OAuthError::new(
                             ErrorCode::TransactionFailed,
                             "what was allowed has ended before it was sent",

@@ -22,8 +22,15 @@ impl Provider {
             let (found, before) = (overdue.len(), expired);
             for one in overdue {
                 // One that is being deleted, or whose slug is another's by now, has nothing to say any more.
-                let tenant = self.find_tenant(&one.slug).await?;
-                let Some(tenant) = tenant.filter(|tenant| tenant.id() == one.tenant) else {
+                let tenant = match self.find_tenant(&one.slug).await {
+                    Ok(found) => found.filter(|tenant| tenant.id() == one.tenant),
+                    // Those of the others have their turn all the same.
+                    Err(error) => {
+                        tracing::warn!(tenant = %one.slug, %error, "the tenant of an overdue request can't be loaded");
+                        None
+                    }
+                };
+                let Some(tenant) = tenant else {
                     continue;
                 };
                 let write = self.db.write(&*tenant, move |repo| {
@@ -45,7 +52,12 @@ impl Provider {
                     }
                     Ok(true)
                 });
-                expired += usize::from(write.await?);
+                match write.await {
+                    Ok(is_first) => expired += usize::from(is_first),
+                    Err(error) => {
+                        tracing::warn!(tenant = %tenant.slug(), %error, "the end of a request can't be written down");
+                    }
+                }
             }
             if i64::try_from(found).is_ok_and(|found| found < BATCH) || expired == before {
                 return Ok(expired);

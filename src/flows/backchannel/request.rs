@@ -222,6 +222,8 @@ struct Keeping {
     tenant: Arc<Tenant>,
     client: Arc<Client>,
     sought: Sought,
+    /// Whether the hint is something that whoever stands before the client could have typed, not a token of ours.
+    is_guess: bool,
     /// Of nobody yet.
     request: BackchannelRequest,
     used: Option<Used>,
@@ -246,7 +248,8 @@ impl Keeping {
         };
         let own = client.uuid();
         let unknown = self.counter("people whom a client doesn't know", &[own.as_bytes()]);
-        if repo.is_attempt_refused(&unknown, &hourly(UNKNOWN_RATE))? {
+        // Whoever types names of nobody at the client must not keep those from it of whom it holds a token.
+        if self.is_guess && repo.is_attempt_refused(&unknown, &hourly(UNKNOWN_RATE))? {
             return Ok(Err(BackchannelRefusal::Throttled));
         }
         let found = self.sought.find(repo, &self.tenant, &self.client)?;
@@ -257,7 +260,9 @@ impl Keeping {
             wanted.is_none_or(|sub| subject_of(&self.tenant, &self.client, user.id) == sub)
         };
         let Some(user) = found.filter(fits) else {
-            repo.admit_attempt(&unknown, &hourly(UNKNOWN_RATE))?;
+            if self.is_guess {
+                repo.admit_attempt(&unknown, &hourly(UNKNOWN_RATE))?;
+            }
             return Ok(Err(BackchannelRefusal::Unknown));
         };
         let person = user.id.uuid();
@@ -341,8 +346,13 @@ impl Provider {
         check_acr_values(tenant, &client, &asked.acr_values)?;
         let sought = match &asked.hint {
             PersonHint::Login(hint) => Sought::of_login(&client, hint),
-            PersonHint::IdToken(hint) => Sought::of_id_token(tenant, &client, hint)?,
+            PersonHint::IdToken(hint) => {
+                let opened = self.decrypt_hint(at, &client, hint).await?;
+                let hint = opened.as_ref().map_or(hint, |opened| &**opened);
+                Sought::of_id_token(tenant, &client, hint)?
+            }
         };
+        let is_guess = matches!(asked.hint, PersonHint::Login(_));
         let request = self.new_backchannel_request(at, &client, mode, asked)?;
         // Before anybody is asked for an ID token that could never be given.
         let encryption = client.metadata.id_token_encryption();
@@ -354,6 +364,7 @@ impl Provider {
             tenant: Arc::clone(tenant),
             client,
             sought,
+            is_guess,
             request,
             used,
             origin: origin.clone(),

@@ -185,9 +185,16 @@ impl Provider {
                 let Ok(target) = narrowed else {
                     return Ok(None);
                 };
-                let refreshes = may_refresh(&client, &grant);
-                // Whoever is second, on another node say, sends what the first one's grant gives.
-                if repo.consume_code(grant.id)? && refreshes {
+                let mut refreshes = may_refresh(&client, &grant);
+                if !repo.consume_code(grant.id)? {
+                    // Whoever is second, on another node say, sends what the first one's grant gives; unless it was taken back meanwhile.
+                    let again = repo.find_grant(grant.id)?;
+                    if !again.is_some_and(|(grant, _)| grant.is_alive(now)) {
+                        return Ok(None);
+                    }
+                    let kept = RefreshTokenId::from(refresh_id);
+                    refreshes = repo.find_refresh_token(kept)?.is_some();
+                } else if refreshes {
                     repo.insert_refresh_token(&RefreshToken {
                         id: RefreshTokenId::from(refresh_id),
                         grant_id: grant.id,

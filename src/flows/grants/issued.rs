@@ -103,6 +103,12 @@ pub(super) fn revoke_replayed(
     origin: &Origin,
 ) -> storage::Result<()> {
     if repo.revoke_grant(grant.id)? {
+        // Whoever was first may hold what signs in to other applications as well.
+        if let Some(session) = grant.session()
+            && let Some(secret) = repo.find_device_secret_of(session, grant.client_id)?
+        {
+            repo.delete_device_secret(secret.id)?;
+        }
         let event = Event::new(Act::ReplayDetected, Actor::Client(grant.client_id))
             .user(grant.user_id)
             .client(grant.client_id)

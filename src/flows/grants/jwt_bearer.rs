@@ -273,6 +273,12 @@ pub(super) async fn commit(
     );
     let (origin, name) = (call.origin.clone(), issuer.issuer.clone());
     let work = move |repo: &mut Repo<'_>| {
+        // Whoever forgets the name at this moment comes before or after this.
+        if let Some(name) = subject.stored()
+            && !repo.hold_external_subject(name)?
+        {
+            return Ok(Err(BearerRefusal::Subject));
+        }
         let Some(user) = subject.find(repo)?.filter(User::is_active) else {
             return Ok(Err(BearerRefusal::Subject));
         };

@@ -17,8 +17,9 @@ use super::issued::{
 use super::pipeline::Call;
 use super::refusal::TokenRefusal;
 use crate::domain::audit::{Act, Actor, Event};
+use crate::domain::consent::Permissions;
 use crate::domain::device_secret::DeviceSecret;
-use crate::domain::grant::{PendingCode, RefreshToken};
+use crate::domain::grant::{Grant, PendingCode, RefreshToken};
 use crate::domain::ids::{ClientId, GrantId};
 use crate::domain::session::Session;
 use crate::domain::settings::ConsentPolicy;
@@ -28,6 +29,7 @@ use crate::flows::consent::permissions_of;
 use crate::flows::issue::subject_of;
 use crate::flows::scopes::{ADMIN, Target};
 use crate::flows::sessions::SignedIn;
+use crate::flows::tenancy::Tenant;
 use crate::jose::jws::Type;
 use crate::jose::keys::Expect;
 use crate::protocol::authorization_details::AuthorizationDetails;
@@ -38,7 +40,7 @@ use crate::protocol::scope::{OFFLINE_ACCESS, OPENID};
 use crate::protocol::token_exchange::TokenKind;
 use crate::protocol::{ErrorCode, OAuthError, Scope, SigningAlgorithm};
 use crate::secret::{Handle, PlainSecret, Purpose};
-use crate::storage::Repo;
+use crate::storage::{self, Repo};
 
 /// Why an application isn't let into another's session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -246,21 +248,35 @@ fn check_age(call: &Call<'_>, session: &Session) -> Result<(), NativeSsoRefusal>
     Ok(())
 }
 
-/// Whether the person is asked no more than they were before.
-fn is_allowed(call: &Call<'_>, person: &SignedIn, target: &Target) -> bool {
+/// What the person must have allowed; nothing where the client needn't ask.
+fn permissions_asked(call: &Call<'_>, target: &Target) -> Option<Permissions> {
     if call.client.metadata.skip_consent {
-        return true;
+        return None;
     }
-    let asked = permissions_of(
+    Some(permissions_of(
         &call.at.tenant,
         call.rules().admin_api(),
         &call.client,
         &target.scope,
         &target.resources,
-    );
-    let allowed = person.consent.as_ref();
-    call.at.tenant.settings().consent == ConsentPolicy::Remembered
-        && allowed.is_some_and(|consent| consent.permissions.cover(&asked))
+    ))
+}
+
+/// Whether the person is asked no more than they were before, as it is at this moment.
+fn is_allowed(
+    repo: &mut Repo<'_>,
+    tenant: &Tenant,
+    grant: &Grant,
+    asked: Option<&Permissions>,
+) -> storage::Result<bool> {
+    let Some(asked) = asked else {
+        return Ok(true);
+    };
+    if tenant.settings().consent != ConsentPolicy::Remembered {
+        return Ok(false);
+    }
+    let allowed = repo.find_consent(grant.user_id, grant.client_id)?;
+    Ok(allowed.is_some_and(|consent| consent.permissions.cover(asked)))
 }
 
 /// Writes the grant, all or nothing.
@@ -271,9 +287,7 @@ async fn commit(
     person: &SignedIn,
     shared_by: ClientId,
 ) -> Result<Decision, TokenRefusal> {
-    if !is_allowed(call, person, &target) {
-        return Err(NativeSsoRefusal::Consent.into());
-    }
+    let asked = permissions_asked(call, &target);
     let (provider, tenant, client) = (call.provider, &call.at.tenant, &call.client);
     let granted = Granted {
         client,
@@ -294,7 +308,11 @@ async fn commit(
         let touch = person.session.wants_touch(provider.now());
         let secret = secret.id;
         move |repo: &mut Repo<'_>| {
-            // Whoever ends the session at this moment comes after this, and finds the grant.
+            // Whoever takes back a consent or ends the session at this moment comes after this, and finds the grant.
+            repo.hold_user(grant.user_id)?;
+            if !is_allowed(repo, &tenant, &grant, asked.as_ref())? {
+                return Ok(Err(NativeSsoRefusal::Consent));
+            }
             if !repo.hold_session(grant.session_id)? {
                 return Ok(Err(NativeSsoRefusal::Session));
             }

@@ -166,6 +166,7 @@ impl Provider {
                 let decision = native_sso::join(&call, &request).await?;
                 let mut response = self.mint(&call, decision).await?;
                 response.issued_token_type = Some(request.requested);
+                self.note_use(&at.tenant, &call.client);
                 return Ok(TokenAnswer {
                     grant_type,
                     client: call.client,
@@ -331,6 +332,10 @@ async fn wants_id_token(call: &Call<'_>, grant: &TokenGrant) -> Result<bool, Tok
             scope: Some(scope), ..
         } if !scope.contains(OPENID) => return Ok(false),
         TokenGrant::RefreshToken { refresh_token, .. } => (Purpose::RefreshToken, refresh_token),
+        TokenGrant::NativeSso(request) => {
+            let asked = request.scope.as_ref();
+            return Ok(asked.is_none_or(|scope| scope.contains(OPENID)));
+        }
         other => return Ok(other.grant_type().gives_id_token()),
     };
     let tenant = &call.at.tenant;

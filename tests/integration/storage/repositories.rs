@@ -221,7 +221,7 @@ db_test! {
         assert_eq!((swept.revoked_tokens, swept.assertion_ids, swept.login_failures, swept.idempotency_keys), (1, 1, 1, 1));
         assert_eq!((swept.pushed_requests, swept.dpop_proofs, swept.device_codes, swept.device_secrets, swept.backchannel_requests), (1, 1, 1, 1, 1));
         assert!(swept.changes > 0 && !swept.more);
-        assert_eq!(swept.total(), 8 + swept.changes);
+        assert_eq!(swept.total(), 9 + swept.changes);
         database.time.advance(Duration::from_secs(2));
         assert_eq!(sweep(100).await, Expired { grants: 1, ..Expired::default() });
         let found = database.db.read(&tenant, move |repo| Ok((repo.find_grant(lost_id)?.is_some(), repo.find_grant(kept)?.is_some())));
