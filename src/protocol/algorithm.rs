@@ -56,6 +56,7 @@ impl SigningAlgorithm {
     }
 
     /// Of two names for one algorithm the older one: what is done is the same.
+    #[must_use]
     pub const fn oldest_name(self) -> Self {
         match self {
             Self::Ed25519 => Self::EdDsa,

@@ -139,7 +139,7 @@ error_codes! {
     ExpiredToken = "expired_token", 400;
 
     /// "The OpenID Provider is not able to identify which end-user the Client wishes to be authenticated by means of the hint provided in the request
-    /// (login_hint_token, id_token_hint, or login_hint)."
+    /// (`login_hint_token`, `id_token_hint`, or `login_hint`)."
     /// [OpenID Connect CIBA §13](https://openid.net/specs/openid-client-initiated-backchannel-authentication-core-1_0.html#auth_error_response)
     UnknownUserId = "unknown_user_id", 400;
     /// "The binding message is invalid or unacceptable for use in the context of the given request."

@@ -139,7 +139,10 @@ impl Repo<'_> {
             .select(tenants::unused_clients_set_at)
             .get_result::<Option<DbInstant>>(self.connection)
             .optional()?;
-        if !wanted.is_some_and(|from| from.is_none_or(|from| from.0 < before)) {
+        let Some(from) = wanted else {
+            return Ok(false);
+        };
+        if from.is_some_and(|from| from.0 >= before) {
             return Ok(false);
         }
         let held = diesel::update(

@@ -13,8 +13,9 @@ use super::pipeline::{Call, check_kept};
 use super::refusal::{GrantRefusal, TokenRefusal};
 use crate::domain::backchannel_request::{BackchannelRequest, BackchannelStage};
 use crate::domain::client::Client;
-use crate::domain::grant::{GrantStage, RefreshToken};
+use crate::domain::grant::{Grant, GrantStage, RefreshToken};
 use crate::domain::ids::{BackchannelRequestId, GrantId, RefreshTokenId};
+use crate::domain::user::User;
 use crate::flows::Provider;
 use crate::flows::backchannel::check_permitted;
 use crate::flows::issue::{AccessTokenOrder, IdTokenBinding, Principal};
@@ -211,17 +212,30 @@ impl Provider {
         let written = self.db.write(&**tenant, work).await;
         let (target, grant, user, refreshes) =
             written.map_err(FlowError::from)?.ok_or(PushRefusal::Dead)?;
+        let refresh = refreshes.then(|| refresh.to_text(Purpose::RefreshToken));
+        self.mint_pushed(tenant, client, (&grant, &user), target, (name, refresh))
+            .await
+    }
+
+    /// The answer as it is sent: bound to the request's name, and to the refresh token where one goes with it.
+    async fn mint_pushed(
+        &self,
+        tenant: &Arc<Tenant>,
+        client: &Arc<Client>,
+        (grant, user): (&Grant, &User),
+        target: Target,
+        (name, refresh_token): (&Handle, Option<PlainSecret>),
+    ) -> Result<TokenResponse, PushRefusal> {
         let order = AccessTokenOrder {
             issuer: &grant.issuer,
             target: &target,
             principal: Principal::Person {
-                grant: &grant,
+                grant,
                 roles: &user.roles,
             },
             binding: None,
         };
         let access = self.mint_access_token(tenant, client, order).await?;
-        let refresh_token = refreshes.then(|| refresh.to_text(Purpose::RefreshToken));
         let name = name.to_text(Purpose::BackchannelRequest);
         let id_token = if target.scope.contains(OPENID) {
             let binding = IdTokenBinding {
@@ -233,7 +247,7 @@ impl Provider {
                 ..IdTokenBinding::default()
             };
             Some(
-                self.mint_id_token(tenant, client, &grant, &user, binding)
+                self.mint_id_token(tenant, client, grant, user, binding)
                     .await?,
             )
         } else {

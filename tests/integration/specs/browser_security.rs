@@ -128,7 +128,7 @@ app_test! {
         while url.starts_with(&scene.tenant.issuer) {
             let fields: Option<Vec<(&str, &str)>> = form.as_ref().map(|form| form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect());
             let answer = match &fields {
-                Some(fields) => browser.post_from(&url, fields, Some(&scene.app.root().to_owned())).await,
+                Some(fields) => browser.post_from(&url, fields, Some(scene.app.root())).await,
                 None => browser.fetch(&url, None).await,
             };
             assert_eq!(policy(&answer), kept, "{url} {}", answer.status);

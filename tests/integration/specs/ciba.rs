@@ -775,8 +775,8 @@ app_test! {
         send(&object(&foreign, json!({})), &[]).await.expect_error(400, "invalid_request");
         let forged = good.rsplit_once('.').map(|(signed, _)| format!("{signed}.AAAA")).expect("three parts");
         send(&forged, &[]).await.expect_error(400, "invalid_request");
-        let none = format!("{}.{}.", encode(&json!({ "alg": "none" })), good.split('.').nth(1).expect("claims"));
-        send(&none, &[]).await.expect_error(400, "invalid_request");
+        let unsigned = format!("{}.{}.", encode(&json!({ "alg": "none" })), good.split('.').nth(1).expect("claims"));
+        send(&unsigned, &[]).await.expect_error(400, "invalid_request");
         // Nothing stands beside it, and nothing without it.
         for beside in [("scope", "openid"), ("login_hint", "ana@acme.example"), ("binding_message", "BESIDE")] {
             send(&object(&own, json!({})), &[beside]).await.expect_error(400, "invalid_request");

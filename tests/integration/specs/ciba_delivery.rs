@@ -11,6 +11,7 @@ use tessera::jose::keys::Expect;
 use tessera::protocol::SigningAlgorithm;
 use tessera::storage::PageRequest;
 
+use super::api::operator;
 use super::ciba::{SCOPE, ask, begin, caller, decide, poll, question, scene};
 use super::seed::{Scene, text};
 use crate::support::admin::Admin;
@@ -41,9 +42,9 @@ impl Told {
     }
 
     async fn client(scene: &Scene, receiver: &Receiver, mode: &str) -> RelyingParty {
-        let more = json!({ "backchannel_token_delivery_mode": mode, "backchannel_client_notification_endpoint": receiver.url("/told?by=op") });
+        let how = json!({ "backchannel_token_delivery_mode": mode, "backchannel_client_notification_endpoint": receiver.url("/told?by=op") });
         scene
-            .with(&caller(&scene.app, &scene.tenant, more).await)
+            .with(&caller(&scene.app, &scene.tenant, how).await)
             .with_scope(SCOPE)
     }
 
@@ -229,6 +230,25 @@ app_test! {
         assert!(!here.scene.is_active(access).await);
     }
 
+    /// A tenant that is suspended gives none, whatever waits.
+    async fn a_suspended_tenant_pushes_nothing(app: TestApp) {
+        let here = Told::new(app, "push").await;
+        let operator = operator(&here.scene.app).await;
+        here.begin().await;
+        decide(&here.scene, "allow").await;
+        here.receiver.answer(Answering::Status(503));
+        here.deliver().await;
+        let access = text(&here.told(), "access_token").to_owned();
+        operator.act("/tenants/acme/suspend").await.expect_ok();
+        here.advance(Duration::from_secs(15));
+        here.receiver.answer(Answering::Status(204));
+        here.deliver().await;
+        assert_eq!(here.receiver.received().len(), 1);
+        // Nor is what may have come good for anything once it is back.
+        operator.act("/tenants/acme/resume").await.expect_ok();
+        assert!(!here.scene.is_active(&access).await);
+    }
+
     /// §12: what becomes of a request that gets no tokens is pushed, too.
     async fn refusals_are_pushed(app: TestApp) {
         let here = Told::new(app, "push").await;
@@ -286,7 +306,7 @@ app_test! {
         let node = here.scene.second_node().await;
         here.deliver().await;
         // As if the first had died: its lease runs out.
-        here.advance(Duration::from_secs(60));
+        here.advance(Duration::from_mins(1));
         here.receiver.answer(Answering::Status(200));
         jobs::logout::deliver_due(&node.provider).await.expect("storage works");
         let received: Vec<Value> = here.receiver.received().iter().map(|one| serde_json::from_str(&one.body).expect("JSON")).collect();

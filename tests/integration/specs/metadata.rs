@@ -524,10 +524,10 @@ async fn by_the_back_channel(told: &Told) {
         let announced = told.announces("backchannel_token_delivery_modes_supported", mode);
         assert_eq!(taken.await.is_ok(), announced, "{mode}");
     }
-    const SIGNED: &str = "backchannel_authentication_request_signing_alg";
+    let signed = "backchannel_authentication_request_signing_alg";
     for algorithm in ALGORITHMS {
-        let taken = told.registered(asking(json!({ SIGNED: algorithm }))).await;
-        let announced = told.announces(&format!("{SIGNED}_values_supported"), algorithm);
+        let taken = told.registered(asking(json!({ signed: algorithm }))).await;
+        let announced = told.announces(&format!("{signed}_values_supported"), algorithm);
         assert_eq!(taken.is_ok(), announced, "{algorithm}");
     }
     let codes = told.registered(asking(json!({ "backchannel_user_code_parameter": true })));

@@ -432,6 +432,12 @@ fn an_address_of_its_own_serves_what_services_call() {
             scene.app.tenant("globex").await,
         );
         let identity = authority.issue(&Wanted::client(now(&scene)));
+        scene
+            .app
+            .change_settings(&scene.tenant, |settings| {
+                settings.backchannel_authentication = true;
+            })
+            .await;
         let told = scene
             .app
             .get(&scene.tenant.url("/.well-known/openid-configuration"))

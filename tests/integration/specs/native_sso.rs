@@ -329,13 +329,13 @@ app_test! {
         let notes = world.notes.clone();
         let shared = world.signed_in().await;
         // The ID token's own life is short, and no matter.
-        world.scene.app.time.advance(Duration::from_secs(3600));
+        world.scene.app.time.advance(Duration::from_hours(1));
         let joined = join(&notes, &shared, &[("scope", "openid")]).await.expect_ok().json();
         let access = text(&joined, "access_token").to_owned();
         assert!(world.scene.is_active(&access).await);
         // Who uses it uses the session.
         for _ in 0..3 {
-            world.scene.app.time.advance(Duration::from_secs(20 * 3600));
+            world.scene.app.time.advance(Duration::from_hours(20));
             join(&notes, &shared, &[("scope", "openid")]).await.expect_ok();
         }
         let joined = join(&notes, &shared, &[("scope", "openid")]).await.expect_ok().json();
@@ -381,11 +381,32 @@ app_test! {
         let shared = world.signed_in().await;
         join(&notes, &shared, &[]).await.expect_ok();
         // Time alone.
-        world.scene.app.time.advance(Duration::from_secs(31 * 24 * 3600));
+        world.scene.app.time.advance(Duration::from_hours(31 * 24));
         join(&notes, &shared, &[]).await.expect_error(400, "invalid_grant");
     }
 
     /// Nobody is asked, so an app has what it was allowed; and nobody else's wishes are passed over.
+    /// Who holds a secret that came of a code which was redeemed twice, or of an application that its person wants no more, is let in nowhere.
+    async fn it_ends_with_what_it_came_of(app: TestApp) {
+        let mut world = World::new(app).await;
+        let (mail, notes) = (world.mail.clone(), world.notes.clone());
+        let shared = world.signed_in().await;
+        join(&notes, &shared, &[]).await.expect_ok();
+        let applications = world.browser.open(&world.scene.tenant.url("/account/applications")).await;
+        world.browser.submit(&applications, &[("withdraw", &mail.client.client_id())]).await.answer.expect_ok();
+        join(&notes, &shared, &[]).await.expect_error(400, "invalid_grant");
+        let code = mail.code(&mut world.browser, &world.scene.user).await;
+        let answer = mail.redeem(&code).await.expect_ok().json();
+        let shared = Shared {
+            id_token: text(&answer, "id_token").to_owned(),
+            secret: text(&answer, "device_secret").to_owned(),
+            answer,
+        };
+        join(&notes, &shared, &[]).await.expect_ok();
+        mail.redeem(&code).await.expect_error(400, "invalid_grant");
+        join(&notes, &shared, &[]).await.expect_error(400, "invalid_grant");
+    }
+
     async fn nobody_gets_more_than_was_allowed(app: TestApp) {
         let mut world = World::new(app).await;
         let shared = world.signed_in().await;

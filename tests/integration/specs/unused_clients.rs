@@ -68,12 +68,12 @@ app_test! {
         let gone = registered(&app, &tenant, metadata()).await;
         let used = registered(&app, &tenant, metadata()).await;
         let elsewhere = registered(&app, &never, metadata()).await;
-        let user = app.user(&tenant, "ana@acme.example", "a long enough password").await;
+        let person = app.user(&tenant, "ana@acme.example", "a long enough password").await;
         let rp = |document: &Value| RelyingParty::new(&app, &tenant, &client_of(document)).with_scope("openid offline_access");
         let (going, staying) = (rp(&gone), rp(&used));
         let mut browser = app.browser();
-        let lost = going.sign_in(&mut browser, &user).await;
-        let kept = staying.sign_in(&mut browser, &user).await;
+        let lost = going.sign_in(&mut browser, &person).await;
+        let kept = staying.sign_in(&mut browser, &person).await;
         assert_eq!(sweep(&app.provider).await.expect("runs"), 0);
         let consents = || app.database.raw().count("consents");
         assert_eq!(consents(), 2);
@@ -168,7 +168,7 @@ app_test! {
         let first = app.provider.now();
         rp.client_credentials(&[]).await;
         assert_eq!(written().await, 1);
-        app.time.advance(DAY - Duration::from_secs(5));
+        app.time.advance(Duration::from_secs(24 * 3600 - 5));
         rp.client_credentials(&[]).await;
         assert_eq!(written().await, 0);
         let at = |document: &Value| chrono::DateTime::parse_from_rfc3339(text(document, "last_used_at")).expect("a time").timestamp();

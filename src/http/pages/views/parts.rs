@@ -38,10 +38,6 @@ impl<'a> Page<'a> {
     }
 
     /// The message of this id about so many things.
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "templates pass references"
-    )]
     pub fn count(&self, id: &str, count: &usize) -> String {
         self.messages.format(id, [("count", *count)])
     }
