@@ -389,8 +389,9 @@ app_test! {
     /// Who holds a secret that came of a code which was redeemed twice, or of an application that its person wants no more, is let in nowhere.
     async fn it_ends_with_what_it_came_of(app: TestApp) {
         let mut world = World::new(app).await;
-        let (mail, notes) = (world.mail.clone(), world.notes.clone());
-        let shared = world.signed_in().await;
+        let notes = world.notes.clone();
+        let mail = world.another(&json!({ "skip_consent": false, "client_name": "Acme Asks" })).await;
+        let shared = world.signed_in_to(&mail, &[]).await;
         join(&notes, &shared, &[]).await.expect_ok();
         let applications = world.browser.open(&world.scene.tenant.url("/account/applications")).await;
         world.browser.submit(&applications, &[("withdraw", &mail.client.client_id())]).await.answer.expect_ok();
