@@ -4,10 +4,8 @@
 
 use std::sync::Arc;
 
-use chrono::Duration;
-
 use super::authorization_code::{Presented, Proofs, redeem_presented};
-use super::device_code::TOLERANCE;
+use super::device_code::polls_too_soon;
 use super::issued::{Decision, may_refresh, refresh_expiry};
 use super::pipeline::{Call, check_kept};
 use super::refusal::{GrantRefusal, TokenRefusal};
@@ -101,18 +99,13 @@ pub(super) async fn poll(call: &Call<'_>, name: &PlainSecret) -> Result<Decision
 
 /// Whether the client waits as it was told.
 async fn wait(call: &Call<'_>, request: &BackchannelRequest) -> Result<GrantRefusal, TokenRefusal> {
-    let (provider, now) = (call.provider, call.provider.now());
-    let last = provider.note_poll(call.at.tenant.id(), request.id.uuid(), now);
-    let interval = Duration::seconds(i64::from(request.interval));
-    // A clock that was set back makes nobody wait.
-    let too_soon = last.is_some_and(|last| last <= now && now - last + TOLERANCE < interval);
-    if !too_soon {
+    if !polls_too_soon(call, request.id.uuid(), request.interval) {
         return Ok(GrantRefusal::BackchannelPending);
     }
     if request.interval < INTERVAL_MAX {
         let (id, from) = (request.id, request.interval);
         let to = (from + INTERVAL_STEP).min(INTERVAL_MAX);
-        provider
+        call.provider
             .db
             .write(&*call.at.tenant, move |repo| {
                 repo.slow_backchannel_request_down(id, from, to)

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use chrono::Duration;
+use uuid::Uuid;
 
 use super::authorization_code::{Presented, Proofs, redeem_presented};
 use super::issued::Decision;
@@ -20,7 +21,7 @@ use crate::protocol::device_authorization::{INTERVAL_MAX, INTERVAL_STEP};
 use crate::secret::{Handle, PlainSecret, Purpose};
 
 /// What a poll may come too soon by: networks are uneven.
-pub(super) const TOLERANCE: Duration = Duration::milliseconds(500);
+const TOLERANCE: Duration = Duration::milliseconds(500);
 
 /// Answers a poll.
 pub(super) async fn poll(call: &Call<'_>, code: &PlainSecret) -> Result<Decision, TokenRefusal> {
@@ -71,20 +72,24 @@ pub(super) async fn poll(call: &Call<'_>, code: &PlainSecret) -> Result<Decision
         })
 }
 
+/// Whether whoever polls for what this id names does so before `interval` seconds are over; notes that it polled.
+pub(super) fn polls_too_soon(call: &Call<'_>, id: Uuid, interval: u32) -> bool {
+    let now = call.provider.now();
+    let last = call.provider.note_poll(call.at.tenant.id(), id, now);
+    let interval = Duration::seconds(i64::from(interval));
+    // A clock that was set back makes nobody wait.
+    last.is_some_and(|last| last <= now && now - last + TOLERANCE < interval)
+}
+
 /// Whether the device waits as it was told.
 async fn wait(call: &Call<'_>, device: &DeviceCode) -> Result<GrantRefusal, TokenRefusal> {
-    let (provider, now) = (call.provider, call.provider.now());
-    let last = provider.note_poll(call.at.tenant.id(), device.id.uuid(), now);
-    let interval = Duration::seconds(i64::from(device.interval));
-    // A clock that was set back makes nobody wait.
-    let too_soon = last.is_some_and(|last| last <= now && now - last + TOLERANCE < interval);
-    if !too_soon {
+    if !polls_too_soon(call, device.id.uuid(), device.interval) {
         return Ok(GrantRefusal::DevicePending);
     }
     if device.interval < INTERVAL_MAX {
         let (id, from) = (device.id, device.interval);
         let to = (from + INTERVAL_STEP).min(INTERVAL_MAX);
-        provider
+        call.provider
             .db
             .write(&*call.at.tenant, move |repo| {
                 repo.slow_device_down(id, from, to)

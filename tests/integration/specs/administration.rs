@@ -83,6 +83,12 @@ app_test! {
         ana.act(&format!("{}/enable", user(&bob))).await.expect_ok();
         assert_eq!(ana.delete(&role_path(&bob)).await.status, 204);
         stays().await;
+        // Nor does somebody who is invited and has chosen no password yet.
+        let invited = ana.post("/tenants/acme/users", &json!({ "email": "new@acme.example" })).await;
+        assert_eq!(invited.status, 201, "{}", invited.body);
+        let role = role_path(&bob).replace(&bob.id.to_string(), invited.json()["id"].as_str().expect("an id"));
+        assert_eq!(ana.request(Method::PUT, &role).send().await.status, 204);
+        stays().await;
         // Another role of hers goes, and with another administrator everything.
         assert_eq!(ana.delete(&role_path(&scene.user).replace("roles/administrator", "roles/auditor")).await.status, 204);
         assert_eq!(ana.request(Method::PUT, &role_path(&bob)).send().await.status, 204);

@@ -283,6 +283,9 @@ app_test! {
                 decide(&scene, "deny").await;
             }
         }
+        let name = begin(&scene, &scene.rp).await;
+        decide(&scene, "allow").await;
+        let held = poll(&scene.rp, &name).await.expect_ok().json();
         // Whoever may not sign in isn't known, and of people who aren't a client is told so often.
         scene.set_disabled(true).await;
         for _ in 0..30 {
@@ -292,6 +295,8 @@ app_test! {
         for hint in [scene.user.email.as_str(), "nobody@acme.example"] {
             ask(&scene.rp, &[("login_hint", hint)]).await.expect_error(429, "too_many_requests");
         }
+        // Whose ID token the client holds it may ask all the same: whoever typed those names can't have typed that.
+        ask(&scene.rp, &[("id_token_hint", text(&held, "id_token"))]).await.expect_ok();
         scene.app.time.advance(Duration::from_hours(1));
         ask(&scene.rp, &[("login_hint", &scene.user.email)]).await.expect_ok();
     }

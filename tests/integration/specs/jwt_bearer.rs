@@ -322,6 +322,11 @@ app_test! {
         issuers[0]["clients"] = json!([world.twin.client.client_id()]);
         program.patch("/tenants/acme/settings", &json!({ "assertion_issuers": issuers })).await.expect_ok();
         assert!(!active(&first).await && active(&second).await);
+        // Other keys, and less that it may give.
+        issuers[0]["jwks"]["keys"][0]["note"] = json!("another");
+        program.patch("/tenants/acme/settings", &json!({ "assertion_issuers": issuers })).await.expect_ok();
+        assert!(!active(&second).await);
+        let second = given(&world.twin).await;
         program.patch("/tenants/acme/settings", &json!({ "assertion_issuers": [] })).await.expect_ok();
         assert!(!active(&second).await && active(text(&own, "access_token")).await);
         // Whoever is to administer is nobody's to name until an administrator names them again.

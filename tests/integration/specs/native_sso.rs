@@ -12,6 +12,7 @@ use crate::support::app::{TestApp, TestTenant, app_test};
 use crate::support::browser::Browser;
 use crate::support::dpop::Prover;
 use crate::support::http::Answer;
+use crate::support::receiver::{Answering, Receiver};
 use crate::support::relying_party::{RelyingParty, VERIFIER, claims};
 
 const PAGE: &str = include_str!("../../../docs/src/native-sso.md");
@@ -392,7 +393,20 @@ app_test! {
         let notes = world.notes.clone();
         let mail = world.another(&json!({ "skip_consent": false, "client_name": "Acme Asks" })).await;
         let shared = world.signed_in_to(&mail, &[]).await;
+        let provider = &world.scene.app.provider;
+        provider.write_client_uses().await.expect("runs");
         join(&notes, &shared, &[]).await.expect_ok();
+        // An application that nobody signs in to otherwise is in use all the same.
+        assert_eq!(provider.write_client_uses().await.expect("runs"), 1);
+        // Nothing is written for tokens that couldn't be given.
+        let down = Receiver::start();
+        down.answer(Answering::Status(500));
+        let unreachable = json!({ "id_token_encrypted_response_alg": "ECDH-ES", "jwks_uri": down.url("/jwks") });
+        let unreachable = world.another(&unreachable).await;
+        let grants = || world.scene.app.database.raw().count("grants");
+        let before = grants();
+        assert!(join(&unreachable, &shared, &[]).await.status >= 400);
+        assert_eq!(grants(), before);
         let applications = world.browser.open(&world.scene.tenant.url("/account/applications")).await;
         world.browser.submit(&applications, &[("withdraw", &mail.client.client_id())]).await.answer.expect_ok();
         join(&notes, &shared, &[]).await.expect_error(400, "invalid_grant");

@@ -138,6 +138,18 @@ app_test! {
         assert_eq!(swept().await, 0);
         set(1).await;
         app.time.advance(DAY * 2 + Duration::from_secs(1));
+        // What the listing saw is looked at again where it is deleted: the days, when they were set, and the last use.
+        let (loaded, now) = (app.load(&tenant).await, app.provider.now());
+        let id = text(&document, "client_id").parse().expect("a client_id");
+        let held = async |days: u32, before| {
+            let write = app.provider.db.write(&*loaded, move |repo| repo.hold_unused_client(id, days, before));
+            write.await.expect("runs")
+        };
+        assert!(!held(2, now).await && !held(1, now - DAY * 3).await && held(1, now).await);
+        app.provider.suspend_tenant(tenant.slug.as_str(), &by).await.expect("suspended");
+        assert!(!held(1, now).await);
+        app.provider.resume_tenant(tenant.slug.as_str(), &by).await.expect("resumed");
+        app.time.advance(DAY * 2 + Duration::from_secs(1));
         assert_eq!(swept().await, 1);
         assert_eq!(own(&app, &document).await.status, 401);
     }
