@@ -113,7 +113,8 @@ impl Watched {
                         return Ok(status);
                     }
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => std::hint::spin_loop(),
+                // Not asleep, and yet not in the way of PostgreSQL, which shares the processor.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::yield_now(),
                 Err(error) => return Err(error.into()),
             }
         }
