@@ -27,7 +27,7 @@ VARIANTS = {"acme": ("client_secret_basic", "ES256"), "globex": ("client_secret_
 ORDERS, OTHERS = "https://orders.example.com", "https://others.example.com"
 READ = "orders:read"
 # What signs people out is no program of the console's, and needs no more than those.
-SURROUNDINGS = {"web": "interop.Pages", "service": "interop.Service", "api": "interop.Api"}
+SURROUNDINGS = {"web": "interop.Pages", "service": "interop.Service", "api": "interop.Endpoint"}
 
 
 class Site:

@@ -10,7 +10,7 @@ import org.springframework.web.bind.annotation.RestController;
 /** What stands around the program that verifies tokens: what its callers get. */
 @RestController
 @EnableAutoConfiguration
-class Api {
+class Endpoint {
 
     @GetMapping(path = "/", produces = "application/json")
     Map<String, Object> caller(@AuthenticationPrincipal Jwt token) {
