@@ -222,15 +222,75 @@ impl CsrfSeed {
     }
 
     fn hash(&self, tenant: &Tenant, purpose: FormPurpose) -> HashedSecret {
-        tenant.browser_key().mac(
-            "csrf",
-            &[&self.0, purpose.label().as_bytes(), purpose.session()],
-        )
+        let owner = purpose.owner().map(FormOwner::to_bytes);
+        let owner = owner.as_ref().map_or(&[][..], |bytes| bytes);
+        let parts = [self.0.as_slice(), purpose.label().as_bytes(), owner];
+        tenant.browser_key().mac("csrf", &parts)
     }
 
-    /// The token for a form of this purpose.
+    /// The token for a form of this purpose: whose it is, where it is somebody's, and the proof.
     pub fn token(&self, tenant: &Tenant, purpose: FormPurpose) -> String {
-        URL_SAFE_NO_PAD.encode(self.hash(tenant, purpose).as_bytes())
+        let mut bytes = match purpose.owner() {
+            Some(owner) => owner.to_bytes().to_vec(),
+            None => Vec::new(),
+        };
+        bytes.extend_from_slice(self.hash(tenant, purpose).as_bytes());
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+}
+
+/// Whose a form is. Neither is a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FormOwner {
+    /// The session for which it was made.
+    pub session: Uuid,
+    /// Whose session that is.
+    pub person: Uuid,
+}
+
+impl FormOwner {
+    const BYTES: usize = 32;
+
+    fn to_bytes(self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        bytes[..16].copy_from_slice(self.session.as_bytes());
+        bytes[16..].copy_from_slice(self.person.as_bytes());
+        bytes
+    }
+
+    fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
+        let id = |at: usize| Uuid::from_slice(&bytes[at..at + 16]).unwrap_or_default();
+        Self {
+            session: id(0),
+            person: id(16),
+        }
+    }
+}
+
+/// A form's token as it was sent.
+struct Presented {
+    owner: Option<FormOwner>,
+    proof: HashedSecret,
+}
+
+impl Presented {
+    fn of(params: &Params) -> Result<Option<Self>, FormRefusal> {
+        let text = params.get("csrf").map_err(|_| FormRefusal::Malformed)?;
+        Ok(text.and_then(Self::parse))
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (owner, proof) = match text.len() {
+            43 => (None, decode_32(text)?),
+            86 => {
+                let bytes: [u8; 64] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
+                let (owner, proof) = bytes.split_first_chunk()?;
+                (Some(FormOwner::from_bytes(*owner)), proof.try_into().ok()?)
+            }
+            _ => return None,
+        };
+        let proof = HashedSecret::from_slice(&proof)?;
+        Some(Self { owner, proof })
     }
 }
 
@@ -266,8 +326,8 @@ pub enum FormPurpose {
     Device,
     /// Allowing what is asked by the back channel, or not.
     Request,
-    /// Administering, in this session.
-    Console(Uuid),
+    /// Administering, in somebody's session.
+    Console(FormOwner),
 }
 
 impl FormPurpose {
@@ -288,11 +348,11 @@ impl FormPurpose {
         }
     }
 
-    /// The session that the form belongs to, where it belongs to one.
-    fn session(&self) -> &[u8] {
+    /// Whose the form is, where it is somebody's.
+    const fn owner(self) -> Option<FormOwner> {
         match self {
-            Self::Console(session) => session.as_bytes(),
-            _ => &[],
+            Self::Console(owner) => Some(owner),
+            _ => None,
         }
     }
 }
@@ -364,21 +424,35 @@ impl CheckedForm {
         if !provenance.is_own(&at.issuer) {
             return Err(FormRefusal::ForeignOrigin);
         }
-        let presented = params
-            .get("csrf")
-            .map_err(|_| FormRefusal::Malformed)?
-            .and_then(decode_32);
-        let (Some(seed), Some(presented)) = (seed, presented) else {
+        let (Some(seed), Some(presented)) = (seed, Presented::of(&params)?) else {
             return Err(FormRefusal::Token);
         };
-        let presented = HashedSecret::from_slice(&presented).ok_or(FormRefusal::Token)?;
-        if !seed.hash(&at.tenant, purpose).matches(&presented) {
+        let fits = presented.owner == purpose.owner()
+            && seed.hash(&at.tenant, purpose).matches(&presented.proof);
+        if !fits {
             return Err(FormRefusal::Token);
         }
         Ok(Self {
             params,
             _private: (),
         })
+    }
+
+    /// Whose a form of the console is that one of our own pages sent in this browser, whether or not that session is still there. It may be shown
+    /// to that person again; to act on it takes [`CheckedForm::check`].
+    pub fn find_owner(
+        at: &TenantAt,
+        provenance: Provenance<'_>,
+        seed: Option<&CsrfSeed>,
+        params: &Params,
+    ) -> Option<FormOwner> {
+        if !provenance.is_own(&at.issuer) {
+            return None;
+        }
+        let presented = Presented::of(params).ok().flatten()?;
+        let owner = presented.owner?;
+        let proof = seed?.hash(&at.tenant, FormPurpose::Console(owner));
+        proof.matches(&presented.proof).then_some(owner)
     }
 
     /// What an input holds; empty where it is absent or there more than once.

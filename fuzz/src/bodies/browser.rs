@@ -4,8 +4,8 @@ use actix_web::http::header::{COOKIE, HeaderValue};
 use actix_web::test::TestRequest;
 use chrono::TimeDelta;
 use tessera::flows::browser::{
-    CheckedForm, Cookie, CookiePlace, CsrfSeed, DeviceCookie, FormPurpose, MOST_SESSIONS,
-    Provenance, SessionCookie,
+    CheckedForm, Cookie, CookiePlace, CsrfSeed, DeviceCookie, FormOwner, FormPurpose,
+    MOST_SESSIONS, Provenance, SessionCookie,
 };
 use tessera::flows::interaction::{Interaction, InvalidInteraction, LIFETIME};
 use tessera::http::pages::cookies::{Jar, find};
@@ -152,7 +152,10 @@ pub fn form_token(data: &[u8]) {
     let input = text(rest);
     let [origin, referer, site, token] = lines(&input);
     let world = World::get();
-    let session = Uuid::from_bytes([kind; 16]);
+    let owner = FormOwner {
+        session: Uuid::from_bytes([kind; 16]),
+        person: Uuid::from_bytes([kind ^ 1; 16]),
+    };
     let purposes = [
         FormPurpose::SignIn,
         FormPurpose::SelectAccount,
@@ -162,7 +165,7 @@ pub fn form_token(data: &[u8]) {
         FormPurpose::Password,
         FormPurpose::Sessions,
         FormPurpose::Applications,
-        FormPurpose::Console(session),
+        FormPurpose::Console(owner),
     ];
     let purpose = purposes[usize::from(kind) % purposes.len()];
     let seed = CsrfSeed::generate(&world.clock);
@@ -170,6 +173,10 @@ pub fn form_token(data: &[u8]) {
     let check = |at, provenance, purpose, token: &str| {
         let params = [("csrf", token)].into_iter().collect();
         CheckedForm::check(at, provenance, Some(&seed), purpose, params).is_ok()
+    };
+    let owner_of = |at, provenance, token: &str| {
+        let params = [("csrf", token)].into_iter().collect();
+        CheckedForm::find_owner(at, provenance, Some(&seed), &params)
     };
     let own = seed.token(&world.at.tenant, purpose);
     let here = Provenance {
@@ -187,13 +194,20 @@ pub fn form_token(data: &[u8]) {
     }
     let changed = edited(&own, rest);
     assert!(changed == own || !check(&world.at, here, purpose, &changed));
+    let owned = purpose == FormPurpose::Console(owner);
+    assert_eq!(owner_of(&world.at, here, &own), owned.then_some(owner));
+    assert_eq!(owner_of(&world.other, here, &own), None);
+    assert_eq!(owner_of(&world.at, here, token), None, "forged: {token}");
+    assert!(changed == own || owner_of(&world.at, here, &changed).is_none());
     // Any word about another origin is enough to refuse.
     let from = Provenance {
         origin: (!origin.is_empty()).then_some(origin),
         fetch_site: (!site.is_empty()).then_some(site),
         referer: (!referer.is_empty()).then_some(referer),
     };
-    if check(&world.at, from, purpose, &own) {
+    let is_taken = check(&world.at, from, purpose, &own);
+    assert_eq!(owner_of(&world.at, from, &own).is_some(), owned && is_taken);
+    if is_taken {
         let telling = from.origin.or(from.fetch_site).or(from.referer);
         match telling {
             None | Some("http://localhost" | "same-origin") => {}

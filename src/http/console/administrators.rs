@@ -16,7 +16,7 @@ use super::visitor::Visitor;
 use crate::domain::role::Role;
 use crate::domain::user::User;
 use crate::flows::admin::{AdminError, Area, Permission};
-use crate::http::extract::{FormBody, Query};
+use crate::http::extract::Query;
 use crate::protocol::email::EmailAddress;
 
 /// This section.
@@ -143,9 +143,9 @@ async fn ask_whom(visitor: Visitor) -> Answer {
 }
 
 /// `POST /console/administrators/new`: leads to the roles of whoever has the address.
-async fn find(visitor: Visitor, FormBody(params): FormBody) -> Answer {
+async fn find(visitor: Visitor) -> Answer {
     visitor.check(WRITE)?;
-    let sent = visitor.take(params)?;
+    let sent = visitor.take()?;
     let mut draft = Draft::sent(&sent, &["email"]);
     let found = match EmailAddress::parse(draft.value("email")) {
         Ok(email) => {
@@ -272,9 +272,9 @@ async fn stale(visitor: &Visitor, request: &HttpRequest, draft: &Draft) -> Answe
 }
 
 /// `POST /console/administrators/{id}`.
-async fn save(visitor: Visitor, request: HttpRequest, FormBody(params): FormBody) -> Answer {
+async fn save(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.check(WRITE)?;
-    let sent = visitor.take(params)?;
+    let sent = visitor.take()?;
     let user = user_of(&visitor, &request).await?;
     let mut draft = Draft::sent(&sent, &["roles"]);
     let wanted = roles_in(&draft);

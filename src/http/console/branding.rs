@@ -20,7 +20,7 @@ use super::visitor::Visitor;
 use crate::domain::branding::{Branding, BrandingError, Palette, Rgb, Scheme, TEXT_CONTRAST};
 use crate::domain::tenant::TenantRecord;
 use crate::flows::admin::{AdminError, Area, Permission};
-use crate::http::extract::{FormBody, Query};
+use crate::http::extract::Query;
 use crate::http::pages::views::Page;
 use crate::http::pages::visit::Visit;
 
@@ -208,9 +208,9 @@ fn facts<'a>(visitor: &'a Visitor, record: &TenantRecord) -> super::sheets::Deta
 }
 
 /// `POST /console/branding`: shows how it would look, or saves it.
-async fn save(visitor: Visitor, FormBody(params): FormBody) -> Answer {
+async fn save(visitor: Visitor) -> Answer {
     visitor.check(Permission::Write(Area::Settings))?;
-    let sent = visitor.take(params)?;
+    let sent = visitor.take()?;
     let page = visitor.shell(&SECTION);
     let mut draft = Draft::sent(&sent, &FIELDS);
     let branding = read(&page, &mut draft);

@@ -22,7 +22,7 @@ use crate::flows::admin::{Area, Permission};
 use crate::flows::console::client_id;
 use crate::flows::scopes::ADMIN;
 use crate::flows::trial;
-use crate::http::extract::{FormBody, Query};
+use crate::http::extract::Query;
 use crate::protocol::client_metadata::GrantType;
 use crate::protocol::discovery::paths;
 use crate::protocol::initiated_login::InitiatedLogin;
@@ -439,9 +439,9 @@ async fn ask_to_delete(visitor: Visitor, request: HttpRequest) -> Answer {
 }
 
 /// `POST /console/clients/{id}/delete`.
-async fn delete(visitor: Visitor, request: HttpRequest, FormBody(params): FormBody) -> Answer {
+async fn delete(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.check(Permission::Write(Area::Clients))?;
-    visitor.take(params)?;
+    visitor.take()?;
     let client = client_of(&visitor, &request).await?;
     visitor
         .provider()

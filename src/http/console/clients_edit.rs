@@ -18,7 +18,6 @@ use super::visitor::Visitor;
 use crate::domain::client::Client;
 use crate::flows::admin::{AdminError, Area, Permission};
 use crate::flows::scopes::{ADMIN, OF_PERSONS};
-use crate::http::extract::FormBody;
 use crate::protocol::algorithm::AssertionAlgorithm;
 use crate::protocol::backchannel_authentication::DeliveryMode;
 use crate::protocol::client_metadata::{ClientMetadata, GrantType, TokenEndpointAuthMethod};
@@ -593,9 +592,9 @@ pub async fn form(visitor: Visitor, request: HttpRequest) -> Answer {
 }
 
 /// `POST /console/clients/{id}/edit`.
-pub async fn save(visitor: Visitor, request: HttpRequest, FormBody(params): FormBody) -> Answer {
+pub async fn save(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.check(Permission::Write(Area::Clients))?;
-    let form = visitor.take(params)?;
+    let form = visitor.take()?;
     let names: Vec<_> = all_fields().map(|(name, _)| name).collect();
     let mut draft = Draft::sent(&form, &names);
     let client = client_of(&visitor, &request).await?;

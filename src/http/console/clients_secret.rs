@@ -14,7 +14,6 @@ use super::shown_once;
 use super::visitor::Visitor;
 use crate::domain::client::Client;
 use crate::flows::admin::{AdminError, Area, Permission};
-use crate::http::extract::FormBody;
 
 /// For how long the secret before may stay good, in hours.
 const OVERLAPS: [u64; 5] = [0, 1, 24, 168, 720];
@@ -67,9 +66,9 @@ pub async fn ask(visitor: Visitor, request: HttpRequest) -> Answer {
 }
 
 /// `POST /console/clients/{id}/secret`.
-pub async fn rotate(visitor: Visitor, request: HttpRequest, FormBody(params): FormBody) -> Answer {
+pub async fn rotate(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.check(Permission::Write(Area::Clients))?;
-    let form = visitor.take(params)?;
+    let form = visitor.take()?;
     let mut draft = Draft::sent(&form, &["overlap"]);
     let client = client_of(&visitor, &request).await?;
     // A form that is sent twice makes one secret.

@@ -21,7 +21,6 @@ use super::snippets::{self, Snippet, Values};
 use super::visitor::Visitor;
 use crate::domain::ids::ClientId;
 use crate::flows::admin::{AdminError, Area, By, Permission, REMEMBERED};
-use crate::http::extract::FormBody;
 use crate::protocol::client_metadata::{ClientMetadata, ResponseType};
 use crate::protocol::scope::{ADDRESS, EMAIL, OFFLINE_ACCESS, PHONE, PROFILE};
 use crate::storage::Once;
@@ -234,9 +233,9 @@ pub(super) fn once(visitor: &Visitor, what: &str, form: Uuid) -> Once {
 }
 
 /// `POST /console/clients/new/{kind}`.
-pub async fn create(visitor: Visitor, request: HttpRequest, FormBody(params): FormBody) -> Answer {
+pub async fn create(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.check(Permission::Write(Area::Clients))?;
-    let form = visitor.take(params)?;
+    let form = visitor.take()?;
     let kind = kind_of(&visitor, &request)?;
     let mut draft = Draft::sent(&form, kind.fields());
     let token = Uuid::try_parse(form.input("form"))

@@ -14,7 +14,7 @@ use super::visitor::Visitor;
 use crate::domain::address::{Domain, DomainStage};
 use crate::domain::ids::DomainId;
 use crate::flows::admin::{AdminError, Area, Permission, VERIFICATION_PATH, verification_record};
-use crate::http::extract::{FormBody, Query};
+use crate::http::extract::Query;
 
 /// This section.
 pub static SECTION: Section = Section {
@@ -153,9 +153,9 @@ async fn ask_for_new(visitor: Visitor) -> Answer {
 }
 
 /// `POST /console/domains/new`.
-async fn add(visitor: Visitor, FormBody(params): FormBody) -> Answer {
+async fn add(visitor: Visitor) -> Answer {
     visitor.check(Permission::Write(Area::Domains))?;
-    let sent = visitor.take(params)?;
+    let sent = visitor.take()?;
     let mut draft = Draft::sent(&sent, &["domain"]);
     let added = visitor
         .provider()
@@ -259,9 +259,9 @@ async fn show(visitor: Visitor, request: HttpRequest) -> Answer {
 }
 
 /// `POST /console/domains/{id}/verify`.
-async fn verify(visitor: Visitor, request: HttpRequest, FormBody(params): FormBody) -> Answer {
+async fn verify(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.check(Permission::Write(Area::Domains))?;
-    visitor.take(params)?;
+    visitor.take()?;
     let domain = domain_of(&visitor, &request).await?;
     let verified = visitor
         .provider()
@@ -282,13 +282,9 @@ async fn verify(visitor: Visitor, request: HttpRequest, FormBody(params): FormBo
 }
 
 /// `POST /console/domains/{id}/canonical`.
-async fn make_canonical(
-    visitor: Visitor,
-    request: HttpRequest,
-    FormBody(params): FormBody,
-) -> Answer {
+async fn make_canonical(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.check(Permission::Write(Area::Domains))?;
-    visitor.take(params)?;
+    visitor.take()?;
     let domain = domain_of(&visitor, &request).await?;
     visitor
         .provider()
@@ -305,9 +301,9 @@ async fn make_canonical(
 }
 
 /// `POST /console/domains/default`.
-async fn make_default_canonical(visitor: Visitor, FormBody(params): FormBody) -> Answer {
+async fn make_default_canonical(visitor: Visitor) -> Answer {
     visitor.check(Permission::Write(Area::Domains))?;
-    visitor.take(params)?;
+    visitor.take()?;
     visitor
         .provider()
         .set_canonical_domain(&visitor.tenant, None, &visitor.by())
@@ -361,9 +357,9 @@ async fn ask_to_remove(visitor: Visitor, request: HttpRequest) -> Answer {
 }
 
 /// `POST /console/domains/{id}/remove`.
-async fn remove(visitor: Visitor, request: HttpRequest, FormBody(params): FormBody) -> Answer {
+async fn remove(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.check(Permission::Write(Area::Domains))?;
-    visitor.take(params)?;
+    visitor.take()?;
     let domain = domain_of(&visitor, &request).await?;
     visitor
         .provider()

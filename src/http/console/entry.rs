@@ -15,7 +15,7 @@ use crate::flows::console::{
 };
 use crate::flows::provider::FlowError;
 use crate::flows::tenancy::Tenant;
-use crate::http::extract::{FormBody, Query};
+use crate::http::extract::Query;
 use crate::http::pages::cookies;
 use crate::http::pages::render::show;
 use crate::http::pages::views::Page;
@@ -27,6 +27,9 @@ use crate::protocol::step_up::Demand;
 const NOTICE_LIFETIME: Duration = Duration::seconds(60);
 
 const NOTICE: &str = "console notice";
+
+/// Where a sign-in ends that was begun beside a form.
+pub const SIGNED_IN: &str = "/console/signed-in";
 
 /// The console's cookies, as a browser brought them.
 pub struct ConsoleCookies {
@@ -124,7 +127,7 @@ pub struct Outside<'a> {
 impl Outside<'_> {
     /// Whether it is an error.
     pub fn is_error(&self) -> bool {
-        self.kind != "signed-out"
+        !self.kind.starts_with("signed-")
     }
 
     /// The message at the top.
@@ -166,13 +169,13 @@ pub fn no_role(visit: &Visit, user: &User) -> HttpResponse {
     outside(visit, StatusCode::FORBIDDEN, "no-role", user.email.as_str())
 }
 
-/// A form was sent when the session was over: nothing was done.
+/// A form was sent when the session was over: nothing was done. See [`kept`](super::kept) for one that holds something.
 pub fn ended(visit: &Visit) -> HttpResponse {
     outside(visit, StatusCode::UNAUTHORIZED, "ended", "")
 }
 
 /// The path that leads through a fresh sign-in, and back to a page.
-fn sign_in_again_path(visit: &Visit, return_to: &str) -> String {
+pub fn sign_in_again_path(visit: &Visit, return_to: &str) -> String {
     visit.address(
         &format!("{PATH}/sign-in-again"),
         &[("return_to", return_to)],
@@ -265,8 +268,8 @@ pub async fn callback(
 }
 
 /// `POST /console/sign-out`: out of the console, and by its client's request out of the tenant.
-pub async fn sign_out(visitor: Visitor, FormBody(params): FormBody) -> Answer {
-    visitor.take(params)?;
+pub async fn sign_out(visitor: Visitor) -> Answer {
+    visitor.take()?;
     let visit = &visitor.visit;
     let mut response = see_other(&visitor.session.sign_out_location(&visit.at));
     forget(visit, &mut response, Cookie::Console);
@@ -276,6 +279,11 @@ pub async fn sign_out(visitor: Visitor, FormBody(params): FormBody) -> Answer {
 /// `GET /console/signed-out`.
 pub async fn signed_out(visit: Visit) -> HttpResponse {
     outside(&visit, StatusCode::OK, "signed-out", "")
+}
+
+/// `GET /console/signed-in`.
+pub async fn signed_in(visitor: Visitor) -> HttpResponse {
+    outside(&visitor.visit, StatusCode::OK, "signed-in", "")
 }
 
 /// `GET /console/open?tenant=`: for operators, the console of another tenant.

@@ -13,7 +13,7 @@ use crate::domain::external_subject::{ExternalSubject, ISSUER_MAX, SUBJECT_MAX};
 use crate::domain::ids::{ExternalSubjectId, UserId};
 use crate::domain::settings::SubjectMapping;
 use crate::flows::admin::{AdminError, NewExternalSubject};
-use crate::http::extract::{FormBody, Query};
+use crate::http::extract::Query;
 use crate::protocol::email::EmailAddress;
 
 /// Where the list lies, below the console's address.
@@ -196,9 +196,9 @@ async fn ask_for_new(visitor: Visitor) -> Answer {
 }
 
 /// `POST /console/external-subjects/new`.
-async fn create(visitor: Visitor, FormBody(params): FormBody) -> Answer {
+async fn create(visitor: Visitor) -> Answer {
     visitor.check(WRITE)?;
-    let sent = visitor.take(params)?;
+    let sent = visitor.take()?;
     let mut draft = Draft::sent(&sent, &["email", "issuer", "subject"]);
     let page = visitor.shell(&SECTION);
     for (name, most) in [("issuer", ISSUER_MAX), ("subject", SUBJECT_MAX)] {
@@ -268,9 +268,9 @@ async fn ask_to_remove(visitor: Visitor, request: HttpRequest) -> Answer {
 }
 
 /// `POST /console/external-subjects/{id}/remove`.
-async fn remove(visitor: Visitor, request: HttpRequest, FormBody(params): FormBody) -> Answer {
+async fn remove(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.check(WRITE)?;
-    visitor.take(params)?;
+    visitor.take()?;
     let one = named(&visitor, &request).await?;
     visitor
         .provider()

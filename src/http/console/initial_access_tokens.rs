@@ -18,7 +18,7 @@ use crate::domain::ids::InitialAccessTokenId;
 use crate::domain::initial_access_token::{InitialAccessToken, LIFETIME, MAX_USES};
 use crate::domain::settings::RegistrationPolicy;
 use crate::flows::admin::{AdminError, Area, By, NewInitialAccessToken, Permission};
-use crate::http::extract::{FormBody, Query};
+use crate::http::extract::Query;
 use crate::protocol::discovery::paths;
 
 /// Where the list lies, below the console's address.
@@ -236,9 +236,9 @@ fn read(visitor: &Visitor, draft: &mut Draft) -> Option<NewInitialAccessToken> {
 }
 
 /// `POST /console/registration-tokens/new`.
-async fn create(visitor: Visitor, FormBody(params): FormBody) -> Answer {
+async fn create(visitor: Visitor) -> Answer {
     visitor.check(Permission::Write(Area::Clients))?;
-    let sent = visitor.take(params)?;
+    let sent = visitor.take()?;
     let mut draft = Draft::sent(&sent, &["name", "max_uses", "days"]);
     let token = Uuid::try_parse(sent.input("form"))
         .map_err(|_| visitor.fault(AdminError::Refused("the form has no token".to_owned())))?;
@@ -321,9 +321,9 @@ async fn ask_to_revoke(visitor: Visitor, request: HttpRequest) -> Answer {
 }
 
 /// `POST /console/registration-tokens/{id}/revoke`.
-async fn revoke(visitor: Visitor, request: HttpRequest, FormBody(params): FormBody) -> Answer {
+async fn revoke(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.check(Permission::Write(Area::Clients))?;
-    visitor.take(params)?;
+    visitor.take()?;
     let token = token_of(&visitor, &request).await?;
     visitor
         .provider()

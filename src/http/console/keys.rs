@@ -14,7 +14,7 @@ use crate::clock::Timestamp;
 use crate::domain::key::{KeyRecord, KeyStage};
 use crate::flows::admin::{Area, Permission};
 use crate::flows::keys::RotationStart;
-use crate::http::extract::{FormBody, Query};
+use crate::http::extract::Query;
 
 /// This section.
 pub static SECTION: Section = Section {
@@ -224,9 +224,9 @@ async fn ask_to_rotate(visitor: Visitor, request: HttpRequest) -> Answer {
 }
 
 /// `POST /console/keys/{kid}/rotate`.
-async fn rotate(visitor: Visitor, request: HttpRequest, FormBody(params): FormBody) -> Answer {
+async fn rotate(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.check(Permission::Write(Area::Keys))?;
-    let form = visitor.take(params)?;
+    let form = visitor.take()?;
     let key = key_of(&visitor, &request).await?;
     let mut draft = Draft::sent(&form, &["start"]);
     let start = match draft.value("start") {
@@ -285,9 +285,9 @@ async fn ask_to_revoke(visitor: Visitor, request: HttpRequest) -> Answer {
 }
 
 /// `POST /console/keys/{kid}/revoke`.
-async fn revoke(visitor: Visitor, request: HttpRequest, FormBody(params): FormBody) -> Answer {
+async fn revoke(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.check(Permission::Write(Area::Keys))?;
-    visitor.take(params)?;
+    visitor.take()?;
     let key = key_of(&visitor, &request).await?;
     let revoked = visitor
         .provider()

@@ -12,7 +12,7 @@ use super::sheets::{Act, DetailSheet, Fact, FactGroup, ListSheet};
 use super::visitor::Visitor;
 use crate::domain::logout_delivery::{DeliveryKind, DeliveryState, LogoutDelivery};
 use crate::flows::admin::{AdminError, Area, Permission};
-use crate::http::extract::{FormBody, Query};
+use crate::http::extract::Query;
 
 /// This section.
 pub static SECTION: Section = Section {
@@ -202,9 +202,9 @@ async fn show(visitor: Visitor, request: HttpRequest) -> Answer {
 }
 
 /// `POST /console/logout-deliveries/{id}/retry`.
-async fn retry(visitor: Visitor, request: HttpRequest, FormBody(params): FormBody) -> Answer {
+async fn retry(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.check(Permission::Write(Area::Clients))?;
-    visitor.take(params)?;
+    visitor.take()?;
     let delivery = delivery_of(&visitor, &request).await?;
     let retried = visitor
         .provider()

@@ -20,6 +20,7 @@ pub mod external_subjects;
 pub mod fault;
 pub mod home;
 pub mod initial_access_tokens;
+pub mod kept;
 pub mod keys;
 pub mod layout;
 pub mod logout_deliveries;

@@ -3,6 +3,7 @@
 
 use uuid::Uuid;
 
+use super::kept::SECRETS;
 use super::layout::Shell;
 use crate::clock::Timestamp;
 use crate::flows::admin::AdminError;
@@ -199,6 +200,11 @@ impl Choice {
 impl Field {
     /// A field of this kind.
     pub fn new(name: &'static str, label: impl Into<String>, kind: FieldKind) -> Self {
+        let is_secret = matches!(kind, FieldKind::Line("password"));
+        debug_assert!(
+            !is_secret || SECRETS.contains(&name),
+            "{name} would be kept"
+        );
         Self {
             name,
             label: label.into(),

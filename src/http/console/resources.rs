@@ -12,7 +12,7 @@ use super::visitor::Visitor;
 use crate::domain::ids::ResourceId;
 use crate::domain::resource::{Resource, ResourceScope};
 use crate::flows::admin::{AdminError, Area, NewResource, Permission};
-use crate::http::extract::{FormBody, Query};
+use crate::http::extract::Query;
 use crate::protocol::authorization_details::DetailsType;
 
 /// The field for types of authorization details.
@@ -331,9 +331,9 @@ async fn ask_for_new(visitor: Visitor) -> Answer {
 }
 
 /// `POST /console/resources/new`.
-async fn create(visitor: Visitor, FormBody(params): FormBody) -> Answer {
+async fn create(visitor: Visitor) -> Answer {
     visitor.check(Permission::Write(Area::Resources))?;
-    let sent = visitor.take(params)?;
+    let sent = visitor.take()?;
     let mut draft = Draft::sent(&sent, &["identifier", "name", "scope", TYPES]);
     let new = NewResource {
         identifier: draft.value("identifier").to_owned(),
@@ -373,9 +373,9 @@ async fn ask_to_edit(visitor: Visitor, request: HttpRequest) -> Answer {
 }
 
 /// `POST /console/resources/{id}/edit`.
-async fn save(visitor: Visitor, request: HttpRequest, FormBody(params): FormBody) -> Answer {
+async fn save(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.check(Permission::Write(Area::Resources))?;
-    let sent = visitor.take(params)?;
+    let sent = visitor.take()?;
     let resource = resource_of(&visitor, &request).await?;
     let mut draft = Draft::sent(&sent, &["name", "scope", TYPES]);
     let changed = Resource {
@@ -454,9 +454,9 @@ async fn ask_to_delete(visitor: Visitor, request: HttpRequest) -> Answer {
 }
 
 /// `POST /console/resources/{id}/delete`.
-async fn delete(visitor: Visitor, request: HttpRequest, FormBody(params): FormBody) -> Answer {
+async fn delete(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.check(Permission::Write(Area::Resources))?;
-    visitor.take(params)?;
+    visitor.take()?;
     let resource = resource_of(&visitor, &request).await?;
     let deleted = visitor
         .provider()

@@ -12,6 +12,7 @@ use crate::http::routes::method_not_allowed;
 pub fn routes(scope: &mut web::ServiceConfig) {
     scope.service(at(&format!("{PATH}/callback")).route(web::get().to(entry::callback)));
     scope.service(at(&format!("{PATH}/signed-out")).route(web::get().to(entry::signed_out)));
+    scope.service(at(entry::SIGNED_IN).route(web::get().to(entry::signed_in)));
     scope.service(at(&format!("{PATH}/sign-out")).route(web::post().to(entry::sign_out)));
     scope.service(at(&format!("{PATH}/sign-in-again")).route(web::get().to(entry::sign_in_again)));
     scope.service(at(&format!("{PATH}/open")).route(web::get().to(entry::open_tenant)));

@@ -3,6 +3,7 @@
 use super::audit::{Audit, EventPage, Fact};
 use super::fault::FaultKind;
 use super::home::{Figure, Home, State, Step};
+use super::kept::Kept;
 use super::layout::{Chrome, NavItem, Shell, VisitedTenant};
 use super::notice::Notice;
 use super::parts::{Cell, Choice, Confirm, Empty, Field, FieldKind, Pager, Table, Tone};
@@ -211,6 +212,23 @@ pub fn render_all(messages: Messages) -> Result<Vec<Rendered>, askama::Error> {
             back: "/t/acme/console/users/1".to_owned(),
         };
         pages.push(sample(messages, "console_confirm", name, &confirm)?);
+        for (kind, sign_in) in [
+            ("ended", Some("/t/acme/console/signed-in")),
+            ("old-sign-in", Some("/t/acme/console/signed-in")),
+            ("other-session", None),
+        ] {
+            let kept = Kept {
+                page: stage.page(),
+                kind,
+                action: "/t/acme/console/users/new",
+                csrf: "csrf",
+                fields: vec![("email", text), ("version", "3"), ("redirect_uris", "a\nb")],
+                retype: if many { vec!["password"] } else { Vec::new() },
+                sign_in,
+                console: "/t/acme/console",
+            };
+            pages.push(sample(messages, "console_kept", name, &kept)?);
+        }
         pages.extend(super::clients_samples::render_all(messages, name, text)?);
         pages.extend(super::sheets_samples::render_all(messages, name, text)?);
     }
@@ -220,6 +238,7 @@ pub fn render_all(messages: Messages) -> Result<Vec<Rendered>, askama::Error> {
         ("ended", ""),
         ("interrupted", ""),
         ("old-sign-in", ""),
+        ("signed-in", ""),
         ("signed-out", ""),
     ] {
         let view = Outside {

@@ -17,7 +17,6 @@ use crate::domain::settings::{
 use crate::domain::tenant::TenantRecord;
 use crate::flows::admin::{AdminError, Area, Permission};
 use crate::flows::browser::CheckedForm;
-use crate::http::extract::FormBody;
 use crate::jose::certificate::Authorities;
 use crate::jose::revocation_lists::RevocationLists;
 use crate::protocol::fapi::SecurityProfile;
@@ -698,9 +697,9 @@ pub async fn stored(visitor: &Visitor) -> Result<TenantRecord, super::Fault> {
 }
 
 /// `POST /console/settings`.
-async fn save(visitor: Visitor, FormBody(params): FormBody) -> Answer {
+async fn save(visitor: Visitor) -> Answer {
     visitor.check(Permission::Write(Area::Settings))?;
-    let sent = visitor.take(params)?;
+    let sent = visitor.take()?;
     let now = stored(&visitor).await?;
     let page = visitor.shell(&SECTION);
     let mut draft = draft_sent(&sent);

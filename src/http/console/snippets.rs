@@ -158,6 +158,7 @@ impl Values {
             ("__PY_RESOURCE__", resource(", resource=", "")),
             ("__PY_DEVICE_RESOURCE__", resource(", \"resource\": ", "")),
             ("__GO_RESOURCE__", resource("\"resource\": {", "}")),
+            ("__JAVA_RESOURCE__", resource("\"resource\", List.of(", ")")),
             (
                 "__RUST_RESOURCE__",
                 resource("\n        .add_extra_param(\"resource\", ", ")"),
@@ -282,6 +283,9 @@ pub fn of(kind: Kind, values: &Values) -> Vec<Snippet> {
 const OF_DJANGO: [&str; 2] = ["RS256", "ES256"];
 const OF_SPRING: [&str; 3] = ["RS256", "ES256", "PS256"];
 
+const SPRING_CLIENT: &str = "org.springframework.boot:spring-boot-starter-web\n\
+     org.springframework.boot:spring-boot-starter-oauth2-client";
+
 fn web(values: &Values) -> Vec<Snippet> {
     let django = if OF_DJANGO.contains(&values.algorithm) {
         values.snippet(
@@ -300,7 +304,7 @@ fn web(values: &Values) -> Vec<Snippet> {
         values.snippet(
             "spring",
             "Spring Boot",
-            "org.springframework.boot:spring-boot-starter-oauth2-client",
+            SPRING_CLIENT,
             &[
                 ("application.yml", program!("spring.yml")),
                 ("SecurityConfig.java", program!("SecurityConfig.java")),
@@ -351,7 +355,7 @@ fn service(values: &Values) -> Vec<Snippet> {
         values.snippet(
             "spring",
             "Spring Boot",
-            "org.springframework.boot:spring-boot-starter-oauth2-client",
+            SPRING_CLIENT,
             &[
                 ("application.yml", program!("service_spring.yml")),
                 ("ApiClient.java", program!("ApiClient.java")),
@@ -433,7 +437,8 @@ pub fn verifying(values: &Values) -> Vec<Snippet> {
         values.snippet(
             "verify-spring",
             "Spring Boot",
-            "org.springframework.boot:spring-boot-starter-oauth2-resource-server",
+            "org.springframework.boot:spring-boot-starter-web\n\
+             org.springframework.boot:spring-boot-starter-oauth2-resource-server",
             &[("ResourceServer.java", program!("ResourceServer.java"))],
         ),
         values.snippet(

@@ -14,7 +14,7 @@ use super::sheets::{self, Act, DetailSheet, Fact, FactGroup, FormSheet, Group, L
 use super::visitor::Visitor;
 use crate::domain::tenant::{TenantRecord, TenantStatus};
 use crate::flows::admin::{Area, Permission};
-use crate::http::extract::{FormBody, Query};
+use crate::http::extract::Query;
 use crate::storage::Counted;
 
 /// This section.
@@ -168,9 +168,9 @@ async fn ask_for_new(visitor: Visitor) -> Answer {
 }
 
 /// `POST /console/tenant-new`.
-async fn create(visitor: Visitor, FormBody(params): FormBody) -> Answer {
+async fn create(visitor: Visitor) -> Answer {
     enter(&visitor, WRITE)?;
-    let sent = visitor.take(params)?;
+    let sent = visitor.take()?;
     let mut draft = Draft::sent(&sent, &["name", "slug"]);
     let made = visitor
         .provider()
@@ -332,9 +332,9 @@ async fn ask_to_suspend(visitor: Visitor, request: HttpRequest) -> Answer {
 }
 
 /// `POST /console/tenant/{slug}/suspend`.
-async fn suspend(visitor: Visitor, request: HttpRequest, FormBody(params): FormBody) -> Answer {
+async fn suspend(visitor: Visitor, request: HttpRequest) -> Answer {
     enter(&visitor, WRITE)?;
-    visitor.take(params)?;
+    visitor.take()?;
     let record = record_of(&visitor, &request).await?;
     let slug = record.slug.as_str();
     visitor
@@ -350,9 +350,9 @@ async fn suspend(visitor: Visitor, request: HttpRequest, FormBody(params): FormB
 }
 
 /// `POST /console/tenant/{slug}/resume`.
-async fn resume(visitor: Visitor, request: HttpRequest, FormBody(params): FormBody) -> Answer {
+async fn resume(visitor: Visitor, request: HttpRequest) -> Answer {
     enter(&visitor, WRITE)?;
-    visitor.take(params)?;
+    visitor.take()?;
     let record = record_of(&visitor, &request).await?;
     let slug = record.slug.as_str();
     visitor
@@ -410,9 +410,9 @@ async fn ask_to_delete(visitor: Visitor, request: HttpRequest) -> Answer {
 }
 
 /// `POST /console/tenant/{slug}/delete`.
-async fn delete(visitor: Visitor, request: HttpRequest, FormBody(params): FormBody) -> Answer {
+async fn delete(visitor: Visitor, request: HttpRequest) -> Answer {
     enter(&visitor, WRITE)?;
-    let sent = visitor.take(params)?;
+    let sent = visitor.take()?;
     let record = record_of(&visitor, &request).await?;
     let mut draft = Draft::sent(&sent, &["slug"]);
     if draft.value("slug") != record.slug.as_str() {

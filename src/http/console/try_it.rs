@@ -14,7 +14,7 @@ use super::visitor::Visitor;
 use crate::domain::client::Client;
 use crate::flows::admin::{Area, Permission};
 use crate::flows::trial::{Trial, TrialRefusal, TrialRequest};
-use crate::http::extract::{FormBody, Query};
+use crate::http::extract::Query;
 use crate::http::pages::visit::see_other;
 
 /// What is tried, and how.
@@ -142,9 +142,9 @@ pub async fn ask(visitor: Visitor, request: HttpRequest) -> Answer {
 }
 
 /// `POST /console/clients/{id}/try-it`.
-pub async fn begin(visitor: Visitor, request: HttpRequest, FormBody(params): FormBody) -> Answer {
+pub async fn begin(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.check(Permission::Write(Area::Clients))?;
-    let form = visitor.take(params)?;
+    let form = visitor.take()?;
     let client = tried(&visitor, &request).await?;
     if !is_home(&visitor) {
         // Whoever tries signs in at the tenant, and has no session of the console there.

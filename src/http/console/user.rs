@@ -16,7 +16,6 @@ use crate::domain::audit::{Act as Happened, RecordedEvent};
 use crate::domain::ids::UserId;
 use crate::domain::user::{User, UserStatus};
 use crate::flows::admin::{AdminError, Area, Permission, Subject};
-use crate::http::extract::FormBody;
 use crate::protocol::claims::StandardClaims;
 use crate::storage::{EventFilter, PageRequest};
 
@@ -379,9 +378,9 @@ async fn ask_to_edit(visitor: Visitor, request: HttpRequest) -> Answer {
 }
 
 /// `POST /console/users/{id}/edit`.
-async fn save(visitor: Visitor, request: HttpRequest, FormBody(params): FormBody) -> Answer {
+async fn save(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.check(WRITE)?;
-    let sent = visitor.take(params)?;
+    let sent = visitor.take()?;
     let user = user_of(&visitor, &request).await?;
     let names: Vec<_> = ["email", "email_verified"]
         .into_iter()
@@ -464,9 +463,9 @@ async fn ask_to_disable(visitor: Visitor, request: HttpRequest) -> Answer {
 }
 
 /// `POST /console/users/{id}/disable`.
-async fn disable(visitor: Visitor, request: HttpRequest, FormBody(params): FormBody) -> Answer {
+async fn disable(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.check(WRITE)?;
-    visitor.take(params)?;
+    visitor.take()?;
     let user = user_of(&visitor, &request).await?;
     visitor
         .provider()
@@ -481,9 +480,9 @@ async fn disable(visitor: Visitor, request: HttpRequest, FormBody(params): FormB
 }
 
 /// `POST /console/users/{id}/enable`.
-async fn enable(visitor: Visitor, request: HttpRequest, FormBody(params): FormBody) -> Answer {
+async fn enable(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.check(WRITE)?;
-    visitor.take(params)?;
+    visitor.take()?;
     let user = user_of(&visitor, &request).await?;
     visitor
         .provider()
@@ -503,9 +502,9 @@ async fn ask_to_reset(visitor: Visitor, request: HttpRequest) -> Answer {
 }
 
 /// `POST /console/users/{id}/reset`.
-async fn reset(visitor: Visitor, request: HttpRequest, FormBody(params): FormBody) -> Answer {
+async fn reset(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.check(WRITE)?;
-    visitor.take(params)?;
+    visitor.take()?;
     let user = user_of(&visitor, &request).await?;
     let link = visitor
         .provider()
@@ -531,9 +530,9 @@ async fn ask_to_delete(visitor: Visitor, request: HttpRequest) -> Answer {
 }
 
 /// `POST /console/users/{id}/delete`.
-async fn delete(visitor: Visitor, request: HttpRequest, FormBody(params): FormBody) -> Answer {
+async fn delete(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.check(WRITE)?;
-    visitor.take(params)?;
+    visitor.take()?;
     let user = user_of(&visitor, &request).await?;
     visitor
         .provider()

@@ -14,7 +14,7 @@ use crate::domain::ids::{ClientId, SessionId};
 use crate::domain::session::Session;
 use crate::domain::user::User;
 use crate::flows::admin::{Area, ConsentOf, Permission};
-use crate::http::extract::{FormBody, Query};
+use crate::http::extract::Query;
 
 /// Its routes.
 pub fn routes(pages: &mut web::ServiceConfig) {
@@ -195,9 +195,9 @@ async fn ask_to_end_all(visitor: Visitor, request: HttpRequest) -> Answer {
 }
 
 /// `POST /console/users/{id}/sessions/end`.
-async fn end_all(visitor: Visitor, request: HttpRequest, FormBody(params): FormBody) -> Answer {
+async fn end_all(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.check(WRITE_SESSIONS)?;
-    visitor.take(params)?;
+    visitor.take()?;
     let user = user_of(&visitor, &request).await?;
     visitor
         .provider()
@@ -231,9 +231,9 @@ async fn ask_to_end(visitor: Visitor, request: HttpRequest) -> Answer {
 }
 
 /// `POST /console/users/{id}/sessions/{session}`.
-async fn end(visitor: Visitor, request: HttpRequest, FormBody(params): FormBody) -> Answer {
+async fn end(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.check(WRITE_SESSIONS)?;
-    visitor.take(params)?;
+    visitor.take()?;
     let user = user_of(&visitor, &request).await?;
     let session = session_of(&visitor, &request, &user).await?;
     visitor
@@ -344,9 +344,9 @@ async fn ask_to_withdraw(visitor: Visitor, request: HttpRequest) -> Answer {
 }
 
 /// `POST /console/users/{id}/consents/{client}`.
-async fn withdraw(visitor: Visitor, request: HttpRequest, FormBody(params): FormBody) -> Answer {
+async fn withdraw(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.check(WRITE_CONSENTS)?;
-    visitor.take(params)?;
+    visitor.take()?;
     let user = user_of(&visitor, &request).await?;
     let client = client_of(&visitor, &request)?;
     visitor

@@ -16,7 +16,7 @@ use crate::domain::user::User;
 use crate::flows::admin::{AdminError, Area, NewUser, Permission};
 use crate::flows::browser::CheckedForm;
 use crate::flows::sessions::display_name;
-use crate::http::extract::{FormBody, Query};
+use crate::http::extract::Query;
 use crate::protocol::email::EmailAddress;
 use crate::secret::PlainSecret;
 
@@ -235,9 +235,9 @@ fn new_user(sent: &CheckedForm, draft: &Draft, email: EmailAddress) -> NewUser {
 }
 
 /// `POST /console/users/new`.
-async fn create(visitor: Visitor, FormBody(params): FormBody) -> Answer {
+async fn create(visitor: Visitor) -> Answer {
     visitor.check(WRITE)?;
-    let sent = visitor.take(params)?;
+    let sent = visitor.take()?;
     let mut draft = Draft::sent(&sent, &["email", "name", "roles"]);
     let Some(email) = email_in(&visitor, &mut draft) else {
         return visitor.show_again(&form(&visitor, &draft));

@@ -1,27 +1,31 @@
 //! Somebody at a page of the console: who, for which tenant, and everything that their page is made of.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::{Method, StatusCode};
-use actix_web::{FromRequest, HttpRequest, HttpResponse};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError as _};
 use askama::Template;
 
 use super::entry;
 use super::fault::{Answer, Fault, FaultKind};
+use super::kept::{self, Reason};
 use super::layout::{Chrome, NavItem, Shell, VisitedTenant};
 use super::notice::Notice;
 use super::sections::{Reach, SECTIONS, Section};
 use crate::clock::Timestamp;
 use crate::flows::Provider;
 use crate::flows::admin::{AdminError, By, Permission, Principal};
-use crate::flows::browser::{CheckedForm, FormPurpose, issuer_path};
+use crate::flows::browser::{CheckedForm, FormOwner, FormPurpose, issuer_path};
 use crate::flows::console::{ConsoleSession, Door, PATH};
 use crate::flows::provider::FlowError;
 use crate::flows::sessions::display_name;
 use crate::flows::tenancy::Tenant;
+use crate::http::error::ApiError;
+use crate::http::extract::FormBody;
 use crate::http::pages::render::Frame;
 use crate::http::pages::visit::{Visit, see_other};
 use crate::protocol::Params;
@@ -40,25 +44,35 @@ pub struct Visitor {
     frame: Frame,
     /// For a page that is looked at, its own path: where a fresh sign-in leads back to. None for a form that is sent.
     looked_at: Option<String>,
+    sent: Sent,
 }
+
+/// The form that came with a request, until it is taken.
+type Sent = Cell<Option<Result<Params, ApiError>>>;
 
 impl FromRequest for Visitor {
     type Error = Fault;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Fault>>>>;
 
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let request = request.clone();
+        let is_form = *request.method() == Method::POST;
+        let body = is_form.then(|| FormBody::from_request(&request, payload));
         Box::pin(async move {
             let visit = Visit::extract(&request)
                 .await
-                .map_err(|error| Fault::from(actix_web::ResponseError::error_response(&error)))?;
-            Self::enter(visit, &request).await
+                .map_err(|error| Fault::from(error.error_response()))?;
+            let sent = match body {
+                Some(body) => Some(body.await.map(|FormBody(params)| params)),
+                None => None,
+            };
+            Self::enter(visit, &request, Cell::new(sent)).await
         })
     }
 }
 
 impl Visitor {
-    async fn enter(visit: Visit, request: &HttpRequest) -> Result<Self, Fault> {
+    async fn enter(visit: Visit, request: &HttpRequest, sent: Sent) -> Result<Self, Fault> {
         let is_get = matches!(*request.method(), Method::GET | Method::HEAD);
         let return_to = match request.query_string() {
             "" => visit.at.rest.clone(),
@@ -80,7 +94,10 @@ impl Visitor {
             Door::Shut if is_get => {
                 return Err(entry::begin(&visit, &return_to, None, None).await?.into());
             }
-            Door::Shut => return Err(entry::ended(&visit).into()),
+            Door::Shut => {
+                let kept = kept::offer(&visit, sent.take(), &Reason::Ended);
+                return Err(kept.unwrap_or_else(|| entry::ended(&visit)).into());
+            }
         };
         let tenant = match request.match_info().get("tenant") {
             None => Arc::clone(&visit.at.tenant),
@@ -101,6 +118,7 @@ impl Visitor {
         let notice = cookies.notice(&visit.at.tenant);
         Ok(Self {
             looked_at: is_get.then_some(return_to),
+            sent,
             ..Self::at(visit, session, tenant, notice)
         })
     }
@@ -135,7 +153,7 @@ impl Visitor {
             nav,
             person: if name.is_empty() { email.clone() } else { name },
             email,
-            csrf: visit.token(FormPurpose::Console(session.sid)),
+            csrf: visit.token(FormPurpose::Console(owner(&session))),
             notice,
             tenant_name: tenant.record.name.clone(),
             tenant_slug: tenant.slug().as_str().to_owned(),
@@ -155,6 +173,7 @@ impl Visitor {
             chrome,
             frame,
             looked_at: None,
+            sent: Cell::default(),
         }
     }
 
@@ -203,16 +222,32 @@ impl Visitor {
             }
             None if !demand.is_met(auth_time, now) => {
                 tracing::info!("a change at the console needs a fresh sign-in");
-                Err(entry::old_sign_in(&self.visit).into())
+                let mine = Reason::OldSignIn(owner(&self.session));
+                let kept = kept::offer(&self.visit, self.sent.take(), &mine);
+                Err(kept
+                    .unwrap_or_else(|| entry::old_sign_in(&self.visit))
+                    .into())
             }
             _ => Ok(()),
         }
     }
 
-    /// Takes a form that a page of this console sent in this session.
-    pub fn take(&self, params: Params) -> Result<CheckedForm, Fault> {
+    /// Takes the form that a page of this console sent in this session; after that there is none any more. One that the same person began in
+    /// another session isn't lost: they are asked whether it still holds.
+    pub fn take(&self) -> Result<CheckedForm, Fault> {
+        let params = match self.sent.take() {
+            Some(Ok(params)) => params,
+            Some(Err(error)) => return Err(error.error_response().into()),
+            None => return Err(self.trouble(FaultKind::Form, "")),
+        };
+        let mine = owner(&self.session);
+        if kept::is_unfinished(&self.visit, &params, mine) {
+            let (reason, sent) = (Reason::OtherSession(mine), Some(Ok(params)));
+            let kept = kept::offer(&self.visit, sent, &reason);
+            return Err(kept.map_or_else(|| self.trouble(FaultKind::Form, ""), Fault::from));
+        }
         self.visit
-            .check(FormPurpose::Console(self.session.sid), params)
+            .check(FormPurpose::Console(mine), params)
             .map_err(|_| self.trouble(FaultKind::Form, ""))
     }
 
@@ -283,5 +318,13 @@ impl Visitor {
             &kind.view(shell, detail, &self.visit.caller.request_id),
         )
         .into()
+    }
+}
+
+/// Whose the forms of this session are.
+fn owner(session: &ConsoleSession) -> FormOwner {
+    FormOwner {
+        session: session.sid,
+        person: session.user.id.uuid(),
     }
 }

@@ -14,7 +14,8 @@ use super::render::{Frame, show};
 use crate::domain::ids::{ClientId, SessionId};
 use crate::flows::Provider;
 use crate::flows::browser::{
-    CheckedForm, CsrfSeed, FormPurpose, Provenance, SessionCookie, browser_state, issuer_path,
+    CheckedForm, CsrfSeed, FormOwner, FormPurpose, Provenance, SessionCookie, browser_state,
+    issuer_path,
 };
 use crate::flows::provider::FlowError;
 use crate::flows::sessions::SignedIn;
@@ -114,14 +115,9 @@ impl Visit {
 
     /// Takes a form that one of our own pages sent.
     pub fn check(&self, purpose: FormPurpose, params: Params) -> Result<CheckedForm, PageError> {
-        let provenance = Provenance {
-            origin: self.origin.as_deref(),
-            fetch_site: self.fetch_site.as_deref(),
-            referer: self.referer.as_deref(),
-        };
         CheckedForm::check(
             &self.at,
-            provenance,
+            self.provenance(),
             self.jar.csrf.as_ref(),
             purpose,
             params,
@@ -130,6 +126,19 @@ impl Visit {
             tracing::info!(%reason, form = ?purpose, "a form was refused");
             self.refuse(reason)
         })
+    }
+
+    /// Whose a form of the console is that one of our own pages sent, be that session over or not.
+    pub fn find_owner(&self, params: &Params) -> Option<FormOwner> {
+        CheckedForm::find_owner(&self.at, self.provenance(), self.jar.csrf.as_ref(), params)
+    }
+
+    fn provenance(&self) -> Provenance<'_> {
+        Provenance {
+            origin: self.origin.as_deref(),
+            fetch_site: self.fetch_site.as_deref(),
+            referer: self.referer.as_deref(),
+        }
     }
 
     /// A refusal as a page.
@@ -150,6 +159,15 @@ impl Visit {
         }
         let query = Serializer::new(String::new()).extend_pairs(query).finish();
         format!("{base}{path}?{query}")
+    }
+
+    /// The address of this very request.
+    pub fn here(&self) -> String {
+        let path = self.address(&self.at.rest, &[]);
+        match self.request.query_string() {
+            "" => path,
+            query => format!("{path}?{query}"),
+        }
     }
 
     /// Sends the browser to one of our own pages; 303, so that a form is never sent on (RFC 9700 §4.12).

@@ -29,6 +29,7 @@ pub mod client_secret_jwt;
 pub mod consent_pairs;
 pub mod console;
 pub mod console_clients;
+pub mod console_kept;
 pub mod console_people;
 pub mod console_registration_tokens;
 pub mod console_settings;

@@ -51,9 +51,12 @@ class Application:
 
     def stop(self):
         # With whatever it started itself.
-        os.killpg(self._process.pid, signal.SIGTERM)
         try:
+            os.killpg(self._process.pid, signal.SIGTERM)
             self._process.wait(timeout=20)
+        except ProcessLookupError:
+            # It had ended by itself, and nothing of it is left.
+            pass
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
 

@@ -2,7 +2,7 @@
 
 A client of each kind is registered; an administrator opens its page in the console. What a person's browser does is done here. Two things are changed, as whoever
 uses a program would change them: the port where it listens, and the address of the API that it calls. Django's program runs in
-`mozilla_django_oidc_client.py`, that of single-page applications in `browser/console.mjs`; those for Spring and Android aren't run.
+`mozilla_django_oidc_client.py`, Spring's in `spring_client.py`, that of single-page applications in `browser/console.mjs`; that for Android isn't run.
 """
 
 import json
@@ -13,88 +13,21 @@ import subprocess
 import sys
 import tempfile
 import threading
-from html.parser import HTMLParser
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import requests
 from application import Application, free_port, stop
+from console_pages import API, AUDIENCE, Api, Console, only, service_at, token_of
 from cookie_browser import Browser
 from interop import Report, create_client, expect, expect_equal, quickstart_tenants, tessera
 
 HERE = Path(__file__).resolve().parent
 NODE = os.environ["INTEROP_NODE"]
 CARGO_TARGET = os.environ["INTEROP_RUST_TARGET"]
-API = "https://api.example.com/"
-AUDIENCE = "https://stock.example.com"
 OTHER_AUDIENCE = "https://other.example.com"
 VERIFIERS = {"verify-python", "verify-node", "verify-spring", "verify-go", "verify-rust"}
 TOKEN = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+")
 SECONDS = 60
-
-
-class Programs(HTMLParser):
-    """Of a page of the console: by the id of a fold, its programs by their files' names."""
-
-    def __init__(self, text):
-        super().__init__(convert_charrefs=True)
-        self.found = {}
-        self._fold = self._part = None
-        self._name = self._installs = False
-        self._text = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        attributes = dict(attrs)
-        if tag == "details" and attributes.get("class") == "fold":
-            self._fold = self.found.setdefault(attributes["id"], {})
-            self._name, self._installs = "", False
-        elif tag == "p" and attributes.get("class") == "program-name":
-            self._installs = True
-        elif self._fold is not None and tag in ("code", "pre"):
-            self._part, self._text = tag, ""
-
-    def handle_data(self, data):
-        if self._part:
-            self._text += data
-
-    def handle_endtag(self, tag):
-        if tag == "details":
-            self._fold = None
-        if tag != self._part:
-            return
-        self._part = None
-        if tag == "code":
-            self._name, self._installs = self._text, False
-        elif self._installs:
-            # What has to be installed stands first, under a title without a name.
-            self._installs = False
-        else:
-            self._fold[self._name] = self._text
-
-
-class Api(ThreadingHTTPServer):
-    """An API that keeps the tokens that it is called with."""
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Called)
-        self.tokens = []
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    @property
-    def address(self):
-        return f"http://127.0.0.1:{self.server_port}/"
-
-
-class Called(BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.server.tokens.append((self.headers.get("Authorization") or "").removeprefix("Bearer "))
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *args):
-        pass
 
 
 class Started:
@@ -180,26 +113,6 @@ class Workshop:
         return {name: str(Path(CARGO_TARGET) / "debug" / name) for name in programs}
 
 
-class Console:
-    """What an administrator sees of applications."""
-
-    def __init__(self, tenant):
-        self.issuer = tenant.issuer
-        with open(os.environ["TESSERA_QUICKSTART"], encoding="utf-8") as file:
-            tenants = json.load(file)["tenants"]
-        people = next(known["users"] for known in tenants if known["slug"] == tenant.slug)
-        administrator = next(person for person in people if "administrator" in person.get("roles", []))
-        self.browser = Browser()
-        self.browser.open(f"{self.issuer}/console", None, administrator["email"], administrator["password"])
-
-    def programs(self, client):
-        answer = self.browser.get(f"{self.issuer}/console/clients/{client['client_id']}/connect")
-        expect_equal(answer.status_code, 200, "the page's status")
-        secret = client.get("client_secret")
-        expect(not secret or secret not in answer.text, "the page holds the client's secret")
-        return Programs(answer.text).found
-
-
 class Site:
     """A web application of one language."""
 
@@ -209,12 +122,6 @@ class Site:
         self.redirect_uri = f"{self.address}/callback"
         self.client = create_client(tenant, f"{language} by the console", [self.redirect_uri], scope="openid profile email")
         self.environment = {"OIDC_CLIENT_SECRET": self.client["client_secret"], "SESSION_SECRET": "of this test alone"}
-
-
-def only(files):
-    """The one program of a fold."""
-    (text,) = files.values()
-    return text
 
 
 def run_express(report, tenant, workshop, site, program):
@@ -334,28 +241,6 @@ def run_go_verifier(report, port, program, good, bad):
                 expect_equal(status(token), 401, f"status with {what}")
     finally:
         stop(report, running)
-
-
-def service_at(tenant, identifier):
-    return create_client(
-        tenant,
-        "Service by the console",
-        [],
-        grant_types=["client_credentials"],
-        response_types=[],
-        scope="stock:read",
-        resources=[identifier],
-    )
-
-
-def token_of(tenant, client, identifier):
-    answer = requests.post(
-        f"{tenant.issuer}/token",
-        data={"grant_type": "client_credentials", "resource": identifier},
-        auth=(client["client_id"], client["client_secret"]),
-        timeout=SECONDS,
-    )
-    return answer.json()["access_token"]
 
 
 def run_all(report, acme, globex, workshop, api):
