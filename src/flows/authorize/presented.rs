@@ -216,8 +216,8 @@ impl Provider {
         let profile = at.tenant.profile_of(client);
         let Some(object) = params.get("request")? else {
             if client.metadata.require_signed_request_object || profile.signs_messages() {
-                return Err(OAuthError::new(
-                    ErrorCode::InvalidRequestObject,
+                // RFC 9126 §2.3, RFC 6749 §4.1.2.1: a parameter is missing. There is no object that could be invalid.
+                return Err(OAuthError::invalid_request(
                     "this client must send its request as a signed request object",
                 )
                 .into());

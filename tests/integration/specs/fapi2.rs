@@ -22,10 +22,10 @@ const ASSERTION: (&str, &str) = (
 const TYP: &str = "oauth-authz-req+jwt";
 
 /// A client that does everything right, unless told.
-struct Bank {
-    key: SigningKey,
-    prover: Prover,
-    rp: RelyingParty,
+pub(super) struct Bank {
+    pub(super) key: SigningKey,
+    pub(super) prover: Prover,
+    pub(super) rp: RelyingParty,
 }
 
 fn key(algorithm: SigningAlgorithm) -> SigningKey {
@@ -46,14 +46,14 @@ fn metadata(key: &SigningKey, more: &Value) -> Value {
 }
 
 /// What Message Signing needs besides.
-fn signing() -> Value {
+pub(super) fn signing() -> Value {
     json!({
         "security_profile": "fapi2_message_signing", "authorization_signed_response_alg": "ES256", "introspection_signed_response_alg": "ES256",
     })
 }
 
 impl Bank {
-    async fn new(scene: &Scene, more: Value) -> Self {
+    pub(super) async fn new(scene: &Scene, more: Value) -> Self {
         let key = key(SigningAlgorithm::Es256);
         let mut client = scene.app.client(&scene.tenant, metadata(&key, &more)).await;
         client.secret = None;
@@ -72,11 +72,11 @@ impl Bank {
         with(usual, more)
     }
 
-    fn request(&self, scene: &Scene, path: &str, form: &[(&str, &str)]) -> Request {
+    pub(super) fn request(&self, scene: &Scene, path: &str, form: &[(&str, &str)]) -> Request {
         self.request_with(scene, path, form, &json!({}))
     }
 
-    fn request_with(
+    pub(super) fn request_with(
         &self,
         scene: &Scene,
         path: &str,
@@ -90,7 +90,7 @@ impl Bank {
         scene.app.post(&format!("{}{path}", self.rp.issuer), &form)
     }
 
-    async fn push(&self, scene: &Scene, more: &[(&str, &str)]) -> Answer {
+    pub(super) async fn push(&self, scene: &Scene, more: &[(&str, &str)]) -> Answer {
         let parameters = self.rp.parameters(more);
         let form: Vec<_> = parameters
             .iter()
@@ -100,7 +100,7 @@ impl Bank {
     }
 
     /// Pushes a request object and nothing else.
-    async fn push_signed(&self, scene: &Scene, more: &Value) -> Answer {
+    pub(super) async fn push_signed(&self, scene: &Scene, more: &Value) -> Answer {
         let now = scene.app.provider.clock.unix();
         let mut object = json!({ "iss": self.rp.client.client_id(), "aud": self.rp.issuer, "nbf": now, "exp": now + 300, "response_mode": "jwt" });
         for (name, value) in self.rp.parameters(&[]) {
@@ -113,14 +113,14 @@ impl Bank {
     }
 
     /// The browser's part, to the end.
-    async fn pass(&self, scene: &Scene, browser: &mut Browser, pushed: &Answer) -> Page {
+    pub(super) async fn pass(&self, scene: &Scene, browser: &mut Browser, pushed: &Answer) -> Page {
         assert_eq!(pushed.status, 201, "{}", pushed.body);
         let url = self.rp.pushed_url(text(&pushed.json(), "request_uri"), &[]);
         let page = browser.open(&url).await;
         browser.pass(page, &scene.user).await
     }
 
-    async fn token(&self, scene: &Scene, form: &[(&str, &str)]) -> Answer {
+    pub(super) async fn token(&self, scene: &Scene, form: &[(&str, &str)]) -> Answer {
         let proof = self
             .prover
             .proof("POST", &format!("{}/token", self.rp.issuer));
@@ -252,7 +252,7 @@ app_test! {
         let mut browser = scene.app.browser();
         let now = scene.app.provider.clock.unix();
         // The request.
-        expect(&bank.push(&scene, &[("response_mode", "jwt")]).await, 400, "invalid_request_object", "signed");
+        expect(&bank.push(&scene, &[("response_mode", "jwt")]).await, 400, "invalid_request", "signed");
         for (more, code, word) in [
             (json!({ "nbf": null }), "invalid_request_object", "nbf"),
             (json!({ "exp": null }), "invalid_request_object", "exp"),

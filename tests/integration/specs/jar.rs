@@ -243,9 +243,9 @@ app_test! {
         let signer = Signer::new(&scene, json!({ "require_signed_request_object": true })).await;
         let mut browser = scene.app.browser();
         let unsigned = format!("{}.{}.", encode(&json!({ "alg": "none" })), encode(&signer.claims(&scene, &json!({}))));
-        expect_redirect(&browser.open(&signer.rp.authorization_url(&[])).await, "invalid_request_object");
+        expect_redirect(&browser.open(&signer.rp.authorization_url(&[])).await, "invalid_request");
         expect_redirect(&browser.open(&signer.openid_url(&unsigned, &[])).await, "invalid_request_object");
-        signer.rp.push(&[]).await.expect_error(400, "invalid_request_object");
+        signer.rp.push(&[]).await.expect_error(400, "invalid_request");
         signer.push(&unsigned, &[]).await.expect_error(400, "invalid_request_object");
         // Signed, it goes its way over every page.
         let page = browser.open(&signer.url(&signer.object(&scene, &json!({ "prompt": "consent" })), &[])).await;

@@ -22,6 +22,7 @@ pub mod backchannel_logout;
 pub mod browser_security;
 pub mod budget;
 pub mod bulk;
+pub mod certification;
 pub mod ciba;
 mod ciba_delivery;
 mod client_authentication;
