@@ -52,6 +52,12 @@ fn badges(page: &Shell<'_>, domain: &Domain) -> Vec<(Tone, String)> {
     badges
 }
 
+/// What stands above its page: the host, which fits a phone's width where the whole address would be broken.
+fn name_of(domain: &Domain) -> String {
+    let host = domain.origin.strip_prefix("https://");
+    host.unwrap_or(&domain.origin).to_owned()
+}
+
 async fn domain_of(visitor: &Visitor, request: &HttpRequest) -> Result<Domain, Fault> {
     let id: DomainId = request
         .match_info()
@@ -242,7 +248,7 @@ fn sheet<'a>(visitor: &'a Visitor, domain: &Domain, problem: Option<String>) -> 
             page.path("/domains"),
             page.t("section-domains").into_owned(),
         )),
-        title: domain.origin.clone(),
+        title: name_of(domain),
         badges: badges(&page, domain),
         lede: String::new(),
         problems: problem.into_iter().collect(),

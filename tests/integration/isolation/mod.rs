@@ -9,7 +9,7 @@ mod forms;
 mod harvest;
 mod judge;
 mod marks;
-mod routes;
+pub mod routes;
 mod samples;
 mod without_scoping;
 mod world;

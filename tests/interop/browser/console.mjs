@@ -1,130 +1,21 @@
-// The console as its people have it, in Chromium: every page that can be reached by links is looked at, by an administrator and by an
-// operator; then a journey: an application is registered, somebody signs in to it, is shut out, and the audit tells all of it.
+// The console as its people have it, in Chromium: a journey, on which an application is registered, somebody signs in to it, is shut out,
+// and the audit tells all of it; then every page is looked at.
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 import { Report, quickstartTenants, readQuickstart } from '../node/interop.mjs'
-import { fitsPhone, follow, launch, picture, watch } from './pages.mjs'
+import { application, clientOf, signIn } from './application.mjs'
+import { enter, enterAnew, everyPage } from './console_tour.mjs'
+import { follow, launch, picture, watch } from './pages.mjs'
 
 const require = createRequire(new URL('../node/package.json', import.meta.url))
-const openid = await import(require.resolve('openid-client'))
 
-/** Links of one kind lead to pages of one kind: so many of each are looked at. */
-const OF_A_KIND = 1
-
-/** The pages of a tenant that an operator visits are those that its administrator has: its first page and its people are enough. */
-const VISITED_AGAIN = /^\/tenants\/\{slug\}\/(?!users$)/
-
-async function enter(page, issuer, { email, password }) {
-  await page.goto(`${issuer}/console`)
-  await page.waitForSelector('#username')
-  await page.fill('#username', email)
-  await page.fill('#password', password)
-  await follow(page, '#submit')
-  await page.waitForSelector('body[data-tenant] main h1')
-}
-
-/** What identifiers stand for, so that pages of one kind have one name. */
-const kindOf = (path) =>
-  path
-    .replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, '{id}')
-    .replace(/\/keys\/[\w-]{20,}/, '/keys/{kid}')
-    .replace(/\/(tenants?)\/(?!new\b)[a-z0-9-]+/, '/$1/{slug}')
-    .replace(/\?.*after=[^&]*/, '?after')
-    .replace(/\?.*$/, '?…')
-
-async function crawl(page, start, faults) {
-  const origin = new URL(start)
-  const seen = new Map()
-  const queue = [start]
-  const names = []
-  while (queue.length) {
-    const url = queue.shift()
-    const kind = kindOf(url.slice(start.length))
-    const count = seen.get(kind) ?? 0
-    if (count >= OF_A_KIND || VISITED_AGAIN.test(kind)) continue
-    seen.set(kind, count + 1)
-    const response = await page.goto(url)
-    assert.ok(response.status() < 400, `${url} answers ${response.status()}`)
-    if (!response.headers()['content-type']?.startsWith('text/html')) continue
-    const name = `console${kind.replace(/[^\w]+/g, '-').replace(/-+$/, '')}`
-    assert.equal(await page.locator('h1').count(), 1, `${url} has not one heading`)
-    await picture(page, name)
-    await fitsPhone(page, name)
-    names.push(name)
-    const links = await page.locator('a[href]').evaluateAll((all) => all.map((link) => link.href))
-    for (const link of links) {
-      const target = new URL(link)
-      target.hash = ''
-      const inside = target.origin === origin.origin && (target.href === start || target.pathname.startsWith(`${origin.pathname}/`))
-      if (inside && !/sign-out|\/open$/.test(target.pathname)) queue.push(target.href)
-    }
-  }
-  assert.deepEqual(faults, [])
-  return names
-}
-
-async function everyPage(report, browser, who, issuer, person) {
-  await report.check(`${who}: every page that can be reached is sound at both widths, in both schemes, and to axe-core`, async () => {
-    const context = await browser.newContext()
-    try {
-      const page = await context.newPage()
-      const faults = []
-      watch(page, faults)
-      await enter(page, issuer, person)
-      const names = await crawl(page, `${issuer}/console`, faults)
-      assert.ok(names.length > 10, `only ${names.join(', ')}`)
-      console.log(`${who} saw ${names.length} pages: ${names.join(', ')}`)
-    } finally {
-      await context.close()
-    }
-  })
-}
-
-/** An application on this machine that does nothing but receive an authorization response. */
-async function application() {
-  let arrived
-  const server = createServer((request, response) => {
-    arrived?.(new URL(request.url, `http://127.0.0.1:${server.address().port}`))
-    response.end('<!doctype html><title>Application</title><h1>Application</h1>')
-  })
-  await new Promise((done) => server.listen(0, '127.0.0.1', done))
-  return {
-    redirectUri: `http://127.0.0.1:${server.address().port}/callback`,
-    answer: () => new Promise((done) => (arrived = done)),
-    close: () => server.close(),
-  }
-}
-
-/** A whole sign-in at an application; the claims of its ID token. */
-async function signIn(browser, client, redirectUri, application, person) {
+/** A sign-in in a browser of the person's own. */
+async function signInAnew(browser, client, app, person) {
   const context = await browser.newContext()
   try {
-    const page = await context.newPage()
-    const verifier = openid.randomPKCECodeVerifier()
-    const [state, nonce] = [openid.randomState(), openid.randomNonce()]
-    const url = openid.buildAuthorizationUrl(client, {
-      redirect_uri: redirectUri,
-      scope: 'openid',
-      code_challenge: await openid.calculatePKCECodeChallenge(verifier),
-      code_challenge_method: 'S256',
-      state,
-      nonce,
-    })
-    await page.goto(url.href)
-    await page.fill('#username', person.email)
-    await page.fill('#password', person.password)
-    const answered = application.answer()
-    await follow(page, '#submit')
-    if (await page.locator('#allow').count()) await follow(page, '#allow')
-    if (await page.locator('#problem').count()) return undefined
-    const tokens = await openid.authorizationCodeGrant(client, await answered, {
-      pkceCodeVerifier: verifier,
-      expectedState: state,
-      expectedNonce: nonce,
-    })
-    return tokens.claims()
+    return await signIn(await context.newPage(), client, app, person)
   } finally {
     await context.close()
   }
@@ -133,25 +24,22 @@ async function signIn(browser, client, redirectUri, application, person) {
 async function journey(report, browser, issuer, administrator) {
   const context = await browser.newContext()
   const app = await application()
-  const person = { email: `visitor-${Date.now()}@acme.example`, password: 'a long enough password' }
+  const person = { email: 'vera@acme.example', password: 'a long enough password' }
   try {
     const page = await context.newPage()
     await enter(page, issuer, administrator)
     const client = await report.check('journey: an application is registered by the wizard', async () => {
       await page.goto(`${issuer}/console/clients`)
       await page.goto(`${issuer}/console/clients/new`)
-      await picture(page, 'journey-kinds')
       await follow(page, '#kind-web')
       await page.fill('[name=client_name]', 'Visitors’ book')
       await page.fill('[name=redirect_uris]', app.redirectUri)
-      await picture(page, 'journey-new-client')
       await follow(page, '#save')
       const secret = (await page.locator('#secret').innerText()).trim()
-      await picture(page, 'journey-registered')
       const id = /[0-9a-f]{8}-[0-9a-f-]{27}/.exec(page.url())[0]
       await page.reload()
       assert.equal(await page.locator('#secret').count(), 0, 'the secret is shown a second time')
-      return openid.discovery(new URL(issuer), id, undefined, openid.ClientSecretBasic(secret), { execute: [openid.allowInsecureRequests] })
+      return clientOf(issuer, id, secret)
     })
     await report.check('journey: a person is made, though the session ends while the form is filled in', async () => {
       await page.goto(`${issuer}/console/users/new`)
@@ -175,22 +63,20 @@ async function journey(report, browser, issuer, administrator) {
       assert.ok(shown.includes(person.email) && shown.includes('O’Hara'), shown)
     })
     await report.check('journey: they sign in to the application', async () => {
-      const claims = await signIn(browser, client, app.redirectUri, app, person)
+      const claims = await signInAnew(browser, client, app, person)
       assert.equal(claims.iss, issuer)
     })
     await report.check('journey: they are disabled, and can sign in no more', async () => {
       await page.goto(`${issuer}/console/users?q=${encodeURIComponent(person.email)}`)
       await follow(page, `main a:has-text("${person.email}")`)
       await follow(page, '#disable')
-      await picture(page, 'journey-disable')
       await follow(page, '#confirm')
-      assert.equal(await signIn(browser, client, app.redirectUri, app, person), undefined)
+      assert.equal(await signInAnew(browser, client, app, person), undefined)
     })
     await report.check('journey: the audit tells of all of it', async () => {
       await page.goto(`${issuer}/console/audit?person=${encodeURIComponent(person.email)}`)
       const told = await page.locator('main').innerText()
       assert.ok((told.match(new RegExp(person.email.replaceAll('.', '\\.'), 'g')) ?? []).length >= 3, told)
-      await picture(page, 'journey-audit')
       const acts = async (query) => {
         await page.goto(`${issuer}/console/audit?${query}`)
         return page.locator('main').innerText()
@@ -314,11 +200,12 @@ const { tenants, operator } = await readQuickstart()
 const administrator = tenants.find(({ slug }) => slug === 'acme').users.find(({ roles }) => roles?.includes('administrator'))
 const browser = await launch()
 try {
+  // Who looks at every page signs in first: by then their sign-in is old.
+  const [desk, since] = [await enterAnew(browser, acme.issuer, administrator), Date.now()]
   await report.flow(() => journey(report, browser, acme.issuer, administrator))
   await report.flow(() => singlePageJourney(report, browser, acme.issuer, administrator, acme))
   await report.flow(() => look(report, browser, acme.issuer, administrator))
-  await report.flow(() => everyPage(report, browser, 'an administrator', acme.issuer, administrator))
-  await report.flow(() => everyPage(report, browser, 'an operator', operator.issuer, operator.users[0]))
+  await report.flow(() => everyPage(report, browser, acme, operator, desk, since))
 } finally {
   await browser.close()
 }

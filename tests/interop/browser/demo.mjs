@@ -2,7 +2,7 @@
 // out, then both tenants side by side. With SCREENSHOTS set, pictures of every page at two widths, light and dark.
 import assert from 'node:assert/strict'
 import { Report, quickstartTenants, readQuickstart } from '../node/interop.mjs'
-import { fitsPhone, follow, launch, picture, watch } from './pages.mjs'
+import { follow, launch, picture, watch } from './pages.mjs'
 
 const slugOf = (page) => page.locator('body').getAttribute('data-tenant')
 
@@ -13,7 +13,6 @@ async function signIn(page, demo, tenant, pictures) {
   await page.waitForSelector('#username')
   if (pictures) {
     await picture(page, `sign-in-${tenant.slug}`)
-    await fitsPhone(page, 'the sign-in page')
   }
   await page.fill('#username', tenant.email)
   await page.fill('#password', tenant.password)
@@ -64,7 +63,6 @@ async function demonstrate(report, browser, demo, tenant) {
       assert.equal(claims.iss, tenant.issuer)
       assert.equal(claims.tenant, tenant.slug)
       await picture(page, `demo-signed-in-${tenant.slug}`)
-      await fitsPhone(page, 'the demonstration')
     })
     await check('the tenant\'s API accepts the token', async () => {
       const result = await press(page, 'call-api')
@@ -145,7 +143,6 @@ async function ownPages(report, browser, tenant) {
   const look = async (path, name) => {
     await page.goto(tenant.issuer + path)
     await picture(page, name)
-    await fitsPhone(page, name)
   }
   try {
     await report.check('signing in by the keyboard alone, the focus always to be seen', async () => {
@@ -205,7 +202,6 @@ async function documents(report, browser, tenant) {
       for (const [path, name] of [['/', 'landing'], ['/api/docs', 'api-docs']]) {
         await page.goto(new URL(path, tenant.issuer).href)
         await picture(page, name)
-        await fitsPhone(page, name)
       }
     } finally {
       await context.close()

@@ -1,7 +1,7 @@
 // What every browser of the suite does with a page: look at it, with axe-core and at both widths and colour schemes, and take pictures
-// where SCREENSHOTS names a folder.
+// where SCREENSHOTS names a folder, or INTEROP_BOOK that of the book's pictures.
 import assert from 'node:assert/strict'
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 
@@ -9,58 +9,75 @@ const require = createRequire(new URL('../node/package.json', import.meta.url))
 const { chromium } = require('playwright-core')
 const axe = await readFile(require.resolve('axe-core/axe.min.js'), 'utf8')
 
-export const SIZES = [{ width: 1280, height: 900 }, { width: 390, height: 844 }]
-const SCHEMES = ['light', 'dark']
+const DESK = { width: 1280, height: 900 }
+const PHONE = { width: 390, height: 844 }
 const FLAGS = [
   '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage',
 ]
 
-const folder = process.env.SCREENSHOTS
+/** The rules of axe-core that ask about colours: what the others look at is the same in both schemes. */
+const COLOURS = ['color-contrast', 'link-in-text-block']
+
+const { SCREENSHOTS: folder, INTEROP_BOOK: book } = process.env
 
 export const launch = () =>
   chromium.launch({ executablePath: process.env.INTEROP_CHROMIUM ?? '/usr/bin/chromium', headless: true, args: FLAGS })
 
-/** Refuses what axe-core finds on the page: WCAG 2.2 A and AA, and its best practices. */
-async function accessible(page, name) {
-  await page.evaluate(axe)
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }))
-  const found = violations.map(({ id, nodes }) => `${id} at ${nodes.slice(0, 3).map(({ target }) => target.join(' ')).join(', ')}`)
-  assert.deepEqual(found, [], `axe-core on ${name}`)
-}
-
-/** Looks at the page as it is now, at every size and in both colour schemes. */
-export async function picture(page, name) {
-  if (folder) await mkdir(folder, { recursive: true })
-  for (const size of SIZES) {
-    await page.setViewportSize(size)
-    for (const colorScheme of SCHEMES) {
-      await page.emulateMedia({ colorScheme })
-      // Colours fade into each other; those of what is folded away never come to their end.
-      await page.evaluate(() =>
-        Promise.race([
-          Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => {}))),
-          new Promise((late) => setTimeout(late, 500)),
-        ]),
-      )
-      if (folder) await page.screenshot({ path: join(folder, `${name}-${size.width}-${colorScheme}.png`), fullPage: true })
-      await accessible(page, `${name}, ${size.width} pixels wide, ${colorScheme}`)
-    }
+/** Refuses what axe-core finds on the page: WCAG 2.2 A and AA, and its best practices; or what these rules find. */
+async function accessible(page, name, rules) {
+  const options = { resultTypes: ['violations'], rules: { 'target-size': { enabled: true } }, ...(rules && { runOnly: { type: 'rule', values: rules } }) }
+  const ask = () => page.evaluate((options) => globalThis.axe?.run(document, options), options)
+  let found = await ask()
+  if (!found) {
+    await page.evaluate(axe)
+    found = await ask()
   }
-  await page.emulateMedia({ colorScheme: null })
-  await page.setViewportSize(SIZES[0])
+  const violations = found.violations.map(({ id, nodes }) => `${id} at ${nodes.slice(0, 3).map(({ target }) => target.join(' ')).join(', ')}`)
+  assert.deepEqual(violations, [], `axe-core on ${name}`)
 }
 
 /** Nothing is cut off at a phone's width. */
-export async function fitsPhone(page, name) {
-  await page.setViewportSize(SIZES[1])
+async function fits(page, name) {
   const [content, width, wide] = await page.evaluate(() => [
     document.documentElement.scrollWidth,
     window.innerWidth,
     [...document.body.querySelectorAll('*')].filter((element) => element.getBoundingClientRect().right > window.innerWidth).map((element) => element.outerHTML.slice(0, 200)).slice(-3),
   ])
   assert.ok(content <= width, `${name} is ${content} pixels wide on a screen of ${width}: ${wide.join(' ')}`)
-  await page.setViewportSize(SIZES[0])
+}
+
+/** Of a page that is longer than this, the book shows the beginning. */
+const LONGEST = 2400
+
+/** The page as the book has it. */
+async function putIntoBook(page, file) {
+  await page.evaluate(() => { document.documentElement.style.caretColor = 'transparent' })
+  const devtools = await page.context().newCDPSession(page)
+  const { cssContentSize: { width, height } } = await devtools.send('Page.getLayoutMetrics')
+  const clip = { x: 0, y: 0, width, height: Math.min(height, LONGEST), scale: 1 }
+  const { data } = await devtools.send('Page.captureScreenshot', { format: 'webp', quality: 60, captureBeyondViewport: true, clip })
+  await writeFile(join(book, file), Buffer.from(data, 'base64'))
+  await devtools.detach()
+}
+
+/** Looks at the page as it is now, at every size and in both colour schemes. `shown` is its picture's name in the book, if it is there. */
+export async function picture(page, name, shown) {
+  for (const path of [folder, book]) if (path) await mkdir(path, { recursive: true })
+  for (const size of [DESK, PHONE]) {
+    await page.setViewportSize(size)
+    for (const colorScheme of ['light', 'dark']) {
+      // Where motion isn't wanted, colours don't fade into each other.
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+      const look = `${size.width}-${colorScheme}`
+      if (folder) await page.screenshot({ path: join(folder, `${name}-${look}.png`), fullPage: true })
+      if (book && shown) await putIntoBook(page, `${shown}-${look}.webp`)
+      await accessible(page, `${name}, ${size.width} pixels wide, ${colorScheme}`, colorScheme === 'light' ? undefined : COLOURS)
+    }
+    if (size === PHONE) await fits(page, name)
+  }
+  await page.emulateMedia({ colorScheme: null, reducedMotion: null })
+  await page.setViewportSize(DESK)
 }
 
 /** Presses what leads to another page and waits until that page, at the end of all redirects, is there. */
