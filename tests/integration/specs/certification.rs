@@ -21,7 +21,7 @@ use super::seed::{Scene, text};
 use crate::support::app::{app_test, on_both};
 use crate::support::browser::Place;
 use crate::support::certificates::{Identity, Wanted};
-use crate::support::command::{Installation, command_test};
+use crate::support::command::Installation;
 use crate::support::dpop::{Prover, with};
 use crate::support::http::{Answer, Request};
 use crate::support::receiver::{Answering, Receiver};
@@ -611,66 +611,121 @@ fn files() -> Vec<(&'static str, &'static str)> {
     files
 }
 
-command_test! {
-    /// Each command of the page, and each client of it, with the pairs of proofs that its table has.
-    fn the_page_can_be_followed(here: Installation) {
-        for (name, content) in files() {
-            serde_json::from_str::<Value>(content).unwrap_or_else(|error| panic!("{name}: {error}"));
-            here.file(name, content);
-        }
-        let mut run = 0;
-        let commands = blocks("sh").join("\n").replace("\\\n", " ");
-        for line in commands.lines().filter(|line| line.starts_with("tessera ")) {
-            let mut words = words(line);
-            let (mut input, mut output) = (String::new(), None);
-            if let Some(at) = words.iter().position(|word| word == ">") {
-                output = words.get(at + 1).cloned();
-                words.truncate(at);
-            }
-            if let Some(at) = words.iter().position(|word| word == "<") {
-                input = "a password for the suite".to_owned();
-                words.truncate(at);
-            }
-            let arguments: Vec<_> = words[1..].iter().map(String::as_str).collect();
-            let done = here.run_with(&input, &arguments);
-            assert_eq!(done.code, 0, "{line}: {}", done.err);
-            if let Some(output) = output {
-                here.file(&output, &done.out);
-            }
-            run += 1;
-        }
-        assert_eq!(run, 7);
-        let read = |name: &str| -> Value { serde_json::from_str(&std::fs::read_to_string(here.path(name)).expect(name)).expect("JSON") };
-        // What goes into the suite's file is what the commands printed.
-        for name in ["client.json", "client2.json", "client_secret_post.json"] {
-            assert!(read(name)["client_id"].is_string() && read(name)["client_secret"].is_string(), "{name}");
-        }
-        assert_eq!((&read("client.json")["require_pkce"], &read("client_secret_post.json")["token_endpoint_auth_method"]), (&json!(false), &json!("client_secret_post")));
-        assert_eq!(read("bank.json")["security_profile"], "fapi2_security");
-        let person = here.json(&["user", "show", "--tenant", "certify", "--email", "ana@certify.example"]);
-        let said = person.to_string();
-        for scope in ["profile", "email", "address", "phone"] {
-            for name in tessera::protocol::claims::claims_for_scope(scope).iter().filter(|name| **name != "updated_at") {
-                assert!(said.contains(&format!("\"{name}\":")), "{name}: {said}");
-            }
-        }
-        // The table of proofs: what differs from the file is itself metadata.
-        let own: Value = read("fapi2.json");
-        let rows: Vec<_> = PAGE.lines().filter(|line| line.starts_with("| `private_key_jwt` |") || line.starts_with("| `mtls` |")).collect();
-        assert_eq!(rows.len(), 4);
-        for row in rows {
-            let members = row.split(" | ").nth(2).expect("a third column").trim_end_matches(" |").trim_matches('`');
-            let more: Value = serde_json::from_str(&format!("{{{members}}}")).unwrap_or_else(|error| panic!("{members}: {error}"));
-            let file = here.file("pair.json", &with(own.clone(), &more).to_string());
-            let made = here.json(&["client", "create", "--tenant", "certify", "--metadata-file", &file]);
-            for (name, value) in more.as_object().expect("an object") {
-                assert_eq!(&made[name], value, "{row}");
-            }
-        }
-        let signing = with(own, &read("message_signing.json"));
-        let file = here.file("signing.json", &signing.to_string());
-        assert_eq!(here.json(&["client", "create", "--tenant", "certify", "--metadata-file", &file])["security_profile"], "fapi2_message_signing");
+/// Each command of the page, and each client of it, with the pairs of proofs that its table has.
+fn follow(mut here: Installation) {
+    // An installation that takes certificates, as the page says of two of the pairs.
+    here.set("TESSERA_TRUSTED_PROXIES", "127.0.0.1");
+    here.set("TESSERA_CLIENT_CERTIFICATE_HEADER", "X-SSL-Client-Cert");
+    let here = here.ready();
+    for (name, content) in files() {
+        serde_json::from_str::<Value>(content).unwrap_or_else(|error| panic!("{name}: {error}"));
+        here.file(name, content);
     }
+    let mut run = 0;
+    let commands = blocks("sh").join("\n").replace("\\\n", " ");
+    for line in commands.lines().filter(|line| line.starts_with("tessera ")) {
+        let mut words = words(line);
+        let (mut input, mut output) = (String::new(), None);
+        if let Some(at) = words.iter().position(|word| word == ">") {
+            output = words.get(at + 1).cloned();
+            words.truncate(at);
+        }
+        if let Some(at) = words.iter().position(|word| word == "<") {
+            input = "a password for the suite".to_owned();
+            words.truncate(at);
+        }
+        let arguments: Vec<_> = words[1..].iter().map(String::as_str).collect();
+        let done = here.run_with(&input, &arguments);
+        assert_eq!(done.code, 0, "{line}: {}", done.err);
+        if let Some(output) = output {
+            here.file(&output, &done.out);
+        }
+        run += 1;
+    }
+    assert_eq!(run, 7);
+    let read = |name: &str| -> Value {
+        serde_json::from_str(&std::fs::read_to_string(here.path(name)).expect(name)).expect("JSON")
+    };
+    // What goes into the suite's file is what the commands printed.
+    for name in ["client.json", "client2.json", "client_secret_post.json"] {
+        assert!(
+            read(name)["client_id"].is_string() && read(name)["client_secret"].is_string(),
+            "{name}"
+        );
+    }
+    assert_eq!(
+        (
+            &read("client.json")["require_pkce"],
+            &read("client_secret_post.json")["token_endpoint_auth_method"]
+        ),
+        (&json!(false), &json!("client_secret_post"))
+    );
+    assert_eq!(read("bank.json")["security_profile"], "fapi2_security");
+    let person = here.json(&[
+        "user",
+        "show",
+        "--tenant",
+        "certify",
+        "--email",
+        "ana@certify.example",
+    ]);
+    let said = person.to_string();
+    for scope in ["profile", "email", "address", "phone"] {
+        for name in tessera::protocol::claims::claims_for_scope(scope)
+            .iter()
+            .filter(|name| **name != "updated_at")
+        {
+            assert!(said.contains(&format!("\"{name}\":")), "{name}: {said}");
+        }
+    }
+    // The table of proofs: what differs from the file is itself metadata.
+    let own: Value = read("fapi2.json");
+    let rows: Vec<_> = PAGE
+        .lines()
+        .filter(|line| line.starts_with("| `private_key_jwt` |") || line.starts_with("| `mtls` |"))
+        .collect();
+    assert_eq!(rows.len(), 4);
+    for row in rows {
+        let members = row
+            .split(" | ")
+            .nth(2)
+            .expect("a third column")
+            .trim_end_matches(" |")
+            .trim_matches('`');
+        let more: Value = serde_json::from_str(&format!("{{{members}}}"))
+            .unwrap_or_else(|error| panic!("{members}: {error}"));
+        let file = here.file("pair.json", &with(own.clone(), &more).to_string());
+        let made = here.json(&[
+            "client",
+            "create",
+            "--tenant",
+            "certify",
+            "--metadata-file",
+            &file,
+        ]);
+        for (name, value) in more.as_object().expect("an object") {
+            assert_eq!(&made[name], value, "{row}");
+        }
+    }
+    let signing = with(own, &read("message_signing.json"));
+    let file = here.file("signing.json", &signing.to_string());
+    assert_eq!(
+        here.json(&[
+            "client",
+            "create",
+            "--tenant",
+            "certify",
+            "--metadata-file",
+            &file
+        ])["security_profile"],
+        "fapi2_message_signing"
+    );
+}
+
+#[test]
+fn the_page_can_be_followed() {
+    follow(Installation::sqlite());
+    follow(Installation::postgres());
 }
 
 /// What the page has the suite's browser press is there to be pressed, and the tests that it names are there to be run.

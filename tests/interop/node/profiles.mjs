@@ -145,7 +145,7 @@ const FEATURES = {
     assert.equal(tokens.claims().tenant, tenant.slug)
     assert.equal((await oidc.tokenIntrospection(config, tokens.access_token)).active, true)
     await assert.rejects(
-      request().then(({ parameters }) => oidc.buildAuthorizationUrlWithPAR(config, parameters, { DPoP })), { error: 'invalid_request_object' },
+      request().then(({ parameters }) => oidc.buildAuthorizationUrlWithPAR(config, parameters, { DPoP })), { error: 'invalid_request' },
     )
   },
   'ID token and userinfo encrypted to the client': async (tenant) => {
