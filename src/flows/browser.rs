@@ -266,6 +266,8 @@ pub enum FormPurpose {
     Device,
     /// Allowing what is asked by the back channel, or not.
     Request,
+    /// Setting the code for requests, or taking it away.
+    RequestCode,
     /// Administering, in this session.
     Console(Uuid),
 }
@@ -284,6 +286,7 @@ impl FormPurpose {
             Self::UserCode => "user code",
             Self::Device => "device",
             Self::Request => "request",
+            Self::RequestCode => "request code",
             Self::Console(_) => "console",
         }
     }

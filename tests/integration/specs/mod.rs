@@ -24,6 +24,7 @@ pub mod budget;
 pub mod bulk;
 pub mod ciba;
 mod ciba_delivery;
+mod ciba_hints;
 mod client_authentication;
 pub mod client_secret_jwt;
 pub mod consent_pairs;
