@@ -11,7 +11,7 @@ use crate::proofs::{Prover, Proving};
 use crate::report::{self, Row};
 use crate::scene::{Client, Database, Scene, tessera};
 use crate::wire::{Answer, bearer, get, post};
-use crate::{Options, Result, storm, tenants, timing};
+use crate::{Options, Result, asked, storm, tenants, timing};
 
 /// As many distinct tokens are made for the rows that present them.
 const TOKENS: usize = 60_000;
@@ -71,6 +71,16 @@ impl<W: Work> Work for Answered<W> {
     fn status(&self) -> u16 {
         self.status
     }
+}
+
+/// More codes than can be redeemed in so many seconds.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a small count"
+)]
+fn enough(seconds: f64) -> usize {
+    (CODES_PER_SECOND * seconds) as usize
 }
 
 type Source<'a> = Box<dyn Fn() -> Result<Box<dyn Work>> + 'a>;
@@ -135,7 +145,7 @@ fn turns(options: &Options, servers: &Servers<'_>, case: &Case<'_>) -> Result<Ro
     Ok(row)
 }
 
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
     "jwks",
     "discovery",
     "client-credentials",
@@ -146,6 +156,7 @@ const NAMES: [&str; 17] = [
     "code",
     "refresh",
     "device",
+    "ciba",
     "exchange",
     "par",
     "sign-in",
@@ -164,7 +175,7 @@ pub fn run(options: &Options) -> Result<()> {
     }
     let wanted =
         |name: &str| options.names.is_empty() || options.names.iter().any(|known| known == name);
-    if NAMES[..12].iter().any(|name| wanted(name)) {
+    if NAMES[..13].iter().any(|name| wanted(name)) {
         println!("{}", report::HEAD);
         requests(options, Database::Sqlite, &wanted)?;
         if options.postgres.is_some() && (wanted("code") || wanted("refresh")) {
@@ -551,14 +562,8 @@ fn requests(options: &Options, database: Database, wanted: &dyn Fn(&str) -> bool
             name: format!("code redemption, {}", database.name()),
             promised: 0.5,
             ours: once(move || {
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "a small count"
-                )]
-                let count = (CODES_PER_SECOND * seconds) as usize;
                 Ok(scene
-                    .codes(&scene.web, count)?
+                    .codes(&scene.web, enough(seconds))?
                     .iter()
                     .map(|code| scene.redemption(&scene.web, code))
                     .collect())
@@ -626,6 +631,17 @@ fn requests(options: &Options, database: Database, wanted: &dyn Fn(&str) -> bool
                 &scene.device.header(),
                 &[("device_code", &"d".repeat(68))],
             )])),
+            peer: None,
+        });
+    }
+    if wanted("ciba") {
+        let seconds = options.seconds + 0.7;
+        let client = asked::asking(scene)?;
+        cases.push(Case {
+            name: "CIBA, an allowed request's tokens".to_owned(),
+            promised: 0.0,
+            ours: once(move || asked::polls(scene, &client, enough(seconds))),
+            ceiling: Some(commit("redemption")),
             peer: None,
         });
     }

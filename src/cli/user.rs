@@ -54,6 +54,8 @@ pub enum Command {
     Delete(Target),
     /// Print a one-time link by which a person sets another password
     ResetPassword(Target),
+    /// Take away the code without which no application asks a person by the back channel
+    RemoveRequestCode(Target),
 }
 
 /// A person to be made.
@@ -285,6 +287,15 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
             Ok(Report::new(
                 json!({ "deleted": { "id": user.id, "email": user.email } }),
                 format!("{} is deleted.", user.email),
+            ))
+        }
+        Command::RemoveRequestCode(target) => {
+            let (provider, tenant, user) = target.open(flags).await?;
+            let done = provider.remove_request_code(&tenant, user.id, &by).await?;
+            let text = if done { "is removed" } else { "was never set" };
+            Ok(Report::new(
+                json!({ "removed": done }),
+                format!("The code of {} for requests {text}.", user.email),
             ))
         }
         Command::ResetPassword(target) => {

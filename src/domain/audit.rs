@@ -107,6 +107,15 @@ pub enum Act {
     /// A client asked for a person who isn't at it (CIBA).
     #[serde(rename = "backchannel_request.created")]
     BackchannelRequested,
+    /// A client sent too many codes that aren't the person's whom it asked for; looking at more was stopped.
+    #[serde(rename = "request_code.guessing_stopped")]
+    RequestCodeGuessingStopped,
+    /// A person set the code that they are asked with.
+    #[serde(rename = "request_code.set")]
+    RequestCodeSet,
+    /// That code was taken away, by its owner or an administrator.
+    #[serde(rename = "request_code.removed")]
+    RequestCodeRemoved,
     /// The person didn't answer in time.
     #[serde(rename = "backchannel_request.expired")]
     BackchannelRequestExpired,
@@ -198,7 +207,7 @@ pub enum Act {
 
 impl Act {
     /// All of them.
-    pub const ALL: [Self; 62] = [
+    pub const ALL: [Self; 65] = [
         Self::TenantCreated,
         Self::TenantImported,
         Self::TenantExported,
@@ -232,6 +241,9 @@ impl Act {
         Self::ConsentDenied,
         Self::DeviceGuessingStopped,
         Self::BackchannelRequested,
+        Self::RequestCodeGuessingStopped,
+        Self::RequestCodeSet,
+        Self::RequestCodeRemoved,
         Self::BackchannelRequestExpired,
         Self::BackchannelDeliveryFailed,
         Self::ConsentWithdrawn,

@@ -2,6 +2,7 @@
 
 use super::ids::{BackchannelRequestId, ClientId, GrantId, UserId};
 use crate::clock::Timestamp;
+use crate::protocol::authorization_details::AuthorizationDetails;
 use crate::protocol::backchannel_authentication::DeliveryMode;
 use crate::protocol::claims::ClaimsRequest;
 use crate::protocol::scope::Scope;
@@ -28,6 +29,8 @@ pub struct BackchannelRequest {
     pub resources: Vec<String>,
     /// Single claims that were asked for (`OpenID` Connect Core §5.5).
     pub claims: Option<ClaimsRequest>,
+    /// What it asks for in objects (RFC 9396).
+    pub details: AuthorizationDetails,
     /// What the person compares with what the application shows; empty where there is nothing to compare.
     pub binding_message: String,
     /// How the application gets its answer: as it was registered when it asked.

@@ -326,6 +326,8 @@ pub enum FormPurpose {
     Device,
     /// Allowing what is asked by the back channel, or not.
     Request,
+    /// Setting the code for requests, or taking it away.
+    RequestCode,
     /// Administering, in somebody's session.
     Console(FormOwner),
 }
@@ -344,6 +346,7 @@ impl FormPurpose {
             Self::UserCode => "user code",
             Self::Device => "device",
             Self::Request => "request",
+            Self::RequestCode => "request code",
             Self::Console(_) => "console",
         }
     }

@@ -7,6 +7,7 @@
 pub mod access;
 pub mod account;
 pub mod admin;
+mod assertion_issuers;
 pub mod authorize;
 pub mod backchannel;
 pub mod browser;

@@ -10,6 +10,7 @@
 //! | [`certificate`] | RFC 8705 §2, §3.1 |
 //! | [`dpop`] | RFC 9449 §4.2, §4.3 |
 //! | [`request_object`] | RFC 9101 §4, §6; OpenID Connect Core §6.1 |
+//! | [`login_hint`] | OpenID Connect CIBA §7.1; RFC 9493 §3, §4.1 |
 //! | [`software_statement`] | RFC 7591 §2.3 |
 //! | [`half_hash`] | OpenID Connect Core §3.1.3.6, §3.3.2.11 |
 //! | [`seal`] | AES-256-GCM |
@@ -25,6 +26,7 @@ pub mod half_hash;
 pub mod jwe;
 pub mod jws;
 pub mod keys;
+pub mod login_hint;
 pub mod passwords;
 pub mod request_object;
 pub mod revocation_lists;

@@ -2,7 +2,7 @@
 //! a client asks for a person who isn't at it, and the person answers elsewhere. Here are the request and its answer (§7), and what the client
 //! is told when there is something to be had (§10).
 //!
-//! Left out: `login_hint_token`, whose form the specification leaves to those who agree on one, and user codes (§7.1, `user_code`).
+//! What a `login_hint_token` is, which the specification leaves to those who agree on one, is [`crate::jose::login_hint`]'s.
 
 use std::fmt;
 
@@ -12,9 +12,11 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::authorization::{read_claims, read_jwt, read_list, read_resources, read_scope};
+use super::authorization_details::AuthorizationDetails;
 use super::claims::ClaimsRequest;
 use super::errors::{ErrorCode, OAuthError};
 use super::params::Params;
+use super::person_code::{PersonCode, wrong_user_code};
 use super::request_object::{InvalidRequestObject, texts};
 use super::resource::ResourceIndicator;
 use super::scope::{OPENID, Scope};
@@ -93,6 +95,8 @@ impl DeliveryMode {
 pub enum PersonHint {
     /// What the client calls them.
     Login(String),
+    /// What somebody whom the tenant trusts signed of them.
+    LoginToken(String),
     /// An ID token that it got for them before.
     IdToken(String),
 }
@@ -102,6 +106,7 @@ impl fmt::Debug for PersonHint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Login(_) => "Login(…)",
+            Self::LoginToken(_) => "LoginToken(…)",
             Self::IdToken(_) => "IdToken(…)",
         })
     }
@@ -127,6 +132,10 @@ pub struct BackchannelRequest {
     pub resources: Vec<ResourceIndicator>,
     /// Single claims (`OpenID` Connect Core §5.5).
     pub claims: Option<ClaimsRequest>,
+    /// What is asked for in objects (RFC 9396).
+    pub details: AuthorizationDetails,
+    /// The person's code.
+    pub user_code: Option<PersonCode>,
 }
 
 impl BackchannelRequest {
@@ -136,18 +145,6 @@ impl BackchannelRequest {
         if !scope.contains(OPENID) {
             // §7.1: "CIBA authentication requests MUST therefore contain the openid scope value."
             return Err(OAuthError::invalid_scope("scope must contain openid"));
-        }
-        // Dropped without a word, a client would believe that somebody was asked for it.
-        if params.contains("authorization_details") {
-            return Err(OAuthError::new(
-                ErrorCode::InvalidAuthorizationDetails,
-                "nobody is asked for authorization_details by the back channel; use the authorization code grant",
-            ));
-        }
-        if params.get("user_code")?.is_some() {
-            return Err(OAuthError::invalid_request(
-                "user_code is not used here; leave it out",
-            ));
         }
         Ok(Self {
             hint: read_hint(params)?,
@@ -159,6 +156,8 @@ impl BackchannelRequest {
             client_notification_token: read_notification_token(params, mode)?,
             resources: read_resources(params)?,
             claims: read_claims(params)?,
+            details: AuthorizationDetails::from_params(params)?,
+            user_code: read_user_code(params)?,
             scope,
         })
     }
@@ -174,10 +173,8 @@ fn read_hint(params: &Params) -> Result<PersonHint, OAuthError> {
             "a request needs exactly one of login_hint, login_hint_token and id_token_hint",
         ));
     }
-    if token.is_some() {
-        return Err(OAuthError::invalid_request(
-            "login_hint_token is not understood here; use login_hint or id_token_hint",
-        ));
+    if let Some(token) = read_jwt(params, "login_hint_token")? {
+        return Ok(PersonHint::LoginToken(token));
     }
     if let Some(token) = read_jwt(params, "id_token_hint")? {
         return Ok(PersonHint::IdToken(token));
@@ -206,6 +203,15 @@ fn read_binding_message(params: &Params) -> Result<String, OAuthError> {
         ));
     }
     Ok(text.to_owned())
+}
+
+/// What can't be anybody's code is as wrong as another's, and no guess.
+fn read_user_code(params: &Params) -> Result<Option<PersonCode>, OAuthError> {
+    let Some(text) = params.get("user_code")?.filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    let code = PersonCode::parse(text).ok_or_else(wrong_user_code)?;
+    Ok(Some(code))
 }
 
 fn read_expiry(params: &Params) -> Result<Option<u32>, OAuthError> {
@@ -373,8 +379,9 @@ mod tests {
         let body = format!(
             "scope=openid%20email%20example-scope&client_notification_token={TOKEN}&binding_message=W4SCT&login_hint_token=eyJ.e.30"
         );
-        let error = read(&body, DeliveryMode::Ping).unwrap_err();
-        assert!(error.description().contains("login_hint_token"), "{error}");
+        let request = read(&body, DeliveryMode::Ping).unwrap();
+        assert_eq!(request.hint, PersonHint::LoginToken("eyJ.e.30".into()));
+        assert!(!format!("{request:?}").contains("eyJ"));
         let body = body.replace("login_hint_token=eyJ.e.30", "login_hint=ana%40acme.example");
         let request = read(&body, DeliveryMode::Ping).unwrap();
         assert_eq!(request.binding_message, "W4SCT");
@@ -405,8 +412,20 @@ mod tests {
             ),
             ("scope=openid&id_token_hint=%20", ErrorCode::InvalidRequest),
             (
-                "scope=openid&login_hint=a&user_code=1",
+                "scope=openid&login_hint_token=%20",
                 ErrorCode::InvalidRequest,
+            ),
+            (
+                "scope=openid&login_hint_token=a.b.c&login_hint=a",
+                ErrorCode::InvalidRequest,
+            ),
+            (
+                "scope=openid&login_hint=a&user_code=12345",
+                ErrorCode::InvalidUserCode,
+            ),
+            (
+                "scope=openid&login_hint=a&user_code=a%20code",
+                ErrorCode::InvalidUserCode,
             ),
             (
                 "scope=openid&login_hint=a&requested_expiry=0",
@@ -429,7 +448,7 @@ mod tests {
                 ErrorCode::InvalidTarget,
             ),
             (
-                "scope=openid&login_hint=a&authorization_details=[]",
+                "scope=openid&login_hint=a&authorization_details=[{}]",
                 ErrorCode::InvalidAuthorizationDetails,
             ),
             (
@@ -472,6 +491,13 @@ mod tests {
                 );
             }
         }
+        let request = read(
+            "scope=openid&login_hint=a&user_code=194826",
+            DeliveryMode::Poll,
+        );
+        assert_eq!(request.unwrap().user_code.unwrap().as_bytes(), b"194826");
+        let none = read("scope=openid&login_hint=a&user_code=", DeliveryMode::Poll);
+        assert!(none.unwrap().user_code.is_none());
         let far = read(
             "scope=openid&login_hint=a&requested_expiry=99999999999999999999",
             DeliveryMode::Poll,
@@ -483,13 +509,13 @@ mod tests {
     fn a_signed_request_holds_everything() {
         let claims = json!({
             "iss": "c", "aud": "https://id.example", "jti": "1", "scope": "openid", "login_hint": "a", "requested_expiry": 120,
-            "resource": ["urn:a", "urn:b"], "claims": { "id_token": { "email": null } }, "unknown": 1,
+            "resource": ["urn:a", "urn:b"], "claims": { "id_token": { "email": null } }, "authorization_details": [{ "type": "payment" }], "unknown": 1,
         });
         let outer = Params::parse(b"client_id=c&client_secret=s&request=a.b.c").unwrap();
         let params = signed_parameters(claims.as_object().unwrap(), &outer).unwrap();
         assert_eq!(
             params.to_query(),
-            "scope=openid&login_hint=a&requested_expiry=120&resource=urn%3Aa&resource=urn%3Ab&claims=%7B%22id_token%22%3A%7B%22email%22%3Anull%7D%7D"
+            "scope=openid&login_hint=a&requested_expiry=120&resource=urn%3Aa&resource=urn%3Ab&claims=%7B%22id_token%22%3A%7B%22email%22%3Anull%7D%7D&authorization_details=%5B%7B%22type%22%3A%22payment%22%7D%5D"
         );
         for name in PARAMETERS {
             let outer: Params = [("request", "a.b.c"), (name, "x")].into_iter().collect();

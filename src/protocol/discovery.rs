@@ -306,7 +306,7 @@ impl ProviderMetadata {
             } else {
                 Vec::new()
             },
-            backchannel_user_code_parameter_supported: backchannel.then_some(false),
+            backchannel_user_code_parameter_supported: backchannel.then_some(true),
             scopes_supported: scopes(capabilities.scopes, native_sso),
             authorization_details_types_supported: capabilities.authorization_details_types,
             response_types_supported: ResponseType::ALL

@@ -145,6 +145,15 @@ error_codes! {
     /// "The binding message is invalid or unacceptable for use in the context of the given request."
     /// [OpenID Connect CIBA §13](https://openid.net/specs/openid-client-initiated-backchannel-authentication-core-1_0.html#auth_error_response)
     InvalidBindingMessage = "invalid_binding_message", 400;
+    /// "The `login_hint_token` provided in the authentication request is not valid because it has expired."
+    /// [OpenID Connect CIBA §13](https://openid.net/specs/openid-client-initiated-backchannel-authentication-core-1_0.html#auth_error_response)
+    ExpiredLoginHintToken = "expired_login_hint_token", 400;
+    /// "User code is required but was missing from the request."
+    /// [OpenID Connect CIBA §13](https://openid.net/specs/openid-client-initiated-backchannel-authentication-core-1_0.html#auth_error_response)
+    MissingUserCode = "missing_user_code", 400;
+    /// "The user code was invalid."
+    /// [OpenID Connect CIBA §13](https://openid.net/specs/openid-client-initiated-backchannel-authentication-core-1_0.html#auth_error_response)
+    InvalidUserCode = "invalid_user_code", 400;
     /// "The OpenID Provider encountered an unexpected condition that prevented it from successfully completing the transaction."
     /// [OpenID Connect CIBA §12](https://openid.net/specs/openid-client-initiated-backchannel-authentication-core-1_0.html#push_error_payload)
     TransactionFailed = "transaction_failed", 400;

@@ -32,6 +32,7 @@ pub mod logout_token;
 pub mod mutual_tls;
 pub mod native_sso;
 pub mod params;
+pub mod person_code;
 pub mod pkce;
 pub mod prompt;
 pub mod pushed_request;

@@ -39,6 +39,7 @@ struct BackchannelRequestRow {
     expired_at: Option<DbInstant>,
     created_at: DbInstant,
     expires_at: DbInstant,
+    authorization_details: Option<String>,
 }
 
 impl TryFrom<BackchannelRequestRow> for BackchannelRequest {
@@ -70,6 +71,13 @@ impl TryFrom<BackchannelRequestRow> for BackchannelRequest {
                 .map(serde_json::from_str)
                 .transpose()
                 .map_err(|_| StorageError::Corrupt("backchannel_requests.claims"))?,
+            details: row
+                .authorization_details
+                .as_deref()
+                .map(serde_json::from_str)
+                .transpose()
+                .map_err(|_| StorageError::Corrupt("backchannel_requests.authorization_details"))?
+                .unwrap_or_default(),
             binding_message: row.binding_message,
             delivery: DeliveryMode::parse(&row.delivery_mode)
                 .ok_or(StorageError::Corrupt("backchannel_requests.delivery_mode"))?,
@@ -128,6 +136,8 @@ impl Repo<'_> {
                 backchannel_requests::poll_interval.eq(kept(request.interval)),
                 backchannel_requests::created_at.eq(DbInstant(request.created_at)),
                 backchannel_requests::expires_at.eq(DbInstant(request.expires_at)),
+                backchannel_requests::authorization_details
+                    .eq((!request.details.is_empty()).then(|| request.details.to_string())),
             )
         )
         .execute(self.connection)?;

@@ -39,6 +39,7 @@ mod postgres;
 mod progress;
 mod pushed_requests;
 mod repo;
+mod request_codes;
 mod resources;
 mod schema;
 mod scope;

@@ -112,6 +112,7 @@ tenant_tables! {
         version -> BigInt,
         created_at -> InstantType,
         updated_at -> InstantType,
+        request_code_hash -> Nullable<Binary>,
     }
     role_assignments (user_id, role) { user_id -> UuidType, role -> Text, created_at -> InstantType, }
     clients (id) {
@@ -312,6 +313,7 @@ tenant_tables! {
         expired_at -> Nullable<InstantType>,
         created_at -> InstantType,
         expires_at -> InstantType,
+        authorization_details -> Nullable<Text>,
     }
     idempotency_keys (caller_id, key_hash) {
         caller_id -> UuidType,

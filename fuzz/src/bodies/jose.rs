@@ -13,6 +13,7 @@ use tessera::jose::jws::{Compact, JwsError, MAX_TOKEN, Type};
 use tessera::jose::keys::{
     Expect, KeyChoice, SigningKey, VerificationKey, VerificationKeys, thumbprint,
 };
+use tessera::jose::login_hint::{LoginHintRules, UnverifiedLoginHint};
 use tessera::jose::request_object::{RequestObjectRules, UnverifiedRequestObject};
 use tessera::protocol::jwks::{MAX_KEYS, check_key, check_public};
 use tessera::protocol::request_object::{Beside, parameters_of};
@@ -191,6 +192,57 @@ pub fn bearer_assertion(data: &[u8]) {
     }
     if let Some(email) = assertion.verified_email {
         assert!(claims["email_verified"] == json!(true) && claims["email"] == json!(email));
+    }
+}
+
+/// Hints that somebody else signed (OpenID Connect CIBA §7.1): forged ones, and sound ones in which something else stands. One person is named by each
+/// that is taken, in one way.
+pub fn login_hint(data: &[u8]) {
+    let (kind, rest) = choice(data);
+    let input = text(rest);
+    let rules = LoginHintRules {
+        algorithms: &SigningAlgorithm::ALL,
+        audience: AUDIENCES[0],
+        max_lifetime: HOUR,
+        unix: NOW,
+    };
+    if kind & 1 == 0 {
+        if let Ok(unverified) = UnverifiedLoginHint::parse(&input) {
+            assert!(unverified.verify(&KEYS, rules).is_err(), "forged: {input}");
+        }
+        return;
+    }
+    let mut claims = json!({"iss": "https://idp.example", "sub": "mike", "aud": AUDIENCES[0], "exp": NOW + 60, "jti": "1"});
+    if let (Value::Object(own), Ok(others)) = (&mut claims, parse_object(input.as_bytes())) {
+        own.extend(others);
+        own.retain(|_, value| !value.is_null());
+    }
+    let token = SIGNER.sign_jwt("JWT", &claims).expect("signed");
+    let Ok(unverified) = UnverifiedLoginHint::parse(&token) else {
+        return;
+    };
+    let Ok(hint) = unverified.verify(&KEYS, rules) else {
+        return;
+    };
+    assert_eq!(Some(hint.jti.as_str()), claims["jti"].as_str());
+    assert_eq!(claims["aud"], AUDIENCES[0]);
+    assert!((NOW..=NOW + 3_660).contains(&hint.remember_until));
+    let id = claims.get("sub_id");
+    let format = id.and_then(|id| id["format"].as_str());
+    if let Some((name, at)) = &hint.named.subject {
+        let said = match format {
+            Some("opaque") => &claims["sub_id"]["id"],
+            Some(_) => &claims["sub_id"]["sub"],
+            None => &claims["sub"],
+        };
+        assert!(said == name && !name.is_empty());
+        let whose = at.as_deref().map(Value::from).unwrap_or_default();
+        assert_eq!(whose, id.map_or(Value::Null, |id| id["iss"].clone()));
+    }
+    if let Some(email) = &hint.named.verified_email {
+        let said = id.map_or(&claims["email"], |id| &id["email"]);
+        assert!(claims["email_verified"] == json!(true) && said == email);
+        assert_eq!(hint.named.subject.is_none(), format == Some("email"));
     }
 }
 

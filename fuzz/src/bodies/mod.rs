@@ -73,6 +73,7 @@ pub const TARGETS: &[Target] = &[
     target("jws", 8192, 400, jose::jws),
     target("client_assertion", 8192, 400, jose::client_assertion),
     target("bearer_assertion", 8192, 400, jose::bearer_assertion),
+    target("login_hint", 8192, 400, jose::login_hint),
     target("request_object", 8192, 400, jose::request_object),
     target("jwe", 8192, 400, encrypted::jwe),
     target("request_uri", 2048, 2000, encrypted::request_uri),

@@ -18,6 +18,7 @@ use tessera::protocol::device_authorization::{
 use tessera::protocol::introspection::IntrospectionRequest;
 use tessera::protocol::logout::LogoutRequest;
 use tessera::protocol::params::{InvalidParams, MAX_BYTES, MAX_PARAMETERS};
+use tessera::protocol::person_code::CODE_LENGTH;
 use tessera::protocol::resource::ResourceIndicator;
 use tessera::protocol::revocation::RevocationRequest;
 use tessera::protocol::scope::{InvalidScope, is_scope_token};
@@ -124,6 +125,7 @@ pub fn backchannel_request(data: &[u8]) {
         ErrorCode::InvalidScope,
         ErrorCode::InvalidTarget,
         ErrorCode::InvalidBindingMessage,
+        ErrorCode::InvalidUserCode,
         ErrorCode::InvalidAuthorizationDetails,
         ErrorCode::InvalidRequestObject,
     ];
@@ -151,8 +153,14 @@ pub fn backchannel_request(data: &[u8]) {
                     token.len() <= MAX_NOTIFICATION_TOKEN
                         && token.bytes().all(|byte| byte.is_ascii_graphic())
                 }));
-                let (PersonHint::Login(hint) | PersonHint::IdToken(hint)) = request.hint;
+                let (PersonHint::Login(hint)
+                | PersonHint::LoginToken(hint)
+                | PersonHint::IdToken(hint)) = request.hint;
                 assert!(!hint.is_empty());
+                assert!(request.user_code.is_none_or(|code| {
+                    let code = code.as_bytes();
+                    CODE_LENGTH.contains(&code.len()) && code.iter().all(u8::is_ascii_graphic)
+                }));
             }
             Err(error) => check_error(&error, &errors),
         }

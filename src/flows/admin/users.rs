@@ -375,6 +375,28 @@ impl Provider {
         }
     }
 
+    /// Takes away the code that a person has themselves asked with, which they may have told to somebody; `false` where there is none.
+    pub async fn remove_request_code(
+        &self,
+        tenant: &Tenant,
+        id: UserId,
+        by: &By,
+    ) -> Result<bool, AdminError> {
+        by.check(WRITE)?;
+        let by = by.clone();
+        let done = self.db.write(tenant, move |repo| {
+            if let Some(refusal) = beyond(repo, id, &by)? {
+                return Ok(Err(refusal));
+            }
+            let done = repo.set_request_code(id, None)?;
+            if done {
+                repo.record(by.event(Act::RequestCodeRemoved).user(id))?;
+            }
+            Ok(Ok(done))
+        });
+        done.await?
+    }
+
     /// Makes a link by which a person sets another password; the present one holds until then.
     pub async fn reset_password(
         &self,

@@ -69,13 +69,9 @@ impl Provider {
         if !at.tenant.settings().backchannel_authentication {
             return Ok(None);
         }
-        let user = person.user.id;
-        let read = self.db.read(&*at.tenant, move |repo| {
-            repo.list_waiting_backchannel_requests(user)
-        });
-        let waiting = read.await?;
-        let here = waiting.iter().filter(|one| *one.issuer == *at.issuer);
-        Ok(Some(here.count()))
+        // Whatever the list leaves out, as its application may ask for it no more, nobody is told to answer.
+        let waiting = self.list_waiting_requests(at, person).await?;
+        Ok(Some(waiting.len()))
     }
 
     /// The requests that wait for a person here, the youngest first.
@@ -141,7 +137,12 @@ impl Provider {
             return Ok(None);
         };
         let rules = Rules::new(self, tenant, &client);
-        if check_permitted(tenant, &client).is_err() || rules.check_scope(&request.scope).is_err() {
+        if check_permitted(tenant, &client).is_err()
+            || rules.check_scope(&request.scope).is_err()
+            || rules
+                .check_details(&request.details, request.resources.clone())
+                .is_err()
+        {
             return Ok(None);
         }
         let permissions = permissions_of(
@@ -179,6 +180,7 @@ impl Provider {
             },
         );
         grant.claims.clone_from(&request.claims);
+        grant.details.clone_from(&request.details);
         let code = PendingCode {
             proof: request.proof,
             redirect_uri: None,
@@ -187,9 +189,12 @@ impl Provider {
             dpop_jkt: None,
             expires_at: request.expires_at,
         };
-        let said = serde_json::json!({
+        let mut said = serde_json::json!({
             "scope": request.scope, "backchannel_request": request.id, "binding_message": request.binding_message,
         });
+        if !request.details.is_empty() {
+            said["authorization_details"] = request.details.told();
+        }
         let touch = person.session.wants_touch(self.now());
         let origin = origin.clone();
         let write = self.db.write(&*at.tenant, move |repo| {

@@ -14,15 +14,19 @@
 //!
 //! # Prompts that never end
 //!
-//! What is asked of a person by one application is limited at a time and by the hour, and so is what all ask together.
+//! What is asked of a person by one application is limited at a time and by the hour, and so is what all ask together. Whoever wants more than that sets a
+//! code (`code`), without which nobody asks them.
 
+mod code;
 mod decide;
 mod deliver;
 mod expire;
 mod notify;
 mod request;
+mod whom;
 
 pub(in crate::flows) use request::check_permitted;
 
+pub use code::CodeChange;
 pub use decide::{BackchannelDecision, WaitingRequest};
 pub use notify::{Notifier, OnAccountPage, Webhook, notifier_of};

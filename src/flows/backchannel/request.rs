@@ -6,12 +6,14 @@ use chrono::{DateTime, Duration};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::code::{CodeLook, look_at_code};
 use super::notify::notifier_of;
+use super::whom::Meant;
 use crate::clock::Timestamp;
 use crate::domain::audit::{Act, Actor, Event, Origin};
 use crate::domain::backchannel_request::{BackchannelRequest, BackchannelStage};
 use crate::domain::client::Client;
-use crate::domain::ids::{BackchannelRequestId, SessionId, UserId};
+use crate::domain::ids::{BackchannelRequestId, UserId};
 use crate::domain::settings::LockoutPolicy;
 use crate::domain::throttle::Admission;
 use crate::domain::user::User;
@@ -19,7 +21,6 @@ use crate::flows::Provider;
 use crate::flows::authorize::{ObjectRefusal, check_acr_values, check_essential_acr};
 use crate::flows::client_authentication::Sent;
 use crate::flows::grants::TokenRefusal;
-use crate::flows::hint::check_id_token_hint;
 use crate::flows::issue::subject_of;
 use crate::flows::provider::FlowError;
 use crate::flows::scopes::{ADMIN, Rules};
@@ -28,13 +29,12 @@ use crate::jose::claims::{load_date, load_string};
 use crate::jose::request_object::{RequestObjectRules, UnverifiedRequestObject};
 use crate::jose::seal::SealContext;
 use crate::protocol::backchannel_authentication::{
-    self as wire, BackchannelResponse, DeliveryMode, MAX_JTI, MAX_SIGNED_LIFETIME, PersonHint,
+    self as wire, BackchannelResponse, DeliveryMode, MAX_JTI, MAX_SIGNED_LIFETIME,
     signed_parameters,
 };
-use crate::protocol::client_metadata::{GrantType, SubjectType};
+use crate::protocol::client_metadata::GrantType;
 use crate::protocol::device_authorization::INTERVAL;
-use crate::protocol::email::EmailAddress;
-use crate::protocol::resource::ResourceIndicator;
+use crate::protocol::person_code::{PersonCode, wrong_user_code};
 use crate::protocol::scope::DEVICE_SSO;
 use crate::protocol::{ErrorCode, OAuthError, Params};
 use crate::secret::{Handle, HashedSecret, PlainSecret, Purpose};
@@ -63,8 +63,16 @@ enum BackchannelRefusal {
     TooFast,
     /// The person has enough to answer.
     Full,
+    /// The person has set a code, and none came.
+    CodeMissing,
+    /// It isn't theirs.
+    CodeWrong,
+    /// Too many wrong codes; this one wasn't looked at.
+    CodeThrottled,
     /// The signed request was used before.
     Replayed,
+    /// What somebody signed of the person was used before.
+    HintReplayed,
 }
 
 impl From<BackchannelRefusal> for OAuthError {
@@ -84,6 +92,17 @@ impl From<BackchannelRefusal> for OAuthError {
             BackchannelRefusal::Full => {
                 busy("this person has other requests to answer first; try again in a minute")
             }
+            BackchannelRefusal::CodeMissing => Self::new(
+                ErrorCode::MissingUserCode,
+                "this person is asked with their code alone; send it as user_code (the client registers backchannel_user_code_parameter for that)",
+            ),
+            BackchannelRefusal::CodeWrong => wrong_user_code(),
+            BackchannelRefusal::CodeThrottled => {
+                busy("too many codes were sent that aren't this person's; try again later")
+            }
+            BackchannelRefusal::HintReplayed => Self::invalid_request(
+                "the login_hint_token's jti was used before; get another from its issuer",
+            ),
             BackchannelRefusal::Replayed => {
                 Self::invalid_request("the signed request's jti was used before; sign another")
             }
@@ -152,68 +171,6 @@ fn without_code_of_its_own(error: OAuthError) -> OAuthError {
     }
 }
 
-/// Whom a hint means, so far as it can be told without a look at the people.
-#[derive(Clone)]
-enum Sought {
-    Address(EmailAddress),
-    Person(UserId),
-    /// By a session, as the client's `sub` tells nobody who that is.
-    Session(SessionId, String),
-    Nobody,
-}
-
-impl Sought {
-    fn of_login(client: &Client, hint: &str) -> Self {
-        if let Ok(address) = EmailAddress::parse(hint) {
-            return Self::Address(address);
-        }
-        // By whose id a client with pairwise subjects could tell which of its people others mean.
-        match hint.parse() {
-            Ok(id) if client.metadata.subject_type == SubjectType::Public => Self::Person(id),
-            _ => Self::Nobody,
-        }
-    }
-
-    fn of_id_token(tenant: &Tenant, client: &Client, hint: &str) -> Result<Self, OAuthError> {
-        let refuse = || {
-            OAuthError::invalid_request(
-                "id_token_hint is not an ID token that this tenant issued to this client",
-            )
-        };
-        let hint = check_id_token_hint(tenant, hint).map_err(|_| refuse())?;
-        let id = client.id.to_string();
-        if !hint.audiences.contains(&id) {
-            return Err(refuse());
-        }
-        if client.metadata.subject_type == SubjectType::Public {
-            return Ok(hint.sub.parse().map_or(Self::Nobody, Self::Person));
-        }
-        let session = hint.sid.and_then(|sid| sid.parse().ok());
-        Ok(session.map_or(Self::Nobody, |session| Self::Session(session, hint.sub)))
-    }
-
-    /// The person, if they may be asked.
-    fn find(
-        &self,
-        repo: &mut Repo<'_>,
-        tenant: &Tenant,
-        client: &Client,
-    ) -> storage::Result<Option<User>> {
-        let found = match self {
-            Self::Address(address) => repo.find_user_by_email(address)?,
-            Self::Person(id) => repo.find_user(*id)?,
-            Self::Session(session, sub) => match repo.find_session(*session)? {
-                Some(session) if subject_of(tenant, client, session.user_id) == *sub => {
-                    repo.find_user(session.user_id)?
-                }
-                _ => None,
-            },
-            Self::Nobody => None,
-        };
-        Ok(found.filter(User::is_active))
-    }
-}
-
 /// What one use of a signed request is known by, and until when.
 type Used = (HashedSecret, Timestamp);
 
@@ -221,9 +178,8 @@ type Used = (HashedSecret, Timestamp);
 struct Keeping {
     tenant: Arc<Tenant>,
     client: Arc<Client>,
-    sought: Sought,
-    /// Whether the hint is something that whoever stands before the client could have typed, not a token of ours.
-    is_guess: bool,
+    meant: Meant,
+    user_code: Option<PersonCode>,
     /// Of nobody yet.
     request: BackchannelRequest,
     used: Option<Used>,
@@ -249,10 +205,10 @@ impl Keeping {
         let own = client.uuid();
         let unknown = self.counter("people whom a client doesn't know", &[own.as_bytes()]);
         // Whoever types names of nobody at the client must not keep those from it of whom it holds a token.
-        if self.is_guess && repo.is_attempt_refused(&unknown, &hourly(UNKNOWN_RATE))? {
+        if self.meant.is_guess && repo.is_attempt_refused(&unknown, &hourly(UNKNOWN_RATE))? {
             return Ok(Err(BackchannelRefusal::Throttled));
         }
-        let found = self.sought.find(repo, &self.tenant, &self.client)?;
+        let found = self.meant.sought.find(repo, &self.tenant, &self.client)?;
         // OpenID Connect Core §5.5.1: "If the sub Claim is requested with a specific value"
         let claims = self.request.claims.as_ref();
         let wanted = claims.and_then(|claims| claims.required_subject());
@@ -260,11 +216,19 @@ impl Keeping {
             wanted.is_none_or(|sub| subject_of(&self.tenant, &self.client, user.id) == sub)
         };
         let Some(user) = found.filter(fits) else {
-            if self.is_guess {
+            if self.meant.is_guess {
                 repo.admit_attempt(&unknown, &hourly(UNKNOWN_RATE))?;
             }
             return Ok(Err(BackchannelRefusal::Unknown));
         };
+        // Before anything is counted for the person: whoever doesn't know their code takes nothing from those who do.
+        let (asking, code) = ((&*self.tenant, &*self.client), self.user_code.as_ref());
+        match look_at_code(repo, asking, user.id, code, &self.origin)? {
+            CodeLook::Passed => {}
+            CodeLook::Missing => return Ok(Err(BackchannelRefusal::CodeMissing)),
+            CodeLook::Wrong => return Ok(Err(BackchannelRefusal::CodeWrong)),
+            CodeLook::Refused => return Ok(Err(BackchannelRefusal::CodeThrottled)),
+        }
         let person = user.id.uuid();
         let rate = settings.backchannel_request_rate;
         for (label, parts, attempts) in [
@@ -292,20 +256,30 @@ impl Keeping {
         if ours >= limit || waiting.len() >= all {
             return Ok(Err(BackchannelRefusal::Full));
         }
+        // Last: whoever is asked later, or with another code, needn't be named anew.
+        if let Some((jti, until)) = &self.meant.once
+            && !repo.consume_dpop_proof(jti, *until)?
+        {
+            return Ok(Err(BackchannelRefusal::HintReplayed));
+        }
         let request = BackchannelRequest {
             user_id: user.id,
             ..self.request.clone()
         };
         repo.insert_backchannel_request(&request)?;
+        let mut said = serde_json::json!({
+            "request": request.id, "scope": request.scope, "delivery_mode": request.delivery,
+            "binding_message": request.binding_message, "expires_at": request.expires_at,
+        });
+        if !request.details.is_empty() {
+            said["authorization_details"] = request.details.told();
+        }
         repo.record(
             Event::new(Act::BackchannelRequested, Actor::Client(client))
                 .user(user.id)
                 .client(client)
                 .from(&self.origin)
-                .detail(serde_json::json!({
-                    "request": request.id, "scope": request.scope, "delivery_mode": request.delivery,
-                    "binding_message": request.binding_message, "expires_at": request.expires_at,
-                })),
+                .detail(said),
         )?;
         notifier_of(settings).notify(repo, &request)?;
         Ok(Ok(()))
@@ -344,15 +318,15 @@ impl Provider {
         }
         check_essential_acr(asked.claims.as_ref())?;
         check_acr_values(tenant, &client, &asked.acr_values)?;
-        let sought = match &asked.hint {
-            PersonHint::Login(hint) => Sought::of_login(&client, hint),
-            PersonHint::IdToken(hint) => {
-                let opened = self.decrypt_hint(at, &client, hint).await?;
-                let hint = opened.as_ref().map_or(hint, |opened| &**opened);
-                Sought::of_id_token(tenant, &client, hint)?
-            }
-        };
-        let is_guess = matches!(asked.hint, PersonHint::Login(_));
+        let user_code = asked.user_code.clone();
+        // §7.1: "This parameter should only be present if client registration parameter […] indicates support for the user code."
+        if user_code.is_some() && !client.metadata.backchannel_user_code_parameter {
+            return Err(OAuthError::invalid_request(
+                "the client isn't registered to send user_code; set its backchannel_user_code_parameter",
+            )
+            .into());
+        }
+        let meant = self.read_hint(at, &client, &asked.hint).await?;
         let request = self.new_backchannel_request(at, &client, mode, asked)?;
         // Before anybody is asked for an ID token that could never be given.
         let encryption = client.metadata.id_token_encryption();
@@ -363,8 +337,8 @@ impl Provider {
         let keeping = Keeping {
             tenant: Arc::clone(tenant),
             client,
-            sought,
-            is_guess,
+            meant,
+            user_code,
             request,
             used,
             origin: origin.clone(),
@@ -396,8 +370,8 @@ impl Provider {
         let tenant = &at.tenant;
         let rules = Rules::new(self, tenant, client);
         rules.check_scope(&asked.scope)?;
-        let resources: &[ResourceIndicator] = &asked.resources;
-        let resources = rules.check_resources(resources)?;
+        let named = rules.check_resources(&asked.resources)?;
+        let resources = rules.check_details(&asked.details, named)?;
         let scope = rules.scope_to_ask_for(&asked.scope, &resources)?;
         // Whoever allows it isn't at the application: nobody's administration is given away like that.
         if scope.contains(ADMIN) {
@@ -427,6 +401,7 @@ impl Provider {
             scope,
             resources,
             claims: asked.claims,
+            details: asked.details,
             binding_message: asked.binding_message,
             delivery: mode,
             sealed_notice,

@@ -15,10 +15,10 @@ use super::refusal::TokenRefusal;
 use crate::domain::audit::{Act, Actor, Event};
 use crate::domain::grant::{Grant, GrantStage, PendingCode};
 use crate::domain::ids::{GrantId, SessionId, UserId};
-use crate::domain::settings::{AssertionIssuer, SubjectMapping};
+use crate::domain::settings::AssertionIssuer;
 use crate::domain::user::User;
 use crate::egress::EgressError;
-use crate::flows::admin::external_name;
+use crate::flows::assertion_issuers::{Subject, Untrusted, find_issuer, is_passing, name_of_jti};
 use crate::flows::issue::access_token_lifetime;
 use crate::flows::provider::FlowError;
 use crate::flows::scopes::Target;
@@ -26,13 +26,11 @@ use crate::flows::tenancy::Tenant;
 use crate::jose::bearer_assertion::{
     BearerAssertion, BearerAssertionError, BearerAssertionRules, UnverifiedBearerAssertion,
 };
-use crate::jose::keys::VerificationKeys;
 use crate::protocol::authorization_details::AuthorizationDetails;
 use crate::protocol::discovery::paths;
-use crate::protocol::email::EmailAddress;
 use crate::protocol::{ErrorCode, OAuthError, Scope};
-use crate::secret::{HashedSecret, PlainSecret};
-use crate::storage::{self, Repo};
+use crate::secret::PlainSecret;
+use crate::storage::Repo;
 
 /// Why an assertion gets no token.
 #[derive(Debug, thiserror::Error)]
@@ -60,14 +58,11 @@ pub enum BearerRefusal {
 impl From<BearerRefusal> for OAuthError {
     fn from(refusal: BearerRefusal) -> Self {
         match refusal {
-            BearerRefusal::Keys(Some(
-                EgressError::Busy
-                | EgressError::Stopped
-                | EgressError::Deadline
-                | EgressError::Unreachable(_),
-            )) => Self::temporarily_unavailable(
-                "the keys of the assertion's issuer can't be fetched at present; try again shortly",
-            ),
+            BearerRefusal::Keys(Some(error)) if is_passing(&error) => {
+                Self::temporarily_unavailable(
+                    "the keys of the assertion's issuer can't be fetched at present; try again shortly",
+                )
+            }
             // Which issuers there are is nobody's business but the administrators'.
             BearerRefusal::Issuer | BearerRefusal::Client => Self::invalid_grant(
                 "the assertion's iss is none of those that may vouch to this client; administrators name them in assertion_issuers",
@@ -108,19 +103,21 @@ pub(super) async fn redeem(
     })
 }
 
+impl From<Untrusted> for BearerRefusal {
+    fn from(untrusted: Untrusted) -> Self {
+        match untrusted {
+            Untrusted::Issuer => Self::Issuer,
+            Untrusted::Client => Self::Client,
+        }
+    }
+}
+
 /// The trusted issuer of this name, if it may vouch to the client.
 pub(super) fn issuer_of<'c>(
     call: &'c Call<'_>,
     name: &str,
 ) -> Result<&'c AssertionIssuer, BearerRefusal> {
-    let mut known = call.at.tenant.settings().assertion_issuers.iter();
-    let issuer = known
-        .find(|issuer| issuer.issuer == name)
-        .ok_or(BearerRefusal::Issuer)?;
-    if !issuer.clients.contains(&call.client.id.to_string()) {
-        return Err(BearerRefusal::Client);
-    }
-    Ok(issuer)
+    Ok(find_issuer(&call.at.tenant, &call.client, name)?)
 }
 
 /// Verifies an assertion by its issuer's keys. It isn't used up by that.
@@ -130,7 +127,10 @@ pub(super) async fn verify(
     unverified: UnverifiedBearerAssertion<'_>,
 ) -> Result<BearerAssertion, BearerRefusal> {
     let (provider, tenant) = (call.provider, &call.at.tenant);
-    let keys = keys_of(call, issuer, unverified.kid()).await?;
+    let keys = provider
+        .keys_of_issuer(tenant, issuer, unverified.kid())
+        .await
+        .map_err(BearerRefusal::Keys)?;
     let token = format!("{}{}", call.at.issuer, paths::TOKEN);
     let alias = provider
         .alias_of(call.at)
@@ -151,13 +151,18 @@ pub(super) async fn verify(
     Ok(unverified.verify(&keys, rules)?)
 }
 
+fn subject_of(tenant: &Tenant, issuer: &AssertionIssuer, assertion: &BearerAssertion) -> Subject {
+    let email = assertion.verified_email.as_deref();
+    Subject::of(tenant, issuer, (Some(&assertion.subject), email))
+}
+
 /// The person of whom an assertion speaks, if they may get in.
 pub(super) async fn find_person(
     call: &Call<'_>,
     issuer: &AssertionIssuer,
     assertion: &BearerAssertion,
 ) -> Result<User, TokenRefusal> {
-    let subject = Subject::of(&call.at.tenant, issuer, assertion);
+    let subject = subject_of(&call.at.tenant, issuer, assertion);
     let read = call
         .provider
         .db
@@ -206,27 +211,6 @@ fn target(
     })
 }
 
-async fn keys_of(
-    call: &Call<'_>,
-    issuer: &AssertionIssuer,
-    kid: Option<&str>,
-) -> Result<VerificationKeys, BearerRefusal> {
-    if let Some(jwks) = &issuer.jwks {
-        return VerificationKeys::from_jwks(jwks).map_err(|_| BearerRefusal::Keys(None));
-    }
-    let Some(url) = &issuer.jwks_uri else {
-        return Err(BearerRefusal::Keys(None));
-    };
-    // No client owns these keys: the nil UUID is none's.
-    call.provider
-        .published_keys(&call.at.tenant, Uuid::nil(), url, kid)
-        .await
-        .map_err(|error| {
-            tracing::warn!(tenant = %call.at.tenant.slug(), issuer = %issuer.issuer, ?error, "the keys of an issuer of assertions can't be had");
-            BearerRefusal::Keys(error)
-        })
-}
-
 /// Finds the person, uses the assertion up and writes the grant, all or nothing.
 pub(super) async fn commit(
     call: &Call<'_>,
@@ -235,17 +219,13 @@ pub(super) async fn commit(
     assertion: &BearerAssertion,
 ) -> Result<GrantedPerson, TokenRefusal> {
     let (provider, tenant, client) = (call.provider, &call.at.tenant, &call.client);
-    // By issuer and not by client: several clients may bring what one issuer signs.
-    let name_of_jti = tenant.handle_key().mac(
-        "bearer assertion",
-        &[issuer.issuer.as_bytes(), assertion.jti.as_bytes()],
-    );
+    let name_of_jti = name_of_jti(tenant, issuer, &assertion.jti);
     let until = chrono::DateTime::from_timestamp(assertion.remember_until, 0).ok_or(
         FlowError::Internal("an assertion that was accepted expires at no time"),
     )?;
     let now = provider.now();
     let expires_at = now + chrono::Duration::seconds(access_token_lifetime(tenant, client));
-    let subject = Subject::of(tenant, issuer, assertion);
+    let subject = subject_of(tenant, issuer, assertion);
     let grant = Grant {
         id: GrantId::from(provider.clock.uuid_v7()),
         user_id: UserId::from(Uuid::nil()),
@@ -317,53 +297,4 @@ pub(super) async fn commit(
         }))
     };
     Ok(provider.db.write(&**tenant, work).await??)
-}
-
-/// Whom an assertion speaks of, as its issuer names people.
-#[derive(Clone)]
-enum Subject {
-    Id(UserId),
-    Email(EmailAddress),
-    Stored(HashedSecret),
-    Nobody,
-}
-
-impl Subject {
-    fn of(tenant: &Tenant, issuer: &AssertionIssuer, assertion: &BearerAssertion) -> Self {
-        match issuer.subjects {
-            SubjectMapping::Id => assertion.subject.parse().map_or(Self::Nobody, Self::Id),
-            SubjectMapping::Stored => {
-                Self::Stored(external_name(tenant, &issuer.issuer, &assertion.subject))
-            }
-            SubjectMapping::Email => assertion
-                .verified_email
-                .as_deref()
-                .and_then(|email| EmailAddress::parse(email).ok())
-                .map_or(Self::Nobody, Self::Email),
-        }
-    }
-
-    /// The name that was written down, where they are found by that.
-    fn stored(&self) -> Option<&HashedSecret> {
-        match self {
-            Self::Stored(name) => Some(name),
-            Self::Id(_) | Self::Email(_) | Self::Nobody => None,
-        }
-    }
-
-    fn find(&self, repo: &mut Repo<'_>) -> storage::Result<Option<User>> {
-        match self {
-            Self::Id(id) => repo.find_user(*id),
-            // Verified here as well: whoever only says that an address is theirs would get what its owner may.
-            Self::Email(email) => {
-                let found = repo.find_user_by_email(email)?;
-                Ok(found.filter(|user| user.email_verified))
-            }
-            Self::Stored(name) => match repo.find_external_subject_named(name)? {
-                Some(known) => repo.find_user(known.user_id),
-                None => Ok(None),
-            },
-            Self::Nobody => Ok(None),
-        }
-    }
 }

@@ -161,6 +161,7 @@ static GROUPS: &[GroupOf] = &[
                 "backchannel_authentication_request_signing_alg",
                 Shape::Algorithm,
             ),
+            ("backchannel_user_code_parameter", Shape::Flag),
         ],
     },
     GroupOf {
@@ -520,7 +521,7 @@ fn view<'a>(
 }
 
 /// The fields of which there is more to say than their name.
-const HINTS: [&str; 52] = [
+const HINTS: [&str; 53] = [
     "redirect_uris",
     "post_logout_redirect_uris",
     "skip_consent",
@@ -545,6 +546,7 @@ const HINTS: [&str; 52] = [
     "backchannel_token_delivery_mode",
     "backchannel_client_notification_endpoint",
     "backchannel_authentication_request_signing_alg",
+    "backchannel_user_code_parameter",
     "token_endpoint_auth_method",
     "token_endpoint_auth_signing_alg",
     "jwks",
@@ -664,7 +666,7 @@ mod tests {
             "policy_uri": "https://app.example/p", "logo_uri": "https://app.example/l.png", "contacts": ["ops@example.com"],
             "redirect_uris": ["https://app.example/a", "https://app.example/b"], "post_logout_redirect_uris": ["https://app.example/"],
             "grant_types": ["authorization_code", "refresh_token", "implicit", "urn:openid:params:grant-type:ciba"], "backchannel_token_delivery_mode": "ping",
-            "backchannel_client_notification_endpoint": "https://app.example/told", "backchannel_authentication_request_signing_alg": "ES256", "response_types": ["code", "code id_token"], "authorization_signed_response_alg": "EdDSA",
+            "backchannel_client_notification_endpoint": "https://app.example/told", "backchannel_authentication_request_signing_alg": "ES256", "backchannel_user_code_parameter": true, "response_types": ["code", "code id_token"], "authorization_signed_response_alg": "EdDSA",
             "userinfo_signed_response_alg": "ES256", "introspection_signed_response_alg": "PS256", "scope": "openid profile offline_access read",
             "token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": "ES256",
             "jwks_uri": "https://app.example/jwks", "id_token_signed_response_alg": "RS256", "access_token_format": "opaque",

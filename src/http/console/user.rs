@@ -49,6 +49,11 @@ pub fn routes(pages: &mut web::ServiceConfig) {
             .route(web::get().to(ask_to_disable))
             .route(web::post().to(disable)),
     );
+    pages.service(
+        at("/users/{id}/request-code")
+            .route(web::get().to(ask_to_remove_code))
+            .route(web::post().to(remove_code)),
+    );
     pages.service(at("/users/{id}/enable").route(web::post().to(enable)));
     pages.service(
         at("/users/{id}/reset")
@@ -79,7 +84,11 @@ pub fn is_oneself(visitor: &Visitor, user: &User) -> bool {
         && visitor.principal().home.id() == visitor.tenant.id()
 }
 
-fn acts(visitor: &Visitor, user: &User) -> Vec<Act> {
+/// Whether a person has themselves asked with a code.
+#[derive(Clone, Copy)]
+struct HasCode(bool);
+
+fn acts(visitor: &Visitor, user: &User, has_code: HasCode) -> Vec<Act> {
     let page = visitor.shell(&SECTION);
     let path = page.path(&format!("/users/{}", user.id));
     let link = |id: &'static str, text: &str| Act::link(id, format!("{path}/{id}"), page.t(text));
@@ -89,6 +98,9 @@ fn acts(visitor: &Visitor, user: &User) -> Vec<Act> {
         acts.push(link("edit", "user-edit"));
         if user.is_active() {
             acts.push(link("reset", "user-reset"));
+        }
+        if has_code.0 {
+            acts.push(link("request-code", "user-request-code"));
         }
     }
     if visitor.may(Permission::Read(Area::Sessions)) {
@@ -255,6 +267,11 @@ async fn show(visitor: Visitor, request: HttpRequest) -> Answer {
     let user = user_of(&visitor, &request).await?;
     let page = visitor.shell(&SECTION);
     let link = shown_once::find(&visitor, &request, user.id.uuid());
+    let has_code = visitor
+        .provider()
+        .has_request_code(&visitor.tenant, user.id)
+        .await
+        .map_err(|error| visitor.fault(error.into()))?;
     let mut groups = Vec::new();
     if let Some(link) = &link {
         groups.push(FactGroup {
@@ -282,7 +299,7 @@ async fn show(visitor: Visitor, request: HttpRequest) -> Answer {
         badges: vec![badge],
         lede: String::new(),
         problems: Vec::new(),
-        acts: acts(&visitor, &user),
+        acts: acts(&visitor, &user, HasCode(has_code)),
         groups,
     })?;
     if link.is_some() {
@@ -432,7 +449,7 @@ fn ask<'a>(visitor: &'a Visitor, user: &User, act: &str, consequences: &[&str]) 
         .iter()
         .map(|id| page.t(id).into_owned())
         .collect();
-    if act != "reset" && is_oneself(visitor, user) {
+    if !["reset", "request-code"].contains(&act) && is_oneself(visitor, user) {
         consequences.insert(0, page.t("user-oneself").into_owned());
     }
     Confirm {
@@ -490,6 +507,28 @@ async fn enable(visitor: Visitor, request: HttpRequest) -> Answer {
         .await
         .map_err(|error| visitor.fault(error))?;
     let notice = Notice::new("user-enabled").name(called(&user));
+    visitor.done(&format!("/users/{}", user.id), &notice)
+}
+
+/// `GET /console/users/{id}/request-code`.
+async fn ask_to_remove_code(visitor: Visitor, request: HttpRequest) -> Answer {
+    visitor.check(WRITE)?;
+    let user = user_of(&visitor, &request).await?;
+    let consequences = ["user-request-code-asked", "user-request-code-another"];
+    visitor.show(&ask(&visitor, &user, "request-code", &consequences))
+}
+
+/// `POST /console/users/{id}/request-code`.
+async fn remove_code(visitor: Visitor, request: HttpRequest, FormBody(params): FormBody) -> Answer {
+    visitor.check(WRITE)?;
+    visitor.take(params)?;
+    let user = user_of(&visitor, &request).await?;
+    visitor
+        .provider()
+        .remove_request_code(&visitor.tenant, user.id, &visitor.by())
+        .await
+        .map_err(|error| visitor.fault(error))?;
+    let notice = Notice::new("user-request-code-removed").name(called(&user));
     visitor.done(&format!("/users/{}", user.id), &notice)
 }
 

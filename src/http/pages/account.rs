@@ -68,7 +68,7 @@ async fn requests_of(visit: &Visit, person: &SignedIn) -> Result<Option<usize>, 
     count.map_err(|error| visit.fail(error))
 }
 
-fn notice(params: &Params, known: &[(&str, Notice)]) -> Option<Notice> {
+pub(super) fn notice(params: &Params, known: &[(&str, Notice)]) -> Option<Notice> {
     let name = params.get("notice").ok().flatten()?;
     known
         .iter()

@@ -6,19 +6,21 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 
-use super::account::owner;
-use super::consent::by_resource;
+use super::account::{notice, owner};
+use super::consent::{add_details, by_resource};
 use super::render::{Person, show};
-use super::views::{AccountRequests, AnswerRequest, Form, Problem, RequestAnswered, RequestItem};
+use super::views::{
+    AccountRequests, AnswerRequest, Form, Notice, Problem, RequestAnswered, RequestItem,
+};
 use super::visit::Visit;
 use crate::domain::ids::BackchannelRequestId;
 use crate::flows::authorize::Decision;
-use crate::flows::backchannel::{BackchannelDecision, WaitingRequest};
+use crate::flows::backchannel::{BackchannelDecision, CodeChange, WaitingRequest};
 use crate::flows::browser::FormPurpose;
 use crate::flows::scopes::admin_api;
 use crate::flows::sessions::SignedIn;
 use crate::http::error::PageError;
-use crate::http::extract::FormBody;
+use crate::http::extract::{FormBody, Query};
 use crate::protocol::OAuthError;
 
 /// The list.
@@ -60,11 +62,25 @@ async fn people(visit: &Visit) -> Result<Vec<SignedIn>, PageError> {
     people.map_err(|error| visit.fail(error))
 }
 
+/// What the list says beside what waits.
+#[derive(Clone, Copy, Default)]
+struct Said {
+    problem: Option<Problem>,
+    code_problem: Option<Problem>,
+    notice: Option<Notice>,
+}
+
 async fn list_page(
     visit: &Visit,
     person: &SignedIn,
-    (status, problem): (StatusCode, Option<Problem>),
+    status: StatusCode,
+    said: Said,
 ) -> Result<HttpResponse, PageError> {
+    let has_code = visit
+        .provider
+        .has_request_code(visit.tenant(), person.user.id)
+        .await
+        .map_err(|error| visit.fail(error))?;
     let waiting = visit
         .provider
         .list_waiting_requests(&visit.at, person)
@@ -90,25 +106,83 @@ async fn list_page(
             ends_at: request.expires_at,
         }
     });
+    let (action, csrf) = (
+        visit.address(REQUESTS, &[]),
+        visit.token(FormPurpose::RequestCode),
+    );
     let view = AccountRequests {
         page: frame.page(),
         account: account.account(),
         sign_out: &visit.address("/logout", &[]),
         requests: Some(waiting.len()),
         items: items.collect(),
-        problem,
+        form: Form {
+            action: &action,
+            csrf: &csrf,
+            hidden: &[],
+        },
+        has_code,
+        code_problem: said.code_problem,
+        problem: said.problem,
+        notice: said.notice,
     };
-    Ok(show(status, &view))
+    Ok(visit.show_form(status, &view))
 }
 
 /// `GET /account/requests`.
-pub async fn list(visit: Visit) -> Result<HttpResponse, PageError> {
+pub async fn list(visit: Visit, Query(params): Query) -> Result<HttpResponse, PageError> {
     check_open(&visit)?;
     let person = match owner(&visit, REQUESTS).await {
         Ok(person) => person,
         Err(stop) => return stop.result(),
     };
-    list_page(&visit, &person, (StatusCode::OK, None)).await
+    let known = [
+        ("code-set", Notice::RequestCodeSet),
+        ("code-removed", Notice::RequestCodeRemoved),
+    ];
+    let said = Said {
+        notice: notice(&params, &known),
+        ..Said::default()
+    };
+    list_page(&visit, &person, StatusCode::OK, said).await
+}
+
+/// `POST /account/requests`: the person's code.
+pub async fn change_code(
+    visit: Visit,
+    FormBody(params): FormBody,
+) -> Result<HttpResponse, PageError> {
+    check_open(&visit)?;
+    let form = visit.check(FormPurpose::RequestCode, params)?;
+    let person = match owner(&visit, REQUESTS).await {
+        Ok(person) => person,
+        Err(stop) => return stop.result(),
+    };
+    let (provider, origin) = (&visit.provider, &visit.caller.origin);
+    let told = |name| Ok(visit.see_other(REQUESTS, &[("notice", name)]));
+    let problem = match form.input("do") {
+        "remove" => {
+            let removed = provider.remove_own_request_code(&visit.at, &person, &form, origin);
+            removed.await.map_err(|error| visit.fail(error))?;
+            return told("code-removed");
+        }
+        "set" => {
+            let set = provider.set_request_code(&visit.at, &person, &form, origin);
+            match set.await.map_err(|error| visit.fail(error))? {
+                CodeChange::Done => return told("code-set"),
+                CodeChange::Unfit => Problem::RequestCodeUnfit,
+                CodeChange::Guessable => Problem::RequestCodeGuessable,
+            }
+        }
+        _ => {
+            return Err(visit.refuse(OAuthError::invalid_request("do must be set or remove")));
+        }
+    };
+    let said = Said {
+        code_problem: Some(problem),
+        ..Said::default()
+    };
+    list_page(&visit, &person, StatusCode::BAD_REQUEST, said).await
 }
 
 /// Nothing waits here for whoever is signed in, or not any more.
@@ -116,8 +190,11 @@ async fn gone(visit: &Visit, people: &[SignedIn], path: &str) -> Result<HttpResp
     let Some(person) = people.first() else {
         return Ok(sign_in(visit, path));
     };
-    let said = (StatusCode::NOT_FOUND, Some(Problem::RequestGone));
-    list_page(visit, person, said).await
+    let said = Said {
+        problem: Some(Problem::RequestGone),
+        ..Said::default()
+    };
+    list_page(visit, person, StatusCode::NOT_FOUND, said).await
 }
 
 fn page_of(visit: &Visit, (waiting, person): (&WaitingRequest, &SignedIn)) -> HttpResponse {
@@ -130,11 +207,13 @@ fn page_of(visit: &Visit, (waiting, person): (&WaitingRequest, &SignedIn)) -> Ht
     let (client_id, account) = (client.id.to_string(), Person::of(&person.user));
     let admin_api = admin_api(&visit.provider);
     let named: Vec<_> = permissions.resources().collect();
-    let (scopes, resources) = by_resource(
-        &visit.tenant().resources,
-        &request.scope,
-        &named,
-        &admin_api,
+    let known = &visit.tenant().resources;
+    let (scopes, mut resources) = by_resource(known, &request.scope, &named, &admin_api);
+    add_details(
+        &mut resources,
+        known,
+        &request.details,
+        frame.page().messages.lang(),
     );
     let (action, csrf) = (
         visit.address(&path_of(request.id), &[]),

@@ -54,7 +54,11 @@ pub fn routes(scope: &mut web::ServiceConfig) {
             .route(web::post().to(link::post)),
     );
     scope.service(at("/account").route(web::get().to(account::home)));
-    scope.service(at(requests::REQUESTS).route(web::get().to(requests::list)));
+    scope.service(
+        at(requests::REQUESTS)
+            .route(web::get().to(requests::list))
+            .route(web::post().to(requests::change_code)),
+    );
     scope.service(
         at("/account/requests/{request}")
             .route(web::get().to(requests::question))

@@ -179,7 +179,7 @@ pub struct ClientMetadata {
     /// The algorithm of its signed requests by the back channel, which all of them have to be then; none of them may be unless told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backchannel_authentication_request_signing_alg: Option<SigningAlgorithm>,
-    /// Whether it sends a code that its person knows: it can't, as no such codes are used here.
+    /// Whether it sends the code that a person has set for requests to them (`user_code`), where they have one.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub backchannel_user_code_parameter: bool,
     /// Whether an authorization request must carry a code challenge. Public clients must anyway.

@@ -356,7 +356,15 @@ fn harm(key: &Key) -> u8 {
         {
             3
         }
-        _ if ends(&["/account/applications", "/account/sessions", "/{id}/reset"]) => 2,
+        _ if ends(&[
+            "/account/applications",
+            "/account/requests",
+            "/account/sessions",
+            "/{id}/reset",
+        ]) =>
+        {
+            2
+        }
         _ => 1,
     }
 }

@@ -413,6 +413,7 @@ impl Gathering<'_> {
         let value = value.trim().to_owned();
         let word = match name.as_str() {
             "user_code" => side.held("user_code").to_owned(),
+            "code" if value.is_empty() => "tr4m-linie-9".to_owned(),
             "username" if value.is_empty() => side.admin.email.clone(),
             "password" | "current_password" => password(side.letter),
             "new_password" | "confirm_password" => "another long enough passphrase".to_owned(),

@@ -471,6 +471,7 @@ async fn side(app: &TestApp, system: &Side, letter: Letter) -> Side {
             ("login_hint", &admin.email),
             ("binding_message", &m("binding")),
             ("resource", &identifier),
+            ("authorization_details", &details),
             ("claims", &claims),
         ];
         let asked = web.authenticated("/backchannel_authentication", &asked);

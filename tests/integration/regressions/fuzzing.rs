@@ -115,7 +115,7 @@ macro_rules! replayed {
 }
 
 replayed! {
-    authorization token backchannel_request user_code basic bearer authorization_details claims_parameter scope resource redirect_uri client_metadata merge_patch jws client_assertion bearer_assertion request_object jwe request_uri dpop_proof certificate jwks
+    authorization token backchannel_request user_code basic bearer authorization_details claims_parameter scope resource redirect_uri client_metadata merge_patch jws client_assertion bearer_assertion login_hint request_object jwe request_uri dpop_proof certificate jwks
     strict_json handle cookies interaction form_token pages languages address forwarded cursor email person password branding http
 }
 

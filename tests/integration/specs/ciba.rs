@@ -222,7 +222,7 @@ app_test! {
             (vec![("id_token_hint", "a.b.c")], "invalid_request"), (vec![("id_token_hint", others.as_str())], "invalid_request"),
             (vec![hint, ("binding_message", &long)], "invalid_binding_message"), (vec![hint, ("binding_message", "a\u{202e}b")], "invalid_binding_message"),
             (vec![hint, ("requested_expiry", "0")], "invalid_request"), (vec![hint, ("requested_expiry", &far)], "invalid_request"),
-            (vec![hint, ("user_code", "1234")], "invalid_request"), (vec![hint, ("authorization_details", "[]")], "invalid_authorization_details"),
+            (vec![hint, ("user_code", "tr4m-linie-9")], "invalid_request"), (vec![hint, ("authorization_details", r#"[{"type":"payment"}]"#)], "invalid_authorization_details"),
             (vec![hint, ("request", "a.b.c")], "invalid_request"), (vec![hint, ("resource", "https://nobody.example")], "invalid_target"),
             (vec![hint, ("claims", "{")], "invalid_request"), (vec![hint, ("scope", "openid")], "invalid_request"),
             (vec![hint, ("claims", r#"{"id_token":{"acr":{"essential":true,"value":"urn:gold"}}}"#)], "unmet_authentication_requirements"),
@@ -571,7 +571,6 @@ app_test! {
             (json!({ "backchannel_authentication_request_signing_alg": "ES256" }), "backchannel_authentication_request_signing_alg"),
             (json!({ "backchannel_authentication_request_signing_alg": "HS256", "jwks": keys }), "backchannel_authentication_request_signing_alg"),
             (json!({ "backchannel_authentication_request_signing_alg": "none", "jwks": keys }), "backchannel_authentication_request_signing_alg"),
-            (json!({ "backchannel_user_code_parameter": true }), "backchannel_user_code_parameter"),
         ] {
             let mut metadata = json!({ "client_name": "Caller", "grant_types": [GRANT], "backchannel_token_delivery_mode": "poll", "scope": "openid" });
             for (name, value) in more.as_object().expect("an object") {
@@ -582,9 +581,9 @@ app_test! {
         }
         // A client that registers itself says the same of itself.
         scene.app.change_settings(&scene.tenant, |settings| settings.registration = tessera::domain::settings::RegistrationPolicy::Open).await;
-        let own = json!({ "client_name": "Own", "grant_types": [GRANT], "backchannel_token_delivery_mode": "ping", "backchannel_client_notification_endpoint": "https://own.example/told", "backchannel_user_code_parameter": false, "scope": "openid" });
+        let own = json!({ "client_name": "Own", "grant_types": [GRANT], "backchannel_token_delivery_mode": "ping", "backchannel_client_notification_endpoint": "https://own.example/told", "backchannel_user_code_parameter": true, "scope": "openid" });
         let made = scene.app.http.post(&scene.tenant.url("/register")).body("application/json", own.to_string()).send().await;
-        assert_eq!((made.status, made.json()["backchannel_token_delivery_mode"].as_str()), (201, Some("ping")), "{}", made.body);
+        assert_eq!((made.status, made.json()["backchannel_token_delivery_mode"].as_str(), made.json()["backchannel_user_code_parameter"].as_bool()), (201, Some("ping"), Some(true)), "{}", made.body);
     }
 
     /// What a tenant doesn't allow isn't there, and isn't announced.
@@ -594,7 +593,7 @@ app_test! {
         let said = metadata().await;
         assert_eq!(said["backchannel_authentication_endpoint"], scene.tenant.url("/backchannel_authentication"));
         assert_eq!(said["backchannel_token_delivery_modes_supported"], json!(["poll", "ping", "push"]));
-        assert_eq!(said["backchannel_user_code_parameter_supported"], json!(false));
+        assert_eq!(said["backchannel_user_code_parameter_supported"], json!(true));
         assert!(said["backchannel_authentication_request_signing_alg_values_supported"].as_array().is_some_and(|all| all.contains(&json!("ES256")) && !all.contains(&json!("none"))));
         assert!(said["grant_types_supported"].as_array().expect("a list").contains(&json!(GRANT)));
         let name = begin(&scene, &scene.rp).await;

@@ -25,6 +25,7 @@ pub mod bulk;
 pub mod certification;
 pub mod ciba;
 mod ciba_delivery;
+mod ciba_hints;
 mod client_authentication;
 pub mod client_secret_jwt;
 pub mod consent_pairs;

@@ -435,6 +435,7 @@ db_test! {
         let (mut kept, clients) = kept.expect("runs");
         let (kept, rows) = (kept.pop().expect("still there"), &two.rows.backchannel_request);
         assert_eq!((kept.id, kept.client_id, kept.user_id, clients), (rows.id, rows.client_id, rows.user_id, vec![rows.client_id]));
+        assert_eq!(kept.details, rows.details);
         assert_eq!((kept.scope, kept.resources, kept.binding_message, kept.delivery, kept.sealed_notice), (rows.scope.clone(), rows.resources.clone(), rows.binding_message.clone(), rows.delivery, rows.sealed_notice.clone()));
         assert_eq!((kept.interval, kept.stage, kept.expires_at, kept.proof.matches(&rows.proof)), (5, BackchannelStage::Pending, rows.expires_at, true));
         // Not by somebody else of the tenant, and not before its time.

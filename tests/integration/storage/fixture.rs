@@ -220,6 +220,10 @@ pub fn backchannel_request(clock: &Clock, client: ClientId, user: UserId) -> Bac
         scope: Scope::parse("openid").expect("a scope"),
         resources: vec![RESOURCE.into()],
         claims: None,
+        details: tessera::protocol::authorization_details::AuthorizationDetails::parse(
+            r#"[{"type":"payment"}]"#,
+        )
+        .expect("details"),
         binding_message: "W4SCT".into(),
         delivery: DeliveryMode::Push,
         sealed_notice: Some(vec![9; 40]),

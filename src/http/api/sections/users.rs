@@ -55,6 +55,9 @@ pub const SECTION: Section = Section {
             .needs(Permission::Write(Area::Users))
             .gives::<User>()
             .tagged(),
+        Operation::delete("removeRequestCode", "/tenants/{tenant}/users/{user}/request-code", |call| Box::pin(remove_request_code(call)))
+            .says("Remove a person's code for requests", "The code (`user_code`) without which no application asks them by the back channel. Nothing happens where they have none; setting one is the person's own.")
+            .needs(Permission::Write(Area::Users)),
         Operation::post("resetPassword", "/tenants/{tenant}/users/{user}/reset-password", |call| Box::pin(reset(call)))
             .says("Let a person set another password", "The answer holds a one-time link, shown this once. The present password holds until it is used.")
             .needs(Permission::Write(Area::Users))
@@ -281,6 +284,14 @@ async fn enable(call: Call) -> Answer {
         .enable_user(call.tenant(), user.id, &call.by())
         .await?;
     get(call).await
+}
+
+async fn remove_request_code(call: Call) -> Answer {
+    let user = find(&call).await?;
+    call.provider
+        .remove_request_code(call.tenant(), user.id, &call.by())
+        .await?;
+    Ok(call.done())
 }
 
 async fn reset(call: Call) -> Answer {

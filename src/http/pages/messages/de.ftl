@@ -149,6 +149,8 @@ problem-passwords-differ = Die beiden Passwörter sind nicht gleich.
 problem-user-code-missing = Geben Sie den Code ein, den Ihr Gerät zeigt.
 problem-user-code-unknown = Auf diesen Code wartet kein Gerät. Prüfen Sie ihn, oder lassen Sie Ihr Gerät einen neuen anzeigen: Codes gelten nicht lange.
 problem-request-gone = Eine solche Anfrage wartet nicht auf Sie: Sie wurde schon beantwortet, ihre Zeit ist vorbei, oder sie gilt einem anderen Konto.
+problem-request-code-unfit = Ein Code hat 6 bis 32 Buchstaben von A bis Z, Ziffern und Zeichen, ohne Leerzeichen.
+problem-request-code-guessable = Der würde als Erstes geraten. Wählen Sie einen, der keine Zeichenreihe und kein Teil Ihrer Adresse ist.
 problem-gone-already = Das war schon beendet.
 
 notice-password-chosen = Ihr Passwort ist festgelegt. Sie können sich jetzt damit anmelden.
@@ -157,6 +159,8 @@ notice-session-ended = Das Gerät wurde abgemeldet.
 notice-others-ended = Alle anderen Geräte wurden abgemeldet.
 notice-sharing-ended = Andere Anwendungen auf diesem Gerät melden Sie nicht mehr an.
 notice-access-withdrawn = Der Zugriff wurde widerrufen.
+notice-request-code-set = Der Code ist gesetzt. Ohne ihn fragt Sie niemand mehr.
+notice-request-code-removed = Der Code ist entfernt.
 
 error-detail = Für die Entwicklung
 error-code = Code
@@ -246,6 +250,16 @@ account-requests-tab = Anfragen
 account-requests-heading = Anfragen an Sie
 account-requests-lede = Anwendungen, die nach Ihnen fragen, während Sie woanders sind. Erlauben Sie nur, was Sie gerade selbst begonnen haben.
 account-requests-empty = Nichts wartet auf Ihre Antwort.
+request-code-heading = Ihr Code für Anfragen
+request-code-lede = Mit einem Code kann Ihnen niemand eine Anfrage stellen, der ihn nicht von Ihnen hat. Geben Sie ihn nur denen, die Sie fragen sollen. Anmelden kann sich damit niemand.
+request-code-there = Ein Code ist gesetzt.
+request-code-none = Es ist kein Code gesetzt.
+request-code-label = Code
+request-code-another = Anderer Code
+request-code-form = 6 bis 32 Buchstaben, Ziffern und Zeichen, ohne Leerzeichen. Nehmen Sie nicht Ihr Passwort und keine Ihrer PINs.
+request-code-set = Code setzen
+request-code-change = Code ändern
+request-code-remove = Code entfernen
 requests-waiting = { $count ->
     [one] Eine Anfrage wartet auf Ihre Antwort.
    *[other] { $count } Anfragen warten auf Ihre Antwort.

@@ -149,6 +149,8 @@ problem-passwords-differ = The two passwords aren’t the same.
 problem-user-code-missing = Enter the code that your device shows.
 problem-user-code-unknown = No device is waiting with this code. Check it, or have your device show a new one: codes don’t last long.
 problem-request-gone = No such request waits for you: it was answered already, its time is over, or it is meant for another account.
+problem-request-code-unfit = A code has 6 to 32 letters from A to Z, digits and signs, without spaces.
+problem-request-code-guessable = That would be guessed first. Choose one that isn’t a row of characters or part of your address.
 problem-gone-already = That had been ended already.
 
 notice-password-chosen = Your password is set. You can sign in with it now.
@@ -157,6 +159,8 @@ notice-session-ended = That device has been signed out.
 notice-others-ended = All other devices have been signed out.
 notice-sharing-ended = Other applications on that device can’t sign you in any more.
 notice-access-withdrawn = Access has been withdrawn.
+notice-request-code-set = The code is set. Without it nobody asks you any more.
+notice-request-code-removed = The code is removed.
 
 error-detail = For the developer
 error-code = Code
@@ -246,6 +250,16 @@ account-requests-tab = Requests
 account-requests-heading = Requests to you
 account-requests-lede = Applications that ask for you while you are elsewhere. Allow only what you have just started yourself.
 account-requests-empty = Nothing waits for your answer.
+request-code-heading = Your code for requests
+request-code-lede = With a code, nobody can put a request before you who hasn’t got it from you. Give it only to those who are to ask you. It signs you in nowhere.
+request-code-there = A code is set.
+request-code-none = No code is set.
+request-code-label = Code
+request-code-another = Another code
+request-code-form = 6 to 32 letters, digits and signs, without spaces. Don’t take your password or a PIN of yours.
+request-code-set = Set code
+request-code-change = Change code
+request-code-remove = Remove code
 requests-waiting = { $count ->
     [one] One request waits for your answer.
    *[other] { $count } requests wait for your answer.

@@ -9,7 +9,7 @@ use super::{
 use crate::http::pages::{
     messages::Messages,
     views::{
-        AccountRequests, AnswerRequest, ClientMark, Problem, RequestAnswered, RequestItem,
+        AccountRequests, AnswerRequest, ClientMark, Notice, Problem, RequestAnswered, RequestItem,
         ResourceItem, ScopeItem,
     },
 };
@@ -36,7 +36,11 @@ impl Sample for AccountRequests<'static> {
             sign_out: "/t/acme/logout",
             requests: Some(2),
             items: vec![waiting("Call centre", "W4SCT"), waiting("Till 7", "")],
+            form: form("/t/acme/account/requests"),
+            has_code: false,
+            code_problem: None,
             problem: None,
+            notice: None,
         };
         vec![
             ("plain", plain.clone()),
@@ -60,6 +64,38 @@ impl Sample for AccountRequests<'static> {
                     account: NAMELESS,
                     requests: Some(0),
                     items: vec![],
+                    ..plain.clone()
+                },
+            ),
+            (
+                "code",
+                Self {
+                    requests: Some(0),
+                    items: vec![],
+                    has_code: true,
+                    notice: Some(Notice::RequestCodeSet),
+                    ..plain.clone()
+                },
+            ),
+            (
+                "code_unfit",
+                Self {
+                    has_code: true,
+                    code_problem: Some(Problem::RequestCodeUnfit),
+                    ..plain.clone()
+                },
+            ),
+            (
+                "code_guessable",
+                Self {
+                    code_problem: Some(Problem::RequestCodeGuessable),
+                    ..plain.clone()
+                },
+            ),
+            (
+                "code_removed",
+                Self {
+                    notice: Some(Notice::RequestCodeRemoved),
                     ..plain.clone()
                 },
             ),
@@ -95,6 +131,7 @@ impl Sample for AccountRequests<'static> {
                 Self {
                     page: page(messages, HOSTILE_TENANT),
                     account: HOSTILE_ACCOUNT,
+                    form: hostile_form(),
                     sign_out: HOSTILE,
                     items: vec![RequestItem {
                         address: HOSTILE,

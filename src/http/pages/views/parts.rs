@@ -255,6 +255,10 @@ pub enum Problem {
     UserCodeUnknown,
     /// No such request waits for whoever is signed in; the same words for unknown, expired, decided and others' ones.
     RequestGone,
+    /// What was typed can't be a code for requests.
+    RequestCodeUnfit,
+    /// It can, and would be guessed first.
+    RequestCodeGuessable,
 }
 
 impl Problem {
@@ -290,6 +294,8 @@ impl Problem {
             Self::UserCodeMissing => "problem-user-code-missing",
             Self::UserCodeUnknown => "problem-user-code-unknown",
             Self::RequestGone => "problem-request-gone",
+            Self::RequestCodeUnfit => "problem-request-code-unfit",
+            Self::RequestCodeGuessable => "problem-request-code-guessable",
         };
         page.t(id).into_owned()
     }
@@ -310,6 +316,10 @@ pub enum Notice {
     SharingEnded,
     /// An application's access was withdrawn.
     AccessWithdrawn,
+    /// The code for requests was set.
+    RequestCodeSet,
+    /// There is none any more.
+    RequestCodeRemoved,
 }
 
 impl Notice {
@@ -322,6 +332,8 @@ impl Notice {
             Self::OthersEnded => "notice-others-ended",
             Self::SharingEnded => "notice-sharing-ended",
             Self::AccessWithdrawn => "notice-access-withdrawn",
+            Self::RequestCodeSet => "notice-request-code-set",
+            Self::RequestCodeRemoved => "notice-request-code-removed",
         };
         page.t(id).into_owned()
     }

@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::account::iso;
 use super::consent::{ResourceItem, ScopeItem};
-use super::parts::{Account, ClientMark, Form, Page, Problem};
+use super::parts::{Account, ClientMark, Form, Notice, Page, Problem};
 use crate::clock::Timestamp;
 
 /// A request that waits.
@@ -32,7 +32,7 @@ impl RequestItem<'_> {
     }
 }
 
-/// `/account/requests`: what waits for an answer.
+/// `/account/requests`: what waits for an answer, and the code that is needed to ask: ids `code`, `submit`, `remove`.
 #[derive(Clone, Debug, Template)]
 #[template(path = "account/requests.html")]
 pub struct AccountRequests<'a> {
@@ -46,8 +46,16 @@ pub struct AccountRequests<'a> {
     pub requests: Option<usize>,
     /// They.
     pub items: Vec<RequestItem<'a>>,
+    /// Where the code goes.
+    pub form: Form<'a>,
+    /// Whether there is one.
+    pub has_code: bool,
+    /// What is wrong with the code that was typed.
+    pub code_problem: Option<Problem>,
     /// What is wrong.
     pub problem: Option<Problem>,
+    /// What went well before.
+    pub notice: Option<Notice>,
 }
 
 /// "Is this you?": ids `allow`, `deny`.

@@ -44,12 +44,6 @@ impl ClientMetadata {
                 "needs jwks or jwks_uri",
             ));
         }
-        if self.backchannel_user_code_parameter {
-            return Err(MetadataError::new(
-                "backchannel_user_code_parameter",
-                "must be false: no user codes are used here",
-            ));
-        }
         Ok(())
     }
 }

@@ -1,0 +1,3 @@
+#![no_main]
+
+tessera_fuzz::target!(login_hint);
