@@ -333,6 +333,19 @@ impl AssertionIssuer {
         Sha256::digest(name).into()
     }
 
+    /// Whether a client may bring what it signs.
+    pub fn may_vouch_to(&self, client: ClientId) -> bool {
+        self.clients.contains(&client.to_string())
+    }
+
+    /// Whether the word that it gave while it stood in the settings as `before` still counts, to those clients that are its own yet. Other keys may be
+    /// the answer to some that were lost; and what it may vouch for no longer was granted on its word.
+    pub fn upholds(&self, before: &Self) -> bool {
+        before.scope.is_subset_of(&self.scope)
+            && (&self.jwks, &self.jwks_uri, self.subjects)
+                == (&before.jwks, &before.jwks_uri, before.subjects)
+    }
+
     /// What a list of them must be; an error says what is wrong, and with which.
     pub fn check_all(issuers: &[Self]) -> Result<(), String> {
         if issuers.len() > MAX_ASSERTION_ISSUERS {
