@@ -5,20 +5,21 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use super::initial_access_token::{
+    initial_access_token, initial_access_tokens, revoke_initial_access_token,
+};
 use super::open;
 use super::output::{Failure, Listing, Report, fields, json_from_file, list, moment};
 use crate::config::Flags;
 use crate::domain::client::Client;
 use crate::domain::ids::{ClientId, InitialAccessTokenId};
-use crate::domain::settings::RegistrationPolicy;
 use crate::flows::Tenant;
 use crate::flows::admin::{
-    AdminError, By, DEFAULT_SECRET_OVERLAP, IssuedInitialAccessToken, NewInitialAccessToken,
-    RegisteredClient, client_information,
+    AdminError, By, DEFAULT_SECRET_OVERLAP, NewInitialAccessToken, RegisteredClient,
+    client_information,
 };
 use crate::protocol::Scope;
 use crate::protocol::client_metadata::{ClientMetadata, GrantType};
-use crate::protocol::discovery::paths;
 
 /// What to do with clients.
 #[derive(Debug, clap::Subcommand)]
@@ -419,61 +420,6 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
     }
 }
 
-/// The tokens by which clients may be registered.
-async fn initial_access_tokens(
-    tenant: &str,
-    listing: Listing,
-    flags: Flags,
-) -> Result<Report, Failure> {
-    let provider = open::command(flags).await?;
-    let tenant = provider.load_tenant_named(tenant).await?;
-    let page = listing
-        .collect(async |page| provider.list_initial_access_tokens(&tenant, page).await)
-        .await?;
-    let rows = page
-        .items
-        .iter()
-        .map(|token| {
-            vec![
-                token.id.to_string(),
-                token.name.clone(),
-                format!("{}/{}", token.uses, token.max_uses),
-                moment(token.expires_at),
-            ]
-        })
-        .collect::<Vec<_>>();
-    let page = page.map(|token| {
-        json!({
-            "id": token.id, "name": token.name, "uses": token.uses, "max_uses": token.max_uses,
-            "created_at": token.created_at, "expires_at": token.expires_at,
-        })
-    });
-    Ok(list(
-        "initial_access_tokens",
-        &page,
-        &["ID", "NAME", "USED", "GOOD UNTIL"],
-        &rows,
-        "This tenant has no initial access tokens.",
-    ))
-}
-
-/// Ends one of them.
-async fn revoke_initial_access_token(
-    tenant: &str,
-    token_id: InitialAccessTokenId,
-    flags: Flags,
-) -> Result<Report, Failure> {
-    let provider = open::command(flags).await?;
-    let tenant = provider.load_tenant_named(tenant).await?;
-    provider
-        .revoke_initial_access_token(&tenant, token_id, &By::command_line())
-        .await?;
-    let text = format!(
-        "The token {token_id} is revoked: no client can be registered with it any more. Those that were stay."
-    );
-    Ok(Report::new(json!({ "revoked": { "id": token_id } }), text))
-}
-
 /// A new secret, and what becomes of the one before.
 fn rotated_secret(registered: RegisteredClient, tenant: &Tenant) -> Report {
     let previous = registered
@@ -495,28 +441,6 @@ fn rotated_secret(registered: RegisteredClient, tenant: &Tenant) -> Report {
     );
     let mut document = registered.response();
     document["previous_secret_accepted_until"] = json!(previous);
-    Report::new(document, text)
-}
-
-/// A token that was made, and what to do with it.
-fn initial_access_token(made: &IssuedInitialAccessToken, tenant: &Tenant) -> Report {
-    let IssuedInitialAccessToken { record, token } = made;
-    let endpoint = format!("{}{}", tenant.canonical, paths::REGISTER);
-    let closed = tenant.settings().registration == RegistrationPolicy::Closed;
-    let document = json!({
-        "id": record.id, "name": record.name, "token": token.expose(), "registration_endpoint": endpoint,
-        "max_uses": record.max_uses, "expires_at": record.expires_at,
-    });
-    let mut text = fields(&[
-        ("registration endpoint", endpoint),
-        ("initial access token", token.expose().to_owned()),
-        ("clients", record.max_uses.to_string()),
-        ("good until", moment(record.expires_at)),
-    ]);
-    text.push_str("\nThe token is shown this once.\n");
-    if closed {
-        text.push_str("The tenant's setting `registration` is `closed`: nothing can be registered before it is `token` or `open`.\n");
-    }
     Report::new(document, text)
 }
 

@@ -9,6 +9,7 @@ pub mod client;
 pub mod doctor;
 pub mod domain;
 pub mod external_subject;
+mod initial_access_token;
 pub mod key;
 pub mod master_key;
 pub mod migrate;

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::browser::{CheckedForm, DeviceCookie};
+use super::issue::access_token_lifetime;
 use super::provider::{FlowError, Provider};
 use super::sessions::{SignedIn, grants_ended_by_sign_out};
 use super::signin::{
     Admitted, Checked, Counted, EntryProblem, minutes_of_window, take_new_password,
 };
 use super::tenancy::Tenant;
-use crate::clock::Timestamp;
 use crate::domain::audit::{Act, Actor, Event, Origin};
 use crate::domain::client::Client;
 use crate::domain::consent::Consent;
@@ -20,11 +20,10 @@ use crate::domain::session::Session;
 use crate::domain::user::User;
 use crate::jose::passwords::{MAX_PASSWORD, prepare};
 use crate::protocol::Scope;
-use crate::protocol::authorization_details::AuthorizationDetails;
 use crate::protocol::initiated_login::InitiatedLogin;
 use crate::protocol::scope::EMAIL;
 use crate::secret::PlainSecret;
-use crate::storage::{Page, PageRequest, SessionGrants};
+use crate::storage::{DetailedGrant, Page, PageRequest, SessionGrants};
 
 /// How many rows a page shows.
 const ROWS: u32 = 25;
@@ -47,20 +46,12 @@ pub enum PasswordChange {
 
 /// An application that a person allowed something.
 pub struct Allowed {
-    /// What.
-    pub consent: Consent,
+    /// What is remembered of it; nothing where they are asked each time, or needn't be.
+    pub consent: Option<Consent>,
     /// Whom.
     pub client: Arc<Client>,
     /// What it may do in objects (RFC 9396): asked for each time, so that it stands with what came of it.
-    pub details: Vec<AllowedDetails>,
-}
-
-/// What a person allowed in objects.
-pub struct AllowedDetails {
-    /// What.
-    pub details: AuthorizationDetails,
-    /// Until when it can be used at the latest.
-    pub until: Timestamp,
+    pub details: Vec<DetailedGrant>,
 }
 
 /// Where a person starts an application (OpenID Connect Core §4). Who they are is told to the tenant's own, and to those that they allowed to
@@ -250,7 +241,8 @@ impl Provider {
         Ok(write.await?)
     }
 
-    /// The applications that a person allowed something.
+    /// The applications that a person allowed something. Of those with a consent there may be many pages; the others, which may use what was allowed
+    /// in objects, stand on the first.
     pub async fn list_own_consents(
         &self,
         tenant: &Tenant,
@@ -258,33 +250,33 @@ impl Provider {
         after: Option<Uuid>,
     ) -> Result<Page<Allowed>, FlowError> {
         let user = person.user.id;
-        let (consents, detailed) = self
-            .db
-            .read(tenant, move |repo| {
-                let consents = repo.list_consents(user, page(after))?;
-                let clients: Vec<_> = consents.items.iter().map(|own| own.client_id).collect();
-                Ok((consents, repo.list_detailed_grants(user, &clients)?))
-            })
-            .await?;
-        let now = self.now();
-        let mut items = Vec::with_capacity(consents.items.len());
-        for consent in consents.items {
-            if let Some(client) = self.find_client(tenant, consent.client_id).await? {
-                // Without a token to refresh by, what came of it ends with the access token.
-                let lifetime = client.metadata.access_token_lifetime;
-                let lifetime = lifetime.unwrap_or(tenant.settings().access_token_lifetime);
-                let lifetime = chrono::Duration::seconds(i64::from(lifetime));
-                let of_client = detailed.iter().filter(|own| own.client_id == client.id);
-                let details = of_client.filter_map(|own| {
-                    let last = own.redeemed_at + lifetime;
-                    let until = own.refreshed_until.map_or(last, |until| until.max(last));
-                    let until = until.min(own.expires_at);
-                    (now < until).then(|| AllowedDetails {
-                        details: own.details.clone(),
-                        until,
+        let read = self.db.read(tenant, move |repo| {
+            let consents = repo.list_consents(user, page(after))?;
+            Ok((consents, repo.list_detailed_clients(user)?))
+        });
+        let (consents, detailed) = read.await?;
+        let others = detailed
+            .iter()
+            .filter(|own| after.is_none() && !own.has_consent);
+        let others = others.map(|own| (own.client_id, None));
+        let asked = consents.items.into_iter();
+        let asked = asked.map(|consent| (consent.client_id, Some(consent)));
+        let mut items = Vec::new();
+        for (id, consent) in others.take(ROWS as usize).chain(asked) {
+            let Some(client) = self.find_client(tenant, id).await? else {
+                continue;
+            };
+            let details = if detailed.iter().any(|own| own.client_id == id) {
+                let lifetime = chrono::Duration::seconds(access_token_lifetime(tenant, &client));
+                self.db
+                    .read(tenant, move |repo| {
+                        repo.list_detailed_grants(user, id, lifetime)
                     })
-                });
-                let details = details.collect();
+                    .await?
+            } else {
+                Vec::new()
+            };
+            if consent.is_some() || !details.is_empty() {
                 items.push(Allowed {
                     consent,
                     client,

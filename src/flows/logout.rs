@@ -36,6 +36,8 @@ pub enum SignOut {
         ended: Vec<SessionId>,
         /// What the browser is to load first.
         frames: Vec<Frame>,
+        /// Whether a window that comes back so stays connected with the page that opened it.
+        keeps_opener: bool,
     },
     /// The person must be asked; by whom the request was made isn't certain.
     Ask,
@@ -92,11 +94,13 @@ impl Provider {
         let (Some(hint), Some(client)) = (hint, client) else {
             return Ok(ask_or_say(signed_in));
         };
+        let keeps_opener = location.is_some() && client.metadata.popup_sign_in;
         if signed_in.is_empty() {
             return Ok(SignOut::Done {
                 location,
                 ended: Vec::new(),
                 frames: Vec::new(),
+                keeps_opener,
             });
         }
         // §2: where the hint isn't about whoever is here, this is to be treated as suspect.
@@ -115,6 +119,7 @@ impl Provider {
             location,
             ended: theirs.iter().map(|one| one.session.id).collect(),
             frames: self.frames(at, told).await?,
+            keeps_opener,
         })
     }
 
@@ -228,6 +233,7 @@ fn ask_or_say(signed_in: &[SignedIn]) -> SignOut {
             location: None,
             ended: Vec::new(),
             frames: Vec::new(),
+            keeps_opener: false,
         }
     } else {
         SignOut::Ask

@@ -16,7 +16,7 @@ use crate::domain::audit::{Act, Actor, Event};
 use crate::domain::ids::{GrantId, TenantId};
 use crate::domain::logout_delivery::{DeliveryKind, DeliveryState, LogoutDelivery};
 use crate::egress::{EgressError, Outward};
-use crate::storage::ClaimedDelivery;
+use crate::storage::{self, ClaimedDelivery, Repo};
 
 /// The most that is read of a client's answer, in bytes: nothing in it counts.
 pub(super) const MAX_ANSWER: usize = 16 * 1024;
@@ -76,12 +76,41 @@ pub(super) enum Undelivered {
     NotMade,
 }
 
-/// What is written down of a delivery that is given up.
-const fn failure_of(kind: DeliveryKind) -> Act {
-    match kind {
-        DeliveryKind::Logout => Act::LogoutDeliveryFailed,
-        _ => Act::BackchannelDeliveryFailed,
+/// What is written down of a delivery whose tenant isn't there.
+const NO_TENANT: &str = "the tenant can't be loaded";
+
+/// What comes of a delivery that is given up.
+fn give_up(
+    repo: &mut Repo<'_>,
+    delivery: &LogoutDelivery,
+    reason: Option<&str>,
+) -> storage::Result<()> {
+    // Tokens that may have come, and of which nobody said so, are good for nothing.
+    if delivery.kind == DeliveryKind::BackchannelPush
+        && let Some(request) = delivery.request_id
+    {
+        repo.revoke_grant(GrantId::from(request))?;
     }
+    let mut detail = serde_json::json!({
+        "logout_delivery": delivery.id, "attempts": delivery.attempts, "reason": reason,
+    });
+    let act = match delivery.request_id {
+        Some(request) => {
+            detail["request"] = serde_json::json!(request);
+            detail["kind"] = delivery.kind.as_str().into();
+            Act::BackchannelDeliveryFailed
+        }
+        None => {
+            detail["session"] = serde_json::json!(delivery.session_id);
+            Act::LogoutDeliveryFailed
+        }
+    };
+    repo.record(
+        Event::new(act, Actor::System)
+            .client(delivery.client_id)
+            .user(delivery.user_id)
+            .detail(detail),
+    )
 }
 
 impl Provider {
@@ -113,7 +142,7 @@ impl Provider {
     pub async fn attempt_logout_delivery(&self, claimed: ClaimedDelivery) -> Result<(), FlowError> {
         let tenant = match self.find_tenant(&claimed.slug).await {
             // A slug may have become another tenant's; a tenant that is being deleted has nothing to say any more.
-            Ok(found) => found.filter(|tenant| tenant.id() == claimed.tenant),
+            Ok(found) => found.filter(|tenant| tenant.id() == claimed.tenant.id()),
             Err(error) => {
                 tracing::warn!(tenant = %claimed.slug, %error, "the tenant of a logout token can't be loaded");
                 return self.put_off(claimed, true).await;
@@ -147,29 +176,7 @@ impl Provider {
         let write = self.db.write(&*tenant, move |repo| {
             let ours = repo.finish_logout_attempt(&delivery, state, next, error.as_deref())?;
             if ours && state == DeliveryState::Failed && !is_moot {
-                let act = failure_of(delivery.kind);
-                // Tokens that may have come, and of which nobody said so, are good for nothing.
-                if delivery.kind == DeliveryKind::BackchannelPush
-                    && let Some(request) = delivery.request_id
-                {
-                    repo.revoke_grant(GrantId::from(request))?;
-                }
-                let mut detail = serde_json::json!({
-                    "logout_delivery": delivery.id, "attempts": delivery.attempts, "reason": error,
-                });
-                match delivery.request_id {
-                    Some(request) => {
-                        detail["request"] = serde_json::json!(request);
-                        detail["kind"] = delivery.kind.as_str().into();
-                    }
-                    None => detail["session"] = serde_json::json!(delivery.session_id),
-                }
-                repo.record(
-                    Event::new(act, Actor::System)
-                        .client(delivery.client_id)
-                        .user(delivery.user_id)
-                        .detail(detail),
-                )?;
+                give_up(repo, &delivery, error.as_deref())?;
             }
             Ok(ours)
         });
@@ -184,8 +191,7 @@ impl Provider {
         Ok(())
     }
 
-    /// A delivery whose tenant isn't there to sign it: tried `again` as if its client hadn't answered, or given up. Nothing of the tenant's is
-    /// written but the delivery's own row.
+    /// A delivery whose tenant isn't there to sign it: tried `again` as if its client hadn't answered, or given up as any other.
     async fn put_off(&self, claimed: ClaimedDelivery, again: bool) -> Result<(), FlowError> {
         let [jitter] = self.clock.random_bytes::<1>();
         let delivery = &claimed.delivery;
@@ -194,9 +200,15 @@ impl Provider {
             Some(_) => &self.deliveries.retried,
             None => &self.deliveries.failed,
         };
-        let write = self
-            .db
-            .write_installation(move |all| all.put_off_logout_delivery(&claimed, next));
+        let write = self.db.write_installation(move |all| {
+            let ours = all.put_off_logout_delivery(&claimed, next, NO_TENANT)?;
+            if ours && next.is_none() {
+                all.tenant(claimed.tenant, |repo| {
+                    give_up(repo, &claimed.delivery, Some(NO_TENANT))
+                })?;
+            }
+            Ok(ours)
+        });
         if write.await? {
             count.fetch_add(1, Ordering::Relaxed);
         }

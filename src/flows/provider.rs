@@ -1,13 +1,12 @@
 //! The provider: the parts that every flow works with, and the caches over what is stored.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::cache::{Cache, Dependent};
+use self::caches::{Caches, REVOKED_TOKENS, RevokedTokens};
 use super::client_uses::ClientUses;
 use super::encryption::NoRecipient;
 use super::issue::claims_of;
@@ -27,8 +26,10 @@ use crate::jose::passwords::{HashingPool, NotHashed, PasswordParameters, PoolLim
 use crate::jose::seal::{MasterKey, SealError};
 use crate::protocol::slug::Slug;
 use crate::protocol::{KeyManagementAlgorithm, OAuthError, SigningAlgorithm};
-use crate::storage::{Change, Db, Entity, Feed, GrantSummary, Notice, StorageError};
+use crate::storage::{Db, Entity, Feed, GrantSummary, Notice, StorageError};
 use crate::threads::ThreadPool;
+
+mod caches;
 
 /// Why a flow failed for reasons of our own. A refusal is not among them: flows answer those as values.
 #[derive(Debug, thiserror::Error)]
@@ -104,47 +105,6 @@ pub struct UserState {
     pub claims: Map<String, Value>,
 }
 
-/// The tokens of a tenant that were revoked one by one.
-enum RevokedTokens {
-    /// These.
-    These(HashSet<Uuid>),
-    /// More than are kept: each has to be asked for, until this moment.
-    TooMany { until: Timestamp },
-}
-
-/// How many clients are kept for each tenant that is.
-const CLIENTS_PER_TENANT: usize = 3;
-const USERS: usize = 50_000;
-const GRANTS: usize = 100_000;
-const ORIGINS: usize = 20_000;
-const SLUGS: usize = 20_000;
-const POLLS: usize = 20_000;
-
-/// So many tokens that were revoked one by one are kept of a tenant.
-const REVOKED_TOKENS: u32 = 1_000;
-
-struct Caches {
-    tenants: Cache<TenantId, Arc<Tenant>>,
-    /// Whose a slug is. It may be another's by now: what is found by it is held against it.
-    slugs: Cache<Slug, TenantId>,
-    /// Tenants once more, kept when everything is to be loaded again, though not when this tenant is known to have changed: verifiers get
-    /// its keys by it while the database is away.
-    last_known: Cache<TenantId, Arc<Tenant>>,
-    /// The slug of each custom domain's origin; to be held against the tenant, too.
-    domains: Cache<String, Slug>,
-    /// Slugs that no tenant has, so that strangers can't have each miss cost a query.
-    unknown: Cache<String, ()>,
-    clients: Cache<(TenantId, ClientId), Arc<Client>>,
-    users: Cache<(TenantId, UserId), Arc<UserState>>,
-    /// They hang on their people.
-    grants: Dependent<(TenantId, GrantId), GrantSummary>,
-    revoked: Cache<TenantId, Arc<RevokedTokens>>,
-    /// When whoever waits for a device code or a backchannel request polled last, at this node.
-    polls: Cache<(TenantId, Uuid), Timestamp>,
-    /// Whether an origin may call from a browser; that hangs on the tenant's clients.
-    origins: Dependent<(TenantId, String), bool>,
-}
-
 /// Everything that flows work with. One per process.
 pub struct Provider {
     /// The settings.
@@ -183,19 +143,7 @@ impl Provider {
         feed: FeedUse,
     ) -> Result<Self, FlowError> {
         let tenants = config.cached_tenants.get();
-        let caches = Arc::new(Caches {
-            tenants: Cache::new(tenants),
-            slugs: Cache::new(tenants),
-            last_known: Cache::new(tenants),
-            domains: Cache::new(SLUGS),
-            unknown: Cache::new(SLUGS),
-            clients: Cache::new(tenants.saturating_mul(CLIENTS_PER_TENANT).max(1_000)),
-            users: Cache::new(USERS),
-            grants: Dependent::new(GRANTS),
-            revoked: Cache::new(tenants),
-            polls: Cache::new(POLLS),
-            origins: Dependent::new(ORIGINS),
-        });
+        let caches = Arc::new(Caches::new(tenants));
         let deliveries = Arc::<Deliveries>::default();
         let (told, woken) = (Arc::clone(&caches), Arc::clone(&deliveries));
         db.on_commit(move |notice| {
@@ -573,60 +521,4 @@ pub enum FeedUse {
     None,
     /// It looks this often.
     Every(Duration),
-}
-
-impl Caches {
-    fn remember(&self, tenant: &Arc<Tenant>) {
-        let id = tenant.id();
-        self.last_known.put(&id, Arc::clone(tenant));
-        // Where a change came in between, whoever heard of it may have looked before this was here.
-        if self.tenants.get(&id).is_none() {
-            self.last_known.remove(&id);
-        }
-    }
-
-    fn hear(&self, notice: &Notice<'_>) {
-        match notice {
-            Notice::Changes(changes) => {
-                changes.iter().for_each(|change| self.hear_change(*change));
-                if changes.iter().any(|change| change.entity == Entity::Tenant) {
-                    // A slug or origin that was unknown may be a tenant's now.
-                    self.unknown.clear();
-                }
-            }
-            Notice::Everything => {
-                // Whose a slug or a domain is stays: it is held against the tenant anyway.
-                self.tenants.clear();
-                self.unknown.clear();
-                self.clients.clear();
-                self.users.clear();
-                self.grants.clear();
-                self.revoked.clear();
-                self.origins.clear();
-            }
-        }
-    }
-
-    fn hear_change(&self, change: Change) {
-        let tenant = change.tenant;
-        match change.entity {
-            Entity::Tenant => {
-                // In this order: see `remember`.
-                self.tenants.remove(&tenant);
-                self.last_known.remove(&tenant);
-            }
-            Entity::Client => {
-                self.clients.remove(&(tenant, ClientId::from(change.id)));
-                self.origins.changed(&tenant);
-            }
-            Entity::User => {
-                let user = (tenant, UserId::from(change.id));
-                self.users.remove(&user);
-                self.grants.changed(&user);
-            }
-            Entity::RevokedToken => self.revoked.remove(&tenant),
-            Entity::LogoutDelivery => {}
-            Entity::Grant => self.grants.remove(&(tenant, GrantId::from(change.id))),
-        }
-    }
 }

@@ -20,8 +20,8 @@ pub enum Exception {
 }
 
 /// Put into a request's extensions where the page that opened the window may keep its handle of it, and the window its opener: the pages of an
-/// authorization request by `display=popup` of a client that an administrator registered so, and no other page. A policy that isn't the opener's
-/// own would part the two for good, at any step of the way and at a redirect, too.
+/// authorization request by `display=popup` of a client that an administrator registered so, the way back to it from a sign-out, and no other page. A
+/// policy that isn't the opener's own would part the two for good, at any step of the way and at a redirect, too.
 #[derive(Clone, Copy, Debug)]
 pub struct KeepsOpener;
 

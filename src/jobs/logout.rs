@@ -99,7 +99,7 @@ impl Deliverer {
                 .claim_logout_deliveries(free, self.per_tenant, room.collect())
                 .await?;
             for one in claimed {
-                let (tenant, provider) = (one.tenant, Arc::clone(&self.provider));
+                let (tenant, provider) = (one.tenant.id(), Arc::clone(&self.provider));
                 *self.by_tenant.entry(tenant).or_default() += 1;
                 self.running.spawn_local(async move {
                     if let Err(error) = provider.attempt_logout_delivery(one).await {

@@ -9,7 +9,9 @@ use super::changes::Entity;
 use super::connection::Kept;
 use super::error::{Result, StorageError};
 use super::repo::Repo;
-use super::schema::{assertion_ids, grants, insert_scoped, refresh_tokens, revoked_tokens, scoped};
+use super::schema::{
+    assertion_ids, consents, grants, insert_scoped, refresh_tokens, revoked_tokens, scoped,
+};
 use super::sessions::SessionGrants;
 use super::types::{DbInstant, DbUuid};
 use crate::clock::Timestamp;
@@ -184,66 +186,102 @@ pub struct GrantSummary {
     pub userinfo_claims: Arc<[String]>,
 }
 
-/// A grant that allows something in objects (RFC 9396), and that its client may use.
+/// What a grant allows in objects (RFC 9396) that its client may use.
 #[derive(Clone, Debug)]
 pub struct DetailedGrant {
-    /// Whose it is.
-    pub client_id: ClientId,
-    /// What it allows.
+    /// What.
     pub details: AuthorizationDetails,
-    /// When its client came for its tokens.
-    pub redeemed_at: Timestamp,
-    /// When it ends.
-    pub expires_at: Timestamp,
-    /// When its refresh token ends, where it has one.
-    pub refreshed_until: Option<Timestamp>,
+    /// Until when it can be used at the latest.
+    pub until: Timestamp,
 }
 
-/// The most of them that are looked at, the youngest first.
-const DETAILED_MAX: i64 = 200;
+/// An application that a person allowed something in objects.
+#[derive(Clone, Copy, Debug)]
+pub struct DetailedClient {
+    /// Which.
+    pub client_id: ClientId,
+    /// Whether what it may do besides is remembered.
+    pub has_consent: bool,
+}
+
+/// The most of one application's that are looked at, the youngest first.
+const DETAILED_MAX: i64 = 50;
+
+/// The most applications that are.
+const DETAILED_CLIENTS_MAX: i64 = 200;
 
 impl Repo<'_> {
-    /// What a person allowed these clients in objects, the youngest first; those beyond a page are left out.
-    pub fn list_detailed_grants(
-        &mut self,
-        user: UserId,
-        clients: &[ClientId],
-    ) -> Result<Vec<DetailedGrant>> {
-        let clients: Vec<DbUuid> = clients.iter().map(|id| DbUuid::from(*id)).collect();
+    /// The applications that a person allowed something in objects, by id; those beyond a page are left out.
+    pub fn list_detailed_clients(&mut self, user: UserId) -> Result<Vec<DetailedClient>> {
         let rows = scoped::grants(self.tenant)
+            .left_join(
+                consents::table.on(consents::tenant_id
+                    .eq(grants::tenant_id)
+                    .and(consents::user_id.eq(grants::user_id))
+                    .and(consents::client_id.eq(grants::client_id))),
+            )
             .filter(grants::user_id.eq(DbUuid::from(user)))
             .filter(grants::authorization_details.is_not_null())
-            .filter(grants::client_id.eq_any(clients))
             .filter(grants::revoked_at.is_null())
             .filter(grants::redeemed_at.is_not_null())
             .filter(grants::expires_at.gt(self.db_now()))
+            .select((grants::client_id, consents::client_id.nullable()))
+            .distinct()
+            .order(grants::client_id.asc())
+            .limit(DETAILED_CLIENTS_MAX)
+            .load::<(DbUuid, Option<DbUuid>)>(self.connection)?;
+        let clients = rows.into_iter().map(|(client, consent)| DetailedClient {
+            client_id: ClientId::from(client.0),
+            has_consent: consent.is_some(),
+        });
+        Ok(clients.collect())
+    }
+
+    /// What a person allowed an application in objects and it may use yet, the youngest first; those beyond a page are left out. Its access tokens
+    /// live for `lifetime`: without a token to refresh by, what came of a grant ends with the first of them.
+    pub fn list_detailed_grants(
+        &mut self,
+        user: UserId,
+        client: ClientId,
+        lifetime: chrono::Duration,
+    ) -> Result<Vec<DetailedGrant>> {
+        let now = self.now();
+        let is_fresh = grants::redeemed_at.gt(Some(DbInstant(now - lifetime)));
+        let is_refreshed = refresh_tokens::expires_at
+            .nullable()
+            .gt(Some(DbInstant(now)));
+        let rows = scoped::grants(self.tenant)
+            .left_join(
+                refresh_tokens::table.on(refresh_tokens::tenant_id
+                    .eq(grants::tenant_id)
+                    .and(refresh_tokens::grant_id.eq(grants::id))
+                    .and(refresh_tokens::rotated_at.is_null())),
+            )
+            .filter(grants::user_id.eq(DbUuid::from(user)))
+            .filter(grants::client_id.eq(DbUuid::from(client)))
+            .filter(grants::authorization_details.is_not_null())
+            .filter(grants::revoked_at.is_null())
+            .filter(grants::expires_at.gt(DbInstant(now)))
+            .filter(is_fresh.or(is_refreshed))
             .order(grants::id.desc())
             .limit(DETAILED_MAX)
-            .select(GrantRow::as_select())
-            .load::<GrantRow>(self.connection)?;
-        if rows.is_empty() {
-            return Ok(Vec::new());
-        }
-        let ids: Vec<DbUuid> = rows.iter().map(|row| row.id).collect();
-        let tokens = scoped::refresh_tokens(self.tenant)
-            .filter(refresh_tokens::grant_id.eq_any(ids))
-            .filter(refresh_tokens::rotated_at.is_null())
-            .select((refresh_tokens::grant_id, refresh_tokens::expires_at))
-            .limit(DETAILED_MAX)
-            .load::<(DbUuid, DbInstant)>(self.connection)?;
+            .select((
+                grants::authorization_details.assume_not_null(),
+                grants::redeemed_at,
+                grants::expires_at,
+                refresh_tokens::expires_at.nullable(),
+            ))
+            .load::<(String, Option<DbInstant>, DbInstant, Option<DbInstant>)>(self.connection)?;
         rows.into_iter()
-            .map(|row| {
-                let token = tokens.iter().find(|(grant, _)| *grant == row.id);
-                let refreshed_until = token.map(|(_, until)| until.0);
-                let redeemed_at = row.redeemed_at.unwrap_or(row.created_at).0;
-                let (grant, _): (Grant, PendingCode) = row.try_into()?;
-                Ok(DetailedGrant {
-                    client_id: grant.client_id,
-                    details: grant.details,
-                    redeemed_at,
-                    expires_at: grant.expires_at,
-                    refreshed_until,
-                })
+            .filter_map(|(details, redeemed, ends, refreshed)| {
+                let last = redeemed?.0 + lifetime;
+                let until = refreshed.map_or(last, |until| until.0.max(last));
+                let details = serde_json::from_str(&details)
+                    .map_err(|_| StorageError::Corrupt("grants.authorization_details"));
+                Some(details.map(|details| DetailedGrant {
+                    details,
+                    until: until.min(ends.0),
+                }))
             })
             .collect()
     }

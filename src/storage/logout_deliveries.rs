@@ -15,6 +15,7 @@ use super::error::{Result, StorageError};
 use super::installation::Installation;
 use super::repo::{Page, PageRequest, Repo};
 use super::schema::{clients, grants, logout_deliveries, scoped, sessions, tenants};
+use super::scope::TenantScope;
 use super::types::{DbInstant, DbUuid};
 use crate::clock::Timestamp;
 use crate::domain::backchannel_request::BackchannelRequest;
@@ -112,7 +113,7 @@ pub struct FrontChannelClient {
 #[derive(Clone, Debug)]
 pub struct ClaimedDelivery {
     /// Whose.
-    pub tenant: TenantId,
+    pub tenant: TenantScope,
     /// By which the tenant is found.
     pub slug: Slug,
     /// As it is now: this attempt is counted.
@@ -440,7 +441,7 @@ impl Installation<'_> {
                     let mut delivery = LogoutDelivery::try_from(row)?;
                     delivery.attempts += 1;
                     claimed.push(ClaimedDelivery {
-                        tenant,
+                        tenant: TenantScope::of_stored(tenant),
                         slug: Slug::parse(&slug)
                             .map_err(|_| StorageError::Corrupt("tenants.slug"))?,
                         delivery,
@@ -454,11 +455,13 @@ impl Installation<'_> {
         Ok(claimed)
     }
 
-    /// Writes down that a delivery's tenant can't be loaded: it is tried `next`, or has failed. `false` where somebody else has taken it up.
+    /// Writes down that a delivery's tenant can't be loaded, for `reason`: it is tried `next`, or has failed. `false` where somebody else has taken
+    /// it up.
     pub fn put_off_logout_delivery(
         &mut self,
         claimed: &ClaimedDelivery,
         next: Option<Timestamp>,
+        reason: &str,
     ) -> Result<bool> {
         let state = match next {
             Some(_) => DeliveryState::Pending,
@@ -467,7 +470,7 @@ impl Installation<'_> {
         let attempts = i32::try_from(claimed.delivery.attempts).unwrap_or(i32::MAX);
         let changed = diesel::update(
             logout_deliveries::table
-                .filter(logout_deliveries::tenant_id.eq(DbUuid::from(claimed.tenant)))
+                .filter(logout_deliveries::tenant_id.eq(DbUuid::from(claimed.tenant.id())))
                 .filter(logout_deliveries::id.eq(DbUuid::from(claimed.delivery.id)))
                 .filter(logout_deliveries::state.eq(DeliveryState::Pending.as_str()))
                 .filter(logout_deliveries::attempts.eq(attempts)),
@@ -476,7 +479,7 @@ impl Installation<'_> {
             logout_deliveries::state.eq(state.as_str()),
             logout_deliveries::claimed.eq(false),
             logout_deliveries::due_at.eq(next.map(DbInstant)),
-            logout_deliveries::last_error.eq(Some("the tenant can't be loaded")),
+            logout_deliveries::last_error.eq(Some(reason.to_owned())),
             logout_deliveries::ended_at.eq(next.is_none().then_some(DbInstant(self.clock.now()))),
         ))
         .execute(self.connection)?;

@@ -62,7 +62,7 @@ pub use domains::DOMAINS_MAX;
 pub use error::{Result, StorageError};
 pub use expiry::Expired;
 pub use feed::Feed;
-pub use grants::{DetailedGrant, GrantSummary};
+pub use grants::{DetailedClient, DetailedGrant, GrantSummary};
 pub use health::DatabaseHealth;
 pub use held::{HeldGrant, HeldSession};
 pub use idempotency::{Once, UsedKey};

@@ -345,6 +345,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     sessions
 );
 diesel::allow_tables_to_appear_in_same_query!(consents, clients);
+diesel::allow_tables_to_appear_in_same_query!(consents, grants);
 diesel::allow_tables_to_appear_in_same_query!(grants, clients);
 diesel::allow_tables_to_appear_in_same_query!(grants, assertion_grants);
 diesel::allow_tables_to_appear_in_same_query!(clients, sessions);

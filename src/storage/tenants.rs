@@ -183,6 +183,29 @@ impl Repo<'_> {
             .execute(self.connection)?;
         Ok(())
     }
+
+    /// Lets whoever would change the tenant's settings wait until this transaction's end. Gives them where they aren't those of `version` any
+    /// more: whoever has read them before may have them from a cache.
+    ///
+    /// Many may hold them at once, unlike [`Self::hold_tenant`].
+    pub fn hold_settings(&mut self, version: i64) -> Result<Option<TenantSettings>> {
+        let id = DbUuid::from(self.tenant);
+        let own = || tenants::table.filter(tenants::id.eq(id));
+        let of_version = own().select(tenants::version);
+        let stored: i64 = match &mut *self.connection {
+            AnyConnection::Sqlite(inner) => of_version.get_result(inner)?,
+            AnyConnection::Postgres(inner) => of_version.for_share().get_result(inner)?,
+        };
+        if stored == version {
+            return Ok(None);
+        }
+        let settings: String = own()
+            .select(tenants::settings)
+            .get_result(self.connection)?;
+        serde_json::from_str(&settings)
+            .map(Some)
+            .map_err(|_| StorageError::Corrupt("tenants.settings"))
+    }
 }
 
 impl Installation<'_> {

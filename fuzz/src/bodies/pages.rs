@@ -366,7 +366,7 @@ fn own_account<'a>(
                     words: words(text),
                     until: page.now,
                 }],
-                granted_at: page.now,
+                granted_at: Some(page.now),
             }],
             more: Some(text),
             problem: None,

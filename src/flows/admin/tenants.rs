@@ -361,12 +361,7 @@ fn end_words(
             repo.revoke_assertion_grants(WordOf::Issuer(&key))?;
             continue;
         };
-        // Other keys may be the answer to some that were lost; and what it may vouch for no longer was granted on its word.
-        let narrowed = one.scope.iter().any(|token| !kept.scope.contains(token));
-        if narrowed
-            || (&one.jwks, &one.jwks_uri, &one.subjects)
-                != (&kept.jwks, &kept.jwks_uri, &kept.subjects)
-        {
+        if !kept.upholds(one) {
             repo.revoke_assertion_grants(WordOf::Issuer(&key))?;
             continue;
         }

@@ -251,8 +251,19 @@ pub(super) async fn commit(
         "replay of a bearer assertion",
         &[issuer.issuer.as_bytes(), assertion.jti.as_bytes()],
     );
-    let (origin, name) = (call.origin.clone(), issuer.issuer.clone());
+    let (origin, issuer, version) = (call.origin.clone(), issuer.clone(), tenant.record.version);
     let work = move |repo: &mut Repo<'_>| {
+        // Whoever takes the issuer out of the settings at this moment comes before this, or after it and ends what it gives.
+        if let Some(settings) = repo.hold_settings(version)? {
+            let mut known = settings.assertion_issuers.iter();
+            let stored = known.find(|stored| stored.issuer == issuer.issuer);
+            let Some(stored) = stored.filter(|stored| stored.upholds(&issuer)) else {
+                return Ok(Err(BearerRefusal::Issuer));
+            };
+            if !stored.may_vouch_to(grant.client_id) {
+                return Ok(Err(BearerRefusal::Client));
+            }
+        }
         // Whoever forgets the name at this moment comes before or after this.
         if let Some(name) = subject.stored()
             && !repo.hold_external_subject(name)?
@@ -269,7 +280,7 @@ pub(super) async fn commit(
                     .user(user.id)
                     .client(grant.client_id)
                     .from(&origin);
-                repo.record(event.detail(serde_json::json!({ "issuer": name })))?;
+                repo.record(event.detail(serde_json::json!({ "issuer": issuer.issuer })))?;
             }
             return Ok(Err(BearerRefusal::Replayed));
         }
@@ -281,7 +292,7 @@ pub(super) async fn commit(
         repo.consume_code(grant.id)?;
         repo.insert_assertion_grant(grant.id, &key, subject.stored())?;
         let detail = serde_json::json!({
-            "grant": grant.id, "issuer": name, "scope": grant.scope, "resources": grant.resources,
+            "grant": grant.id, "issuer": issuer.issuer, "scope": grant.scope, "resources": grant.resources,
         });
         repo.record(
             Event::new(Act::AssertionRedeemed, Actor::Client(grant.client_id))

@@ -5,24 +5,23 @@
 
 use actix_web::HttpRequest;
 use askama::Template;
-use serde_json::{Map, Value};
 
+use self::choices::kind;
+use self::document::{document_of, draft_of, place};
 use super::clients::{SECTION, client_of, is_built_in, name_of};
-use super::clients_wizard::response_types;
 use super::fault::Answer;
 use super::layout::Shell;
 use super::notice::Notice;
-use super::parts::{Choice, Draft, Field, FieldKind};
+use super::parts::{Draft, Field, FieldKind};
 use super::shown_once;
 use super::visitor::Visitor;
 use crate::domain::client::Client;
 use crate::flows::admin::{AdminError, Area, Permission};
-use crate::flows::scopes::{ADMIN, OF_PERSONS};
-use crate::protocol::algorithm::AssertionAlgorithm;
-use crate::protocol::backchannel_authentication::DeliveryMode;
-use crate::protocol::client_metadata::{ClientMetadata, GrantType, TokenEndpointAuthMethod};
+use crate::protocol::client_metadata::{ClientMetadata, TokenEndpointAuthMethod};
 use crate::protocol::fapi::SecurityProfile;
-use crate::protocol::{ContentEncryption, KeyManagementAlgorithm, SigningAlgorithm};
+
+mod choices;
+mod document;
 
 /// How a member of the document stands in the form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -268,190 +267,6 @@ pub struct EditClient<'a> {
     pub problems: Vec<String>,
     /// The fields.
     pub groups: Vec<FieldGroup>,
-}
-
-/// A document as the form shows it.
-fn draft_of(metadata: &ClientMetadata) -> Draft {
-    let Ok(Value::Object(document)) = serde_json::to_value(metadata) else {
-        return Draft::default();
-    };
-    let mut values: Vec<(&str, String)> = Vec::new();
-    let text = |value: &Value| match value {
-        Value::String(text) => text.clone(),
-        value => value.to_string(),
-    };
-    for (name, shape) in all_fields() {
-        let value = document.get(name);
-        match (shape, value) {
-            (Shape::Localized, _) => {
-                let lines = document
-                    .iter()
-                    .filter(|(name, _)| name.contains('#'))
-                    .map(|(name, value)| format!("{name} = {}", text(value)));
-                values.push((name, lines.collect::<Vec<_>>().join("\n")));
-            }
-            (_, None) => {}
-            (Shape::Flag, Some(value)) => {
-                if value == &Value::Bool(true) {
-                    values.push((name, "1".to_owned()));
-                }
-            }
-            (Shape::Lines, Some(value)) => {
-                let lines = value.as_array().into_iter().flatten().map(text);
-                values.push((name, lines.collect::<Vec<_>>().join("\n")));
-            }
-            (Shape::Grants | Shape::Responses, Some(value)) => {
-                values.extend(
-                    value
-                        .as_array()
-                        .into_iter()
-                        .flatten()
-                        .map(|v| (name, text(v))),
-                );
-            }
-            (Shape::Scopes, Some(value)) => {
-                let scope = text(value);
-                values.extend(scope.split_whitespace().map(|v| (name, v.to_owned())));
-            }
-            (Shape::Json, Some(value)) => {
-                values.push((
-                    name,
-                    serde_json::to_string_pretty(value).unwrap_or_default(),
-                ));
-            }
-            (_, Some(value)) => values.push((name, text(value))),
-        }
-    }
-    Draft::new(values)
-}
-
-/// The document that a form asks for; what can't be one is said beside its field.
-fn document_of(page: Shell<'_>, draft: &mut Draft) -> Value {
-    let mut document = Map::new();
-    let mut wrong = Vec::new();
-    for (name, shape) in all_fields() {
-        let given = draft.given(name);
-        let value = match (shape, given) {
-            (Shape::Lines, _) => draft.lines(name).into(),
-            (Shape::Flag, given) => given.is_some().into(),
-            (Shape::Grants | Shape::Responses, _) => draft.values(name).collect::<Vec<_>>().into(),
-            (Shape::Scopes, _) => draft.values(name).collect::<Vec<_>>().join(" ").into(),
-            (Shape::Localized, _) => {
-                for line in draft.lines(name) {
-                    match line.split_once('=') {
-                        Some((member, value)) if member.contains('#') => {
-                            let value = value.trim().into();
-                            document.insert(member.trim().to_owned(), value);
-                        }
-                        _ => wrong.push((name, page.t("client-localized-wrong"))),
-                    }
-                }
-                continue;
-            }
-            (_, None) => continue,
-            (Shape::Number, Some(text)) => {
-                if let Ok(number) = text.parse::<u32>() {
-                    number.into()
-                } else {
-                    wrong.push((name, page.t("client-number-wrong")));
-                    continue;
-                }
-            }
-            (Shape::Json, Some(text)) => {
-                if let Ok(value) = serde_json::from_str(text) {
-                    value
-                } else {
-                    wrong.push((name, page.t("client-json-wrong")));
-                    continue;
-                }
-            }
-            (_, Some(text)) => text.into(),
-        };
-        document.insert(name.to_owned(), value);
-    }
-    for (name, problem) in wrong {
-        draft.blame(name, problem);
-    }
-    Value::Object(document)
-}
-
-/// The field that a member with a language is shown in.
-fn place(field: &str) -> &str {
-    if field.contains('#') {
-        "localized"
-    } else {
-        field
-    }
-}
-
-fn scopes(visitor: &Visitor, draft: &Draft) -> Vec<Choice> {
-    let page = visitor.shell(&SECTION);
-    let mut choices: Vec<Choice> = OF_PERSONS
-        .iter()
-        .map(|scope| Choice::new(*scope, *scope).hint(page.t(&format!("client-scope-{scope}"))))
-        .collect();
-    for resource in &visitor.tenant.resources {
-        for scope in &resource.scopes {
-            if !choices.iter().any(|known| known.value == scope.name) {
-                choices.push(
-                    Choice::new(scope.name.clone(), scope.name.clone()).hint(resource.name.clone()),
-                );
-            }
-        }
-    }
-    // Who administers everything is for those to say who do.
-    if visitor.may(Permission::Write(Area::Administrators)) {
-        choices.push(Choice::new(ADMIN, ADMIN).hint(page.t("client-scope-admin")));
-    }
-    for chosen in draft.values("scope") {
-        if !choices.iter().any(|known| known.value == chosen) {
-            choices.push(Choice::new(chosen, chosen).hint(page.t("client-scope-unknown")));
-        }
-    }
-    choices
-}
-
-fn kind(visitor: &Visitor, shape: Shape, draft: &Draft) -> FieldKind {
-    let plain = |values: &[&str]| values.iter().map(|v| Choice::new(*v, *v)).collect();
-    match shape {
-        Shape::Text => FieldKind::Line("text"),
-        Shape::Address => FieldKind::Line("url"),
-        Shape::Number => FieldKind::Line("number"),
-        Shape::Lines | Shape::Localized => FieldKind::Lines(3),
-        Shape::Json => FieldKind::Lines(8),
-        Shape::Flag => FieldKind::Box,
-        Shape::OneOf(values) => FieldKind::Menu(plain(values)),
-        Shape::Algorithm => algorithms(visitor, &SigningAlgorithm::ALL.map(|own| own.as_str())),
-        Shape::AssertionAlgorithm => {
-            algorithms(visitor, &AssertionAlgorithm::ALL.map(|own| own.as_str()))
-        }
-        Shape::KeyManagement => menu(
-            visitor.shell(&SECTION).t("client-unencrypted").into_owned(),
-            &KeyManagementAlgorithm::ALL.map(KeyManagementAlgorithm::as_str),
-        ),
-        Shape::Delivery => menu(
-            visitor.shell(&SECTION).t("client-nothing").into_owned(),
-            &DeliveryMode::ALL.map(DeliveryMode::as_str),
-        ),
-        Shape::ContentEncryption => algorithms(
-            visitor,
-            &ContentEncryption::ALL.map(ContentEncryption::as_str),
-        ),
-        Shape::Grants => FieldKind::Boxes(plain(&GrantType::ALL.map(GrantType::as_str))),
-        Shape::Responses => FieldKind::Boxes(response_types(visitor.shell(&SECTION))),
-        Shape::Scopes => FieldKind::Boxes(scopes(visitor, draft)),
-    }
-}
-
-fn algorithms(visitor: &Visitor, names: &[&str]) -> FieldKind {
-    menu(visitor.shell(&SECTION).t("client-any").into_owned(), names)
-}
-
-/// One of these, or what it is without a choice.
-fn menu(unchosen: String, names: &[&str]) -> FieldKind {
-    let mut choices = vec![Choice::new("", unchosen)];
-    choices.extend(names.iter().map(|name| Choice::new(*name, *name)));
-    FieldKind::Menu(choices)
 }
 
 /// The form. Where the client was changed meanwhile, `stored` is how it is now.

@@ -3,6 +3,10 @@
 use actix_web::http::StatusCode;
 use actix_web::web;
 
+use self::words::{
+    UNITS, assertions_as_json, bound, hint, in_unit, in_words, issuer_in, issuers_in_lines, label,
+    profile_in_words, registration_in_words, value_in_words,
+};
 use super::fault::Answer;
 use super::layout::Shell;
 use super::notice::Notice;
@@ -11,15 +15,13 @@ use super::routes::at;
 use super::sections::{Reach, Section};
 use super::sheets::{DetailSheet, Fact, FactGroup, FormSheet, Group, Row};
 use super::visitor::Visitor;
-use crate::domain::settings::{
-    Bound, ConsentPolicy, RegistrationPolicy, SoftwareStatementIssuer, TenantSettings,
-};
+use crate::domain::settings::{Bound, ConsentPolicy, RegistrationPolicy, TenantSettings};
 use crate::domain::tenant::TenantRecord;
 use crate::flows::admin::{AdminError, Area, Permission};
 use crate::flows::browser::CheckedForm;
-use crate::jose::certificate::Authorities;
-use crate::jose::revocation_lists::RevocationLists;
 use crate::protocol::fapi::SecurityProfile;
+
+mod words;
 
 /// This section.
 pub static SECTION: Section = Section {
@@ -157,51 +159,6 @@ const GROUPS: [(&str, &[Entry]); 8] = [
     ),
 ];
 
-/// Units of time, the largest first.
-const UNITS: [(&str, u32); 4] = [("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)];
-
-/// As a whole number of the largest unit that fits.
-fn in_unit(seconds: u32) -> (u32, &'static str) {
-    let fitting = UNITS
-        .iter()
-        .find(|(_, unit)| seconds >= *unit && seconds.is_multiple_of(*unit));
-    let (name, unit) = fitting.unwrap_or(&("s", 1));
-    (seconds / unit, name)
-}
-
-/// A time in words.
-pub fn span_in_words(page: &Shell<'_>, seconds: u32) -> String {
-    let (count, unit) = in_unit(seconds);
-    page.messages
-        .format(&format!("settings-span-{unit}"), [("count", count)])
-}
-
-fn in_words(page: &Shell<'_>, kind: Kind, number: u32) -> String {
-    if kind == Kind::Span {
-        span_in_words(page, number)
-    } else {
-        number.to_string()
-    }
-}
-
-/// A setting's label. Fluent's names know no point.
-fn label(page: &Shell<'_>, name: &str) -> String {
-    page.t(&format!("setting-{}", name.replace(['.', '_'], "-")))
-        .into_owned()
-}
-
-fn hint(page: &Shell<'_>, name: &str) -> String {
-    page.t(&format!("setting-hint-{}", name.replace(['.', '_'], "-")))
-        .into_owned()
-}
-
-fn bound(settings: &TenantSettings, name: &str) -> Option<Bound> {
-    settings
-        .bounds()
-        .into_iter()
-        .find(|bound| bound.name == name)
-}
-
 fn switch(settings: &TenantSettings, name: &str) -> bool {
     match name {
         "sign_out_ends_offline_access" => settings.sign_out_ends_offline_access,
@@ -221,103 +178,6 @@ fn switch(settings: &TenantSettings, name: &str) -> bool {
         "request_uri_parameter" => settings.request_uri_parameter,
         _ => settings.require_pushed_authorization_requests,
     }
-}
-
-/// What a setting says, in words.
-fn value_in_words(page: &Shell<'_>, settings: &TenantSettings, (name, kind): Entry) -> String {
-    match kind {
-        Kind::Span | Kind::Number => bound(settings, name)
-            .map_or_else(String::new, |bound| in_words(page, kind, bound.value)),
-        Kind::Switch => page
-            .t(if switch(settings, name) {
-                "settings-yes"
-            } else {
-                "settings-no"
-            })
-            .into_owned(),
-        Kind::Consent => page
-            .t(match settings.consent {
-                ConsentPolicy::Remembered => "settings-consent-remembered",
-                ConsentPolicy::Always => "settings-consent-always",
-            })
-            .into_owned(),
-        Kind::Registration => registration_in_words(page, settings.registration),
-        Kind::Profile => profile_in_words(page, settings.security_profile),
-        Kind::Authorities | Kind::Revoked => {
-            let names = if kind == Kind::Authorities {
-                authorities_in_words(&settings.client_certificate_authorities)
-            } else {
-                lists_in_words(&settings.client_certificate_revocation_lists)
-            };
-            if names.is_empty() {
-                page.t("settings-nobody").into_owned()
-            } else {
-                names
-            }
-        }
-        Kind::Address if settings.backchannel_notice_uri.is_empty() => {
-            page.t("settings-nobody").into_owned()
-        }
-        Kind::Address => settings.backchannel_notice_uri.clone(),
-        Kind::Issuers if settings.software_statement_issuers.is_empty() => {
-            page.t("settings-nobody").into_owned()
-        }
-        Kind::Issuers => issuers_in_lines(settings).replace('\n', ", "),
-        Kind::Assertions if settings.assertion_issuers.is_empty() => {
-            page.t("settings-nobody").into_owned()
-        }
-        Kind::Assertions => {
-            let issuers = settings.assertion_issuers.iter();
-            let names: Vec<_> = issuers.map(|one| one.issuer.as_str()).collect();
-            names.join(", ")
-        }
-    }
-}
-
-/// As JSON; nothing where there is none.
-fn assertions_as_json(settings: &TenantSettings) -> String {
-    if settings.assertion_issuers.is_empty() {
-        return String::new();
-    }
-    serde_json::to_string_pretty(&settings.assertion_issuers).unwrap_or_default()
-}
-
-fn issuers_in_lines(settings: &TenantSettings) -> String {
-    let issuers = settings.software_statement_issuers.iter();
-    let lines = issuers.map(|one| format!("{} {}", one.issuer, one.jwks_uri));
-    lines.collect::<Vec<_>>().join("\n")
-}
-
-fn issuer_in(line: &str) -> SoftwareStatementIssuer {
-    let (issuer, jwks_uri) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-    SoftwareStatementIssuer {
-        issuer: issuer.to_owned(),
-        jwks_uri: jwks_uri.trim().to_owned(),
-    }
-}
-
-fn registration_in_words(page: &Shell<'_>, policy: RegistrationPolicy) -> String {
-    page.t(&format!("settings-registration-{}", policy.as_str()))
-        .into_owned()
-}
-
-fn profile_in_words(page: &Shell<'_>, profile: SecurityProfile) -> String {
-    let name = profile.as_str().replace('_', "-");
-    page.t(&format!("settings-profile-{name}")).into_owned()
-}
-
-/// Whose certificates they are, as people know them.
-fn authorities_in_words(pem: &str) -> String {
-    Authorities::parse(pem)
-        .map(|own| own.names().join("; "))
-        .unwrap_or_default()
-}
-
-/// Whose lists they are.
-fn lists_in_words(pem: &str) -> String {
-    RevocationLists::parse(pem)
-        .map(|own| own.names().join("; "))
-        .unwrap_or_default()
 }
 
 fn unit_name(name: &str) -> String {

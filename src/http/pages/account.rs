@@ -498,7 +498,10 @@ async fn applications_page(
     let scopes: Vec<_> = allowed
         .items
         .iter()
-        .map(|item| item.consent.permissions.scope())
+        .map(|item| {
+            let consent = item.consent.as_ref();
+            consent.map_or_else(Scope::default, |consent| consent.permissions.scope())
+        })
         .collect();
     let starts: Vec<_> = allowed
         .items
@@ -523,7 +526,7 @@ async fn applications_page(
             scopes: scope_items(resources, scope),
             start: start.as_deref().and_then(WebLink::parse),
             details: details_of(item, resources, frame.page().messages.lang()),
-            granted_at: item.consent.created_at,
+            granted_at: item.consent.as_ref().map(|consent| consent.created_at),
         });
     let more = allowed
         .next

@@ -54,7 +54,11 @@ async fn for_client(visit: &Visit, params: &Params) -> Result<HttpResponse, Page
             location,
             ended,
             frames,
+            keeps_opener,
         } => {
+            if keeps_opener {
+                visit.keep_opener();
+            }
             let mut response = match location {
                 Some(location) if frames.is_empty() => see_other(&location),
                 location => said(visit, &request.ui_locales, &frames, location.as_deref()),

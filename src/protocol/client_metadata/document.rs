@@ -238,7 +238,7 @@ pub struct ClientMetadata {
     /// Whether people are not asked for consent: for the tenant's own applications.
     #[serde(alias = "first_party")]
     pub skip_consent: bool,
-    /// Whether a window in which it has people sign in (`display=popup`) stays connected with the page that opened it.
+    /// Whether a window in which it has people sign in (`display=popup`) or out stays connected with the page that opened it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub popup_sign_in: bool,
     /// An identifier of the software, the same for all its instances.

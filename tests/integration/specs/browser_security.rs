@@ -118,6 +118,7 @@ app_test! {
         let (kept, parted) = (Some("unsafe-none".to_owned()), Some("same-origin".to_owned()));
         let popup = scene.app.client(&scene.tenant, serde_json::json!({
             "client_name": "Popup", "redirect_uris": ["https://popup.example/callback"], "scope": "openid profile", "popup_sign_in": true,
+            "post_logout_redirect_uris": ["https://popup.example/bye"], "frontchannel_logout_uri": "https://popup.example/out",
         })).await;
         let rp = crate::support::relying_party::RelyingParty::new(&scene.app, &scene.tenant, &popup).with_scope("openid profile");
         let mut browser = scene.app.browser();
@@ -160,6 +161,23 @@ app_test! {
             scene.tenant.url("/account"), scene.tenant.url("/logout?display=popup"), scene.tenant.url("/console?display=popup"), scene.tenant.url("/login?display=popup"),
         ] {
             assert_eq!(policy(&opened(&url).await), parted, "{url}");
+        }
+        // Signing out: the way back of such a client, by the page of frames and at once, and nothing else.
+        let (_, code) = url::Url::parse(&url).expect("an address").query_pairs().find(|(name, _)| name == "code").map(|pair| (pair.0.into_owned(), pair.1.into_owned())).expect("a code");
+        let (own, other) = (rp.redeem(&code).await.expect_ok().json(), scene.tokens().await);
+        let out = |tokens: &serde_json::Value, back: &str| {
+            let hint = tokens["id_token"].as_str().expect("an ID token");
+            let back = if back.is_empty() { String::new() } else { format!("&post_logout_redirect_uri=https%3A%2F%2F{back}") };
+            format!("{}?id_token_hint={hint}{back}", scene.tenant.url("/logout"))
+        };
+        let unproved = scene.tenant.url(&format!("/logout?client_id={}&post_logout_redirect_uri=https%3A%2F%2Fpopup.example%2Fbye", popup.client_id()));
+        let back = "popup.example%2Fbye";
+        for (url, status, expected) in [
+            (out(&own, "evil.example%2F"), 400, &parted), (unproved, 200, &parted), (out(&own, back), 200, &kept), (out(&own, back), 303, &kept), (out(&own, ""), 200, &parted),
+            (out(&other, "orders.example%2Fbye"), 303, &parted),
+        ] {
+            let answer = opened(&url).await;
+            assert_eq!((answer.status, &policy(&answer)), (status, expected), "{url}");
         }
     }
 

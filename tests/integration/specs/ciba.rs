@@ -417,6 +417,20 @@ app_test! {
         scene.app.time.advance(Duration::from_secs(1));
         assert_eq!(sweep().await.backchannel_requests, 4);
         poll(&scene.rp, &unseen).await.expect_error(400, "invalid_grant");
+        // A tenant that can't be loaded keeps no other's request from its end.
+        let app = &scene.app;
+        let globex = app.tenant("globex").await;
+        app.change_settings(&globex, |settings| settings.backchannel_authentication = true).await;
+        let kim = app.user(&globex, "kim@globex.example", "a long enough password").await;
+        let theirs = RelyingParty::new(app, &globex, &caller(app, &globex, json!({})).await).with_scope(SCOPE);
+        ask(&theirs, &[("login_hint", &kim.email)]).await.expect_ok();
+        app.time.advance(Duration::from_secs(1));
+        begin(&scene, &scene.rp).await;
+        app.time.advance(Duration::from_mins(5));
+        app.database.raw().execute("UPDATE tenants SET sealed_data_key = (SELECT sealed_data_key FROM tenants WHERE slug = 'acme') WHERE slug = 'globex'").expect("broken");
+        let node = scene.second_node().await;
+        assert_eq!(node.provider.expire_backchannel_requests().await.expect("runs"), 1);
+        assert_eq!(scene.events("backchannel_request.expired"), 2);
         poll(&scene.rp, &allowed).await.expect_error(400, "expired_token");
         let empty = browser.open(&scene.tenant.url("/account/requests")).await;
         assert!(listed(&scene, &empty).is_empty());

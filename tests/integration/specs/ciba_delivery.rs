@@ -1,5 +1,6 @@
 //! OpenID Connect CIBA §10.2, §10.3, §12: what clients are told, what tells a person, and what becomes of it where nobody listens.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -16,6 +17,7 @@ use super::ciba::{SCOPE, ask, begin, caller, decide, poll, question, scene};
 use super::seed::{Scene, text};
 use crate::support::admin::Admin;
 use crate::support::app::{TestApp, app_test};
+use crate::support::race::overtaken;
 use crate::support::receiver::{Answering, Receiver};
 use crate::support::relying_party::{RelyingParty, claims, header};
 
@@ -228,10 +230,20 @@ app_test! {
         browser.submit(&page, &[("withdraw", &here.rp.client.client_id())]).await;
         here.rp.refresh(refresh).await.expect_error(400, "invalid_grant");
         assert!(!here.scene.is_active(access).await);
+        // So it is where they are about to be sent.
+        here.begin().await;
+        decide(&here.scene, "allow").await;
+        let page = browser.open(&here.scene.tenant.url("/account/applications")).await;
+        let client = here.rp.client.client_id();
+        let withdraw = [("withdraw", client.as_str())];
+        let withdrawn = browser.submit(&page, &withdraw);
+        let (withdrawn, ()) = overtaken(&here.scene.app.database, "audit_events", withdrawn, here.deliver()).await;
+        withdrawn.answer.expect_ok();
+        assert_eq!((&here.told()["error"], here.told().get("access_token")), (&json!("transaction_failed"), None));
     }
 
-    /// A tenant that is suspended gives none, whatever waits.
-    async fn a_suspended_tenant_pushes_nothing(app: TestApp) {
+    /// A tenant that is suspended gives none, whatever waits; nor does one that can't be loaded.
+    async fn a_tenant_that_is_not_there_pushes_nothing(app: TestApp) {
         let here = Told::new(app, "push").await;
         let operator = operator(&here.scene.app).await;
         here.begin().await;
@@ -247,6 +259,19 @@ app_test! {
         // Nor is what may have come good for anything once it is back.
         operator.act("/tenants/acme/resume").await.expect_ok();
         assert!(!here.scene.is_active(&access).await);
+        here.begin().await;
+        decide(&here.scene, "allow").await;
+        here.receiver.answer(Answering::Status(503));
+        here.deliver().await;
+        let access = text(&here.told(), "access_token").to_owned();
+        assert!(here.scene.is_active(&access).await);
+        here.advance(Duration::from_secs(15));
+        let provider = &here.scene.app.provider;
+        let mut claimed = provider.claim_logout_deliveries(10, 2, HashMap::new()).await.expect("storage works").remove(0);
+        claimed.slug = here.scene.app.tenant("globex").await.slug;
+        provider.attempt_logout_delivery(claimed).await.expect("storage works");
+        assert!(!here.scene.is_active(&access).await);
+        assert_eq!(here.scene.events("backchannel_request.delivery_failed"), 2);
     }
 
     /// §12: what becomes of a request that gets no tokens is pushed, too.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tessera::flows::admin::By;
 
+use super::ciba;
 use super::front_channel::{ask, client, signed_in};
 use super::jwe::{Own, published, sealed, secretive, take_encrypted};
 use super::seed::{Scene, text};
@@ -119,7 +120,11 @@ app_test! {
     async fn a_hint_may_come_back_encrypted(app: TestApp) {
         let scene = Scene::new(app).await;
         let own = Own::ec();
-        let more = json!({ "post_logout_redirect_uris": ["https://front.example/bye"] });
+        scene.app.change_settings(&scene.tenant, |settings| settings.backchannel_authentication = true).await;
+        let more = json!({
+            "post_logout_redirect_uris": ["https://front.example/bye"], "backchannel_token_delivery_mode": "poll",
+            "grant_types": ["authorization_code", "refresh_token", "implicit", ciba::GRANT],
+        });
         let rp = secretive(&scene, json!([own.public]), "ECDH-ES", None, more).await;
         let mut browser = signed_in(&scene).await;
         let tokens = rp.sign_in(&mut browser, &scene.user).await;
@@ -141,6 +146,9 @@ app_test! {
             assert_eq!(told(&mut browser, &rp, &mine).await, "");
             assert_eq!(told(&mut browser, &rp, &foreign).await, "login_required");
             assert_eq!(rp.push(&[("id_token_hint", &mine)]).await.status, 201);
+            // CIBA §7.1: it names whom the client asks for as well as it does in the clear.
+            ciba::ask(&rp, &[("id_token_hint", &mine)]).await.expect_ok();
+            ciba::decide(&scene, "deny").await;
         }
         let (mine, again) = (sealed(&keys[0], "A256GCM", &signed, &nothing), tokens.id_token.as_deref().expect("an ID token"));
         let nonsense = sealed(&keys[0], "A256GCM", "nonsense", &nothing);
@@ -150,6 +158,7 @@ app_test! {
         for hint in [again, &nonsense, &broken] {
             assert_eq!(told(&mut browser, &rp, hint).await, "invalid_request");
             rp.push(&[("id_token_hint", hint)]).await.expect_error(400, "invalid_request");
+            ciba::ask(&rp, &[("id_token_hint", hint)]).await.expect_error(400, "invalid_request");
         }
         let unencrypted = client(&scene, json!({ "id_token_signed_response_alg": "ES256" })).await;
         let plain = unencrypted.sign_in(&mut browser, &scene.user).await;

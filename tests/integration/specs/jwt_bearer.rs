@@ -12,6 +12,7 @@ use super::seed::{Scene, at_once, text};
 use crate::support::admin::Admin;
 use crate::support::app::{TestApp, app_test};
 use crate::support::http::Answer;
+use crate::support::race::overtaken;
 use crate::support::relying_party::{RelyingParty, claims};
 
 const PAGE: &str = include_str!("../../../docs/src/assertions.md");
@@ -352,6 +353,71 @@ app_test! {
         }).collect();
         let refused = program.patch("/tenants/acme/settings", &json!({ "assertion_issuers": large })).await;
         assert!(refused.status == 422 && refused.body.contains("65536"), "{} {}", refused.status, refused.body);
+    }
+
+    /// What takes somebody's word, or their name of a person, back while it is redeemed comes before that or after it.
+    async fn a_word_is_not_overtaken_by_its_end(app: TestApp) {
+        let world = World::new(app).await;
+        let scene = &world.scene;
+        let database = &scene.app.database;
+        let node = scene.second_node().await;
+        let mut second = world.twin.clone();
+        second.move_to(&node.http);
+        world.trust(&json!({ "subjects": "stored" })).await;
+        let program = Admin::program(&scene.app, &scene.tenant).await;
+        let (settings, names) = ("/tenants/acme/settings", "/tenants/acme/external-subjects");
+        let name = json!({ "user_id": scene.user.id.to_string(), "issuer": IDP, "subject": "mike" });
+        let active = async |answer: Answer| {
+            let token = text(&answer.expect_ok().json(), "access_token").to_owned();
+            world.rp.introspect(&token).await["active"] == true
+        };
+        // A node that has the settings as they are.
+        let caught_up = async || {
+            let version = scene.loaded().await.record.version;
+            while node.provider.find_tenant(&scene.tenant.slug).await.expect("storage works").is_none_or(|known| known.record.version < version) {
+                actix_web::rt::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        };
+        // The issuer is taken out while a token is about to be given by its word, and the other way round.
+        let made = program.post(names, &name).await.json();
+        let (assertion, nothing) = (world.signed(&json!({})), json!({ "assertion_issuers": [] }));
+        let given = bring(&world.rp, &assertion, &[]);
+        let (given, changed) = overtaken(database, "assertion_grants", given, program.patch(settings, &nothing)).await;
+        changed.expect_ok();
+        assert!(!active(given).await);
+        world.trust(&json!({ "subjects": "stored" })).await;
+        // Whatever a node has in its cache.
+        caught_up().await;
+        assert!(active(bring(&second, &world.signed(&json!({})), &[]).await).await);
+        let assertions = [(); 2].map(|()| world.signed(&json!({})));
+        let (changed, refused) = overtaken(database, "audit_events", program.patch(settings, &nothing), bring(&second, &assertions[0], &[])).await;
+        changed.expect_ok();
+        assert_eq!((refused.status, bring(&second, &assertions[1], &[]).await.status), (400, 400));
+        // It may vouch to another client alone; and what else is changed is none of its business.
+        world.trust(&json!({ "subjects": "stored" })).await;
+        let mut others = world.issuers(&json!({ "subjects": "stored" }));
+        others[0]["clients"] = json!([world.twin.client.client_id()]);
+        let (others, rest) = (json!({ "assertion_issuers": others }), json!({ "require_pkce": true }));
+        let assertions = [(); 2].map(|()| world.signed(&json!({})));
+        let (changed, refused) = overtaken(database, "audit_events", program.patch(settings, &others), bring(&world.rp, &assertions[0], &[])).await;
+        changed.expect_ok();
+        refused.expect_error(400, "invalid_grant");
+        let (changed, given) = overtaken(database, "audit_events", program.patch(settings, &rest), bring(&world.twin, &assertions[1], &[])).await;
+        changed.expect_ok();
+        assert!(active(given).await);
+        world.trust(&json!({ "subjects": "stored" })).await;
+        // The name is forgotten.
+        let (assertion, path) = (world.signed(&json!({})), format!("{names}/{}", text(&made, "id")));
+        let (given, forgotten) = overtaken(database, "assertion_grants", bring(&world.rp, &assertion, &[]), program.delete(&path)).await;
+        assert_eq!(forgotten.status, 204);
+        assert!(!active(given).await);
+        // A name is written down of whoever is given a role.
+        let (tenant, by) = (scene.loaded().await, tessera::flows::admin::By::command_line());
+        let user = scene.app.provider.load_user(&tenant, scene.user.id).await.expect("the person");
+        let granted = scene.app.provider.grant_role(&tenant, &user, Role::Auditor, &by);
+        let (made, granted) = overtaken(database, "external_subjects", program.post(names, &name), granted).await;
+        assert_eq!((made.status, granted.expect("a role")), (201, true));
+        bring(&world.rp, &world.signed(&json!({})), &[]).await.expect_error(400, "invalid_grant");
     }
 
     /// The names at the console: found, written down, forgotten.

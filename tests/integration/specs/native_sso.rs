@@ -12,6 +12,7 @@ use crate::support::app::{TestApp, TestTenant, app_test};
 use crate::support::browser::Browser;
 use crate::support::dpop::Prover;
 use crate::support::http::Answer;
+use crate::support::race::overtaken;
 use crate::support::receiver::{Answering, Receiver};
 use crate::support::relying_party::{RelyingParty, VERIFIER, claims};
 
@@ -430,6 +431,18 @@ app_test! {
         asking.clone().with_scope("openid profile").code(&mut world.browser, &world.scene.user).await;
         join(&asking, &shared, &[("scope", "openid profile")]).await.expect_ok();
         join(&asking, &shared, &[]).await.expect_error(400, "consent_required");
+        // It is taken back while it is about to be used.
+        let offline = asking.clone().with_scope("openid profile offline_access");
+        offline.code(&mut world.browser, &world.scene.user).await;
+        let applications = world.browser.open(&world.scene.tenant.url("/account/applications")).await;
+        let id = asking.client.client_id();
+        let withdraw = [("withdraw", id.as_str())];
+        let withdrawn = world.browser.submit(&applications, &withdraw);
+        let joined = join(&asking, &shared, &[("scope", "openid profile offline_access")]);
+        let (joined, withdrawn) = overtaken(&world.scene.app.database, "refresh_tokens", joined, withdrawn).await;
+        withdrawn.answer.expect_ok();
+        assert!(!world.scene.is_active(text(&joined.expect_ok().json(), "access_token")).await);
+        join(&asking, &shared, &[("scope", "openid profile")]).await.expect_error(400, "consent_required");
         world.scene.app.change_settings(&world.scene.tenant, |settings| settings.consent = tessera::domain::settings::ConsentPolicy::Always).await;
         join(&asking, &shared, &[("scope", "openid profile")]).await.expect_error(400, "consent_required");
         join(&world.notes.clone(), &shared, &[]).await.expect_ok();

@@ -4,10 +4,12 @@ use actix_web::http::Method;
 use serde_json::{Value, json};
 use tessera::jose::keys::{RsaBits, SigningKey};
 use tessera::protocol::SigningAlgorithm;
+use tessera::protocol::authorization_details::AuthorizationDetails;
+use tessera::storage::PageRequest;
 
 use super::console::administrator;
 use super::console_settings::press;
-use super::seed::{Scene, text};
+use super::seed::{Scene, grant, text};
 use crate::support::admin::Admin;
 use crate::support::app::app_test;
 use crate::support::browser::{Browser, Page};
@@ -492,6 +494,29 @@ app_test! {
         scene.app.time.advance(std::time::Duration::from_secs(301));
         let shown = page(&mut browser).await;
         assert!(shown.contains("to Merchant A") && !shown.contains("to Merchant B"), "{shown}");
+        // The tenant's own application asks nobody; what it may do is shown all the same, however much another was allowed since.
+        let own = scene.app.client(&scene.tenant, World::metadata(&json!({ "client_name": "Till", "skip_consent": true }))).await;
+        let own = scene.with(&own).with_scope("openid");
+        let order = payment(&json!({ "creditorName": "Merchant C" })).to_string();
+        let redirect = browser.open(&own.authorization_url(&[("authorization_details", &order)])).await;
+        own.redeem(&redirect.answer.location_param("code").expect("a code")).await.expect_ok();
+        let (clock, user, client, issuer) = (scene.app.provider.clock.clone(), scene.user.id, world.rp.client.id, scene.tenant.issuer.clone());
+        let details: AuthorizationDetails = serde_json::from_value(kept).expect("details");
+        scene.write(move |repo| {
+            let session = repo.list_sessions(user, PageRequest::first(1))?.items.remove(0);
+            for _ in 0..200 {
+                let (mut grant, code) = grant(&clock, &session, client, &issuer);
+                grant.details = details.clone();
+                repo.insert_grant(&grant, &code)?;
+                repo.consume_code(grant.id)?;
+            }
+            Ok(())
+        }).await;
+        let applications = browser.open(&scene.tenant.url("/account/applications")).await;
+        assert!(applications.answer.body.contains("to Merchant A") && applications.answer.body.contains("to Merchant C"), "{}", applications.answer.body);
+        browser.submit(&applications, &[("withdraw", &own.client.client_id())]).await;
+        let shown = page(&mut browser).await;
+        assert!(shown.contains("to Merchant A") && !shown.contains("to Merchant C"), "{shown}");
         // Another person sees nothing of it.
         let eve = scene.app.user(&scene.tenant, "eve@acme.example", "a long enough password").await;
         let mut other = scene.app.browser();

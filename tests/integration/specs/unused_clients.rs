@@ -110,6 +110,15 @@ app_test! {
         assert_eq!((&events[1]["client_id"], &events[1]["actor"], &events[1]["detail"]["reason"]), (&gone["client_id"], &json!({ "kind": "system" }), &json!("unused")));
         assert_eq!(events[1]["detail"]["unused_client_days"], 30);
         assert_eq!(sweep(&app.provider).await.expect("runs"), 0);
+        // One that can't be deleted keeps no other from its end.
+        for name in ["Broken", "Next"] {
+            registered(&app, &tenant, json!({ "client_name": name, "redirect_uris": ["https://relying.example/callback"] })).await;
+        }
+        app.database.raw().execute("UPDATE clients SET metadata = '{' WHERE name = 'Broken'").expect("broken");
+        app.time.advance(DAY * 31 + Duration::from_secs(1));
+        staying.refreshed(kept.refresh()).await;
+        assert_eq!(sweep(&app.provider).await.expect("runs"), 1);
+        assert_eq!(app.database.raw().texts("SELECT name AS value FROM clients WHERE name IN ('Broken', 'Next')"), ["Broken"]);
     }
 
     /// The days begin anew with the setting and with a tenant that is opened again: nobody could have known, or have used anything.

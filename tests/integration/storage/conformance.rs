@@ -157,7 +157,8 @@ db_test! {
             let id = rows.grant.id;
             assert!(repo.find_grant(id)?.is_none());
             assert!(repo.find_grant_summary(id)?.is_none());
-            assert!(repo.list_detailed_grants(rows.user.id, &[rows.client.id])?.is_empty());
+            assert!(repo.list_detailed_clients(rows.user.id)?.is_empty());
+            assert!(repo.list_detailed_grants(rows.user.id, rows.client.id, chrono::Duration::hours(1))?.is_empty());
             assert!(!repo.consume_code(id)?);
             assert!(!repo.revoke_grant(id)?);
             assert_eq!(repo.revoke_grants_of_user(rows.user.id, None)?, 0);

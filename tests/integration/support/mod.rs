@@ -9,6 +9,7 @@ pub mod database;
 pub mod dpop;
 pub mod http;
 pub mod impatient;
+pub mod race;
 pub mod receiver;
 pub mod relying_party;
 pub mod sector;

@@ -33,7 +33,7 @@ class Application {
       client_name: 'board',
       token_endpoint_auth_method: 'none',
       redirect_uris: ['/callback', '/popup', '/opener', '/silent'].map((path) => this.origin + path),
-      post_logout_redirect_uris: [`${this.origin}/bye`, `${this.origin}/popup-bye`],
+      post_logout_redirect_uris: ['/bye', '/popup-bye', '/opener'].map((path) => this.origin + path),
       skip_consent: true,
       ...metadata,
     })
@@ -203,8 +203,14 @@ async function board(report, browser, tenant) {
           await follow(popup, '#submit')
           await popup.waitForSelector('#allow')
           await Promise.all([popup_sign_in ? popup.waitForEvent('close') : popup.waitForURL(`${app.origin}/opener?**`), popup.click('#allow')])
-          const profile = await board.evaluate(() => globalThis.signingIn)
-          assert.equal(popup_sign_in ? profile.email : profile, popup_sign_in ? tenant.email : 'nothing')
+          const signedIn = await board.evaluate(() => globalThis.signingIn)
+          assert.equal(popup_sign_in ? signedIn.email : signedIn, popup_sign_in ? tenant.email : 'nothing')
+          if (!popup_sign_in) continue
+          const [bye] = await Promise.all([
+            own.waitForEvent('page'), board.evaluate((hint) => { globalThis.signingOut = globalThis.signoutByOpener(hint) }, signedIn.id_token),
+          ])
+          if (!bye.isClosed()) await bye.waitForEvent('close')
+          assert.equal(await board.evaluate(() => globalThis.signingOut), 'by opener')
         } finally {
           await own.close()
         }

@@ -12,11 +12,9 @@ users.events.addUserSignedOut(async () => {
 })
 users.events.addUserSessionChanged(() => { told.push('UserSessionChanged') })
 users.events.addSilentRenewError((error) => { told.push(`SilentRenewError: ${error.message}`) })
-/** A sign-in in a window whose callback page tells its opener; `nothing` where that never does. */
-async function signinByOpener() {
-  const client = new globalThis.oidc.OidcClient({ ...settings, redirect_uri: `${location.origin}/opener` })
-  const request = await client.createSigninRequest({ state: {}, display: 'popup' })
-  const popup = window.open(request.url, 'sign-in', 'width=500,height=700')
+/** What a window's last page tells its opener; nothing where it never does. */
+function toldByWindow(url) {
+  const popup = window.open(url, 'popup', 'width=500,height=700')
   const answered = new Promise((resolve) => {
     addEventListener('message', ({ origin, source, data }) => {
       if (origin === location.origin && source === popup && data.answer) resolve(data.answer)
@@ -25,10 +23,25 @@ async function signinByOpener() {
   const parted = new Promise((resolve) => {
     const look = setInterval(() => popup.closed && resolve(undefined, clearInterval(look)), 100)
   })
-  const answer = await Promise.race([answered, parted])
-  return answer ? (await client.processSigninResponse(answer)).profile : 'nothing'
+  return Promise.race([answered, parted])
 }
-Object.assign(globalThis, { users, told, signinByOpener })
+/** A sign-in in a window whose callback page tells its opener; `nothing` where that never does. */
+async function signinByOpener() {
+  const client = new globalThis.oidc.OidcClient({ ...settings, redirect_uri: `${location.origin}/opener` })
+  const request = await client.createSigninRequest({ state: {}, display: 'popup' })
+  const answer = await toldByWindow(request.url)
+  if (!answer) return 'nothing'
+  const { profile, id_token } = await client.processSigninResponse(answer)
+  return { email: profile.email, id_token }
+}
+/** The same for signing out. */
+async function signoutByOpener(id_token_hint) {
+  const client = new globalThis.oidc.OidcClient({ ...settings, post_logout_redirect_uri: `${location.origin}/opener` })
+  const request = await client.createSignoutRequest({ id_token_hint, state: 'by opener' })
+  const answer = await toldByWindow(request.url)
+  return answer ? (await client.processSignoutResponse(answer)).userState : 'nothing'
+}
+Object.assign(globalThis, { users, told, signinByOpener, signoutByOpener })
 
 const pages = {
   '/callback': async () => {

@@ -355,7 +355,7 @@ impl Sample for AccountApplications<'static> {
                 },
                 until: now() + TimeDelta::days(30),
             }],
-            granted_at: now() - TimeDelta::days(12),
+            granted_at: Some(now() - TimeDelta::days(12)),
         };
         let second = ApplicationItem {
             id: "con_2",
@@ -366,7 +366,7 @@ impl Sample for AccountApplications<'static> {
             }],
             start: None,
             details: vec![],
-            granted_at: now() - TimeDelta::days(300),
+            granted_at: None,
         };
         let own = |name: &'static str| OwnApplication {
             client: ClientMark::named(name),
@@ -399,7 +399,7 @@ impl Sample for AccountApplications<'static> {
                 },
                 until: now(),
             }],
-            granted_at: now(),
+            granted_at: Some(now()),
         };
         vec![
             ("two", plain.clone()),

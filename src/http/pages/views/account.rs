@@ -176,8 +176,8 @@ pub struct ApplicationItem<'a> {
     pub start: Option<WebLink<'a>>,
     /// What it may do in detail (RFC 9396), and until when at the latest.
     pub details: Vec<DetailItem>,
-    /// Since when.
-    pub granted_at: Timestamp,
+    /// Since when, where that is remembered.
+    pub granted_at: Option<Timestamp>,
 }
 
 /// What an application was allowed in detail.
@@ -197,7 +197,7 @@ impl DetailItem {
 
 impl ApplicationItem<'_> {
     fn granted_iso(&self) -> String {
-        iso(self.granted_at)
+        self.granted_at.map_or_else(String::new, iso)
     }
 }
 
