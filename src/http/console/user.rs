@@ -519,9 +519,9 @@ async fn ask_to_remove_code(visitor: Visitor, request: HttpRequest) -> Answer {
 }
 
 /// `POST /console/users/{id}/request-code`.
-async fn remove_code(visitor: Visitor, request: HttpRequest, FormBody(params): FormBody) -> Answer {
+async fn remove_code(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.check(WRITE)?;
-    visitor.take(params)?;
+    visitor.take()?;
     let user = user_of(&visitor, &request).await?;
     visitor
         .provider()
