@@ -2,7 +2,7 @@
 //! a client asks for a person who isn't at it, and the person answers elsewhere. Here are the request and its answer (§7), and what the client
 //! is told when there is something to be had (§10).
 //!
-//! What a `login_hint_token` is, which the specification leaves to those who agree on one, is [`crate::jose::login_hint`]'s.
+//! What a `login_hint_token` is, which the specification leaves to those who agree on one, is the business of `jose`.
 
 use std::fmt;
 

@@ -101,7 +101,9 @@ fn is_at_owners_host(case: &Case) -> bool {
 pub fn is_owners_own_change(world: &World, case: &Case) -> bool {
     let issuer = &world.side(case.at).tenant.issuer;
     let has_path = url::Url::parse(issuer).expect("a URL").path() != "/";
-    is_at_owners_host(case) && !has_path && case.key.method != "GET"
+    // Whoever is signed in gets a code by a GET, and with it a grant.
+    let changes = case.key.method != "GET" || case.key.route.0.contains("/authorize");
+    is_at_owners_host(case) && !has_path && changes
 }
 
 /// A one-time link in the path is a credential by itself.
