@@ -227,8 +227,8 @@ fn every_form_is_posted_and_carries_the_csrf_token() {
         let forms = page.html.matches("<form").count();
         let expected = match (page.view, page.sample) {
             (
-                "device_done" | "request_answered" | "account_requests" | "signed_out" | "error"
-                | "link_spent" | "tenant_home" | "landing" | "account_home",
+                "device_done" | "request_answered" | "signed_out" | "error" | "link_spent"
+                | "tenant_home" | "landing" | "account_home",
                 _,
             )
             | ("select_account" | "account_sessions" | "account_applications", "empty")
@@ -246,6 +246,7 @@ fn the_ids_that_drivers_rely_on_are_there() {
             "sign_in" => &["username", "password", "submit"],
             "consent" | "device" | "request" => &["allow", "deny"],
             "user_code" => &["user_code", "submit"],
+            "account_requests" => &["code", "submit"],
             "sign_out" => &["logout"],
             "choose_password" => &["username", "new-password", "confirm-password", "submit"],
             "account_password" => &[
