@@ -26,7 +26,7 @@ export const launch = () =>
 
 /** Refuses what axe-core finds on the page: WCAG 2.2 A and AA, and its best practices; or what these rules find. */
 async function accessible(page, name, rules) {
-  const options = { resultTypes: ['violations'], rules: { 'target-size': { enabled: true } }, ...(rules && { runOnly: { type: 'rule', values: rules } }) }
+  const options = { resultTypes: ['violations'], ...(rules && { runOnly: { type: 'rule', values: rules } }) }
   const ask = () => page.evaluate((options) => globalThis.axe?.run(document, options), options)
   let found = await ask()
   if (!found) {
