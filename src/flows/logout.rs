@@ -94,13 +94,13 @@ impl Provider {
         let (Some(hint), Some(client)) = (hint, client) else {
             return Ok(ask_or_say(signed_in));
         };
-        let keeps_opener = location.is_some() && client.metadata.popup_sign_in;
         if signed_in.is_empty() {
             return Ok(SignOut::Done {
                 location,
                 ended: Vec::new(),
                 frames: Vec::new(),
-                keeps_opener,
+                // As where somebody else is signed in: whoever opened the window doesn't learn which it is.
+                keeps_opener: false,
             });
         }
         // §2: where the hint isn't about whoever is here, this is to be treated as suspect.
@@ -115,6 +115,7 @@ impl Provider {
         let told = self
             .end_sessions_of_browser(&at.tenant, &theirs, origin)
             .await?;
+        let keeps_opener = location.is_some() && client.metadata.popup_sign_in;
         Ok(SignOut::Done {
             location,
             ended: theirs.iter().map(|one| one.session.id).collect(),

@@ -25,7 +25,10 @@ pub const SECRETS: [&str; 1] = ["password"];
 const RETYPE: &str = "retype";
 
 /// Fields that nobody types.
-const OURS: [&str; 3] = ["csrf", "version", RETYPE];
+const OURS: [&str; 4] = ["csrf", "version", "form", RETYPE];
+
+/// Says that somebody saw what an act leads to. It isn't carried on, so that they are asked again.
+const CONFIRMED: &str = "confirmed";
 
 /// Why a form can't be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,7 +143,7 @@ pub fn offer(
         .collect();
     let fields = params
         .iter()
-        .filter(|(name, _)| !SECRETS.contains(name) && *name != "csrf" && *name != RETYPE);
+        .filter(|(name, _)| !SECRETS.contains(name) && !["csrf", RETYPE, CONFIRMED].contains(name));
     // While nobody is signed in there is no other token than that of the session that is over: it proves whose the form is, and no more.
     let fresh = present.map(|present| visit.token(FormPurpose::Console(present)));
     let csrf = fresh

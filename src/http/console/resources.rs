@@ -385,8 +385,14 @@ async fn save(visitor: Visitor, request: HttpRequest) -> Answer {
         version: sent.input("version").parse().unwrap_or_default(),
         ..resource.clone()
     };
+    // Of what was changed, so that correcting a field doesn't overwrite what somebody else saved meanwhile.
+    let again = |draft: &Draft| {
+        let mut view = form(&visitor, draft, Some(&resource));
+        view.hidden = vec![("version", sent.input("version").to_owned())];
+        visitor.show_again(&view)
+    };
     if draft.is_wrong() {
-        return visitor.show_again(&form(&visitor, &draft, Some(&resource)));
+        return again(&draft);
     }
     let saved = visitor
         .provider()
@@ -406,7 +412,7 @@ async fn save(visitor: Visitor, request: HttpRequest) -> Answer {
         }
         Err(error) => {
             take(&visitor, &mut draft, error)?;
-            visitor.show_again(&form(&visitor, &draft, Some(&resource)))
+            again(&draft)
         }
     }
 }

@@ -404,8 +404,14 @@ async fn save(visitor: Visitor, request: HttpRequest) -> Answer {
         .chain(CLAIMS)
         .collect();
     let mut draft = Draft::sent(&sent, &names);
+    // Of what was changed, so that correcting a field doesn't overwrite what somebody else saved meanwhile.
+    let again = |draft: &Draft| {
+        let mut view = form(&visitor, draft, &user);
+        view.hidden = vec![("version", sent.input("version").to_owned())];
+        visitor.show_again(&view)
+    };
     let Some(email) = email_in(&visitor, &mut draft) else {
-        return visitor.show_again(&form(&visitor, &draft, &user));
+        return again(&draft);
     };
     let mut changed = User {
         email,
@@ -436,7 +442,7 @@ async fn save(visitor: Visitor, request: HttpRequest) -> Answer {
         }
         Err(error) => {
             take(&visitor, &mut draft, error)?;
-            visitor.show_again(&form(&visitor, &draft, &user))
+            again(&draft)
         }
     }
 }

@@ -37,7 +37,7 @@ pub async fn administrator(scene: &Scene) -> (Browser, Page) {
 }
 
 /// The first of a tenant of operators.
-async fn operator(app: &TestApp) -> (TestTenant, TestUser) {
+pub async fn operator(app: &TestApp) -> (TestTenant, TestUser) {
     let system = app.tenant("system").await;
     let user = app
         .user(&system, "root@system.example", "a long enough password")

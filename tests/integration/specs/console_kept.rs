@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tessera::domain::role::Role;
 
-use super::console::{administrator, appoint, entered};
+use super::console::{administrator, appoint, entered, operator};
 use super::console_settings::press;
 use super::seed::{Scene, until_current};
 use crate::support::app::app_test;
@@ -180,5 +180,27 @@ app_test! {
         assert_eq!(scene.events("user.created"), 0);
         let made = browser.submit(&again, &[("password", PASSWORD)]).await;
         assert!(made.answer.status == 200 && made.answer.body.contains("kim@acme.example"), "{}", made.answer.body);
+    }
+
+    async fn what_an_operator_typed_for_a_tenant_is_sent_there(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let (system, user) = operator(&scene.app).await;
+        let (mut browser, _) = entered(&scene.app, &system, &user).await;
+        let url = system.url("/console/tenants/acme/users/new");
+        let page = browser.open(&url).await;
+        away(&scene).await;
+        let ended = press(&mut browser, &page, &url, &[("email", "kim@acme.example"), ("password", PASSWORD), ("confirmed", "1")]).await;
+        expect_given_back(&ended, 401, "ended");
+        assert_eq!(ended.filled(&[]).0.as_str(), url);
+        // That they had seen what it leads to isn't carried on.
+        let expected = [("email", "kim@acme.example"), ("retype", "password")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(kept(&ended), expected);
+        let sign_in = browser.open(&system.url("/console/signed-in")).await;
+        assert_eq!(browser.sign_in(&sign_in, &user).await.answer.status, 200);
+        let again = browser.submit(&ended, &[]).await;
+        expect_given_back(&again, 403, "other-session");
+        let made = browser.submit(&again, &[("password", PASSWORD)]).await;
+        assert!(made.answer.status == 200 && made.url.path().starts_with("/t/system/console/tenants/acme/users/"), "{}", made.url);
+        assert_eq!(scene.events("user.created"), 1);
     }
 }

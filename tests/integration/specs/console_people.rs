@@ -86,6 +86,11 @@ app_test! {
         assert!(saved.answer.status == 200 && saved.answer.body.contains("Nora"), "{}", saved.answer.body);
         let stale = browser.submit(&second, &[("email", EMAIL), ("given_name", "Nina")]).await;
         assert!(stale.answer.status == 409 && stale.answer.body.contains("Nina"), "{}", stale.answer.body);
+        // Nor once a field of it has been put right.
+        let wrong = browser.submit(&second, &[("email", "nobody")]).await;
+        assert_eq!(wrong.answer.status, 422);
+        let stale = browser.submit(&wrong, &[("email", EMAIL), ("given_name", "Nina")]).await;
+        assert_eq!(stale.answer.status, 409, "{}", stale.answer.body);
         let form = open(&scene, &mut browser, &format!("{path}/edit")).await;
         let wrong = browser.submit(&form, &[("email", "nobody")]).await;
         assert!(wrong.answer.status == 422 && wrong.answer.body.contains("value=\"nobody\""), "{}", wrong.answer.body);

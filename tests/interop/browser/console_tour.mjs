@@ -118,7 +118,7 @@ async function onceSeen(tour, page, start, world) {
 }
 
 /** Forms that were sent too late: when a fresh sign-in was demanded meanwhile, and when the session was over. */
-async function tooLate(tour, page, start, world, admin, since) {
+async function tooLate(tour, page, start, world, admin, administrator, since) {
   const form = `${start}/users/${world.carl.id}/disable`
   await page.goto(form)
   await admin.change('/settings', { administration_reauthentication: true, administration_max_age: OLD })
@@ -126,14 +126,33 @@ async function tooLate(tour, page, start, world, admin, since) {
   await follow(page, '#confirm')
   await tour.look(page, 'old-sign-in')
   await admin.change('/settings', { administration_reauthentication: false })
+  await page.goto(`${start}/users/new`)
+  await page.fill('[name=email]', 'elena@acme.example')
+  await page.fill('[name=name]', 'Elena Fuentes')
+  const context = page.context()
+  for (const name of ['tessera_console', 'tessera_session']) await context.clearCookies({ name })
+  await follow(page, '#save')
+  assert.equal(await page.getAttribute('body', 'data-error'), 'ended')
+  await tour.look(page, 'kept')
+  const [tab] = await Promise.all([context.waitForEvent('page'), page.click('#sign-in')])
+  await tab.waitForSelector('#username')
+  await tab.fill('#username', administrator.email)
+  await tab.fill('#password', administrator.password)
+  await follow(tab, '#submit')
+  await tab.waitForURL(`${start}/signed-in`)
+  await tour.look(tab, 'signed-in')
+  await tab.close()
+  await follow(page, '#send-again')
+  assert.equal(await page.getAttribute('body', 'data-error'), 'other-session')
+  await tour.look(page, 'kept-again')
   await page.goto(form)
   await page.context().clearCookies()
   await follow(page, '#confirm')
   await tour.look(page, 'ended')
 }
 
-/** `desk` is the administrator's page, who signed in at `since`. */
-export async function everyPage(report, browser, tenant, operator, desk, since) {
+/** `desk` is the page of this administrator, who signed in at `since`. */
+export async function everyPage(report, browser, tenant, operator, administrator, desk, since) {
   const tour = new Tour()
   const faults = []
   const start = `${tenant.issuer}/console`
@@ -176,7 +195,7 @@ export async function everyPage(report, browser, tenant, operator, desk, since) 
       await auditor.goto(`${start}/users/new`)
       await tour.look(auditor, 'fault-forbidden')
       await tour.look(await at(tenant.issuer, tenant), 'no-role')
-      await tooLate(tour, desk, start, world, admin, since)
+      await tooLate(tour, desk, start, world, admin, administrator, since)
     })
     await report.check('no page of the console failed or broke its content security policy', () => assert.deepEqual(faults, []))
     await report.check('the book shows each of these pages, and no other', async () => {

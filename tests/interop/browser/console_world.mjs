@@ -80,6 +80,7 @@ export async function furnish(browser, tenant, ana, app, admin) {
   })
   await admin.change('/settings', {
     registration: 'token',
+    backchannel_authentication: true,
     assertion_issuers: [{
       issuer: 'https://idp.example.org', jwks_uri: 'https://idp.example.org/jwks', clients: [partner.client_id], subjects: 'stored', scope: 'orders:read',
     }],
@@ -109,6 +110,9 @@ export async function furnish(browser, tenant, ana, app, admin) {
   context = await browser.newContext()
   page = await context.newPage()
   await signIn(page, shopping, app, ana, 'openid profile email orders:read')
+  await page.goto(`${tenant.issuer}/account/requests`)
+  await page.fill('#code', 'heron-27')
+  await follow(page, '#submit')
   await context.close()
   return { person, carl, auditor: dina, api, client: shop.client_id, notice: failed.id }
 }
