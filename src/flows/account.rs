@@ -261,29 +261,41 @@ impl Provider {
         let others = others.map(|own| (own.client_id, None));
         let asked = consents.items.into_iter();
         let asked = asked.map(|consent| (consent.client_id, Some(consent)));
-        let mut items = Vec::new();
-        for (id, consent) in others.take(ROWS as usize).chain(asked) {
-            let Some(client) = self.find_client(tenant, id).await? else {
-                continue;
-            };
-            let details = if detailed.iter().any(|own| own.client_id == id) {
-                let lifetime = chrono::Duration::seconds(access_token_lifetime(tenant, &client));
-                self.db
-                    .read(tenant, move |repo| {
-                        repo.list_detailed_grants(user, id, lifetime)
-                    })
-                    .await?
-            } else {
-                Vec::new()
-            };
-            if consent.is_some() || !details.is_empty() {
+        let mut found = Vec::new();
+        for (id, consent) in others.chain(asked) {
+            if let Some(client) = self.find_client(tenant, id).await? {
+                let lifetime = access_token_lifetime(tenant, &client);
+                let is_detailed = detailed.iter().any(|own| own.client_id == id);
+                let lifetime = is_detailed.then(|| chrono::Duration::seconds(lifetime));
+                found.push((consent, client, lifetime));
+            }
+        }
+        let read = self.db.read(tenant, move |repo| {
+            let (mut items, mut unasked) = (Vec::new(), 0);
+            for (consent, client, lifetime) in &found {
+                // Only of what is of use yet a page is enough.
+                if consent.is_none() && unasked >= ROWS {
+                    continue;
+                }
+                let details = match lifetime {
+                    Some(lifetime) => repo.list_detailed_grants(user, client.id, *lifetime)?,
+                    None => Vec::new(),
+                };
+                if consent.is_none() {
+                    if details.is_empty() {
+                        continue;
+                    }
+                    unasked += 1;
+                }
                 items.push(Allowed {
-                    consent,
-                    client,
+                    consent: consent.clone(),
+                    client: Arc::clone(client),
                     details,
                 });
             }
-        }
+            Ok(items)
+        });
+        let items = read.await?;
         Ok(Page {
             items,
             next: consents.next,
@@ -313,7 +325,7 @@ impl Provider {
         let event = event(Act::ConsentWithdrawn, person, origin).client(client);
         let write = self.db.write(tenant, move |repo| {
             let withdrawn = repo.withdraw_consent(user, client)?;
-            if withdrawn {
+            if withdrawn || repo.has_grant_of_session(user, client)? {
                 repo.tell_of_withdrawal(user, client)?;
             }
             // What somebody else vouched for was never allowed, and ends here too.

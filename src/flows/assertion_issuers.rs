@@ -36,7 +36,7 @@ pub(in crate::flows) fn find_issuer<'t>(
     let issuer = known
         .find(|issuer| issuer.issuer == name)
         .ok_or(Untrusted::Issuer)?;
-    if !issuer.clients.contains(&client.id.to_string()) {
+    if !issuer.may_vouch_to(client.id) {
         return Err(Untrusted::Client);
     }
     Ok(issuer)

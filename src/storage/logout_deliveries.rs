@@ -197,6 +197,17 @@ impl Repo<'_> {
         }
     }
 
+    /// Whether an application has something yet that came of a session of this person's; those who are never asked leave no consent.
+    pub fn has_grant_of_session(&mut self, user: UserId, client: ClientId) -> Result<bool> {
+        let live = scoped::grants(self.tenant)
+            .filter(grants::user_id.eq(DbUuid::from(user)))
+            .filter(grants::client_id.eq(DbUuid::from(client)))
+            .filter(grants::session_id.ne(DbUuid(Uuid::nil())))
+            .filter(grants::revoked_at.is_null())
+            .filter(grants::expires_at.gt(self.db_now()));
+        Ok(diesel::select(diesel::dsl::exists(live)).get_result(self.connection)?)
+    }
+
     /// Has one client told that a person's sessions there have ended: what they allowed it is withdrawn. To be called before the grants are
     /// revoked.
     ///

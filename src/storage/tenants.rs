@@ -1,6 +1,7 @@
 //! Tenants as rows: what resolution loads, and what operators change.
 
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 
 use super::changes::Entity;
 use super::connection::AnyConnection;
@@ -174,6 +175,17 @@ fn name_key(name: &str) -> String {
 /// Sorts behind every text that continues a prefix, in the order of code points.
 const BEHIND: char = char::MAX;
 
+/// On PostgreSQL, takes the lock of a tenant's settings until the end of the transaction; SQLite has one writer.
+fn lock_settings(connection: &mut AnyConnection, tenant: DbUuid, statement: &str) -> Result<()> {
+    if let AnyConnection::Postgres(inner) = connection {
+        let (high, low) = tenant.0.as_u64_pair();
+        diesel::sql_query(statement)
+            .bind::<BigInt, _>((high ^ low).cast_signed())
+            .execute(inner)?;
+    }
+    Ok(())
+}
+
 impl Repo<'_> {
     /// Holds the tenant until the end of the transaction: of those who decide by what they find of it as a whole, one goes after the other.
     /// PostgreSQL lets a reader miss what another transaction is about to write; SQLite has one writer.
@@ -187,15 +199,18 @@ impl Repo<'_> {
     /// Lets whoever would change the tenant's settings wait until this transaction's end. Gives them where they aren't those of `version` any
     /// more: whoever has read them before may have them from a cache.
     ///
-    /// Many may hold them at once, unlike [`Self::hold_tenant`].
+    /// Many may hold them at once, unlike [`Self::hold_tenant`], and whoever waits to change them goes before those who come after: locks of rows
+    /// would let the many go on as long as they overlap.
     pub fn hold_settings(&mut self, version: i64) -> Result<Option<TenantSettings>> {
         let id = DbUuid::from(self.tenant);
         let own = || tenants::table.filter(tenants::id.eq(id));
-        let of_version = own().select(tenants::version);
-        let stored: i64 = match &mut *self.connection {
-            AnyConnection::Sqlite(inner) => of_version.get_result(inner)?,
-            AnyConnection::Postgres(inner) => of_version.for_share().get_result(inner)?,
-        };
+        lock_settings(
+            self.connection,
+            id,
+            "SELECT pg_advisory_xact_lock_shared($1)",
+        )?;
+        // A statement after the lock's, which sees what was committed meanwhile.
+        let stored: i64 = own().select(tenants::version).get_result(self.connection)?;
         if stored == version {
             return Ok(None);
         }
@@ -355,6 +370,8 @@ impl Installation<'_> {
 
     /// Replaces name, settings and branding if nobody changed them since; `false` where somebody did.
     pub fn update_tenant(&mut self, tenant: &TenantRecord) -> Result<bool> {
+        let id = DbUuid::from(tenant.id);
+        lock_settings(self.connection, id, "SELECT pg_advisory_xact_lock($1)")?;
         let changed = diesel::update(
             tenants::table
                 .filter(tenants::id.eq(DbUuid::from(tenant.id)))

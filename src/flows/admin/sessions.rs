@@ -167,7 +167,7 @@ impl Provider {
                 return Ok(Err(refusal));
             }
             let withdrawn = repo.withdraw_consent(user, client)?;
-            if withdrawn {
+            if withdrawn || repo.has_grant_of_session(user, client)? {
                 repo.tell_of_withdrawal(user, client)?;
             }
             // What somebody else vouched for was never allowed, and ends here too.

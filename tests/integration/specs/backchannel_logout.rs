@@ -284,6 +284,13 @@ app_test! {
         let mut sids = told(&other);
         sids.dedup();
         assert_eq!((sids.len(), here.receiver.received().len()), (2, 0));
+        // Who is never asked has no consent, and hears of it all the same: once.
+        let path = format!("/tenants/{}/consents/{}/{}", scene.tenant.slug, scene.user.id, here.rp.client.client_id());
+        for status in [204, 404] {
+            assert_eq!(admin.delete(&path).await.status, status);
+            here.deliver().await;
+            assert_eq!(here.receiver.received().len(), 2);
+        }
     }
 
     async fn who_signs_in_anew_has_signed_out_of_nothing(app: TestApp) {

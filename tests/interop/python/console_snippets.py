@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
+from secrets import token_hex
 
 import requests
 from application import Application, free_port, stop
@@ -98,11 +99,14 @@ class Workshop:
         return {name: str(built / name) for name in programs}
 
     def rust(self, programs):
-        """Builds Rust programs, by their names, with the crates of the Rust client."""
+        """Builds Rust programs, by their names, with the crates of the Rust client.
+
+        Runs against both databases share a target directory, so that each names its binaries by itself."""
+        suffix = token_hex(4)
         for file in ("Cargo.toml", "Cargo.lock"):
             self.write(f"rust/{file}", (HERE.parent / "openidconnect" / file).read_text(encoding="utf-8"))
         for name, text in programs.items():
-            self.write(f"rust/src/bin/{name}.rs", text)
+            self.write(f"rust/src/bin/{name}_{suffix}.rs", text)
         done = subprocess.run(
             ["cargo", "build", "--locked", "--quiet", "--manifest-path", str(self.folder / "rust/Cargo.toml"), "--target-dir", CARGO_TARGET],
             capture_output=True,
@@ -110,7 +114,7 @@ class Workshop:
             timeout=900,
         )
         expect_equal(done.returncode, 0, f"the end of `cargo build`, after {done.stderr[-3000:]}")
-        return {name: str(Path(CARGO_TARGET) / "debug" / name) for name in programs}
+        return {name: str(Path(CARGO_TARGET) / "debug" / f"{name}_{suffix}") for name in programs}
 
 
 class Site:
