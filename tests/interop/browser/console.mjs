@@ -68,7 +68,7 @@ async function journey(report, browser, issuer, administrator) {
     })
     await report.check('journey: they are disabled, and can sign in no more', async () => {
       await page.goto(`${issuer}/console/users?q=${encodeURIComponent(person.email)}`)
-      await follow(page, `main a:has-text("${person.email}")`)
+      await follow(page, `main a:has-text("O’Hara")`)
       await follow(page, '#disable')
       await follow(page, '#confirm')
       assert.equal(await signInAnew(browser, client, app, person), undefined)
