@@ -19,7 +19,7 @@ use crate::support::app::app_test;
 use crate::support::browser::{Browser, Page};
 use crate::support::relying_party::{RelyingParty, claims};
 
-const BANK: &str = "https://bank.example.com/api";
+pub const BANK: &str = "https://bank.example.com/api";
 const BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 const IDP: &str = "https://idp.example.org";
 const PAGE: &str = include_str!("../../../docs/src/ciba.md");
@@ -29,7 +29,7 @@ fn payment(actions: &[&str]) -> Value {
 }
 
 /// A bank's API, and a client of the scene's that may use its type.
-async fn bank(scene: &Scene, more: Value) -> RelyingParty {
+pub async fn bank(scene: &Scene, more: Value) -> RelyingParty {
     let types = json!([{
         "type": "payment", "actions": ["initiate", "status"], "fields": { "amount": "text", "payee": "text" }, "required": ["amount"],
         "words": { "en": "Pay {amount} EUR to {payee}" },
