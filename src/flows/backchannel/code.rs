@@ -13,6 +13,7 @@ use crate::domain::settings::LockoutPolicy;
 use crate::domain::throttle::Admission;
 use crate::flows::Provider;
 use crate::flows::browser::CheckedForm;
+use crate::flows::password_policy::is_common;
 use crate::flows::provider::FlowError;
 use crate::flows::sessions::SignedIn;
 use crate::flows::tenancy::{Tenant, TenantAt};
@@ -134,7 +135,7 @@ impl Provider {
         // Whoever asks for them knows that.
         let own = person.user.email.key();
         let text = String::from_utf8_lossy(code.as_bytes()).to_lowercase();
-        if code.is_guessable() || own.contains(&text) {
+        if code.is_guessable() || is_common(&text) || own.contains(&text) {
             return Ok(CodeChange::Guessable);
         }
         let hash = hash_of(&at.tenant, person.user.id, &code);

@@ -274,7 +274,7 @@ app_test! {
         let (mut browser, list) = at_the_list(&scene).await;
         list.expect_id("code").expect_id("submit");
         assert!(list.answer.body.contains("No code is set") && !list.answer.body.contains("id=\"remove\""), "{}", list.answer.body);
-        for (code, said) in [("12345", "A code has 6 to 32"), ("with space", "A code has 6 to 32"), ("ümläutig", "A code has 6 to 32"), ("111111", "guessed first"), ("456789", "guessed first"), ("ana@acme", "guessed first")] {
+        for (code, said) in [("12345", "A code has 6 to 32"), ("with space", "A code has 6 to 32"), ("ümläutig", "A code has 6 to 32"), ("111111", "guessed first"), ("456789", "guessed first"), ("123123", "guessed first"), ("121212", "guessed first"), ("Passw0rd!", "guessed first"), ("ana@acme", "guessed first")] {
             let page = set_code(&scene, &mut browser, code, "set").await;
             assert!(page.answer.status == 400 && page.answer.body.contains(said), "{code}: {}", page.answer.body);
         }
