@@ -327,6 +327,7 @@ impl Provider {
     ) -> Result<String, FlowError> {
         let now = self.clock.unix();
         let name = client.metadata.client_name.clone();
+        let types = request.details.iter();
         let claims = NoticeClaims {
             iss: request.issuer.clone(),
             aud: tenant.settings().backchannel_notice_uri.clone(),
@@ -337,6 +338,7 @@ impl Provider {
             client_id: client.id.to_string(),
             client_name: name.unwrap_or_else(|| client.id.to_string()),
             scope: request.scope.clone(),
+            authorization_details_types: types.map(|detail| detail.kind().to_owned()).collect(),
             binding_message: request.binding_message.clone(),
             request_id: request.id.uuid(),
             url: format!("{}/account/requests/{}", request.issuer, request.id),

@@ -186,7 +186,8 @@ fn is_own_name(lower: &str, email: &EmailAddress, tenant_name: &str) -> bool {
     lower == address || names.iter().any(is_name)
 }
 
-fn is_common(lower: &str) -> bool {
+/// Whether it is one of those that everybody tries first; in lower case.
+pub(super) fn is_common(lower: &str) -> bool {
     is_known(lower) || is_known(core(lower)) || is_repeated(lower) || is_run(lower)
 }
 

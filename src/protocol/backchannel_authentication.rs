@@ -4,6 +4,7 @@
 //!
 //! What a `login_hint_token` is, which the specification leaves to those who agree on one, is the business of `jose`.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -351,6 +352,9 @@ pub struct NoticeClaims {
     pub client_name: String,
     /// For what.
     pub scope: Scope,
+    /// Of which types the permissions in detail are; what they hold is for the person alone.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub authorization_details_types: BTreeSet<String>,
     /// What the person compares.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub binding_message: String,

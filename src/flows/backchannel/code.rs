@@ -4,8 +4,10 @@
 //! What is kept is a hash under the tenant's key, which the master key seals, and not argon2's: a code is short, typed at tills and told to call centres,
 //! so that whoever had both the database and the key would try all of them by either; and whoever has the database alone gets nowhere by this one. argon2
 //! would let an application fill the queue that sign-ins wait in. What keeps a code is that it can't be tried often: as often as a wrong password, by one
-//! application, and five times that by all together.
+//! application, and five times that by all together. Nor does an application get far that tries a few codes with each of many people, or finds out who
+//! there is by asking them without one: what it asks without the right code is counted, too, whoever it is asked of.
 
+use super::request::{MISS_RATE, hourly};
 use crate::domain::audit::{Act, Actor, Event, Origin};
 use crate::domain::client::Client;
 use crate::domain::ids::UserId;
@@ -13,6 +15,7 @@ use crate::domain::settings::LockoutPolicy;
 use crate::domain::throttle::Admission;
 use crate::flows::Provider;
 use crate::flows::browser::CheckedForm;
+use crate::flows::password_policy::is_common;
 use crate::flows::provider::FlowError;
 use crate::flows::sessions::SignedIn;
 use crate::flows::tenancy::{Tenant, TenantAt};
@@ -43,6 +46,74 @@ pub(super) enum CodeLook {
     Refused,
 }
 
+/// How often something may be asked for without the right code.
+pub(super) struct Limit {
+    counter: [u8; 32],
+    policy: LockoutPolicy,
+    /// What the audit calls it.
+    name: &'static str,
+}
+
+impl Limit {
+    fn new(tenant: &Tenant, (label, parts): (&str, &[&[u8]]), policy: LockoutPolicy) -> Self {
+        Self {
+            counter: *tenant.browser_key().mac(label, parts).as_bytes(),
+            policy,
+            name: "client_and_person",
+        }
+    }
+
+    /// That of a client, whoever it asks for.
+    pub(super) fn of_client(tenant: &Tenant, client: &Client) -> Self {
+        let own = client.id.uuid();
+        let counted = (
+            "requests of a client without a code",
+            &[&own.as_bytes()[..]][..],
+        );
+        Self {
+            name: "all_people",
+            ..Self::new(tenant, counted, hourly(MISS_RATE))
+        }
+    }
+
+    /// That of all clients together, for a person.
+    fn of_person(tenant: &Tenant, person: UserId) -> Self {
+        let lockout = &tenant.settings().lockout;
+        let everybody = LockoutPolicy {
+            attempts: lockout.attempts.saturating_mul(PERSON_FACTOR),
+            window: lockout.window,
+        };
+        let person = person.uuid();
+        let counted = ("codes for a person", &[&person.as_bytes()[..]][..]);
+        Self {
+            name: "all_clients",
+            ..Self::new(tenant, counted, everybody)
+        }
+    }
+
+    /// Whether nothing more is looked at.
+    pub(super) fn is_reached(&self, repo: &mut Repo<'_>) -> storage::Result<bool> {
+        repo.is_attempt_refused(&self.counter, &self.policy)
+    }
+
+    fn admit(&self, repo: &mut Repo<'_>) -> storage::Result<Admission> {
+        repo.admit_attempt(&self.counter, &self.policy)
+    }
+
+    /// Counts a miss. Whoever's is the last one that is admitted is written down: those who come later have perhaps done nothing wrong.
+    fn count_miss(&self, repo: &mut Repo<'_>, stopped: Event) -> storage::Result<Admission> {
+        let admission = self.admit(repo)?;
+        if admission == Admission::Admitted && self.is_reached(repo)? {
+            repo.record(self.explain(stopped))?;
+        }
+        Ok(admission)
+    }
+
+    fn explain(&self, stopped: Event) -> Event {
+        stopped.detail(serde_json::json!({ "limit": self.name }))
+    }
+}
+
 /// Whether whoever asks for a person has to bring a code, and has.
 pub(super) fn look_at_code(
     repo: &mut Repo<'_>,
@@ -54,45 +125,57 @@ pub(super) fn look_at_code(
     let Some(kept) = repo.find_request_code(person)? else {
         return Ok(CodeLook::Passed);
     };
+    let event = Event::new(Act::RequestCodeGuessingStopped, Actor::Client(client.id));
+    let stopped = event.client(client.id).from(origin);
+    let misses = Limit::of_client(tenant, client);
+    if misses.is_reached(repo)? {
+        return Ok(CodeLook::Refused);
+    }
     let Some(code) = code else {
-        return Ok(CodeLook::Missing);
+        return Ok(match misses.count_miss(repo, stopped)? {
+            Admission::Admitted => CodeLook::Missing,
+            Admission::Refused => CodeLook::Refused,
+        });
     };
     let lockout = &tenant.settings().lockout;
-    let everybody = LockoutPolicy {
-        attempts: lockout.attempts.saturating_mul(PERSON_FACTOR),
-        window: lockout.window,
-    };
     let (own, asked) = (client.id.uuid(), person.uuid());
-    let counter = |label, parts: &[&[u8]]| *tenant.browser_key().mac(label, parts).as_bytes();
-    let ours = counter(
-        "codes of a client for a person",
-        &[own.as_bytes(), asked.as_bytes()],
-    );
-    let all = counter("codes for a person", &[asked.as_bytes()]);
-    // Counted before it is looked at, or many at once would each be looked at.
-    if repo.is_attempt_refused(&all, &everybody)?
-        || repo.admit_attempt(&ours, lockout)? == Admission::Refused
-    {
+    let parts = [own.as_bytes().as_slice(), asked.as_bytes()];
+    let counted = ("codes of a client for a person", &parts[..]);
+    let ours = Limit::new(tenant, counted, lockout.clone());
+    let all = Limit::of_person(tenant, person);
+    // Their own is counted before the code is looked at, or many at once would each be looked at. What all share is counted for wrong ones alone, or
+    // right ones would use it up: of those of one moment, a few more are looked at than it has room for.
+    let all_reached = all.is_reached(repo)?;
+    let own_reached = if all_reached {
+        ours.is_reached(repo)?
+    } else {
+        ours.admit(repo)? == Admission::Refused
+    };
+    if own_reached {
         let once = LockoutPolicy {
             attempts: 1,
             window: lockout.window,
         };
-        let told = counter(
-            "codes of a client for a person stopped",
-            &[own.as_bytes(), asked.as_bytes()],
-        );
-        if repo.admit_attempt(&told, &once)? == Admission::Admitted {
-            let event = Event::new(Act::RequestCodeGuessingStopped, Actor::Client(client.id));
-            repo.record(event.user(person).client(client.id).from(origin))?;
+        let told = ("codes of a client for a person stopped", &parts[..]);
+        if Limit::new(tenant, told, once).admit(repo)? == Admission::Admitted {
+            repo.record(ours.explain(stopped.user(person)))?;
         }
         return Ok(CodeLook::Refused);
     }
+    if all_reached {
+        return Ok(CodeLook::Refused);
+    }
     if !kept.matches(&hash_of(tenant, person, code)) {
-        repo.admit_attempt(&all, &everybody)?;
-        return Ok(CodeLook::Wrong);
+        let by_all = all.count_miss(repo, stopped.clone().user(person))?;
+        let by_client = misses.count_miss(repo, stopped)?;
+        // Others of the same moment were before it.
+        return Ok(match (by_all, by_client) {
+            (Admission::Admitted, Admission::Admitted) => CodeLook::Wrong,
+            _ => CodeLook::Refused,
+        });
     }
     // Whoever knows it has nothing to guess. The others' wrong ones go on counting.
-    repo.clear_failures(&ours)?;
+    repo.clear_failures(&ours.counter)?;
     Ok(CodeLook::Passed)
 }
 
@@ -134,7 +217,7 @@ impl Provider {
         // Whoever asks for them knows that.
         let own = person.user.email.key();
         let text = String::from_utf8_lossy(code.as_bytes()).to_lowercase();
-        if code.is_guessable() || own.contains(&text) {
+        if code.is_guessable() || is_common(&text) || own.contains(&text) {
             return Ok(CodeChange::Guessable);
         }
         let hash = hash_of(&at.tenant, person.user.id, &code);

@@ -9,8 +9,9 @@
 //! # Who may make out whether somebody is known here
 //!
 //! Only an application that authenticates and may use the grant: it is told `unknown_user_id` (§13), as it has to know that nobody will
-//! answer. It is told so [`request::UNKNOWN_RATE`] times in an hour, known people don't count, and then nothing at all for the rest of it. A person
-//! whose account is closed isn't known. The `sub` that other applications know somebody by names nobody to a client with pairwise subjects.
+//! answer. It is told so [`request::UNKNOWN_RATE`] times in an hour, known people don't count, and then nothing at all for the rest of it. That it needs
+//! somebody's code, or another one, which asks nobody and tells it that they are known, it is told [`request::MISS_RATE`] times. A person whose account is
+//! closed isn't known. The `sub` that other applications know somebody by names nobody to a client with pairwise subjects.
 //!
 //! # Prompts that never end
 //!

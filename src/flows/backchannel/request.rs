@@ -6,7 +6,7 @@ use chrono::{DateTime, Duration};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::code::{CodeLook, look_at_code};
+use super::code::{CodeLook, Limit, look_at_code};
 use super::notify::notifier_of;
 use super::whom::Meant;
 use crate::clock::Timestamp;
@@ -43,8 +43,19 @@ use crate::storage::{self, Repo};
 /// How often in an hour a client is told that it named nobody.
 pub const UNKNOWN_RATE: u32 = 30;
 
+/// How often in an hour a client asks without the code that the person has set, or with a wrong one, whoever they are.
+pub const MISS_RATE: u32 = 100;
+
 /// The window in which requests are counted, in seconds.
 const RATE_WINDOW: u32 = 3600;
+
+/// So often in an hour.
+pub(super) const fn hourly(attempts: u32) -> LockoutPolicy {
+    LockoutPolicy {
+        attempts,
+        window: RATE_WINDOW,
+    }
+}
 
 /// How much more all clients together may ask of a person than one of them.
 const PERSON_FACTOR: u32 = 5;
@@ -67,7 +78,7 @@ enum BackchannelRefusal {
     CodeMissing,
     /// It isn't theirs.
     CodeWrong,
-    /// Too many wrong codes; this one wasn't looked at.
+    /// Too many wrong codes, or none too often; this one wasn't looked at.
     CodeThrottled,
     /// The signed request was used before.
     Replayed,
@@ -98,7 +109,7 @@ impl From<BackchannelRefusal> for OAuthError {
             ),
             BackchannelRefusal::CodeWrong => wrong_user_code(),
             BackchannelRefusal::CodeThrottled => {
-                busy("too many codes were sent that aren't this person's; try again later")
+                busy("people were asked for too often without the right code; try again later")
             }
             BackchannelRefusal::HintReplayed => Self::invalid_request(
                 "the login_hint_token's jti was used before; get another from its issuer",
@@ -198,15 +209,15 @@ impl Keeping {
         {
             return Ok(Err(BackchannelRefusal::Replayed));
         }
-        let hourly = |attempts| LockoutPolicy {
-            attempts,
-            window: RATE_WINDOW,
-        };
         let own = client.uuid();
         let unknown = self.counter("people whom a client doesn't know", &[own.as_bytes()]);
         // Whoever types names of nobody at the client must not keep those from it of whom it holds a token.
         if self.meant.is_guess && repo.is_attempt_refused(&unknown, &hourly(UNKNOWN_RATE))? {
             return Ok(Err(BackchannelRefusal::Throttled));
+        }
+        // Whoever is asked for with a code alone is known here: it isn't told of anybody any more, then.
+        if self.meant.is_guess && Limit::of_client(&self.tenant, &self.client).is_reached(repo)? {
+            return Ok(Err(BackchannelRefusal::CodeThrottled));
         }
         let found = self.meant.sought.find(repo, &self.tenant, &self.client)?;
         // OpenID Connect Core §5.5.1: "If the sub Claim is requested with a specific value"

@@ -96,14 +96,16 @@ fn is_at_owners_host(case: &Case) -> bool {
     case.kind == Kind::Host && case.ids == case.owner && !case.at_domain
 }
 
-/// Whether it is wholly the owner's own request for a change: where tenants have hosts alone and no path, nothing in it names the other. It
-/// does what it says, and would take from the owner what later cases need.
-pub fn is_owners_own_change(world: &World, case: &Case) -> bool {
+/// Whether it is wholly the owner's own request: where tenants have hosts alone and no path, nothing in it names the other.
+fn is_owners_own(world: &World, case: &Case) -> bool {
     let issuer = &world.side(case.at).tenant.issuer;
     let has_path = url::Url::parse(issuer).expect("a URL").path() != "/";
-    // Whoever is signed in gets a code by a GET, and with it a grant.
-    let changes = case.key.method != "GET" || case.key.route.0.contains("/authorize");
-    is_at_owners_host(case) && !has_path && changes
+    is_at_owners_host(case) && !has_path
+}
+
+/// Whether it is wholly the owner's own request for a change. It does what it says, and would take from the owner what later cases need.
+pub fn is_owners_own_change(world: &World, case: &Case) -> bool {
+    case.key.method != "GET" && is_owners_own(world, case)
 }
 
 /// A one-time link in the path is a credential by itself.
@@ -112,13 +114,17 @@ fn by_link(case: &Case) -> Option<Letter> {
     (is_link && case.ids == case.at).then_some(case.at)
 }
 
-fn leave(case: &Case) -> Leave {
+fn leave(world: &World, case: &Case) -> Leave {
     let known = party(case) == Some(case.at);
     match case.key.area() {
         Area::Api if !known => (None, false),
         Area::Root => (None, false),
         // Under another's host it is that one's address.
-        _ if is_at_owners_host(case) => (Some(case.owner), false),
+        _ if is_at_owners_host(case) => {
+            // Whoever is signed in gets a code by a GET, and with it a grant.
+            let grants = case.key.route.0.contains("/authorize") && is_owners_own(world, case);
+            (Some(case.owner), grants)
+        }
         _ => (Some(case.at), known),
     }
 }
@@ -172,6 +178,7 @@ pub async fn judge(world: &World, samples: &Samples, mut cases: Vec<Case>, log: 
     let shape = Shape::of(&world.app.database);
     let mut raw = world.app.database.raw();
     let mut verdict = Verdict::default();
+    let leave = |case: &Case| leave(world, case);
     cases.sort_by_key(leave);
     let mut before = shape.digest(&mut raw);
     for batch in cases

@@ -14,6 +14,7 @@ use tessera::storage::PageRequest;
 
 use super::api::operator;
 use super::ciba::{SCOPE, ask, begin, caller, decide, poll, question, scene};
+use super::ciba_hints::{BANK, bank};
 use super::seed::{Scene, text};
 use crate::support::admin::Admin;
 use crate::support::app::{TestApp, app_test};
@@ -44,10 +45,12 @@ impl Told {
     }
 
     async fn client(scene: &Scene, receiver: &Receiver, mode: &str) -> RelyingParty {
-        let how = json!({ "backchannel_token_delivery_mode": mode, "backchannel_client_notification_endpoint": receiver.url("/told?by=op") });
-        scene
-            .with(&caller(&scene.app, &scene.tenant, how).await)
-            .with_scope(SCOPE)
+        let client = caller(&scene.app, &scene.tenant, Self::how(receiver, mode)).await;
+        scene.with(&client).with_scope(SCOPE)
+    }
+
+    fn how(receiver: &Receiver, mode: &str) -> Value {
+        json!({ "backchannel_token_delivery_mode": mode, "backchannel_client_notification_endpoint": receiver.url("/told?by=op") })
     }
 
     async fn begin(&self) -> String {
@@ -240,6 +243,33 @@ app_test! {
         let (withdrawn, ()) = overtaken(&here.scene.app.database, "audit_events", withdrawn, here.deliver()).await;
         withdrawn.answer.expect_ok();
         assert_eq!((&here.told()["error"], here.told().get("access_token")), (&json!("transaction_failed"), None));
+    }
+
+    /// RFC 9396: what is pushed is for what is left of what was allowed; and what tells the person says of which types it is, not more.
+    async fn what_is_allowed_in_detail_is_pushed(app: TestApp) {
+        let mut here = Told::new(app, "push").await;
+        here.rp = bank(&here.scene, Told::how(&here.receiver, "push")).await;
+        let webhook = Receiver::start();
+        let uri = webhook.url("/notices");
+        here.scene.app.change_settings(&here.scene.tenant, |settings| settings.backchannel_notice_uri.clone_from(&uri)).await;
+        let kept = json!({ "type": "payment", "actions": ["status"], "amount": "2.00", "payee": "Merchant B" });
+        let details = json!([{ "type": "payment", "actions": ["initiate"], "amount": "123.50", "payee": "Merchant A" }, kept]).to_string();
+        let form = [("login_hint", here.scene.user.email.as_str()), ("client_notification_token", TOKEN), ("authorization_details", details.as_str())];
+        ask(&here.rp, &form).await.expect_ok();
+        here.deliver().await;
+        let notice = claims(&webhook.received()[0].body);
+        assert_eq!(notice["authorization_details_types"], json!(["payment"]));
+        assert!(!notice.to_string().contains("Merchant") && notice.get("authorization_details").is_none(), "{notice}");
+        decide(&here.scene, "allow").await;
+        // The API has one of the two no more.
+        let tenant = here.scene.loaded().await;
+        let mut api = tenant.resources.iter().find(|own| own.identifier == BANK).expect("the API").clone();
+        api.details_types[0].actions.retain(|action| action != "initiate");
+        here.scene.write(move |repo| repo.update_resource(&api)).await;
+        here.deliver().await;
+        let told = here.told();
+        let access = claims(text(&told, "access_token"));
+        assert_eq!((&told["authorization_details"], &access["authorization_details"], &access["aud"]), (&json!([kept]), &json!([kept]), &json!(BANK)));
     }
 
     /// A tenant that is suspended gives none, whatever waits; nor does one that can't be loaded.

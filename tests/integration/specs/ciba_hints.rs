@@ -19,7 +19,7 @@ use crate::support::app::app_test;
 use crate::support::browser::{Browser, Page};
 use crate::support::relying_party::{RelyingParty, claims};
 
-const BANK: &str = "https://bank.example.com/api";
+pub const BANK: &str = "https://bank.example.com/api";
 const BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 const IDP: &str = "https://idp.example.org";
 const PAGE: &str = include_str!("../../../docs/src/ciba.md");
@@ -29,7 +29,7 @@ fn payment(actions: &[&str]) -> Value {
 }
 
 /// A bank's API, and a client of the scene's that may use its type.
-async fn bank(scene: &Scene, more: Value) -> RelyingParty {
+pub async fn bank(scene: &Scene, more: Value) -> RelyingParty {
     let types = json!([{
         "type": "payment", "actions": ["initiate", "status"], "fields": { "amount": "text", "payee": "text" }, "required": ["amount"],
         "words": { "en": "Pay {amount} EUR to {payee}" },
@@ -131,7 +131,7 @@ app_test! {
         let (own, strange) = (key(), key());
         let other = scene.with(&caller(&scene.app, &scene.tenant, json!({})).await).with_scope(SCOPE);
         scene.app.resource(&scene.tenant, "https://orders.example.com/api", &["orders:read"]).await;
-        let both = json!({ "grant_types": [GRANT, BEARER], "scope": "openid orders:read" });
+        let both = json!({ "grant_types": [GRANT, BEARER], "scope": "openid orders:read", "backchannel_user_code_parameter": true });
         let both = scene.with(&caller(&scene.app, &scene.tenant, both).await).with_scope("openid");
         let elsewhere = scene.app.tenant("globex").await;
         let trust = async |subjects: &str| {
@@ -221,6 +221,16 @@ app_test! {
         bring(&second).await.expect_ok();
         hinted(&both, &second).await.expect_error(400, "invalid_request");
         bring(&own.sign_jwt("login-hint+jwt", &says(&named)).expect("a JWT")).await.expect_error(400, "invalid_grant");
+        // Whoever is to ask the person for their code brings the same one again: it is good until somebody is asked by it.
+        let (mut browser, _) = at_the_list(&scene).await;
+        set_code(&scene, &mut browser, "tr4m-linie-9", "set").await.answer.expect_ok();
+        let kept = signed(&named);
+        let coded = async |code: &[(&str, &str)]| ask(&both, &[&[("login_hint_token", kept.as_str())], code].concat()).await;
+        coded(&[]).await.expect_error(400, "missing_user_code");
+        coded(&[("user_code", "tr4m-linie-8")]).await.expect_error(400, "invalid_user_code");
+        coded(&[("user_code", "tr4m-linie-9")]).await.expect_ok();
+        coded(&[("user_code", "tr4m-linie-9")]).await.expect_error(400, "invalid_request");
+        set_code(&scene, &mut browser, "", "remove").await.answer.expect_ok();
         // The other ways to name somebody.
         for change in [json!({ "sub_id": null, "sub": "mike" }), json!({ "sub_id": { "format": "opaque", "id": "mike" } }), json!({ "sub_id": { "format": "opaque", "id": "mike" }, "sub": "eve" })] {
             hinted(&scene.rp, &signed(&change)).await.expect_ok();
@@ -274,7 +284,7 @@ app_test! {
         let (mut browser, list) = at_the_list(&scene).await;
         list.expect_id("code").expect_id("submit");
         assert!(list.answer.body.contains("No code is set") && !list.answer.body.contains("id=\"remove\""), "{}", list.answer.body);
-        for (code, said) in [("12345", "A code has 6 to 32"), ("with space", "A code has 6 to 32"), ("ümläutig", "A code has 6 to 32"), ("111111", "guessed first"), ("456789", "guessed first"), ("ana@acme", "guessed first")] {
+        for (code, said) in [("12345", "A code has 6 to 32"), ("with space", "A code has 6 to 32"), ("ümläutig", "A code has 6 to 32"), ("111111", "guessed first"), ("456789", "guessed first"), ("123123", "guessed first"), ("121212", "guessed first"), ("Passw0rd!", "guessed first"), ("ana@acme", "guessed first")] {
             let page = set_code(&scene, &mut browser, code, "set").await;
             assert!(page.answer.status == 400 && page.answer.body.contains(said), "{code}: {}", page.answer.body);
         }
@@ -313,7 +323,22 @@ app_test! {
                 with(other, "tr4m-linie-8").await.expect_error(400, "invalid_user_code");
             }
         }
-        with(&callers[5], "tr4m-linie-9").await.expect_error(429, "too_many_requests");
+        // Who filled what all share is written down, and nobody who has to wait for it: whoever brings the right code, as often as they like.
+        for _ in 0..6 {
+            with(&callers[5], "tr4m-linie-9").await.expect_error(429, "too_many_requests");
+        }
+        let stopped = async || {
+            let admin = Admin::program(&scene.app, &scene.tenant).await;
+            let listed = admin.get("/tenants/acme/events?act=request_code.guessing_stopped").await.expect_ok().json();
+            let items = listed["items"].as_array().expect("a list").clone();
+            items.into_iter().map(|event| (text(&event, "client_id").to_owned(), text(&event["detail"], "limit").to_owned())).collect::<Vec<_>>()
+        };
+        let by = |number: usize, limit: &str| (callers[number].client.client_id(), limit.to_owned());
+        let mut expected = vec![by(4, "all_clients"), by(0, "client_and_person")];
+        let mut told = stopped().await;
+        told.sort();
+        expected.sort();
+        assert_eq!(told, expected);
         // A guess asks for nothing, and takes nothing from the person's own count.
         assert_eq!(scene.app.database.raw().count("backchannel_requests"), asked + 7);
         scene.app.time.advance(Duration::from_secs(601));
@@ -334,6 +359,7 @@ app_test! {
         scene.app.time.advance(Duration::from_secs(601));
         // Neither the code nor anything that leads to it is written down, and the same one of another person is kept as another.
         let eve = scene.app.user(&scene.tenant, "eve@acme.example", "a long enough password").await;
+        let manager = scene.app.user(&scene.tenant, "lee@acme.example", "a long enough password").await;
         let mut hers = scene.app.browser();
         let page = hers.open(&scene.tenant.url("/account/requests")).await;
         let page = hers.sign_in(&page, &eve).await;
@@ -344,6 +370,22 @@ app_test! {
         assert_eq!(kept, ["2"]);
         let audit = scene.app.database.raw().texts("SELECT detail AS value FROM audit_events").concat();
         assert!(!audit.contains("tr4m"), "{audit}");
+        // A few guesses at each of many people, and none at all, come to an end as well: then it isn't told of anybody.
+        for number in 0..100 {
+            let whom = ("login_hint", if number % 2 == 0 { &scene.user.email } else { &eve.email }.as_str());
+            if number < 8 {
+                ask(&callers[5], &[whom, ("user_code", "tr4m-linie-8")]).await.expect_error(400, "invalid_user_code");
+            } else {
+                ask(&callers[5], &[whom]).await.expect_error(400, "missing_user_code");
+            }
+        }
+        for email in [&scene.user.email, &eve.email, "nobody@acme.example", "lee@acme.example"] {
+            for code in [&[("user_code", "tr4m-linie-9")][..], &[]] {
+                ask(&callers[5], &[&[("login_hint", email)], code].concat()).await.expect_error(429, "too_many_requests");
+            }
+        }
+        assert_eq!(stopped().await.iter().filter(|one| **one == by(5, "all_people")).count(), 1);
+        with(&callers[1], "tr4m-linie-9").await.expect_ok();
         // Changed, and removed, by its owner or an administrator; never by somebody who may not.
         let done = set_code(&scene, &mut browser, "0ther-code", "set").await;
         done.answer.expect_ok();
@@ -370,7 +412,6 @@ app_test! {
         set_code(&scene, &mut browser, "th1rd-code", "set").await.answer.expect_ok();
         assert!(console.open(&person).await.answer.body.contains("Remove their code"));
         // Never by whoever administers less than they do.
-        let manager = scene.app.user(&scene.tenant, "lee@acme.example", "a long enough password").await;
         let manager = Admin::person(&scene.app, &scene.tenant, &manager, &[Role::UserManager]).await;
         assert_eq!(manager.delete(&format!("/tenants/acme/users/{}/request-code", scene.user.id)).await.status, 403);
         ask(&scene.rp, &[hint]).await.expect_error(400, "missing_user_code");

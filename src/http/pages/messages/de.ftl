@@ -150,7 +150,7 @@ problem-user-code-missing = Geben Sie den Code ein, den Ihr Gerät zeigt.
 problem-user-code-unknown = Auf diesen Code wartet kein Gerät. Prüfen Sie ihn, oder lassen Sie Ihr Gerät einen neuen anzeigen: Codes gelten nicht lange.
 problem-request-gone = Eine solche Anfrage wartet nicht auf Sie: Sie wurde schon beantwortet, ihre Zeit ist vorbei, oder sie gilt einem anderen Konto.
 problem-request-code-unfit = Ein Code hat 6 bis 32 Buchstaben von A bis Z, Ziffern und Zeichen, ohne Leerzeichen.
-problem-request-code-guessable = Der würde als Erstes geraten. Wählen Sie einen, der keine Zeichenreihe und kein Teil Ihrer Adresse ist.
+problem-request-code-guessable = Der würde als Erstes geraten. Wählen Sie einen, der nicht verbreitet, keine Zeichenreihe und kein Teil Ihrer Adresse ist.
 problem-gone-already = Das war schon beendet.
 
 notice-password-chosen = Ihr Passwort ist festgelegt. Sie können sich jetzt damit anmelden.

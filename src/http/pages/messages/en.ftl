@@ -150,7 +150,7 @@ problem-user-code-missing = Enter the code that your device shows.
 problem-user-code-unknown = No device is waiting with this code. Check it, or have your device show a new one: codes don’t last long.
 problem-request-gone = No such request waits for you: it was answered already, its time is over, or it is meant for another account.
 problem-request-code-unfit = A code has 6 to 32 letters from A to Z, digits and signs, without spaces.
-problem-request-code-guessable = That would be guessed first. Choose one that isn’t a row of characters or part of your address.
+problem-request-code-guessable = That would be guessed first. Choose one that isn’t common, a row of characters or part of your address.
 problem-gone-already = That had been ended already.
 
 notice-password-chosen = Your password is set. You can sign in with it now.
