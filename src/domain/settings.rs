@@ -60,7 +60,7 @@ pub struct TenantSettings {
     pub dpop_proof_leeway: u32,
     /// What is demanded of every application beyond the specifications themselves (FAPI 2.0), whatever its own metadata says.
     pub security_profile: SecurityProfile,
-    /// How long a signed request object may be good at the most, where the security profile demands signed requests (60 to 3600 s).
+    /// How long a signed request object may be good at the most, where a profile or a client that has one demands signed requests (60 to 3600 s).
     pub request_object_lifetime: u32,
     /// How many authorization requests one application may push in a minute; of a public one, from one address (10 to 1,000,000).
     pub pushed_request_rate: u32,

@@ -251,14 +251,14 @@ impl Provider {
         let keys = self
             .keys_of_client(&at.tenant, client, unverified.kid())
             .await?;
+        // FAPI 2.0 Message Signing §5.3.1, for its requests alone too: it is one demand, whether the profile makes it or the client of itself.
+        let is_bounded = profile.signs_messages()
+            || profile.is_fapi() && client.metadata.require_signed_request_object;
         let rules = RequestObjectRules {
             client_id: &client.id.to_string(),
             issuer: &at.issuer,
             algorithms,
-            // FAPI 2.0 Message Signing §5.3.1
-            max_lifetime: profile
-                .signs_messages()
-                .then(|| at.tenant.settings().request_object_lifetime.into()),
+            max_lifetime: is_bounded.then(|| at.tenant.settings().request_object_lifetime.into()),
             unix: self.clock.unix(),
         };
         let claims = unverified.verify(&keys, rules)?;

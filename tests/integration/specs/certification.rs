@@ -611,7 +611,23 @@ fn files() -> Vec<(&'static str, &'static str)> {
     files
 }
 
-/// Each command of the page, and each client of it, with the pairs of proofs that its table has.
+/// The rows of the page's tables that begin so.
+fn rows(beginnings: [&str; 2]) -> Vec<&'static str> {
+    let begins = |line: &&str| {
+        beginnings
+            .iter()
+            .any(|beginning| line.starts_with(&format!("| `{beginning}` |")))
+    };
+    PAGE.lines().filter(begins).collect()
+}
+
+/// What stands in a row's third column, without the marks around it.
+fn third(row: &str) -> &str {
+    let column = row.split(" | ").nth(2).expect("a third column");
+    column.trim_end_matches(" |").trim_matches('`')
+}
+
+/// Each command of the page, and each client of it, with the pairs of proofs and the kinds of signed messages that its tables have.
 fn follow(mut here: Installation) {
     // An installation that takes certificates, as the page says of two of the pairs.
     here.set("TESSERA_TRUSTED_PROXIES", "127.0.0.1");
@@ -621,10 +637,20 @@ fn follow(mut here: Installation) {
         serde_json::from_str::<Value>(content).unwrap_or_else(|error| panic!("{name}: {error}"));
         here.file(name, content);
     }
+    let read = |name: &str| -> Value {
+        serde_json::from_str(&std::fs::read_to_string(here.path(name)).expect(name)).expect("JSON")
+    };
     let mut run = 0;
     let commands = blocks("sh").join("\n").replace("\\\n", " ");
-    for line in commands.lines().filter(|line| line.starts_with("tessera ")) {
+    for line in commands.lines() {
         let mut words = words(line);
+        if let ["jq", "-s", "add", own, more, ">", merged] =
+            words.iter().map(String::as_str).collect::<Vec<_>>()[..]
+        {
+            here.file(merged, &with(read(own), &read(more)).to_string());
+            continue;
+        }
+        assert_eq!(words[0], "tessera", "{line}");
         let (mut input, mut output) = (String::new(), None);
         if let Some(at) = words.iter().position(|word| word == ">") {
             output = words.get(at + 1).cloned();
@@ -642,10 +668,7 @@ fn follow(mut here: Installation) {
         }
         run += 1;
     }
-    assert_eq!(run, 7);
-    let read = |name: &str| -> Value {
-        serde_json::from_str(&std::fs::read_to_string(here.path(name)).expect(name)).expect("JSON")
-    };
+    assert_eq!(run, 11);
     // What goes into the suite's file is what the commands printed.
     for name in ["client.json", "client2.json", "client_secret_post.json"] {
         assert!(
@@ -660,7 +683,33 @@ fn follow(mut here: Installation) {
         ),
         (&json!(false), &json!("client_secret_post"))
     );
-    assert_eq!(read("bank.json")["security_profile"], "fapi2_security");
+    // The FAPI plans' clients: two of each kind, which have nothing of each other.
+    for (first, second, profile) in [
+        ("bank.json", "bank2.json", "fapi2_security"),
+        (
+            "signing_bank.json",
+            "signing_bank2.json",
+            "fapi2_message_signing",
+        ),
+    ] {
+        for (name, kid) in [(first, "suite-1"), (second, "suite-2")] {
+            let made = read(name);
+            assert_eq!(
+                (&made["security_profile"], &made["jwks"]["keys"][0]["kid"]),
+                (&json!(profile), &json!(kid)),
+                "{name}"
+            );
+        }
+        assert_ne!(read(first)["client_id"], read(second)["client_id"]);
+        assert_ne!(
+            read(first)["jwks"]["keys"][0]["x"],
+            read(second)["jwks"]["keys"][0]["x"]
+        );
+    }
+    assert_eq!(
+        here.json(&["tenant", "show", "certify"])["settings"]["consent"],
+        "always"
+    );
     let person = here.json(&[
         "user",
         "show",
@@ -678,48 +727,35 @@ fn follow(mut here: Installation) {
             assert!(said.contains(&format!("\"{name}\":")), "{name}: {said}");
         }
     }
-    // The table of proofs: what differs from the file is itself metadata.
-    let own: Value = read("fapi2.json");
-    let rows: Vec<_> = PAGE
-        .lines()
-        .filter(|line| line.starts_with("| `private_key_jwt` |") || line.starts_with("| `mtls` |"))
-        .collect();
-    assert_eq!(rows.len(), 4);
-    for row in rows {
-        let members = row
-            .split(" | ")
-            .nth(2)
-            .expect("a third column")
-            .trim_end_matches(" |")
-            .trim_matches('`');
-        let more: Value = serde_json::from_str(&format!("{{{members}}}"))
-            .unwrap_or_else(|error| panic!("{members}: {error}"));
-        let file = here.file("pair.json", &with(own.clone(), &more).to_string());
-        let made = here.json(&[
-            "client",
-            "create",
-            "--tenant",
-            "certify",
-            "--metadata-file",
-            &file,
-        ]);
+    // What differs from the file is itself metadata: the table of proofs, and that of what is signed, for both clients.
+    let make = |more: &Value, own: &str| {
+        let file = here.file("made.json", &with(read(own), more).to_string());
+        let options = ["--tenant", "certify", "--metadata-file", &file];
+        let made = here.json(&[&["client", "create"], &options[..]].concat());
         for (name, value) in more.as_object().expect("an object") {
-            assert_eq!(&made[name], value, "{row}");
+            assert_eq!(&made[name], value, "{more} for {own}");
+        }
+    };
+    let proofs = rows(["private_key_jwt", "mtls"]);
+    assert_eq!(proofs.len(), 4);
+    for row in proofs {
+        let members = format!("{{{}}}", third(row));
+        for (own, subject) in [
+            ("fapi2.json", "CN=suite-1"),
+            ("fapi2_second.json", "CN=suite-2"),
+        ] {
+            let members = members.replace("CN=suite-1", subject);
+            let more = serde_json::from_str(&members);
+            make(&more.unwrap_or_else(|error| panic!("{row}: {error}")), own);
         }
     }
-    let signing = with(own, &read("message_signing.json"));
-    let file = here.file("signing.json", &signing.to_string());
-    assert_eq!(
-        here.json(&[
-            "client",
-            "create",
-            "--tenant",
-            "certify",
-            "--metadata-file",
-            &file
-        ])["security_profile"],
-        "fapi2_message_signing"
-    );
+    let signed = rows(["signed_non_repudiation", "unsigned"]);
+    assert_eq!(signed.len(), 3);
+    for row in signed {
+        for own in ["fapi2.json", "fapi2_second.json"] {
+            make(&read(third(row)), own);
+        }
+    }
 }
 
 #[test]
@@ -747,8 +783,12 @@ fn the_page_names_what_is_there() {
     let mut pressed = 0;
     for (name, content) in files() {
         let document: Value = serde_json::from_str(content).expect("JSON");
-        let tasks = document["browser"].as_array().into_iter().flatten();
-        for command in tasks
+        let overridden = document["override"].as_object().into_iter().flatten();
+        let browsers = overridden
+            .map(|(_, module)| &module["browser"])
+            .chain([&document["browser"]]);
+        for command in browsers
+            .flat_map(|browser| browser.as_array().into_iter().flatten())
             .flat_map(|own| own["tasks"].as_array().into_iter().flatten())
             .flat_map(|task| task["commands"].as_array().into_iter().flatten())
         {
@@ -766,7 +806,7 @@ fn the_page_names_what_is_there() {
             }
         }
     }
-    assert!(pressed >= 5, "{pressed}");
+    assert!(pressed >= 12, "{pressed}");
     let named: Vec<_> = PAGE
         .split('`')
         .filter(|word| word.contains("::") && !word.contains(['\n', '*']))

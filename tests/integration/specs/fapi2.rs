@@ -222,6 +222,21 @@ app_test! {
         ] {
             expect(&bank.push(&scene, &more).await, 400, code, word);
         }
+        // Each half of Message Signing by itself. Who has to sign says when it is good, as there.
+        let signer = Bank::new(&scene, json!({ "require_signed_request_object": true })).await;
+        for (more, word) in [
+            (json!({ "response_mode": null, "nbf": null }), "nbf"), (json!({ "response_mode": null, "exp": null }), "exp"),
+            (json!({ "response_mode": null, "exp": now + 3601 }), "3600"), (json!({ "response_mode": null, "nbf": now - 3601, "exp": now + 60 }), "3600"),
+        ] {
+            expect(&signer.push_signed(&scene, &more).await, 400, "invalid_request_object", word);
+        }
+        expect(&signer.push(&scene, &[]).await, 400, "invalid_request", "signed");
+        let sound = json!({ "nbf": now - 3500, "exp": now + 100, "response_mode": null });
+        let page = signer.pass(&scene, &mut browser, &signer.push_signed(&scene, &sound).await).await;
+        assert!(page.answer.location_param("code").is_some());
+        let answered = Bank::new(&scene, json!({ "authorization_signed_response_alg": "ES256" })).await;
+        let page = answered.pass(&scene, &mut browser, &answered.push(&scene, &[("response_mode", "jwt")]).await).await;
+        assert!(page.answer.location_param("response").is_some() && page.answer.location_param("code").is_none());
         // A client that isn't as its tenant demands since gets no further, at any endpoint; and the reason is told to it alone.
         let (basic, public) = (scene.rp.clone(), scene.with(&scene.app.public_client(&scene.tenant).await));
         let code = scene.code().await;
