@@ -72,7 +72,7 @@ const OPERATIONS: [(&str, &str); 9] = [
     ),
     (
         "administrator user-manager",
-        "createUser updateUser deleteUser disableUser enableUser resetPassword createExternalSubject deleteExternalSubject endSessions endSession unshareSession withdrawConsent",
+        "createUser updateUser deleteUser disableUser enableUser resetPassword removeRequestCode createExternalSubject deleteExternalSubject endSessions endSession unshareSession withdrawConsent",
     ),
     (
         "administrator client-manager auditor",
