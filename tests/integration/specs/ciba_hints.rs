@@ -249,6 +249,12 @@ app_test! {
         for verified in [json!(false), json!("true"), Value::Null] {
             hinted(&scene.rp, &signed(&by_email(verified))).await.expect_error(400, "unknown_user_id");
         }
+        // Beside a name, too.
+        let beside = |verified: Value| json!({ "sub_id": null, "sub": "mike", "email": scene.user.email, "email_verified": verified });
+        hinted(&scene.rp, &signed(&beside(json!(true)))).await.expect_ok();
+        for verified in [json!(false), json!("true"), Value::Null] {
+            hinted(&scene.rp, &signed(&beside(verified))).await.expect_error(400, "unknown_user_id");
+        }
         let user = scene.user.id;
         scene.write(move |repo| {
             let mut user = repo.find_user(user)?.expect("the person");

@@ -99,6 +99,63 @@ app_test! {
         }
     }
 
+    /// The console's token is over before the session is in which its person signed in: whoever comes back is in that same session.
+    async fn a_secret_is_asked_for_again_in_the_same_session_too(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let (mut browser, _) = administrator(&scene).await;
+        let url = scene.tenant.url("/console/users/new");
+        let page = browser.open(&url).await;
+        let hour = async || {
+            scene.app.time.advance(Duration::from_secs(3601));
+            until_current(&scene.app.provider).await;
+        };
+        hour().await;
+        let ended = press(&mut browser, &page, &url, &TYPED).await;
+        expect_given_back(&ended, 401, "ended");
+        let back = browser.open(&scene.tenant.url("/console/signed-in")).await;
+        assert_eq!((back.answer.status, back.url.path()), (200, "/t/acme/console/signed-in"));
+        let again = browser.submit(&ended, &[]).await;
+        expect_given_back(&again, 403, "other-session");
+        again.expect_id("password");
+        assert_eq!(again.hidden("csrf"), page.hidden("csrf"));
+        assert_eq!(scene.events("user.created"), 0);
+        let made = browser.submit(&again, &[("password", PASSWORD)]).await;
+        assert!(made.answer.status == 200 && made.answer.body.contains("kim@acme.example"), "{}", made.answer.body);
+        let kim = crate::support::app::TestUser { email: "kim@acme.example".to_owned(), password: PASSWORD.to_owned(), ..scene.user.clone() };
+        assert_eq!(entered(&scene.app, &scene.tenant, &kim).await.1.answer.status, 200);
+        // What held no secret has nothing to ask for.
+        hour().await;
+        let ended = press(&mut browser, &page, &url, &[("email", "lou@acme.example"), ("roles", "auditor")]).await;
+        expect_given_back(&ended, 401, "ended");
+        browser.open(&scene.tenant.url("/console/signed-in")).await.answer.expect_ok();
+        let made = browser.submit(&ended, &[]).await;
+        assert!(made.answer.status == 200 && made.answer.body.contains("lou@acme.example"), "{}", made.answer.body);
+        assert_eq!(scene.events("user.created"), 2);
+    }
+
+    async fn somebody_elses_form_comes_back_to_nobody_whose_sign_in_is_too_old(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let bob = scene.app.user(&scene.tenant, "bob@acme.example", "another long password").await;
+        appoint(&scene.app, &scene.tenant, &bob, Role::Administrator).await;
+        let (mut browser, page) = administrator(&scene).await;
+        let url = scene.tenant.url("/console/users/new");
+        away(&scene).await;
+        let sign_in = browser.open(&scene.tenant.url("/console")).await;
+        let bobs = browser.sign_in(&sign_in, &bob).await;
+        assert_eq!(bobs.answer.status, 200);
+        scene.app.change_settings(&scene.tenant, |settings| settings.administration_reauthentication = true).await;
+        scene.app.time.advance(Duration::from_secs(901));
+        until_current(&scene.app.provider).await;
+        let plain = press(&mut browser, &page, &url, &TYPED).await;
+        assert_eq!(plain.answer.status, 401);
+        assert!(plain.answer.body.contains("data-error=\"old-sign-in\""), "{}", plain.answer.body);
+        assert!(!plain.answer.body.contains("kim@") && !plain.answer.body.contains("send-again"), "{}", plain.answer.body);
+        // His own does.
+        let own = press(&mut browser, &bobs, &url, &TYPED).await;
+        expect_given_back(&own, 401, "old-sign-in");
+        assert_eq!(scene.events("user.created"), 0);
+    }
+
     async fn a_form_of_elsewhere_or_of_somebody_else_comes_back_to_nobody(app: TestApp) {
         let scene = Scene::new(app).await;
         let globex = scene.app.tenant("globex").await;
@@ -174,7 +231,7 @@ app_test! {
         let sign_in = browser.open(&format!("{}{link}", scene.app.root())).await;
         let signed_in = browser.sign_in(&sign_in, &scene.user).await;
         assert_eq!((signed_in.answer.status, signed_in.url.path()), (200, "/t/acme/console/signed-in"));
-        // The session goes on under its name; the password is missing all the same.
+        // Another session takes the place of the old one; the password is missing, too.
         let again = browser.submit(&old, &[]).await;
         expect_given_back(&again, 403, "other-session");
         assert_eq!(scene.events("user.created"), 0);
