@@ -94,16 +94,13 @@ fn give_up(
     let mut detail = serde_json::json!({
         "logout_delivery": delivery.id, "attempts": delivery.attempts, "reason": reason,
     });
-    let act = match delivery.request_id {
-        Some(request) => {
-            detail["request"] = serde_json::json!(request);
-            detail["kind"] = delivery.kind.as_str().into();
-            Act::BackchannelDeliveryFailed
-        }
-        None => {
-            detail["session"] = serde_json::json!(delivery.session_id);
-            Act::LogoutDeliveryFailed
-        }
+    let act = if let Some(request) = delivery.request_id {
+        detail["request"] = serde_json::json!(request);
+        detail["kind"] = delivery.kind.as_str().into();
+        Act::BackchannelDeliveryFailed
+    } else {
+        detail["session"] = serde_json::json!(delivery.session_id);
+        Act::LogoutDeliveryFailed
     };
     repo.record(
         Event::new(act, Actor::System)

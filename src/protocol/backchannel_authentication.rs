@@ -400,7 +400,6 @@ mod tests {
     #[test]
     fn faults() {
         let long = "x".repeat(65);
-        let token = "a".repeat(1025);
         for (change, code) in [
             ("scope=email&login_hint=a", ErrorCode::InvalidScope),
             ("login_hint=a", ErrorCode::InvalidScope),
@@ -478,6 +477,11 @@ mod tests {
                 "{change}"
             );
         }
+    }
+
+    #[test]
+    fn faults_of_notification_tokens() {
+        let token = "a".repeat(1025);
         for change in [
             "",
             "short",
@@ -495,6 +499,10 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn codes_and_ends() {
         let request = read(
             "scope=openid&login_hint=a&user_code=194826",
             DeliveryMode::Poll,

@@ -194,8 +194,8 @@ pub fn form_token(data: &[u8]) {
     }
     let changed = edited(&own, rest);
     assert!(changed == own || !check(&world.at, here, purpose, &changed));
-    let owned = purpose == FormPurpose::Console(owner);
-    assert_eq!(owner_of(&world.at, here, &own), owned.then_some(owner));
+    let of_console = purpose == FormPurpose::Console(owner);
+    assert_eq!(owner_of(&world.at, here, &own), of_console.then_some(owner));
     assert_eq!(owner_of(&world.other, here, &own), None);
     assert_eq!(owner_of(&world.at, here, token), None, "forged: {token}");
     assert!(changed == own || owner_of(&world.at, here, &changed).is_none());
@@ -206,7 +206,10 @@ pub fn form_token(data: &[u8]) {
         referer: (!referer.is_empty()).then_some(referer),
     };
     let is_taken = check(&world.at, from, purpose, &own);
-    assert_eq!(owner_of(&world.at, from, &own).is_some(), owned && is_taken);
+    assert_eq!(
+        owner_of(&world.at, from, &own).is_some(),
+        of_console && is_taken
+    );
     if is_taken {
         let telling = from.origin.or(from.fetch_site).or(from.referer);
         match telling {

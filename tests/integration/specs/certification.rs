@@ -628,6 +628,7 @@ fn third(row: &str) -> &str {
 }
 
 /// Each command of the page, and each client of it, with the pairs of proofs and the kinds of signed messages that its tables have.
+#[expect(clippy::too_many_lines, reason = "one page, from its top to its end")]
 fn follow(mut here: Installation) {
     // An installation that takes certificates, as the page says of two of the pairs.
     here.set("TESSERA_TRUSTED_PROXIES", "127.0.0.1");
@@ -657,7 +658,7 @@ fn follow(mut here: Installation) {
             words.truncate(at);
         }
         if let Some(at) = words.iter().position(|word| word == "<") {
-            input = "a password for the suite".to_owned();
+            "a password for the suite".clone_into(&mut input);
             words.truncate(at);
         }
         let arguments: Vec<_> = words[1..].iter().map(String::as_str).collect();

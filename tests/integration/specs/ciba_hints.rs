@@ -126,6 +126,7 @@ app_test! {
     }
 
     /// §7.1, `login_hint_token`: whose word counts, to whom, of whom, for how long, and once.
+    #[expect(clippy::too_many_lines, reason = "one tenant for many refusals")]
     async fn somebody_else_says_whom(app: TestApp) {
         let scene = scene(app).await;
         let (own, strange) = (key(), key());
@@ -214,17 +215,17 @@ app_test! {
         assert_eq!((unlisted.status, unlisted.body), (400, unknown.body));
         // What is used up as a hint is no assertion any more, and the other way round; and what is a hint alone never was one.
         let bring = async |assertion: &str| both.token(&[("grant_type", BEARER), ("assertion", assertion)]).await;
-        let named = json!({ "sub_id": null, "sub": "mike" });
-        let (first, second) = (signed(&named), signed(&named));
+        let by_name = json!({ "sub_id": null, "sub": "mike" });
+        let (first, second) = (signed(&by_name), signed(&by_name));
         hinted(&both, &first).await.expect_ok();
         bring(&first).await.expect_error(400, "invalid_grant");
         bring(&second).await.expect_ok();
         hinted(&both, &second).await.expect_error(400, "invalid_request");
-        bring(&own.sign_jwt("login-hint+jwt", &says(&named)).expect("a JWT")).await.expect_error(400, "invalid_grant");
+        bring(&own.sign_jwt("login-hint+jwt", &says(&by_name)).expect("a JWT")).await.expect_error(400, "invalid_grant");
         // Whoever is to ask the person for their code brings the same one again: it is good until somebody is asked by it.
         let (mut browser, _) = at_the_list(&scene).await;
         set_code(&scene, &mut browser, "tr4m-linie-9", "set").await.answer.expect_ok();
-        let kept = signed(&named);
+        let kept = signed(&by_name);
         let coded = async |code: &[(&str, &str)]| ask(&both, &[&[("login_hint_token", kept.as_str())], code].concat()).await;
         coded(&[]).await.expect_error(400, "missing_user_code");
         coded(&[("user_code", "tr4m-linie-8")]).await.expect_error(400, "invalid_user_code");
@@ -269,6 +270,7 @@ app_test! {
     }
 
     /// §7.1, `user_code`: whoever has set one is asked by those who bring it.
+    #[expect(clippy::too_many_lines, reason = "one tenant for many refusals")]
     async fn people_are_asked_with_their_code(app: TestApp) {
         let scene = scene(app).await;
         scene.app.change_settings(&scene.tenant, |settings| {
