@@ -20,8 +20,9 @@ function toldByWindow(url) {
       if (origin === location.origin && source === popup && data.answer) resolve(data.answer)
     })
   })
+  // What a window said before it closed may arrive after that.
   const parted = new Promise((resolve) => {
-    const look = setInterval(() => popup.closed && resolve(undefined, clearInterval(look)), 100)
+    const look = setInterval(() => popup.closed && setTimeout(resolve, 1000, clearInterval(look)), 100)
   })
   return Promise.race([answered, parted])
 }
