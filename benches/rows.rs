@@ -11,7 +11,7 @@ use crate::proofs::{Prover, Proving};
 use crate::report::{self, Row};
 use crate::scene::{Client, Database, Scene, tessera};
 use crate::wire::{Answer, bearer, get, post};
-use crate::{Options, Result, asked, storm, tenants, timing};
+use crate::{Options, Result, storm, tenants, timing};
 
 /// As many distinct tokens are made for the rows that present them.
 const TOKENS: usize = 60_000;
@@ -71,16 +71,6 @@ impl<W: Work> Work for Answered<W> {
     fn status(&self) -> u16 {
         self.status
     }
-}
-
-/// More codes than can be redeemed in so many seconds.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a small count"
-)]
-fn enough(seconds: f64) -> usize {
-    (CODES_PER_SECOND * seconds) as usize
 }
 
 type Source<'a> = Box<dyn Fn() -> Result<Box<dyn Work>> + 'a>;
@@ -145,7 +135,7 @@ fn turns(options: &Options, servers: &Servers<'_>, case: &Case<'_>) -> Result<Ro
     Ok(row)
 }
 
-const NAMES: [&str; 18] = [
+const NAMES: [&str; 17] = [
     "jwks",
     "discovery",
     "client-credentials",
@@ -156,7 +146,6 @@ const NAMES: [&str; 18] = [
     "code",
     "refresh",
     "device",
-    "ciba",
     "exchange",
     "par",
     "sign-in",
@@ -175,7 +164,7 @@ pub fn run(options: &Options) -> Result<()> {
     }
     let wanted =
         |name: &str| options.names.is_empty() || options.names.iter().any(|known| known == name);
-    if NAMES[..13].iter().any(|name| wanted(name)) {
+    if NAMES[..12].iter().any(|name| wanted(name)) {
         println!("{}", report::HEAD);
         requests(options, Database::Sqlite, &wanted)?;
         if options.postgres.is_some() && (wanted("code") || wanted("refresh")) {
@@ -562,8 +551,14 @@ fn requests(options: &Options, database: Database, wanted: &dyn Fn(&str) -> bool
             name: format!("code redemption, {}", database.name()),
             promised: 0.5,
             ours: once(move || {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "a small count"
+                )]
+                let count = (CODES_PER_SECOND * seconds) as usize;
                 Ok(scene
-                    .codes(&scene.web, enough(seconds))?
+                    .codes(&scene.web, count)?
                     .iter()
                     .map(|code| scene.redemption(&scene.web, code))
                     .collect())
@@ -631,17 +626,6 @@ fn requests(options: &Options, database: Database, wanted: &dyn Fn(&str) -> bool
                 &scene.device.header(),
                 &[("device_code", &"d".repeat(68))],
             )])),
-            peer: None,
-        });
-    }
-    if wanted("ciba") {
-        let seconds = options.seconds + 0.7;
-        let client = asked::asking(scene)?;
-        cases.push(Case {
-            name: "CIBA, an allowed request's tokens".to_owned(),
-            promised: 0.0,
-            ours: once(move || asked::polls(scene, &client, enough(seconds))),
-            ceiling: Some(commit("redemption")),
             peer: None,
         });
     }
