@@ -4,24 +4,13 @@
 
 pub mod bodies;
 
-/// Runs the body of this name.
-///
-/// # Panics
-/// Where there is no such target, and where a promise is broken.
-pub fn run(name: &str, data: &[u8]) {
-    let target = bodies::TARGETS
-        .iter()
-        .find(|target| target.name == name)
-        .unwrap_or_else(|| panic!("there is no target {name}"));
-    (target.body)(data);
-}
-
-/// A target of `cargo fuzz`: the body of this name.
+/// A target of `cargo fuzz`: the body at this path, and nothing but it. By the table each target would hold all of them, and libFuzzer looks at
+/// every counter of the program after each input.
 #[macro_export]
 macro_rules! target {
-    ($name:ident) => {
+    ($module:ident::$name:ident) => {
         libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-            $crate::run(stringify!($name), data);
+            $crate::bodies::$module::$name(data);
         });
     };
 }

@@ -1,3 +1,3 @@
 #![no_main]
 
-tessera_fuzz::target!(address);
+tessera_fuzz::target!(addresses::address);

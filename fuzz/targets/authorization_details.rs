@@ -1,3 +1,3 @@
 #![no_main]
 
-tessera_fuzz::target!(authorization_details);
+tessera_fuzz::target!(oauth::authorization_details);

@@ -1,3 +1,3 @@
 #![no_main]
 
-tessera_fuzz::target!(backchannel_request);
+tessera_fuzz::target!(oauth::backchannel_request);

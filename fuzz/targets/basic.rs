@@ -1,3 +1,3 @@
 #![no_main]
 
-tessera_fuzz::target!(basic);
+tessera_fuzz::target!(oauth::basic);

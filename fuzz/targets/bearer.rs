@@ -1,3 +1,3 @@
 #![no_main]
 
-tessera_fuzz::target!(bearer);
+tessera_fuzz::target!(oauth::bearer);

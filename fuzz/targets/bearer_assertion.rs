@@ -1,3 +1,3 @@
 #![no_main]
 
-tessera_fuzz::target!(bearer_assertion);
+tessera_fuzz::target!(jose::bearer_assertion);

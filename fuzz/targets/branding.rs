@@ -1,3 +1,3 @@
 #![no_main]
 
-tessera_fuzz::target!(branding);
+tessera_fuzz::target!(people::branding);

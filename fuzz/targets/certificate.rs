@@ -1,3 +1,3 @@
 #![no_main]
 
-tessera_fuzz::target!(certificate);
+tessera_fuzz::target!(certificates::certificate);

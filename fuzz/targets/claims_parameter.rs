@@ -1,3 +1,3 @@
 #![no_main]
 
-tessera_fuzz::target!(claims_parameter);
+tessera_fuzz::target!(oauth::claims_parameter);

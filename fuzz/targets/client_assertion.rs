@@ -1,3 +1,3 @@
 #![no_main]
 
-tessera_fuzz::target!(client_assertion);
+tessera_fuzz::target!(jose::client_assertion);

@@ -1,3 +1,3 @@
 #![no_main]
 
-tessera_fuzz::target!(client_metadata);
+tessera_fuzz::target!(clients::client_metadata);

@@ -1,3 +1,3 @@
 #![no_main]
 
-tessera_fuzz::target!(cookies);
+tessera_fuzz::target!(browser::cookies);

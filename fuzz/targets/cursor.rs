@@ -1,3 +1,3 @@
 #![no_main]
 
-tessera_fuzz::target!(cursor);
+tessera_fuzz::target!(api::cursor);

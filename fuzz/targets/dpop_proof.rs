@@ -1,3 +1,3 @@
 #![no_main]
 
-tessera_fuzz::target!(dpop_proof);
+tessera_fuzz::target!(proofs::dpop_proof);

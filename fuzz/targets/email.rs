@@ -1,3 +1,3 @@
 #![no_main]
 
-tessera_fuzz::target!(email);
+tessera_fuzz::target!(people::email);

@@ -1,3 +1,3 @@
 #![no_main]
 
-tessera_fuzz::target!(form_token);
+tessera_fuzz::target!(browser::form_token);

@@ -1,3 +1,3 @@
 #![no_main]
 
-tessera_fuzz::target!(forwarded);
+tessera_fuzz::target!(addresses::forwarded);

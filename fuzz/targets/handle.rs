@@ -1,3 +1,3 @@
 #![no_main]
 
-tessera_fuzz::target!(handle);
+tessera_fuzz::target!(browser::handle);

@@ -1,3 +1,3 @@
 #![no_main]
 
-tessera_fuzz::target!(http);
+tessera_fuzz::target!(http::http);

@@ -1,3 +1,3 @@
 #![no_main]
 
-tessera_fuzz::target!(interaction);
+tessera_fuzz::target!(browser::interaction);

@@ -1,3 +1,3 @@
 #![no_main]
 
-tessera_fuzz::target!(jwe);
+tessera_fuzz::target!(encrypted::jwe);

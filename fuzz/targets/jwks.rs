@@ -1,3 +1,3 @@
 #![no_main]
 
-tessera_fuzz::target!(jwks);
+tessera_fuzz::target!(jose::jwks);

@@ -1,3 +1,3 @@
 #![no_main]
 
-tessera_fuzz::target!(jws);
+tessera_fuzz::target!(jose::jws);

@@ -1,3 +1,3 @@
 #![no_main]
 
-tessera_fuzz::target!(languages);
+tessera_fuzz::target!(pages::languages);

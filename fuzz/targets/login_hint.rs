@@ -1,3 +1,3 @@
 #![no_main]
 
-tessera_fuzz::target!(login_hint);
+tessera_fuzz::target!(jose::login_hint);

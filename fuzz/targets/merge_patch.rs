@@ -1,3 +1,3 @@
 #![no_main]
 
-tessera_fuzz::target!(merge_patch);
+tessera_fuzz::target!(clients::merge_patch);

@@ -1,3 +1,3 @@
 #![no_main]
 
-tessera_fuzz::target!(password);
+tessera_fuzz::target!(people::password);

@@ -1,3 +1,3 @@
 #![no_main]
 
-tessera_fuzz::target!(person);
+tessera_fuzz::target!(people::person);

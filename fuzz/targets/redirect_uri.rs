@@ -1,3 +1,3 @@
 #![no_main]
 
-tessera_fuzz::target!(redirect_uri);
+tessera_fuzz::target!(redirects::redirect_uri);

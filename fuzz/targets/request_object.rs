@@ -1,3 +1,3 @@
 #![no_main]
 
-tessera_fuzz::target!(request_object);
+tessera_fuzz::target!(jose::request_object);

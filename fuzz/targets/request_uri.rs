@@ -1,3 +1,3 @@
 #![no_main]
 
-tessera_fuzz::target!(request_uri);
+tessera_fuzz::target!(encrypted::request_uri);

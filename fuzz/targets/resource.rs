@@ -1,3 +1,3 @@
 #![no_main]
 
-tessera_fuzz::target!(resource);
+tessera_fuzz::target!(oauth::resource);

@@ -1,3 +1,3 @@
 #![no_main]
 
-tessera_fuzz::target!(scope);
+tessera_fuzz::target!(oauth::scope);

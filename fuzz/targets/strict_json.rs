@@ -1,3 +1,3 @@
 #![no_main]
 
-tessera_fuzz::target!(strict_json);
+tessera_fuzz::target!(jose::strict_json);

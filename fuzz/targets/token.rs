@@ -1,3 +1,3 @@
 #![no_main]
 
-tessera_fuzz::target!(token);
+tessera_fuzz::target!(oauth::token);

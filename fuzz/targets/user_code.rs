@@ -1,3 +1,3 @@
 #![no_main]
 
-tessera_fuzz::target!(user_code);
+tessera_fuzz::target!(oauth::user_code);

@@ -124,9 +124,16 @@ fn every_target_is_built_replayed_and_small() {
     let names: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
     assert_eq!(names, REPLAYED);
     let manifest = fs::read_to_string(folder("Cargo.toml")).expect("the manifest");
+    let table = fs::read_to_string(folder("src/bodies/mod.rs")).expect("the table");
     for name in names {
         assert!(manifest.contains(&format!("name = \"{name}\"")), "{name}");
-        assert!(folder("targets").join(format!("{name}.rs")).exists());
+        let target = fs::read_to_string(folder("targets").join(format!("{name}.rs")));
+        assert!(target.is_ok_and(|text| text.contains(&format!("::{name});"))));
+        // As `fuzz/run` reads the table.
+        assert!(
+            table.contains(&format!("\n    target(\"{name}\", ")),
+            "{name}"
+        );
         let corpus = files(&folder("corpus").join(name));
         let bytes: usize = corpus.iter().map(|(_, input)| input.len()).sum();
         assert!(
