@@ -156,14 +156,27 @@ impl Provider {
             _ => None,
         };
         let claimed = claimed_client(credentials, assertion.as_ref());
-        let client = match claimed {
-            Some(id) => self.find_client(&at.tenant, id).await?,
-            None => None,
+        let kept = claimed.and_then(|id| self.kept_client(&at.tenant, id));
+        let is_kept = kept.is_some();
+        let mut client = match (kept, claimed) {
+            (None, Some(id)) => self.find_client(&at.tenant, id).await?,
+            (kept, _) => kept,
         };
         let checked = match credentials {
             ClientCredentials::None { .. } | ClientCredentials::Assertion { .. } => Ok(()),
             ClientCredentials::Basic { secret, .. } | ClientCredentials::Post { secret, .. } => {
-                self.check_secret(&at.tenant, claimed, client.as_deref(), secret)
+                let check = |client: Option<&Client>| {
+                    self.check_secret(&at.tenant, claimed, client, secret)
+                };
+                match (check(client.as_deref()), claimed) {
+                    // Its secret may have been changed at another node a moment ago. And a client that is there would be refused sooner than one that
+                    // isn't, which is looked for each time.
+                    (Err(_), Some(id)) if is_kept => {
+                        client = self.read_client(&at.tenant, id).await?;
+                        check(client.as_deref())
+                    }
+                    (checked, _) => checked,
+                }
             }
         };
         let result = match (client, credentials.method(), assertion) {

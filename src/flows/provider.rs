@@ -407,17 +407,31 @@ impl Provider {
         tenant: &Tenant,
         id: ClientId,
     ) -> Result<Option<Arc<Client>>, FlowError> {
+        match self.kept_client(tenant, id) {
+            None => self.read_client(tenant, id).await,
+            kept => Ok(kept),
+        }
+    }
+
+    /// A client as this node last read it, if it keeps it.
+    pub(super) fn kept_client(&self, tenant: &Tenant, id: ClientId) -> Option<Arc<Client>> {
+        self.caches.clients.get(&(tenant.id(), id))
+    }
+
+    /// A client as it is stored at this moment.
+    pub(super) async fn read_client(
+        &self,
+        tenant: &Tenant,
+        id: ClientId,
+    ) -> Result<Option<Arc<Client>>, FlowError> {
         let load = async {
-            Ok(self
+            let found = self
                 .db
                 .read(tenant, move |repo| repo.find_client(id))
-                .await?
-                .map(Arc::new))
+                .await?;
+            Ok(found.map(|client| ((tenant.id(), id), Arc::new(client))))
         };
-        self.caches
-            .clients
-            .get_or_load(&(tenant.id(), id), load)
-            .await
+        self.caches.clients.load(load).await
     }
 
     /// Whether a person exists and is active, and their roles.

@@ -50,6 +50,28 @@ app_test! {
         assert_eq!(scene.app.provider.hashing.tally().hashes(), hashes, "a client's secret needs no slow hash");
     }
 
+    /// A wrong secret costs the same, whether or not there is such a client: how long a refusal takes doesn't say which clients there are.
+    async fn clients_that_are_there_are_refused_by_as_many_statements_as_others(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let known = scene.app.machine_client(&scene.tenant, "").await.client_id();
+        let unknown = scene.app.provider.clock.uuid_v4().to_string();
+        let cost = async |id: &str| {
+            let send = || scene.app.post(&scene.tenant.url("/token"), &[("grant_type", "client_credentials")]).basic(id, "wrong").send();
+            // The first of a minute is written down.
+            send().await.expect_error(401, "invalid_client");
+            let mut least = u64::MAX;
+            for _ in 0..TIMES {
+                let before = scene.app.provider.db.gauges().statements;
+                send().await.expect_error(401, "invalid_client");
+                least = least.min(scene.app.provider.db.gauges().statements - before);
+            }
+            least
+        };
+        let costs = (cost(&known).await, cost(&unknown).await);
+        assert_eq!(costs.0, costs.1, "{costs:?}");
+        assert!(costs.0 > 0, "{costs:?}");
+    }
+
     /// Of those who need an algorithm's first key at once one makes it, and the others find it. By RSA, whose keys are what the turn is for: they take so
     /// long that all have looked by the time that one is made, and each would make and write its own.
     async fn an_algorithms_first_key_is_made_by_one(app: TestApp) {

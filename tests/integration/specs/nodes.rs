@@ -80,6 +80,31 @@ app_test! {
         eventually("the suspension is seen", async || other.http.get(&userinfo).send().await.status == 403).await;
     }
 
+    /// Whoever shows a new secret doesn't wait until the other node has heard of it.
+    async fn a_secret_is_good_on_the_other_at_once(app: TestApp) {
+        let other = app.second_node();
+        let acme = app.tenant("acme").await;
+        let client = app.machine_client(&acme, "").await;
+        let ask = |secret: &str| {
+            let form = [("grant_type", "client_credentials")];
+            other.http.post(&acme.url("/token")).form(&form).basic(&client.client_id(), secret).send()
+        };
+        // Often enough that one of them comes before the other node's next look at the changes.
+        let mut secret = client.secret().to_owned();
+        for _ in 0..5 {
+            ask(&secret).await.expect_ok();
+            let tenant = app.load(&acme).await;
+            let rotated = app.provider.db.write(&*tenant, {
+                let fresh = tessera::secret::generate_client_secret(&app.provider.clock);
+                let hash = tessera::secret::hash_client_secret(tenant.handle_key(), client.id.uuid(), fresh.expose()).expect("short enough");
+                fresh.expose().clone_into(&mut secret);
+                move |repo| repo.rotate_client_secret(client.id, &hash.into(), None)
+            });
+            assert!(rotated.await.expect("storage works"));
+            ask(&secret).await.expect_ok();
+        }
+    }
+
     async fn a_hundred_redemptions_of_one_code_on_two_nodes_give_one_success(app: TestApp) {
         let other = app.second_node();
         let acme = app.tenant("acme").await;
