@@ -67,30 +67,41 @@ impl Provider {
 
     /// Writes down what was noted; says of how many clients.
     pub async fn write_client_uses(&self) -> Result<usize, StorageError> {
-        let mut waiting: Vec<_> = std::mem::take(&mut *self.client_uses.lock())
-            .into_iter()
-            .collect();
-        // In the same order everywhere, so that two nodes don't wait for each other's rows.
-        waiting.sort_unstable_by(|(one, _), (other, _)| other.cmp(one));
         let mut written = 0;
-        while !waiting.is_empty() {
-            let batch = waiting.split_off(waiting.len().saturating_sub(BATCH));
-            let sent = batch.clone();
-            let write = self
-                .db
-                .write_installation(move |all| all.note_client_uses(&sent));
-            match write.await {
-                Ok(count) => written += count,
-                Err(error) => {
-                    let mut kept = self.client_uses.lock();
-                    for (client, at) in waiting.into_iter().chain(batch) {
-                        kept.entry(client).or_insert(at);
-                    }
-                    return Err(error);
-                }
-            }
+        while let Some(count) = self.write_some_client_uses().await? {
+            written += count;
         }
         Ok(written)
+    }
+
+    /// Writes down some of what was noted, in one transaction; says of how many clients, or that nothing waits.
+    pub async fn write_some_client_uses(&self) -> Result<Option<usize>, StorageError> {
+        let mut batch: Vec<_> = {
+            let mut waiting = self.client_uses.lock();
+            let some: Vec<_> = waiting.keys().take(BATCH).copied().collect();
+            some.into_iter()
+                .filter_map(|client| waiting.remove_entry(&client))
+                .collect()
+        };
+        if batch.is_empty() {
+            return Ok(None);
+        }
+        // In the same order everywhere, so that two nodes don't wait for each other's rows.
+        batch.sort_unstable_by_key(|(client, _)| *client);
+        let sent = batch.clone();
+        let write = self
+            .db
+            .write_installation(move |all| all.note_client_uses(&sent));
+        match write.await {
+            Ok(count) => Ok(Some(count)),
+            Err(error) => {
+                let mut kept = self.client_uses.lock();
+                for (client, at) in batch {
+                    kept.entry(client).or_insert(at);
+                }
+                Err(error)
+            }
+        }
     }
 
     /// Deletes clients that registered themselves and weren't used for as long as their tenant allows: some of the tenants after `after`.

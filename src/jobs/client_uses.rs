@@ -5,7 +5,7 @@
 //! the same, and where no tenant asks for it, one look at an index without entries.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::rt::task::JoinHandle;
 use actix_web::rt::time::sleep;
@@ -16,6 +16,10 @@ use crate::storage::StorageError;
 
 /// How often a node writes and looks.
 const INTERVAL: Duration = Duration::from_mins(1);
+
+/// After some were written, so many times as long as that took nothing is: with many tenants the first minute of a day, or of a node, has many
+/// to write, and requests want the database meanwhile.
+const REST: u32 = 4;
 
 /// Writes and looks every minute until the handle is aborted.
 pub fn start(provider: Arc<Provider>) -> JoinHandle<()> {
@@ -43,7 +47,11 @@ async fn round(
     after: Option<TenantId>,
 ) -> Result<Option<TenantId>, StorageError> {
     // First what this node knows, as it decides who is unused.
-    provider.write_client_uses().await?;
+    let mut begun = Instant::now();
+    while provider.write_some_client_uses().await?.is_some() {
+        sleep(begun.elapsed() * REST).await;
+        begun = Instant::now();
+    }
     let ended = provider.end_unused_clients(after).await?;
     if ended.clients > 0 {
         tracing::info!(

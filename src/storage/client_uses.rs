@@ -4,6 +4,7 @@ use chrono::Duration;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
+use super::connection::Kept;
 use super::error::Result;
 use super::installation::Installation;
 use super::repo::Repo;
@@ -45,7 +46,7 @@ impl Installation<'_> {
     ) -> Result<usize> {
         let mut written = 0;
         for ((tenant, client), at) in uses {
-            written += diesel::update(
+            let noted = diesel::update(
                 clients::table
                     .filter(clients::tenant_id.eq(DbUuid::from(*tenant)))
                     .filter(clients::id.eq(DbUuid::from(*client)))
@@ -55,8 +56,8 @@ impl Installation<'_> {
                             .or(clients::last_used_at.lt(DbInstant(*at))),
                     ),
             )
-            .set(clients::last_used_at.eq(Some(DbInstant(*at))))
-            .execute(self.connection)?;
+            .set(clients::last_used_at.eq(Some(DbInstant(*at))));
+            written += Kept(noted).execute(self.connection)?;
         }
         Ok(written)
     }
