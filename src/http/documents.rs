@@ -186,7 +186,7 @@ impl Documents {
             status: 200,
             duration,
             tenant: at.tenant.slug().as_str(),
-            address: client.address,
+            address: &client.address,
         };
         answered.log(&id, None);
         Some(response.map_into_boxed_body())

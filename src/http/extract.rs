@@ -11,7 +11,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use futures_util::StreamExt;
 
 use super::error::ApiError;
-use super::telemetry::{RequestId, client_of};
+use super::telemetry::{RequestId, address_of, client_of};
 use crate::domain::audit::Origin;
 use crate::flows::Provider;
 use crate::flows::tenancy::TenantAt;
@@ -70,9 +70,7 @@ impl Caller {
                 .and_then(|value| value.to_str().ok())
         };
         let client = client_of(request);
-        let address = client
-            .map(|client| client.address.to_string())
-            .unwrap_or_default();
+        let address = address_of(request);
         let request_id = RequestId::of(request).as_str().to_owned();
         Self {
             origin: Origin {
@@ -124,10 +122,9 @@ impl FromRequest for Sender {
 impl Sender {
     /// From a request that the telemetry has seen.
     pub fn of(request: &HttpRequest) -> Self {
-        let address = client_of(request).map(|client| client.address.to_string());
         Self(Origin {
             request_id: Some(RequestId::of(request).as_str().to_owned()),
-            address: Some(address.unwrap_or_default()),
+            address: Some(address_of(request)),
         })
     }
 }

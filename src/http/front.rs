@@ -18,7 +18,7 @@ use futures_util::future::{Either, LocalBoxFuture, Ready, ready};
 
 use super::cors::Cors;
 use super::documents::Documents;
-use super::telemetry::{self, Observer, REQUEST_ID};
+use super::telemetry::{self, Observer, Peer, REQUEST_ID};
 use super::{connections, headers, locate, log_format};
 use crate::flows::Provider;
 
@@ -109,9 +109,11 @@ impl Front {
         let observer = &self.0.observer;
         let client = observer.client(&request);
         let id = observer.request_id(&request, &client);
+        let peer = Peer::new(client);
+        let address = Rc::clone(peer.address());
         {
             let mut notes = request.extensions_mut();
-            notes.insert(client);
+            notes.insert(peer);
             notes.insert(id.clone());
         }
         let method = request.method().clone();
@@ -122,7 +124,7 @@ impl Front {
                 response.headers_mut().insert(REQUEST_ID, value);
             }
         }
-        telemetry::observed(observer, &method, (&id, &client), started, &result);
+        telemetry::observed(observer, &method, (&id, &address), started, &result);
         drop(running);
         result
     }

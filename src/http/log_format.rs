@@ -203,9 +203,24 @@ impl TextFields<'_, '_> {
 }
 
 impl Visit for TextFields<'_, '_> {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.put(field, |line| write!(line, "{value:?}"));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put(field, |line| write!(line, "{value}"));
+    }
+
     fn record_str(&mut self, field: &Field, value: &str) {
         if field.name() == "message" {
             self.put(field, |line| LineEscape(line).write_str(value));
+        } else if is_plain(value) && !value.contains(['"', '\\']) {
+            // Quoted as below, and a line has six of them.
+            self.put(field, |line| {
+                line.write_char('"')?;
+                line.write_str(value)?;
+                line.write_char('"')
+            });
         } else {
             self.put(field, |line| write!(line, "{value:?}"));
         }
@@ -246,14 +261,17 @@ impl fmt::Write for JsonEscape<'_, '_> {
     }
 }
 
+/// Whether it is printable ASCII, as nearly everything is that is logged.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
 /// What is written on a line of text: nothing in it ends the line, or speaks to a terminal.
 struct LineEscape<'a, 'w>(&'a mut Writer<'w>);
 
 impl fmt::Write for LineEscape<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        // Plain ASCII, nearly always.
-        let plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-        if plain || !text.contains(char::is_control) {
+        if is_plain(text) || !text.contains(char::is_control) {
             return self.0.write_str(text);
         }
         for character in text.chars() {

@@ -23,6 +23,8 @@ pub fn table(config: &mut web::ServiceConfig) {
 }
 
 fn tenant(scope: &mut web::ServiceConfig) {
+    // First, as they are asked for most, and routes are tried in their order.
+    oauth::routes(scope);
     scope.service(
         reads(paths::OPENID_CONFIGURATION)
             .route(web::get().to(discovery::metadata))
@@ -40,7 +42,6 @@ fn tenant(scope: &mut web::ServiceConfig) {
     );
     scope.service(reads("/branding.css").route(web::get().to(static_files::branding)));
     scope.service(reads("/favicon.ico").route(web::get().to(static_files::favicon)));
-    oauth::routes(scope);
     pages::routes(scope);
     console::routes(scope);
 }

@@ -3,6 +3,7 @@
 //! The access line holds what helps an operator and nothing that a thief could use: the route's pattern instead of the path and query, no
 //! header, no body.
 
+use std::fmt::Display;
 use std::future::{Ready, ready};
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -87,7 +88,7 @@ fn is_terminal() -> bool {
     std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none()
 }
 
-/// What [`observe`] needs; part of the application's data.
+/// What the front door needs to observe; part of the application's data.
 pub struct Observer {
     clock: Clock,
     metrics: Arc<Metrics>,
@@ -179,7 +180,7 @@ impl RequestId {
         &self.0
     }
 
-    /// The id of a request that [`observe`] has seen; empty where it hasn't.
+    /// The id of a request that has come through the front door; empty where it hasn't.
     pub fn of(request: &HttpRequest) -> Self {
         request
             .extensions()
@@ -198,9 +199,38 @@ impl FromRequest for RequestId {
     }
 }
 
-/// Who is at the other end of a request that [`observe`] has seen, as far as it can be believed.
+/// Who is at the other end of a request; among its extensions.
+pub(super) struct Peer {
+    client: Client,
+    /// Its address in words, as the log and the audit want it.
+    address: Rc<str>,
+}
+
+impl Peer {
+    pub(super) fn new(client: Client) -> Self {
+        Self {
+            client,
+            address: client.address.to_string().into(),
+        }
+    }
+
+    /// The address in words.
+    pub(super) fn address(&self) -> &Rc<str> {
+        &self.address
+    }
+}
+
+/// Who is at the other end of a request that has come through the front door, as far as it can be believed.
 pub fn client_of(request: &HttpRequest) -> Option<Client> {
-    request.extensions().get::<Client>().copied()
+    request.extensions().get::<Peer>().map(|peer| peer.client)
+}
+
+/// Their address in words; empty for a request that came in no such way.
+pub fn address_of(request: &HttpRequest) -> String {
+    let notes = request.extensions();
+    let peer = notes.get::<Peer>();
+    peer.map(|peer| (*peer.address).to_owned())
+        .unwrap_or_default()
 }
 
 /// The slug of a tenant that isn't served, for the access line.
@@ -258,7 +288,7 @@ pub(super) struct Answered<'a> {
     pub(super) status: u16,
     pub(super) duration: Duration,
     pub(super) tenant: &'a str,
-    pub(super) address: IpAddr,
+    pub(super) address: &'a dyn Display,
 }
 
 impl Answered<'_> {
@@ -285,7 +315,7 @@ impl Answered<'_> {
 pub(super) fn observed<B>(
     observer: &Observer,
     method: &Method,
-    (id, client): (&RequestId, &Client),
+    (id, address): (&RequestId, &str),
     started: Instant,
     result: &Result<ServiceResponse<B>, Error>,
 ) {
@@ -296,7 +326,7 @@ pub(super) fn observed<B>(
         status: 0,
         duration,
         tenant: "",
-        address: client.address,
+        address: &address,
     };
     match result {
         Ok(response) => {
@@ -392,7 +422,8 @@ mod tests {
         note(request.request());
         let result = response.map(|response| request.into_response(response));
         let method = Method::GET;
-        observed(observer, &method, (&id, &client), Instant::now(), &result);
+        let address = client.address.to_string();
+        observed(observer, &method, (&id, &address), Instant::now(), &result);
     }
 
     #[test]

@@ -37,19 +37,14 @@ impl Params {
         if text.len() > MAX_BYTES {
             return Err(InvalidParams::TooLarge);
         }
+        let text = std::str::from_utf8(text).map_err(|_| InvalidParams::Encoding)?;
         let mut pairs = Vec::new();
-        for pair in text
-            .split(|byte| *byte == b'&')
-            .filter(|pair| !pair.is_empty())
-        {
+        for pair in text.split('&').filter(|pair| !pair.is_empty()) {
             if pairs.len() == MAX_PARAMETERS {
                 return Err(InvalidParams::TooLarge);
             }
-            let (name, value) = match pair.iter().position(|byte| *byte == b'=') {
-                Some(equals) => (&pair[..equals], &pair[equals + 1..]),
-                None => (pair, &[][..]),
-            };
-            let decode = |text| decode_form(text).ok_or(InvalidParams::Encoding);
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let decode = |text: &str| decode_form(text.as_bytes()).ok_or(InvalidParams::Encoding);
             pairs.push((decode(name)?, decode(value)?));
         }
         Ok(Self(pairs))
@@ -136,15 +131,21 @@ impl fmt::Debug for Params {
 
 /// Decodes one name or value; none where the encoding is incomplete or the result holds a NUL or is no UTF-8.
 pub fn decode_form(text: &[u8]) -> Option<String> {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut bytes = text.iter().copied();
-    while let Some(byte) = bytes.next() {
-        decoded.push(match byte {
-            b'+' => b' ',
-            b'%' => hex_digit(bytes.next()?)? << 4 | hex_digit(bytes.next()?)?,
-            byte => byte,
-        });
-    }
+    // Looked for whole words at a time first, as what is long (tokens) has nothing to decode.
+    let decoded = if text.contains(&b'%') || text.contains(&b'+') {
+        let mut decoded = Vec::with_capacity(text.len());
+        let mut bytes = text.iter().copied();
+        while let Some(byte) = bytes.next() {
+            decoded.push(match byte {
+                b'+' => b' ',
+                b'%' => hex_digit(bytes.next()?)? << 4 | hex_digit(bytes.next()?)?,
+                byte => byte,
+            });
+        }
+        decoded
+    } else {
+        text.to_vec()
+    };
     String::from_utf8(decoded)
         .ok()
         .filter(|text| !text.contains('\0'))
@@ -195,7 +196,10 @@ mod tests {
                 "{text}"
             );
         }
-        assert_eq!(Params::parse(b"a=\xff"), Err(InvalidParams::Encoding));
+        // Half of a letter as it is and half of it encoded is none.
+        for text in [&b"a=\xff"[..], b"a=\xc3%A9"] {
+            assert_eq!(Params::parse(text), Err(InvalidParams::Encoding));
+        }
     }
 
     #[test]

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, PRAGMA,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ContentType, HeaderName, HeaderValue, PRAGMA,
 };
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use serde::Serialize;
 
 use crate::domain::audit::Origin;
@@ -100,18 +100,28 @@ pub(super) fn created(body: &impl Serialize) -> HttpResponse {
 
 /// A JWT that nobody may keep.
 pub(super) fn signed(media_type: &'static str, jwt: String) -> HttpResponse {
-    HttpResponse::Ok()
+    unkept(StatusCode::OK)
         .insert_header((CONTENT_TYPE, media_type))
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .insert_header((PRAGMA, "no-cache"))
         .body(jwt)
 }
 
+/// The same that is JSON already.
+pub(super) fn json_text(body: String) -> HttpResponse {
+    unkept(StatusCode::OK)
+        .insert_header(ContentType::json())
+        .body(body)
+}
+
 fn json_with(status: StatusCode, body: &impl Serialize) -> HttpResponse {
-    HttpResponse::build(status)
+    unkept(status).json(body)
+}
+
+fn unkept(status: StatusCode) -> HttpResponseBuilder {
+    let mut answer = HttpResponse::build(status);
+    answer
         .insert_header((CACHE_CONTROL, "no-store"))
-        .insert_header((PRAGMA, "no-cache"))
-        .json(body)
+        .insert_header((PRAGMA, "no-cache"));
+    answer
 }
 
 /// The nonce for the next proof of whoever sent one.

@@ -14,6 +14,16 @@ use crate::protocol::{ErrorCode, OAuthError};
 
 /// Adds the routes.
 pub fn routes(scope: &mut web::ServiceConfig) {
+    scope.service(posts(paths::TOKEN).route(web::post().to(token::token)));
+    scope.service(posts(paths::INTROSPECT).route(web::post().to(introspect::introspect)));
+    scope.service(
+        web::resource(paths::USERINFO)
+            .route(web::get().to(userinfo::get))
+            .route(web::post().to(userinfo::post))
+            .default_service(web::to(|request: HttpRequest| {
+                ready(not_allowed(&request, "GET, POST"))
+            })),
+    );
     scope.service(posts(paths::PAR).route(web::post().to(par::par)));
     scope.service(
         posts(paths::DEVICE_AUTHORIZATION)
@@ -23,8 +33,6 @@ pub fn routes(scope: &mut web::ServiceConfig) {
         posts(paths::BACKCHANNEL_AUTHENTICATION)
             .route(web::post().to(backchannel_authentication::backchannel_authentication)),
     );
-    scope.service(posts(paths::TOKEN).route(web::post().to(token::token)));
-    scope.service(posts(paths::INTROSPECT).route(web::post().to(introspect::introspect)));
     scope.service(posts(paths::REVOKE).route(web::post().to(revoke::revoke)));
     scope.service(posts(paths::REGISTER).route(web::post().to(register::register)));
     scope.service(
@@ -34,14 +42,6 @@ pub fn routes(scope: &mut web::ServiceConfig) {
             .route(web::delete().to(register::delete))
             .default_service(web::to(|request: HttpRequest| {
                 ready(not_allowed(&request, "GET, PUT, DELETE"))
-            })),
-    );
-    scope.service(
-        web::resource(paths::USERINFO)
-            .route(web::get().to(userinfo::get))
-            .route(web::post().to(userinfo::post))
-            .default_service(web::to(|request: HttpRequest| {
-                ready(not_allowed(&request, "GET, POST"))
             })),
     );
 }

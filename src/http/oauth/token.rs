@@ -2,12 +2,13 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::answer::{Received, give_nonce, json, refused};
+use super::answer::{Received, give_nonce, json_text, refused};
 use crate::flows::Provider;
 use crate::http::error::ApiError;
 use crate::http::extract::{At, FormBody, Sender};
 use crate::http::metrics::Metrics;
 use crate::http::telemetry;
+use crate::protocol::OAuthError;
 
 /// Answers a token request.
 pub async fn token(
@@ -24,7 +25,9 @@ pub async fn token(
     let grant_type = answer.grant_type.as_str();
     metrics.token_issued(grant_type);
     telemetry::note_tokens(&request, answer.client.id.to_string(), grant_type);
-    let mut response = json(&answer.response);
+    let body = answer.response.into_json();
+    let mut response =
+        json_text(body.map_err(|_| OAuthError::server_error("an answer can't be written"))?);
     give_nonce(&mut response, &received.proofs, &provider, &at.0);
     Ok(response)
 }
