@@ -3,7 +3,6 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, web};
 
-use super::fault::Answer;
 use super::layout::Shell;
 use super::notice::Notice;
 use super::parts::{Cell, Confirm, Draft, Empty, Field, FieldKind, ListQuery, Table, Tone};
@@ -16,6 +15,7 @@ use super::visitor::Visitor;
 use crate::domain::role::Role;
 use crate::domain::user::User;
 use crate::flows::admin::{AdminError, Area, Permission};
+use crate::http::error::Answer;
 use crate::http::extract::Query;
 use crate::protocol::email::EmailAddress;
 

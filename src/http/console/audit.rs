@@ -4,7 +4,6 @@ use actix_web::{HttpRequest, web};
 use askama::Template;
 use chrono::{Days, NaiveDate};
 
-use super::fault::Answer;
 use super::layout::Shell;
 use super::parts::{Cell, Choice, Draft, Empty, Field, FieldKind, ListQuery, Pager, Table};
 use super::routes::at;
@@ -14,6 +13,7 @@ use crate::clock::Timestamp;
 use crate::domain::audit::{Act, RecordedEvent};
 use crate::domain::ids::{ClientId, EventId, UserId};
 use crate::flows::admin::{AdminError, Area, EventList, Permission, actor_of};
+use crate::http::error::Answer;
 use crate::http::extract::Query;
 use crate::protocol::email::EmailAddress;
 use crate::storage::EventFilter;
@@ -249,11 +249,7 @@ async fn list(visitor: Visitor, Query(params): Query) -> Answer {
 /// `GET /console/audit/{id}`.
 async fn event(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.check(Permission::Read(Area::Events))?;
-    let id: EventId = request
-        .match_info()
-        .get("id")
-        .and_then(|id| id.parse().ok())
-        .ok_or_else(|| visitor.not_found())?;
+    let id: EventId = visitor.named(&request, "id")?;
     let list = visitor
         .provider()
         .load_event(&visitor.tenant, id)

@@ -8,7 +8,6 @@ use serde_json::json;
 use url::Url;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
-use super::fault::Answer;
 use super::layout::Shell;
 use super::notice::Notice;
 use super::parts::{Draft, Field, FieldKind};
@@ -20,6 +19,7 @@ use super::visitor::Visitor;
 use crate::domain::branding::{Branding, BrandingError, Palette, Rgb, Scheme, TEXT_CONTRAST};
 use crate::domain::tenant::TenantRecord;
 use crate::flows::admin::{AdminError, Area, Permission};
+use crate::http::error::Answer;
 use crate::http::extract::Query;
 use crate::http::pages::views::Page;
 use crate::http::pages::visit::Visit;

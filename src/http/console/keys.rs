@@ -2,7 +2,6 @@
 
 use actix_web::{HttpRequest, web};
 
-use super::fault::{Answer, Fault};
 use super::layout::Shell;
 use super::notice::Notice;
 use super::parts::{Cell, Choice, Confirm, Draft, Empty, Field, FieldKind, ListQuery, Table, Tone};
@@ -14,6 +13,7 @@ use crate::clock::Timestamp;
 use crate::domain::key::{KeyRecord, KeyStage};
 use crate::flows::admin::{Area, Permission};
 use crate::flows::keys::RotationStart;
+use crate::http::error::{Answer, PageError};
 use crate::http::extract::Query;
 
 /// This section.
@@ -72,7 +72,7 @@ fn may_be_followed(key: &KeyRecord) -> bool {
     matches!(key.stage, KeyStage::Published { .. })
 }
 
-async fn key_of(visitor: &Visitor, request: &HttpRequest) -> Result<KeyRecord, Fault> {
+async fn key_of(visitor: &Visitor, request: &HttpRequest) -> Result<KeyRecord, PageError> {
     let kid = request.match_info().get("kid").unwrap_or_default();
     let found = visitor.provider().load_signing_key(&visitor.tenant, kid);
     found.await.map_err(|error| visitor.fault(error))

@@ -5,7 +5,6 @@ use actix_web::http::StatusCode;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::authorize::Stop;
 use super::consent::scope_items;
 use super::device;
 use super::form::PageForm;
@@ -40,15 +39,13 @@ const SESSIONS: &str = "/account/sessions";
 const APPLICATIONS: &str = "/account/applications";
 
 /// The person whose account it is; whoever isn't signed in is sent to where they can.
-pub(super) async fn owner(visit: &Visit, path: &str) -> Result<SignedIn, Stop> {
+pub(super) async fn owner(visit: &Visit, path: &str) -> Result<SignedIn, PageError> {
     let mut signed_in = visit
         .signed_in(None)
         .await
         .map_err(|error| visit.fail(error))?;
     if signed_in.is_empty() {
-        return Err(Stop::Answer(
-            visit.see_other("/login", &[("return_to", path)]),
-        ));
+        return Err(visit.see_other("/login", &[("return_to", path)]).into());
     }
     let person = signed_in.swap_remove(0);
     visit
@@ -132,10 +129,7 @@ fn profile(user: &User) -> Vec<(String, String, Option<bool>)> {
 
 /// `GET /account`.
 pub async fn home(visit: Visit) -> Result<HttpResponse, PageError> {
-    let person = match owner(&visit, HOME).await {
-        Ok(person) => person,
-        Err(stop) => return stop.result(),
-    };
+    let person = owner(&visit, HOME).await?;
     let requests = requests_of(&visit, &person).await?;
     let (frame, account, entries) = (
         visit.frame(&[]),
@@ -203,10 +197,7 @@ async fn password_page(
 
 /// `GET /account/password`.
 pub async fn password(visit: Visit, Query(params): Query) -> Result<HttpResponse, PageError> {
-    let person = match owner(&visit, PASSWORD).await {
-        Ok(person) => person,
-        Err(stop) => return stop.result(),
-    };
+    let person = owner(&visit, PASSWORD).await?;
     let said = PasswordSaid {
         notice: notice(&params, &[("changed", Notice::PasswordChanged)]),
         ..PasswordSaid::default()
@@ -217,10 +208,7 @@ pub async fn password(visit: Visit, Query(params): Query) -> Result<HttpResponse
 /// `POST /account/password`.
 pub async fn change_password(visit: Visit, params: PageForm) -> Result<HttpResponse, PageError> {
     let form = visit.check(FormPurpose::Password, params.read(&visit)?)?;
-    let person = match owner(&visit, PASSWORD).await {
-        Ok(person) => person,
-        Err(stop) => return stop.result(),
-    };
+    let person = owner(&visit, PASSWORD).await?;
     let changed = visit
         .provider
         .change_password(
@@ -365,10 +353,7 @@ async fn sessions_page(
 
 /// `GET /account/sessions`.
 pub async fn sessions(visit: Visit, Query(params): Query) -> Result<HttpResponse, PageError> {
-    let person = match owner(&visit, SESSIONS).await {
-        Ok(person) => person,
-        Err(stop) => return stop.result(),
-    };
+    let person = owner(&visit, SESSIONS).await?;
     let notice = notice(
         &params,
         &[
@@ -395,10 +380,7 @@ pub async fn end_sessions(
     FormBody(params): FormBody,
 ) -> Result<HttpResponse, PageError> {
     let form = visit.check(FormPurpose::Sessions, params)?;
-    let person = match owner(&visit, SESSIONS).await {
-        Ok(person) => person,
-        Err(stop) => return stop.result(),
-    };
+    let person = owner(&visit, SESSIONS).await?;
     let (tenant, origin) = (visit.tenant(), &visit.caller.origin);
     if form.input("end_others") == "1" {
         visit
@@ -557,10 +539,7 @@ async fn applications_page(
 
 /// `GET /account/applications`.
 pub async fn applications(visit: Visit, Query(params): Query) -> Result<HttpResponse, PageError> {
-    let person = match owner(&visit, APPLICATIONS).await {
-        Ok(person) => person,
-        Err(stop) => return stop.result(),
-    };
+    let person = owner(&visit, APPLICATIONS).await?;
     let notice = notice(&params, &[("withdrawn", Notice::AccessWithdrawn)]);
     applications_page(
         &visit,
@@ -577,10 +556,7 @@ pub async fn applications(visit: Visit, Query(params): Query) -> Result<HttpResp
 /// `POST /account/applications`.
 pub async fn withdraw(visit: Visit, FormBody(params): FormBody) -> Result<HttpResponse, PageError> {
     let form = visit.check(FormPurpose::Applications, params)?;
-    let person = match owner(&visit, APPLICATIONS).await {
-        Ok(person) => person,
-        Err(stop) => return stop.result(),
-    };
+    let person = owner(&visit, APPLICATIONS).await?;
     let withdrawn = visit
         .provider
         .withdraw_own_consent(visit.tenant(), &person, &form, &visit.caller.origin)

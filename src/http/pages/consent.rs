@@ -171,10 +171,7 @@ pub async fn get(visit: Visit, Query(params): Query) -> Result<HttpResponse, Pag
         .get("flow")
         .map_err(|error| visit.refuse(error))?
         .unwrap_or_default();
-    let pending = match take_up(&visit, text).await {
-        Ok(pending) => pending,
-        Err(stop) => return stop.result(),
-    };
+    let pending = take_up(&visit, text).await?;
     match pending.flow(&visit).next(None, visit.provider.now()) {
         Step::Consent(person) if pending.interaction.selected.is_some() => {
             Ok(page(&visit, &pending, person, text))
@@ -186,10 +183,7 @@ pub async fn get(visit: Visit, Query(params): Query) -> Result<HttpResponse, Pag
 /// `POST /consent`.
 pub async fn post(visit: Visit, FormBody(params): FormBody) -> Result<HttpResponse, PageError> {
     let form = visit.check(FormPurpose::Consent, params)?;
-    let pending = match take_up_answered(&visit, form.input("flow")).await {
-        Ok(pending) => pending,
-        Err(stop) => return stop.result(),
-    };
+    let pending = take_up_answered(&visit, form.input("flow")).await?;
     let decided = visit
         .provider
         .decide(&pending.flow(&visit), &form, &visit.caller.origin)

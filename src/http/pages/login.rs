@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 
-use super::authorize::{Pending, Stop, proceed, take_up, take_up_answered};
+use super::authorize::{Pending, proceed, take_up, take_up_answered};
 use super::form::PageForm;
 use super::render::{Person, allow_form_action};
 use super::views::{Form, Notice, Problem, SignIn as SignInPage, Who};
@@ -43,7 +43,7 @@ enum Onward {
 }
 
 impl Onward {
-    async fn read(visit: &Visit, flow: &str, return_to: &str) -> Result<Self, Stop> {
+    async fn read(visit: &Visit, flow: &str, return_to: &str) -> Result<Self, PageError> {
         if flow.is_empty() {
             return Ok(Self::to_page(return_to));
         }
@@ -52,7 +52,7 @@ impl Onward {
     }
 
     /// The same for what the form sent.
-    async fn read_answered(visit: &Visit, form: &CheckedForm) -> Result<Self, Stop> {
+    async fn read_answered(visit: &Visit, form: &CheckedForm) -> Result<Self, PageError> {
         let flow = form.input("flow");
         if flow.is_empty() {
             return Ok(Self::to_page(form.input("return_to")));
@@ -159,10 +159,7 @@ pub async fn get(visit: Visit, Query(params): Query) -> Result<HttpResponse, Pag
         input(&visit, &params, "return_to")?,
     );
     let elsewhere = !input(&visit, &params, "elsewhere")?.is_empty();
-    let onward = match Onward::read(&visit, flow, return_to).await {
-        Ok(onward) => onward,
-        Err(stop) => return stop.result(),
-    };
+    let onward = Onward::read(&visit, flow, return_to).await?;
     let notice =
         (input(&visit, &params, "notice")? == "password-chosen").then_some(Notice::PasswordChosen);
     let Some(pending) = onward.pending() else {
@@ -222,10 +219,7 @@ pub async fn post(
     params: PageForm,
 ) -> Result<HttpResponse, PageError> {
     let form = visit.check(FormPurpose::SignIn, params.read(&visit)?)?;
-    let onward = match Onward::read_answered(&visit, &form).await {
-        Ok(onward) => onward,
-        Err(stop) => return stop.result(),
-    };
+    let onward = Onward::read_answered(&visit, &form).await?;
     let attempt = Attempt {
         at: &visit.at,
         form: &form,

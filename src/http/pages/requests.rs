@@ -132,10 +132,7 @@ async fn list_page(
 /// `GET /account/requests`.
 pub async fn list(visit: Visit, Query(params): Query) -> Result<HttpResponse, PageError> {
     check_open(&visit)?;
-    let person = match owner(&visit, REQUESTS).await {
-        Ok(person) => person,
-        Err(stop) => return stop.result(),
-    };
+    let person = owner(&visit, REQUESTS).await?;
     let known = [
         ("code-set", Notice::RequestCodeSet),
         ("code-removed", Notice::RequestCodeRemoved),
@@ -154,10 +151,7 @@ pub async fn change_code(
 ) -> Result<HttpResponse, PageError> {
     check_open(&visit)?;
     let form = visit.check(FormPurpose::RequestCode, params)?;
-    let person = match owner(&visit, REQUESTS).await {
-        Ok(person) => person,
-        Err(stop) => return stop.result(),
-    };
+    let person = owner(&visit, REQUESTS).await?;
     let (provider, origin) = (&visit.provider, &visit.caller.origin);
     let told = |name| Ok(visit.see_other(REQUESTS, &[("notice", name)]));
     let problem = match form.input("do") {

@@ -58,10 +58,7 @@ pub async fn get(visit: Visit, Query(params): Query) -> Result<HttpResponse, Pag
         .get("flow")
         .map_err(|error| visit.refuse(error))?
         .unwrap_or_default();
-    let pending = match take_up(&visit, text).await {
-        Ok(pending) => pending,
-        Err(stop) => return stop.result(),
-    };
+    let pending = take_up(&visit, text).await?;
     if pending.signed_in.is_empty() || !pending.allows_page() {
         return proceed(&visit, &pending).await;
     }
@@ -72,10 +69,7 @@ pub async fn get(visit: Visit, Query(params): Query) -> Result<HttpResponse, Pag
 pub async fn post(visit: Visit, FormBody(params): FormBody) -> Result<HttpResponse, PageError> {
     let form = visit.check(FormPurpose::SelectAccount, params)?;
     let text = form.input("flow");
-    let pending = match take_up_answered(&visit, text).await {
-        Ok(pending) => pending,
-        Err(stop) => return stop.result(),
-    };
+    let pending = take_up_answered(&visit, text).await?;
     let wanted = form.input("account").parse::<SessionId>().ok();
     let Some(chosen) = pending
         .signed_in
