@@ -69,10 +69,8 @@ impl Provider {
         form: &CheckedForm,
         origin: &Origin,
     ) -> Result<Decided, FlowError> {
-        let decision = match form.input("decision") {
-            "allow" => Decision::Allow,
-            "deny" => Decision::Deny,
-            _ => return Ok(Decided::Unclear),
+        let Some(decision) = Decision::find(form) else {
+            return Ok(Decided::Unclear);
         };
         if decision == Decision::Deny {
             return Ok(Decided::Refused(

@@ -40,10 +40,7 @@ const APPLICATIONS: &str = "/account/applications";
 
 /// The person whose account it is; whoever isn't signed in is sent to where they can.
 pub(super) async fn owner(visit: &Visit, path: &str) -> Result<SignedIn, PageError> {
-    let mut signed_in = visit
-        .signed_in(None)
-        .await
-        .map_err(|error| visit.fail(error))?;
+    let mut signed_in = visit.signed_in(None).await?;
     if signed_in.is_empty() {
         return Err(visit.see_other("/login", &[("return_to", path)]).into());
     }

@@ -117,10 +117,7 @@ pub async fn post(visit: Visit, FormBody(params): FormBody) -> Result<HttpRespon
 
 /// `GET /authorize/continue`: something was done, what comes next?
 pub async fn resume(visit: Visit, Query(params): Query) -> Result<HttpResponse, PageError> {
-    let text = params
-        .get("flow")
-        .map_err(|error| visit.refuse(error))?
-        .unwrap_or_default();
+    let text = visit.parameter(&params, "flow")?;
     let pending = take_up(&visit, text).await?;
     proceed(&visit, &pending).await
 }
@@ -180,10 +177,7 @@ async fn with_people(
     if in_popup && checked.client.metadata.popup_sign_in {
         visit.keep_opener();
     }
-    let signed_in = visit
-        .signed_in(Some(checked.client.id))
-        .await
-        .map_err(|error| visit.fail(error))?;
+    let signed_in = visit.signed_in(Some(checked.client.id)).await?;
     let browser_state = visit.browser_state(&signed_in);
     // OpenID Connect Session Management §2: for whoever asks who the person is, and whose pages have an origin.
     if let Some(state) = &browser_state

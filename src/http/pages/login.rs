@@ -145,32 +145,21 @@ fn page(visit: &Visit, onward: &Onward, status: StatusCode, said: &Said<'_>) -> 
     response
 }
 
-fn input<'p>(visit: &Visit, params: &'p Params, name: &str) -> Result<&'p str, PageError> {
-    Ok(params
-        .get(name)
-        .map_err(|error| visit.refuse(error))?
-        .unwrap_or_default())
-}
-
 /// `GET /login`.
 pub async fn get(visit: Visit, Query(params): Query) -> Result<HttpResponse, PageError> {
     let (flow, return_to) = (
-        input(&visit, &params, "flow")?,
-        input(&visit, &params, "return_to")?,
+        visit.parameter(&params, "flow")?,
+        visit.parameter(&params, "return_to")?,
     );
-    let elsewhere = !input(&visit, &params, "elsewhere")?.is_empty();
+    let elsewhere = !visit.parameter(&params, "elsewhere")?.is_empty();
     let onward = Onward::read(&visit, flow, return_to).await?;
-    let notice =
-        (input(&visit, &params, "notice")? == "password-chosen").then_some(Notice::PasswordChosen);
+    let notice = (visit.parameter(&params, "notice")? == "password-chosen")
+        .then_some(Notice::PasswordChosen);
     let Some(pending) = onward.pending() else {
         if let Onward::Path(path) = &onward
             && !elsewhere
             && notice.is_none()
-            && !visit
-                .signed_in(None)
-                .await
-                .map_err(|error| visit.fail(error))?
-                .is_empty()
+            && !visit.signed_in(None).await?.is_empty()
         {
             return Ok(visit.see_other(path, &[]));
         }

@@ -36,10 +36,7 @@ pub async fn post(visit: Visit, FormBody(params): FormBody) -> Result<HttpRespon
 
 async fn for_client(visit: &Visit, params: &Params) -> Result<HttpResponse, PageError> {
     let request = LogoutRequest::from_params(params).map_err(|error| visit.refuse(error))?;
-    let signed_in = visit
-        .not_signed_out()
-        .await
-        .map_err(|error| visit.fail(error))?;
+    let signed_in = visit.not_signed_out().await?;
     let result = visit
         .provider
         .sign_out_for_client(&visit.at, &request, &signed_in, &visit.caller.origin)
@@ -71,10 +68,7 @@ async fn for_client(visit: &Visit, params: &Params) -> Result<HttpResponse, Page
 
 async fn confirmed(visit: &Visit, params: Params) -> Result<HttpResponse, PageError> {
     let form = visit.check(FormPurpose::SignOut, params)?;
-    let signed_in = visit
-        .not_signed_out()
-        .await
-        .map_err(|error| visit.fail(error))?;
+    let signed_in = visit.not_signed_out().await?;
     let result = visit
         .provider
         .sign_out_confirmed(&visit.at, &form, &signed_in, &visit.caller.origin)

@@ -54,10 +54,7 @@ fn page(
 
 /// `GET /select-account`.
 pub async fn get(visit: Visit, Query(params): Query) -> Result<HttpResponse, PageError> {
-    let text = params
-        .get("flow")
-        .map_err(|error| visit.refuse(error))?
-        .unwrap_or_default();
+    let text = visit.parameter(&params, "flow")?;
     let pending = take_up(&visit, text).await?;
     if pending.signed_in.is_empty() || !pending.allows_page() {
         return proceed(&visit, &pending).await;

@@ -5,14 +5,15 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
-use super::consent::{add_details, by_resource};
+use super::consent::{Asked, in_words, unclear};
 use super::render::{Person, show};
 use super::views::{ConnectDevice, DeviceDone, EnterCode, Form, Problem};
 use super::visit::Visit;
 use crate::domain::ids::SessionId;
 use crate::flows::authorize::Decision;
 use crate::flows::browser::FormPurpose;
-use crate::flows::device::{DeviceDecision, Found, WaitingDevice};
+use crate::flows::decoupled::Answered;
+use crate::flows::device::{Found, WaitingDevice};
 use crate::flows::scopes::admin_api;
 use crate::flows::sessions::SignedIn;
 use crate::http::error::PageError;
@@ -43,18 +44,6 @@ fn check_open(visit: &Visit) -> Result<(), PageError> {
             "no devices are connected in this tenant",
         )))
     }
-}
-
-fn parameter<'p>(visit: &Visit, params: &'p Params, name: &str) -> Result<&'p str, PageError> {
-    Ok(params
-        .get(name)
-        .map_err(|error| visit.refuse(error))?
-        .unwrap_or_default())
-}
-
-async fn people(visit: &Visit) -> Result<Vec<SignedIn>, PageError> {
-    let people = visit.signed_in(None).await;
-    people.map_err(|error| visit.fail(error))
 }
 
 /// To the sign-in page, and back here.
@@ -110,8 +99,8 @@ fn elsewhere(visit: &Visit, typed: &str) -> String {
 /// `GET /device`.
 pub async fn get(visit: Visit, Query(params): Query) -> Result<HttpResponse, PageError> {
     check_open(&visit)?;
-    let typed = parameter(&visit, &params, "user_code")?;
-    let people = people(&visit).await?;
+    let typed = visit.parameter(&params, "user_code")?;
+    let people = visit.signed_in(None).await?;
     let Some(person) = people.first() else {
         return Ok(sign_in(&visit, typed));
     };
@@ -131,7 +120,7 @@ pub async fn post(visit: Visit, FormBody(params): FormBody) -> Result<HttpRespon
     check_open(&visit)?;
     let form = visit.check(FormPurpose::UserCode, params)?;
     let typed = form.input("user_code");
-    let people = people(&visit).await?;
+    let people = visit.signed_in(None).await?;
     // The page names the person who is to decide; one that has taken their place meanwhile didn't see it.
     let shown_to = form.input("session").parse::<SessionId>().ok();
     let person = people
@@ -211,15 +200,13 @@ fn confirmation(
     let frame = visit.frame(&[]);
     let (client_id, account) = (client.id.to_string(), Person::of(&person.user));
     let admin_api = admin_api(&visit.provider);
-    let named: Vec<_> = permissions.resources().collect();
-    let known = &visit.tenant().resources;
-    let (scopes, mut resources) = by_resource(known, &device.scope, &named, &admin_api);
-    add_details(
-        &mut resources,
-        known,
-        &device.details,
-        frame.page().messages.lang(),
-    );
+    let asked = Asked {
+        scope: &device.scope,
+        permissions,
+        details: &device.details,
+    };
+    let lang = frame.page().messages.lang();
+    let (scopes, resources) = in_words(visit, asked, &admin_api, lang);
     let (action, csrf) = (
         visit.address(CONFIRM, &[]),
         visit.token(FormPurpose::Device),
@@ -246,9 +233,9 @@ fn confirmation(
 /// `GET /device/confirm`.
 pub async fn question(visit: Visit, Query(params): Query) -> Result<HttpResponse, PageError> {
     check_open(&visit)?;
-    let ticket = parameter(&visit, &params, "device")?;
-    let typed = parameter(&visit, &params, "user_code")?;
-    let people = people(&visit).await?;
+    let ticket = visit.parameter(&params, "device")?;
+    let typed = visit.parameter(&params, "user_code")?;
+    let people = visit.signed_in(None).await?;
     let found = visit
         .provider
         .load_device(&visit.at, &people, ticket)
@@ -267,16 +254,8 @@ pub async fn question(visit: Visit, Query(params): Query) -> Result<HttpResponse
 pub async fn answer(visit: Visit, FormBody(params): FormBody) -> Result<HttpResponse, PageError> {
     check_open(&visit)?;
     let form = visit.check(FormPurpose::Device, params)?;
-    let decision = match form.input("decision") {
-        "allow" => Decision::Allow,
-        "deny" => Decision::Deny,
-        _ => {
-            return Err(visit.refuse(OAuthError::invalid_request(
-                "decision must be allow or deny",
-            )));
-        }
-    };
-    let people = people(&visit).await?;
+    let decision = Decision::find(&form).ok_or_else(|| unclear(&visit))?;
+    let people = visit.signed_in(None).await?;
     let found = visit
         .provider
         .load_device(&visit.at, &people, form.input("device"))
@@ -296,10 +275,10 @@ pub async fn answer(visit: Visit, FormBody(params): FormBody) -> Result<HttpResp
         .await
         .map_err(|error| visit.fail(error))?;
     let allowed = match decided {
-        DeviceDecision::Allowed => true,
-        DeviceDecision::Denied => false,
-        DeviceDecision::Gone => return Ok(gone(&visit, &people)),
-        DeviceDecision::SignedOut => return Ok(sign_in(&visit, "")),
+        Answered::Allowed => true,
+        Answered::Denied => false,
+        Answered::Gone => return Ok(gone(&visit, &people)),
+        Answered::SignedOut => return Ok(sign_in(&visit, "")),
     };
     let frame = visit.frame(&[]);
     let client_id = waiting.client.id.to_string();

@@ -181,18 +181,26 @@ impl Visit {
         below.starts_with('/').then_some(below)
     }
 
+    /// A parameter of the address; empty where it is absent.
+    pub fn parameter<'p>(&self, params: &'p Params, name: &str) -> Result<&'p str, PageError> {
+        let value = params.get(name).map_err(|error| self.refuse(error))?;
+        Ok(value.unwrap_or_default())
+    }
+
     /// Who is signed in in this browser; with what they allowed `client`.
-    pub async fn signed_in(&self, client: Option<ClientId>) -> Result<Vec<SignedIn>, FlowError> {
+    pub async fn signed_in(&self, client: Option<ClientId>) -> Result<Vec<SignedIn>, PageError> {
         self.provider
             .find_signed_in(self.tenant(), &self.jar.sessions, client)
             .await
+            .map_err(|error| self.fail(error))
     }
 
     /// Whom signing out signs out, whether or not they have been away for too long.
-    pub async fn not_signed_out(&self) -> Result<Vec<SignedIn>, FlowError> {
+    pub async fn not_signed_out(&self) -> Result<Vec<SignedIn>, PageError> {
         self.provider
             .find_not_signed_out(self.tenant(), &self.jar.sessions)
             .await
+            .map_err(|error| self.fail(error))
     }
 
     /// Keeps the sessions in the browser, and what they come to.
