@@ -6,7 +6,7 @@ use url::Url;
 
 use super::authorize::{Pending, proceed, take_up, take_up_answered};
 use super::render::{Person, allow_form_action};
-use super::views::{Consent as ConsentPage, Form, ResourceItem, ScopeItem};
+use super::views::{Consent as ConsentPage, ResourceItem, ScopeItem};
 use super::visit::Visit;
 use crate::domain::consent::Permissions;
 use crate::domain::resource::Resource;
@@ -165,17 +165,11 @@ fn page(visit: &Visit, pending: &Pending, person: &SignedIn, text: &str) -> Http
         .ok()
         .and_then(|url| url.host_str().map(str::to_owned))
         .unwrap_or_default();
-    let (action, csrf) = (
-        visit.address("/consent", &[]),
-        visit.token(FormPurpose::Consent),
-    );
+    let form = visit.form("/consent", FormPurpose::Consent);
+    let hidden = [("flow", text)];
     let view = ConsentPage {
         page: frame.page(),
-        form: Form {
-            action: &action,
-            csrf: &csrf,
-            hidden: &[("flow", text)],
-        },
+        form: form.with(&hidden),
         client: frame.client(&checked.client, &client_id),
         account: account.account(),
         elsewhere: Some(&visit.address("/login", &[("flow", text), ("elsewhere", "1")])),

@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, web};
 use super::form::PageForm;
 use super::password_problems::{NewPasswordProblems, rules};
 use super::render::show;
-use super::views::{ChoosePassword, Form, LinkSpent, Problem};
+use super::views::{ChoosePassword, LinkSpent, Problem};
 use super::visit::Visit;
 use crate::flows::browser::{FormPurpose, SessionCookie};
 use crate::flows::links::LinkUse;
@@ -22,17 +22,10 @@ fn page(
     problems: NewPasswordProblems,
 ) -> HttpResponse {
     let frame = visit.frame(&[]);
-    let (action, csrf) = (
-        visit.address(&format!("/link/{token}"), &[]),
-        visit.token(FormPurpose::Link),
-    );
+    let form = visit.form(&format!("/link/{token}"), FormPurpose::Link);
     let view = ChoosePassword {
         page: frame.page(),
-        form: Form {
-            action: &action,
-            csrf: &csrf,
-            hidden: &[],
-        },
+        form: form.with(&[]),
         username,
         rules: rules(visit.tenant()),
         problem,

@@ -8,7 +8,7 @@ use actix_web::{HttpResponse, web};
 use super::authorize::{Pending, proceed, take_up, take_up_answered};
 use super::form::PageForm;
 use super::render::{Person, allow_form_action};
-use super::views::{Form, Notice, Problem, SignIn as SignInPage, Who};
+use super::views::{Notice, Problem, SignIn as SignInPage, Who};
 use super::visit::Visit;
 use super::{requests, user_code};
 use crate::flows::authorize::Step;
@@ -111,8 +111,7 @@ fn page(visit: &Visit, onward: &Onward, status: StatusCode, said: &Said<'_>) -> 
     let client_id = pending
         .map(|pending| pending.checked.client.id.to_string())
         .unwrap_or_default();
-    let csrf = visit.token(FormPurpose::SignIn);
-    let action = visit.address("/login", &[]);
+    let form = visit.form("/login", FormPurpose::SignIn);
     let carried = [onward.carried()];
     let elsewhere = visit.address("/login", &[carried[0], ("elsewhere", "1")]);
     let who = match said.known {
@@ -126,11 +125,7 @@ fn page(visit: &Visit, onward: &Onward, status: StatusCode, said: &Said<'_>) -> 
     };
     let view = SignInPage {
         page: frame.page(),
-        form: Form {
-            action: &action,
-            csrf: &csrf,
-            hidden: &carried,
-        },
+        form: form.with(&carried),
         client: pending.map(|pending| frame.client(&pending.checked.client, &client_id)),
         who,
         problem: said.problem,

@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
 use super::render::{Person, show};
-use super::views::{Form, SignOut as SignOutPage, SignedOut};
+use super::views::{SignOut as SignOutPage, SignedOut};
 use super::visit::{Visit, see_other};
 use crate::domain::ids::SessionId;
 use crate::flows::browser::FormPurpose;
@@ -89,17 +89,10 @@ async fn confirmed(visit: &Visit, params: Params) -> Result<HttpResponse, PageEr
 fn ask(visit: &Visit, ui_locales: &[String], person: &SignedIn) -> HttpResponse {
     let frame = visit.frame(ui_locales);
     let account = Person::of(&person.user);
-    let (action, csrf) = (
-        visit.address("/logout", &[]),
-        visit.token(FormPurpose::SignOut),
-    );
+    let form = visit.form("/logout", FormPurpose::SignOut);
     let view = SignOutPage {
         page: frame.page(),
-        form: Form {
-            action: &action,
-            csrf: &csrf,
-            hidden: &[],
-        },
+        form: form.with(&[]),
         account: account.account(),
         stay: &visit.address("/account", &[]),
     };

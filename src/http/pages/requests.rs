@@ -9,9 +9,7 @@ use actix_web::{HttpResponse, web};
 use super::account::{notice, owner};
 use super::consent::{Asked, in_words, unclear};
 use super::render::{Person, show};
-use super::views::{
-    AccountRequests, AnswerRequest, Form, Notice, Problem, RequestAnswered, RequestItem,
-};
+use super::views::{AccountRequests, AnswerRequest, Notice, Problem, RequestAnswered, RequestItem};
 use super::visit::Visit;
 use crate::domain::ids::BackchannelRequestId;
 use crate::flows::authorize::Decision;
@@ -102,21 +100,14 @@ async fn list_page(
             ends_at: request.expires_at,
         }
     });
-    let (action, csrf) = (
-        visit.address(REQUESTS, &[]),
-        visit.token(FormPurpose::RequestCode),
-    );
+    let form = visit.form(REQUESTS, FormPurpose::RequestCode);
     let view = AccountRequests {
         page: frame.page(),
         account: account.account(),
         sign_out: &visit.address("/logout", &[]),
         requests: Some(waiting.len()),
         items: items.collect(),
-        form: Form {
-            action: &action,
-            csrf: &csrf,
-            hidden: &[],
-        },
+        form: form.with(&[]),
         has_code,
         code_problem: said.code_problem,
         problem: said.problem,
@@ -203,17 +194,10 @@ fn page_of(visit: &Visit, (waiting, person): (&WaitingRequest, &SignedIn)) -> Ht
     };
     let lang = frame.page().messages.lang();
     let (scopes, resources) = in_words(visit, asked, &admin_api, lang);
-    let (action, csrf) = (
-        visit.address(&path_of(request.id), &[]),
-        visit.token(FormPurpose::Request),
-    );
+    let form = visit.form(&path_of(request.id), FormPurpose::Request);
     let view = AnswerRequest {
         page: frame.page(),
-        form: Form {
-            action: &action,
-            csrf: &csrf,
-            hidden: &[],
-        },
+        form: form.with(&[]),
         client: frame.client(client, &client_id),
         account: account.account(),
         binding_message: &request.binding_message,

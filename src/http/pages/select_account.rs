@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 
 use super::authorize::{Pending, proceed, take_up, take_up_answered};
 use super::render::{Person, allow_form_action};
-use super::views::{AccountChoice, Form, Problem, SelectAccount};
+use super::views::{AccountChoice, Problem, SelectAccount};
 use super::visit::Visit;
 use crate::domain::ids::SessionId;
 use crate::flows::browser::FormPurpose;
@@ -31,17 +31,11 @@ fn page(
         account: person.account(),
         signed_in: true,
     });
-    let (action, csrf) = (
-        visit.address("/select-account", &[]),
-        visit.token(FormPurpose::SelectAccount),
-    );
+    let form = visit.form("/select-account", FormPurpose::SelectAccount);
+    let hidden = [("flow", text)];
     let view = SelectAccount {
         page: frame.page(),
-        form: Form {
-            action: &action,
-            csrf: &csrf,
-            hidden: &[("flow", text)],
-        },
+        form: form.with(&hidden),
         client: Some(frame.client(&pending.checked.client, &client_id)),
         accounts: accounts.collect(),
         elsewhere: &visit.address("/login", &[("flow", text), ("elsewhere", "1")]),

@@ -7,7 +7,7 @@ use actix_web::http::StatusCode;
 
 use super::consent::{Asked, in_words, unclear};
 use super::render::{Person, show};
-use super::views::{ConnectDevice, DeviceDone, EnterCode, Form, Problem};
+use super::views::{ConnectDevice, DeviceDone, EnterCode, Problem};
 use super::visit::Visit;
 use crate::domain::ids::SessionId;
 use crate::flows::authorize::Decision;
@@ -62,11 +62,9 @@ struct Said<'a> {
 fn page(visit: &Visit, person: &SignedIn, status: StatusCode, said: &Said<'_>) -> HttpResponse {
     let frame = visit.frame(&[]);
     let account = Person::of(&person.user);
-    let (action, csrf, session) = (
-        visit.address(paths::DEVICE, &[]),
-        visit.token(FormPurpose::UserCode),
-        person.session.id.to_string(),
-    );
+    let form = visit.form(paths::DEVICE, FormPurpose::UserCode);
+    let session = person.session.id.to_string();
+    let hidden = [("session", session.as_str())];
     let typed = if said.typed.len() <= MAX_USER_CODE {
         said.typed
     } else {
@@ -75,11 +73,7 @@ fn page(visit: &Visit, person: &SignedIn, status: StatusCode, said: &Said<'_>) -
     let shown = UserCode::parse(typed).map_or_else(|| typed.to_owned(), |code| code.to_string());
     let view = EnterCode {
         page: frame.page(),
-        form: Form {
-            action: &action,
-            csrf: &csrf,
-            hidden: &[("session", &session)],
-        },
+        form: form.with(&hidden),
         account: account.account(),
         elsewhere: &elsewhere(visit, typed),
         user_code: &shown,
@@ -207,17 +201,11 @@ fn confirmation(
     };
     let lang = frame.page().messages.lang();
     let (scopes, resources) = in_words(visit, asked, &admin_api, lang);
-    let (action, csrf) = (
-        visit.address(CONFIRM, &[]),
-        visit.token(FormPurpose::Device),
-    );
+    let form = visit.form(CONFIRM, FormPurpose::Device);
+    let hidden = [("device", ticket)];
     let view = ConnectDevice {
         page: frame.page(),
-        form: Form {
-            action: &action,
-            csrf: &csrf,
-            hidden: &[("device", ticket)],
-        },
+        form: form.with(&hidden),
         client: frame.client(client, &client_id),
         account: account.account(),
         elsewhere: &elsewhere(visit, user_code),

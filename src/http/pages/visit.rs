@@ -11,6 +11,7 @@ use url::form_urlencoded::Serializer;
 
 use super::cookies::Jar;
 use super::render::{Frame, show};
+use super::views::Form;
 use crate::domain::ids::{ClientId, SessionId};
 use crate::flows::Provider;
 use crate::flows::browser::{
@@ -97,6 +98,14 @@ impl Visit {
     /// Lets the window keep its opener, see [`KeepsOpener`].
     pub fn keep_opener(&self) {
         self.request.extensions_mut().insert(KeepsOpener);
+    }
+
+    /// A form of this purpose, to be sent to one of our own pages.
+    pub fn form(&self, path: &str, purpose: FormPurpose) -> OwnForm {
+        OwnForm {
+            action: self.address(path, &[]),
+            csrf: self.token(purpose),
+        }
     }
 
     /// The token for a form of this purpose.
@@ -243,6 +252,23 @@ impl Visit {
             address: &self.caller.address,
             sessions: &self.jar.sessions,
             devices: &self.jar.devices,
+        }
+    }
+}
+
+/// A form of one of our own pages, as it is shown.
+pub struct OwnForm {
+    action: String,
+    csrf: String,
+}
+
+impl OwnForm {
+    /// The form, with what else must come back.
+    pub fn with<'a>(&'a self, hidden: &'a [(&'a str, &'a str)]) -> Form<'a> {
+        Form {
+            action: &self.action,
+            csrf: &self.csrf,
+            hidden,
         }
     }
 }
