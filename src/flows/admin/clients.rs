@@ -133,16 +133,7 @@ impl Provider {
         by.check(WRITE)?;
         let now = self.now();
         let id = ClientId::from(self.clock.uuid_v7());
-        let mut client = Client {
-            id,
-            metadata: self.check_metadata(metadata)?,
-            secret: None,
-            registration: None,
-            version: 1,
-            created_at: now,
-            updated_at: now,
-            last_used: crate::domain::client::LastUse::default(),
-        };
+        let mut client = Client::new(id, self.check_metadata(metadata)?, now);
         self.prepare_client(tenant, &client, by).await?;
         let method = client.metadata.token_endpoint_auth_method;
         let secret = if method.uses_secret() {
