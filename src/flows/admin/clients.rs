@@ -25,8 +25,8 @@ use crate::storage::{self, Page, PageRequest, Repo};
 
 const WRITE: Permission = Permission::Write(Area::Clients);
 
-/// How long the secret before a rotation stays good unless told otherwise.
-pub const DEFAULT_SECRET_OVERLAP: Duration = Duration::from_hours(24);
+/// How long the secret before a rotation stays good unless told otherwise, in seconds.
+pub const DEFAULT_SECRET_OVERLAP: u32 = 24 * 3_600;
 
 /// The longest such time.
 const MAX_SECRET_OVERLAP: Duration = Duration::from_hours(90 * 24);

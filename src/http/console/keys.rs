@@ -9,7 +9,7 @@ use super::routes::at;
 use super::sections::{Reach, Section};
 use super::sheets::{Act, DetailSheet, Fact, FactGroup, FormSheet, Group, ListSheet};
 use super::visitor::Visitor;
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, span};
 use crate::domain::key::{KeyRecord, KeyStage};
 use crate::flows::admin::{Area, Permission};
 use crate::flows::keys::RotationStart;
@@ -170,7 +170,7 @@ async fn show(visitor: Visitor, request: HttpRequest) -> Answer {
 fn rotation<'a>(visitor: &'a Visitor, key: &KeyRecord, draft: &Draft) -> FormSheet<'a> {
     let page = visitor.shell(&SECTION);
     let ahead = visitor.provider().config.key_publish_ahead;
-    let from = visitor.now() + chrono::Duration::from_std(ahead).unwrap_or_default();
+    let from = visitor.now() + span(ahead);
     let (lede, asked) = if key.algorithm.is_encryption() {
         ("keys-rotate-encryption-lede", "keys-start-encryption")
     } else {
