@@ -3,6 +3,7 @@
 //! Nobody is spoken to but the name servers of the operating system, or those that `dns_servers` lists, and what they are asked for is
 //! theirs to find: a stranger's domain can't make this server knock anywhere.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;

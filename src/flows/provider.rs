@@ -1,5 +1,6 @@
 //! The provider: the parts that every flow works with, and the caches over what is stored.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 

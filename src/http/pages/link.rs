@@ -13,13 +13,19 @@ use crate::flows::links::LinkUse;
 use crate::flows::provider::FlowError;
 use crate::http::error::PageError;
 
+/// What the page says.
+#[derive(Default)]
+struct Said {
+    problem: Option<Problem>,
+    new: NewPasswordProblems,
+}
+
 fn page(
     visit: &Visit,
     token: &str,
     username: &str,
     status: StatusCode,
-    problem: Option<Problem>,
-    problems: NewPasswordProblems,
+    said: &Said,
 ) -> HttpResponse {
     let frame = visit.frame(&[]);
     let form = visit.form(&format!("/link/{token}"), FormPurpose::Link);
@@ -28,9 +34,9 @@ fn page(
         form: form.with(&[]),
         username,
         rules: rules(visit.tenant()),
-        problem,
-        new_problem: problems.new,
-        confirm_problem: problems.confirm,
+        problem: said.problem,
+        new_problem: said.new.new,
+        confirm_problem: said.new.confirm,
     };
     visit.show_form(status, &view)
 }
@@ -59,8 +65,7 @@ pub async fn get(visit: Visit, token: web::Path<String>) -> Result<HttpResponse,
             &token,
             link.user.email.as_str(),
             StatusCode::OK,
-            None,
-            NewPasswordProblems::default(),
+            &Said::default(),
         ),
         None => spent(&visit),
     })
@@ -82,8 +87,7 @@ pub async fn post(
         return Ok(spent(&visit));
     };
     let username = link.user.email.as_str().to_owned();
-    let again =
-        |status, problem, problems| page(&visit, &token, &username, status, problem, problems);
+    let again = |status, said| page(&visit, &token, &username, status, &said);
     match visit
         .provider
         .use_link(visit.tenant(), link, &form, &visit.caller.origin)
@@ -96,12 +100,20 @@ pub async fn post(
             Ok(response)
         }
         Ok(LinkUse::Spent) => Ok(spent(&visit)),
-        Ok(LinkUse::Problem(problem)) => Ok(again(StatusCode::BAD_REQUEST, None, problem.into())),
-        Err(FlowError::Busy) => Ok(again(
-            StatusCode::SERVICE_UNAVAILABLE,
-            Some(Problem::Busy),
-            NewPasswordProblems::default(),
-        )),
+        Ok(LinkUse::Problem(problem)) => {
+            let said = Said {
+                new: problem.into(),
+                ..Said::default()
+            };
+            Ok(again(StatusCode::BAD_REQUEST, said))
+        }
+        Err(FlowError::Busy) => {
+            let said = Said {
+                problem: Some(Problem::Busy),
+                ..Said::default()
+            };
+            Ok(again(StatusCode::SERVICE_UNAVAILABLE, said))
+        }
         Err(error) => Err(visit.fail(error)),
     }
 }
