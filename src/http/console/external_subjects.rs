@@ -6,7 +6,7 @@ use super::notice::Notice;
 use super::parts::{Cell, Choice, Confirm, Draft, Empty, Field, FieldKind, ListQuery, Table};
 use super::routes::at;
 use super::sheets::{self, Act, FormSheet, Group, ListSheet};
-use super::users::{READ, SECTION, WRITE};
+use super::users::{READ, SECTION, WRITE, find_by_email};
 use super::visitor::Visitor;
 use crate::domain::external_subject::{ExternalSubject, ISSUER_MAX, SUBJECT_MAX};
 use crate::domain::ids::{ExternalSubjectId, UserId};
@@ -14,7 +14,6 @@ use crate::domain::settings::SubjectMapping;
 use crate::flows::admin::{AdminError, NewExternalSubject};
 use crate::http::error::{Answer, PageError};
 use crate::http::extract::Query;
-use crate::protocol::email::EmailAddress;
 
 /// Where the list lies, below the console's address.
 pub const PATH: &str = "/external-subjects";
@@ -198,19 +197,7 @@ async fn create(visitor: Visitor) -> Answer {
             draft.blame(name, page.f("names-length", "most", &most.to_string()));
         }
     }
-    let user = match EmailAddress::parse(draft.value("email")) {
-        Ok(email) => {
-            let found = visitor
-                .provider()
-                .load_user_by_email(&visitor.tenant, &email);
-            match found.await {
-                Ok(user) => Some(user),
-                Err(AdminError::NotFound { .. }) => None,
-                Err(error) => return Err(visitor.fault(error)),
-            }
-        }
-        Err(_) => None,
-    };
+    let user = find_by_email(&visitor, draft.value("email")).await?;
     let Some(user) = user.filter(|_| !draft.is_wrong()) else {
         if !draft.is_wrong() {
             draft.blame("email", page.t("names-nobody"));

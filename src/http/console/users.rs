@@ -197,6 +197,21 @@ pub fn email_in(visitor: &Visitor, draft: &mut Draft) -> Option<EmailAddress> {
     parsed
 }
 
+/// The person with an address as it was typed; nobody where it is none.
+pub async fn find_by_email(visitor: &Visitor, typed: &str) -> Result<Option<User>, PageError> {
+    let Ok(email) = EmailAddress::parse(typed) else {
+        return Ok(None);
+    };
+    let found = visitor
+        .provider()
+        .load_user_by_email(&visitor.tenant, &email);
+    match found.await {
+        Ok(user) => Ok(Some(user)),
+        Err(AdminError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(visitor.fault(error)),
+    }
+}
+
 /// Puts what is wrong beside its field.
 pub fn take(visitor: &Visitor, draft: &mut Draft, error: AdminError) -> Result<(), PageError> {
     // A claim's field bears the claim's name.
