@@ -44,8 +44,10 @@ pub(super) fn hold(
     document: &mut Map<String, Value>,
     statement: &str,
 ) -> Result<(), RegistrationRefusal> {
-    let said = of_verified(statement)
-        .map_err(|_| RegistrationRefusal::Statement("the one that is stored can't be read"))?;
+    let said = of_verified(statement).map_err(|error| {
+        tracing::error!(%error, "a stored software statement can't be read");
+        RegistrationRefusal::Statement("the one that is stored can't be read")
+    })?;
     merge(document, said);
     Ok(())
 }
