@@ -19,7 +19,6 @@ use crate::http::error::PageError;
 use crate::http::extract::Query;
 use crate::http::metrics::{Metrics, SignInOutcome};
 use crate::jose::passwords::MAX_PASSWORD;
-use crate::protocol::Params;
 use crate::protocol::device_authorization::UserCode;
 use crate::protocol::discovery::paths;
 

@@ -18,9 +18,9 @@ use crate::flows::scopes::admin_api;
 use crate::flows::sessions::SignedIn;
 use crate::http::error::PageError;
 use crate::http::extract::{FormBody, Query};
+use crate::protocol::OAuthError;
 use crate::protocol::device_authorization::{MAX_USER_CODE, UserCode};
 use crate::protocol::discovery::paths;
-use crate::protocol::{OAuthError, Params};
 
 /// Where the person decides.
 pub const CONFIRM: &str = "/device/confirm";
