@@ -4,6 +4,7 @@
 //! A client that was told twice is told nothing new: where a node dies between the answer and the commit, another one sends it again.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Notify;
@@ -72,8 +73,9 @@ pub(super) enum Undelivered {
     Over,
     #[error(transparent)]
     Egress(#[from] EgressError),
+    /// Why is for the log.
     #[error("the token couldn't be made")]
-    NotMade,
+    NotMade(#[from] FlowError),
 }
 
 /// What is written down of a delivery whose tenant isn't there.
@@ -153,6 +155,9 @@ impl Provider {
             DeliveryKind::Logout => self.send_logout_token(&tenant, &delivery).await,
             _ => self.send_of_backchannel_request(&tenant, &delivery).await,
         };
+        if let Err(Undelivered::NotMade(error)) = &sent {
+            tracing::warn!(%error, kind = delivery.kind.as_str(), "what is to be delivered can't be made");
+        }
         let [jitter] = self.clock.random_bytes::<1>();
         let (state, next) = match &sent {
             Ok(()) => (DeliveryState::Delivered, None),
@@ -214,22 +219,18 @@ impl Provider {
 
     async fn send_logout_token(
         &self,
-        tenant: &std::sync::Arc<Tenant>,
+        tenant: &Arc<Tenant>,
         delivery: &LogoutDelivery,
     ) -> Result<(), Undelivered> {
-        let made = |error: FlowError| {
-            tracing::warn!(%error, "a logout token can't be made");
-            Undelivered::NotMade
-        };
-        let client = self.find_client(tenant, delivery.client_id).await;
-        let client = client.map_err(made)?.ok_or(Undelivered::NotWanted)?;
+        let client = self.find_client(tenant, delivery.client_id).await?;
+        let client = client.ok_or(Undelivered::NotWanted)?;
         let Some(uri) = &client.metadata.backchannel_logout_uri else {
             return Err(Undelivered::NotWanted);
         };
-        let token = self.mint_logout_token(tenant, &client, delivery).await;
+        let token = self.mint_logout_token(tenant, &client, delivery).await?;
         // §2.5: the body's only parameter
         let body = FormSerializer::new(String::new())
-            .append_pair("logout_token", &token.map_err(made)?)
+            .append_pair("logout_token", &token)
             .finish();
         let outward = Outward::post(
             uri,
