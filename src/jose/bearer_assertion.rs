@@ -85,7 +85,7 @@ impl Kind for BearerAssertion {
     // is none.
     const TYP: &'static str = "authorization-grant+jwt";
 
-    fn algorithms<'a>(rules: BearerAssertionRules<'a>) -> &'a [SigningAlgorithm] {
+    fn algorithms(rules: BearerAssertionRules<'_>) -> &[SigningAlgorithm] {
         rules.algorithms
     }
 

@@ -24,7 +24,7 @@ pub trait Kind: Sized {
     const TYP: &'static str;
 
     /// What it may be signed by.
-    fn algorithms<'a>(rules: Self::Rules<'a>) -> &'a [SigningAlgorithm];
+    fn algorithms(rules: Self::Rules<'_>) -> &[SigningAlgorithm];
 
     /// Reads the claims of one whose signature is verified.
     fn check(claims: Claims, rules: Self::Rules<'_>) -> Result<Self, Self::Error>;

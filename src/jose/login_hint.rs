@@ -100,7 +100,7 @@ impl Kind for LoginHint {
     // An access token, an ID token or a grant of the same issuer's that has a type names nobody to be asked.
     const TYP: &'static str = "login-hint+jwt";
 
-    fn algorithms<'a>(rules: LoginHintRules<'a>) -> &'a [SigningAlgorithm] {
+    fn algorithms(rules: LoginHintRules<'_>) -> &[SigningAlgorithm] {
         rules.algorithms
     }
 

@@ -57,7 +57,7 @@ impl Kind for Statement {
     // RFC 7591 names no type.
     const TYP: &'static str = "software-statement+jwt";
 
-    fn algorithms<'a>(_: StatementRules<'a>) -> &'a [SigningAlgorithm] {
+    fn algorithms(_: StatementRules<'_>) -> &[SigningAlgorithm] {
         &SigningAlgorithm::ALL
     }
 
