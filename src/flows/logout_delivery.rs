@@ -144,11 +144,12 @@ impl Provider {
             Ok(found) => found.filter(|tenant| tenant.id() == claimed.tenant.id()),
             Err(error) => {
                 tracing::warn!(tenant = %claimed.slug, %error, "the tenant of a logout token can't be loaded");
-                return self.put_off(claimed, true).await;
+                let next = self.next_attempt(&claimed.delivery);
+                return self.put_off(claimed, next).await;
             }
         };
         let Some(tenant) = tenant else {
-            return self.put_off(claimed, false).await;
+            return self.put_off(claimed, None).await;
         };
         let delivery = claimed.delivery;
         let sent = match delivery.kind {
@@ -158,11 +159,10 @@ impl Provider {
         if let Err(Undelivered::NotMade(error)) = &sent {
             tracing::warn!(%error, kind = delivery.kind.as_str(), "what is to be delivered can't be made");
         }
-        let [jitter] = self.clock.random_bytes::<1>();
         let (state, next) = match &sent {
             Ok(()) => (DeliveryState::Delivered, None),
             Err(Undelivered::NotWanted | Undelivered::Over) => (DeliveryState::Failed, None),
-            Err(_) => match delivery.next_attempt(jitter, self.now()) {
+            Err(_) => match self.next_attempt(&delivery) {
                 Some(next) => (DeliveryState::Pending, Some(next)),
                 None => (DeliveryState::Failed, None),
             },
@@ -193,11 +193,18 @@ impl Provider {
         Ok(())
     }
 
-    /// A delivery whose tenant isn't there to sign it: tried `again` as if its client hadn't answered, or given up as any other.
-    async fn put_off(&self, claimed: ClaimedDelivery, again: bool) -> Result<(), FlowError> {
+    /// When a delivery that failed is tried again; never where it was tried often enough.
+    fn next_attempt(&self, delivery: &LogoutDelivery) -> Option<Timestamp> {
         let [jitter] = self.clock.random_bytes::<1>();
-        let delivery = &claimed.delivery;
-        let next = delivery.next_attempt(jitter, self.now()).filter(|_| again);
+        delivery.next_attempt(jitter, self.now())
+    }
+
+    /// A delivery whose tenant isn't there to sign it: tried again at `next`, or given up as any other.
+    async fn put_off(
+        &self,
+        claimed: ClaimedDelivery,
+        next: Option<Timestamp>,
+    ) -> Result<(), FlowError> {
         let count = match next {
             Some(_) => &self.deliveries.retried,
             None => &self.deliveries.failed,
