@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::claims::{ClaimError, Claims, Present, load_string};
-use super::from_issuer::{Kind, OnceRules, Unverified, takes_once_errors};
+use super::from_issuer::{Kind, OnceRules, Rules, Unverified, takes_once_errors};
 use super::jws::JwsError;
 use crate::protocol::algorithm::SigningAlgorithm;
 
@@ -77,6 +77,12 @@ pub struct BearerAssertion {
 /// An assertion that was read and not verified: it tells whose keys to look for.
 pub type UnverifiedBearerAssertion<'t> = Unverified<'t, BearerAssertion>;
 
+impl Rules for BearerAssertionRules<'_> {
+    fn algorithms(&self) -> &[SigningAlgorithm] {
+        self.algorithms
+    }
+}
+
 impl Kind for BearerAssertion {
     type Rules<'a> = BearerAssertionRules<'a>;
     type Error = BearerAssertionError;
@@ -84,10 +90,6 @@ impl Kind for BearerAssertion {
     // RFC 7523 names no type. Whoever signs other kinds by the same keys says so there: an access token or an ID token of theirs that has a type
     // is none.
     const TYP: &'static str = "authorization-grant+jwt";
-
-    fn algorithms(rules: BearerAssertionRules<'_>) -> &[SigningAlgorithm] {
-        rules.algorithms
-    }
 
     fn check(
         claims: Claims,

@@ -16,18 +16,21 @@ pub const MAX_JTI: usize = 256;
 /// What such a JWT is for: the type that tells it from others of the same issuer's, and what it has to say.
 pub trait Kind: Sized {
     /// What one must meet.
-    type Rules<'a>: Copy;
+    type Rules<'a>: Rules;
     /// Why one is refused.
     type Error: From<JwsError> + From<ClaimError>;
 
     /// The `typ` of one that is nothing else; one without a type, or just a `JWT`, is taken as well.
     const TYP: &'static str;
 
-    /// What it may be signed by.
-    fn algorithms(rules: Self::Rules<'_>) -> &[SigningAlgorithm];
-
     /// Reads the claims of one whose signature is verified.
     fn check(claims: Claims, rules: Self::Rules<'_>) -> Result<Self, Self::Error>;
+}
+
+/// What such a JWT must meet whatever it says.
+pub trait Rules {
+    /// What it may be signed by.
+    fn algorithms(&self) -> &[SigningAlgorithm];
 }
 
 /// A JWT that was read and not verified: it tells whose keys to look for.
@@ -72,7 +75,7 @@ impl<'t, K: Kind> Unverified<'t, K> {
         let types = ["JWT", K::TYP];
         let expect = Expect {
             typ: Type::IfPresent(&types),
-            algorithms: K::algorithms(rules),
+            algorithms: rules.algorithms(),
             choice: KeyChoice::ByKidOrOnly,
         };
         let verified = keys.verify_compact(self.compact, expect)?;

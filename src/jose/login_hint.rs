@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::claims::{ClaimError, Claims, Present, find_string, load_string};
-use super::from_issuer::{Kind, OnceRules, Unverified, takes_once_errors};
+use super::from_issuer::{Kind, OnceRules, Rules, Unverified, takes_once_errors};
 use super::jws::JwsError;
 use crate::protocol::algorithm::SigningAlgorithm;
 
@@ -93,16 +93,18 @@ enum SubjectId {
 /// A hint that was read and not verified: it tells whose keys to look for.
 pub type UnverifiedLoginHint<'t> = Unverified<'t, LoginHint>;
 
+impl Rules for LoginHintRules<'_> {
+    fn algorithms(&self) -> &[SigningAlgorithm] {
+        self.algorithms
+    }
+}
+
 impl Kind for LoginHint {
     type Rules<'a> = LoginHintRules<'a>;
     type Error = LoginHintError;
 
     // An access token, an ID token or a grant of the same issuer's that has a type names nobody to be asked.
     const TYP: &'static str = "login-hint+jwt";
-
-    fn algorithms(rules: LoginHintRules<'_>) -> &[SigningAlgorithm] {
-        rules.algorithms
-    }
 
     fn check(claims: Claims, rules: LoginHintRules<'_>) -> Result<Self, LoginHintError> {
         let once = OnceRules {

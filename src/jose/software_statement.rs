@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::claims::{ClaimError, Claims, Present, audiences, load_string};
-use super::from_issuer::{Kind, Unverified};
+use super::from_issuer::{Kind, Rules, Unverified};
 use super::jws::{Compact, JwsError};
 use crate::protocol::algorithm::SigningAlgorithm;
 
@@ -50,16 +50,18 @@ pub struct Statement {
 /// A statement that was read and not verified: it tells whose keys to look for.
 pub type UnverifiedStatement<'t> = Unverified<'t, Statement>;
 
+impl Rules for StatementRules<'_> {
+    fn algorithms(&self) -> &[SigningAlgorithm] {
+        &SigningAlgorithm::ALL
+    }
+}
+
 impl Kind for Statement {
     type Rules<'a> = StatementRules<'a>;
     type Error = StatementError;
 
     // RFC 7591 names no type.
     const TYP: &'static str = "software-statement+jwt";
-
-    fn algorithms(_: StatementRules<'_>) -> &[SigningAlgorithm] {
-        &SigningAlgorithm::ALL
-    }
 
     // Whoever issues statements may sign other JWTs by the same keys, ID tokens above all: what says nothing of a software, or is for another
     // audience, is none.
