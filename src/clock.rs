@@ -9,11 +9,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use uuid::Uuid;
 
 /// A moment, in microseconds: what both databases keep.
 pub type Timestamp = DateTime<Utc>;
+
+/// As long as a setting of the installation can be.
+const CENTURY: TimeDelta = TimeDelta::days(100 * 366);
+
+/// A setting's span, to be counted from a moment: a century at the most, so that no sum leaves what a [`Timestamp`] holds.
+pub fn span(duration: Duration) -> TimeDelta {
+    TimeDelta::from_std(duration).map_or(CENTURY, |span| span.min(CENTURY))
+}
 
 /// How far the last time-ordered id may run ahead of the time before order gives way to truth (the time was set back).
 const MAX_LEAD_MILLIS: u64 = 1_000;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -18,8 +18,14 @@ struct Shared {
     bound: usize,
 }
 
-/// Threads that run jobs one after the other.
-/// Ends its threads when dropped.
+impl Shared {
+    /// No job runs under this lock, and nothing else that could panic.
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Threads that run jobs one after the other. Ends its threads when dropped.
 pub struct ThreadPool {
     shared: Arc<Shared>,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -53,11 +59,7 @@ impl ThreadPool {
     }
 
     pub fn submit(&self, job: impl FnOnce() + Send + 'static) -> Result<(), Full> {
-        let mut queue = self
-            .shared
-            .queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut queue = self.shared.queue();
         if queue.closed || queue.jobs.len() >= self.shared.bound {
             return Err(Full);
         }
@@ -68,19 +70,14 @@ impl ThreadPool {
     }
 
     pub fn waiting(&self) -> usize {
-        self.shared
-            .queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .jobs
-            .len()
+        self.shared.queue().jobs.len()
     }
 }
 
 fn work(shared: &Shared) {
     loop {
         let job = {
-            let mut queue = shared.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut queue = shared.queue();
             loop {
                 if let Some(job) = queue.jobs.pop_front() {
                     break job;
@@ -102,11 +99,7 @@ fn work(shared: &Shared) {
 
 impl Drop for ThreadPool {
     fn drop(&mut self) {
-        self.shared
-            .queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .closed = true;
+        self.shared.queue().closed = true;
         self.shared.wake.notify_all();
         let threads =
             std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));

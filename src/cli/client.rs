@@ -372,7 +372,7 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
             Ok(Report::new(registered.response(), text))
         }
         Command::RotateSecret { target, overlap } => {
-            let overlap = overlap.map_or(DEFAULT_SECRET_OVERLAP, Duration::from_secs);
+            let overlap = Duration::from_secs(overlap.unwrap_or(DEFAULT_SECRET_OVERLAP.into()));
             let provider = open::command(flags).await?;
             let tenant = provider.load_tenant_named(&target.tenant).await?;
             let registered = provider

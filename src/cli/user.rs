@@ -1,6 +1,7 @@
 //! `tessera user`: people of a tenant.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
@@ -353,10 +354,7 @@ impl Change {
 }
 
 impl Target {
-    async fn open(
-        &self,
-        flags: Flags,
-    ) -> Result<(std::sync::Arc<Provider>, std::sync::Arc<Tenant>, User), Failure> {
+    async fn open(&self, flags: Flags) -> Result<(Arc<Provider>, Arc<Tenant>, User), Failure> {
         let provider = open::command(flags).await?;
         let tenant = provider.load_tenant_named(&self.tenant).await?;
         let user = self.person.load(&provider, &tenant).await?;

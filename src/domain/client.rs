@@ -34,6 +34,22 @@ pub struct Client {
     pub last_used: LastUse,
 }
 
+impl Client {
+    /// One that is registered now, and has no secret.
+    pub fn new(id: ClientId, metadata: ClientMetadata, now: Timestamp) -> Self {
+        Self {
+            id,
+            metadata,
+            secret: None,
+            registration: None,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+            last_used: LastUse::default(),
+        }
+    }
+}
+
 /// What is kept of a client's secrets: of the present one and, for a while after a rotation, of the one before.
 #[derive(Clone, Debug)]
 pub struct ClientSecrets {

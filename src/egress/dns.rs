@@ -3,6 +3,7 @@
 //! Nobody is spoken to but the name servers of the operating system, or those that `dns_servers` lists, and what they are asked for is
 //! theirs to find: a stranger's domain can't make this server knock anywhere.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -92,7 +93,7 @@ impl DnsClient {
 
     fn resolver(&self) -> Result<TokioResolver, DnsError> {
         let (config, mut options) = if self.servers.is_empty() {
-            system_conf::read_system_conf().map_err(|_| DnsError::Unconfigured)?
+            system_conf::read_system_conf().map_err(|error| unconfigured(&error))?
         } else {
             let servers = self.servers.iter().map(|server| {
                 let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()];
@@ -112,8 +113,14 @@ impl DnsClient {
         options.use_hosts_file = ResolveHosts::Never;
         let mut builder = Resolver::builder_with_config(config, TokioRuntimeProvider::default());
         *builder.options_mut() = options;
-        builder.build().map_err(|_| DnsError::Unconfigured)
+        builder.build().map_err(|error| unconfigured(&error))
     }
+}
+
+/// Why there is nobody to ask is for the operator; a tenant's administrators are told only that it is so.
+fn unconfigured(error: &dyn fmt::Display) -> DnsError {
+    tracing::warn!(%error, "no name server can be asked");
+    DnsError::Unconfigured
 }
 
 fn understand(error: &NetError) -> DnsError {

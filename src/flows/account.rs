@@ -5,6 +5,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::browser::{CheckedForm, DeviceCookie};
+use super::consent::withdraw;
 use super::issue::access_token_lifetime;
 use super::provider::{FlowError, Provider};
 use super::sessions::{SignedIn, grants_ended_by_sign_out};
@@ -159,16 +160,8 @@ impl Provider {
         person: &SignedIn,
         after: Option<Uuid>,
     ) -> Result<Page<Session>, FlowError> {
-        let user = person.user.id;
-        let mut sessions = self
-            .db
-            .read(tenant, move |repo| repo.list_sessions(user, page(after)))
-            .await?;
-        let (now, idle_lifetime) = (self.now(), tenant.settings().session_idle_lifetime);
-        sessions
-            .items
-            .retain(|session| session.is_alive(now, idle_lifetime));
-        Ok(sessions)
+        self.list_alive_sessions(tenant, person.user.id, page(after))
+            .await
     }
 
     /// Ends one of a person's sessions; `false` where it had ended already, or isn't theirs.
@@ -324,21 +317,7 @@ impl Provider {
         let user = person.user.id;
         let event = event(Act::ConsentWithdrawn, person, origin).client(client);
         let write = self.db.write(tenant, move |repo| {
-            let withdrawn = repo.withdraw_consent(user, client)?;
-            if withdrawn || repo.has_grant_of_session(user, client)? {
-                repo.tell_of_withdrawal(user, client)?;
-            }
-            // What somebody else vouched for was never allowed, and ends here too.
-            let revoked = repo.revoke_grants_of_user(user, Some(client))?;
-            let withdrawn = withdrawn || revoked > 0;
-            if withdrawn {
-                repo.record(
-                    event
-                        .clone()
-                        .detail(serde_json::json!({ "grants_revoked": revoked })),
-                )?;
-            }
-            Ok(withdrawn)
+            withdraw(repo, (user, client), event.clone())
         });
         Ok(write.await?)
     }

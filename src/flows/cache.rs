@@ -154,8 +154,10 @@ impl<K: Clone + Eq + Hash, V: Clone> Dependent<K, V> {
     }
 
     fn last_change(&self, on: &impl Hash) -> &AtomicU64 {
-        // The remainder is less than the number of places, whatever the width of a word.
-        #[allow(clippy::cast_possible_truncation)]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the remainder is less than the number of places, whatever the width of a word"
+        )]
         let place = self.places.hash_one(on) as usize % PLACES;
         &self.last[place]
     }

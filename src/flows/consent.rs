@@ -5,11 +5,13 @@ use super::browser::CheckedForm;
 use super::provider::{FlowError, Provider};
 use super::scopes::{ADMIN, OF_PERSONS};
 use super::tenancy::Tenant;
-use crate::domain::audit::Origin;
+use crate::domain::audit::{Event, Origin};
 use crate::domain::client::Client;
 use crate::domain::consent::Permissions;
+use crate::domain::ids::{ClientId, UserId};
 use crate::protocol::redirect_uri::RedirectResponse;
 use crate::protocol::{OAuthError, Scope};
+use crate::storage::{self, Repo};
 
 /// What came of an answer.
 pub enum Decided {
@@ -61,6 +63,26 @@ pub fn permissions_of(
     permissions
 }
 
+/// Takes back what a person allowed a client, and everything that it got by it; `false` where there was nothing. `event` is what the audit tells of it
+/// so far.
+pub(super) fn withdraw(
+    repo: &mut Repo<'_>,
+    (user, client): (UserId, ClientId),
+    event: Event,
+) -> storage::Result<bool> {
+    let had_consent = repo.withdraw_consent(user, client)?;
+    if had_consent || repo.has_grant_of_session(user, client)? {
+        repo.tell_of_withdrawal(user, client)?;
+    }
+    // What somebody else vouched for was never allowed, and ends here too.
+    let revoked = repo.revoke_grants_of_user(user, Some(client))?;
+    if !had_consent && revoked == 0 {
+        return Ok(false);
+    }
+    repo.record(event.detail(serde_json::json!({ "grants_revoked": revoked })))?;
+    Ok(true)
+}
+
 impl Provider {
     /// Takes the person's answer.
     pub async fn decide(
@@ -69,10 +91,8 @@ impl Provider {
         form: &CheckedForm,
         origin: &Origin,
     ) -> Result<Decided, FlowError> {
-        let decision = match form.input("decision") {
-            "allow" => Decision::Allow,
-            "deny" => Decision::Deny,
-            _ => return Ok(Decided::Unclear),
+        let Some(decision) = Decision::find(form) else {
+            return Ok(Decided::Unclear);
         };
         if decision == Decision::Deny {
             return Ok(Decided::Refused(

@@ -265,17 +265,8 @@ fn store(repo: &mut Repo<'_>, issuer: &str, admin_api: &str) -> storage::Result<
             _ => return Ok(()),
         }
     } else {
-        let now = repo.now();
-        repo.insert_client(&Client {
-            id,
-            metadata: metadata(&[issuer], admin_api),
-            secret: None,
-            registration: None,
-            version: 1,
-            created_at: now,
-            updated_at: now,
-            last_used: crate::domain::client::LastUse::default(),
-        })?;
+        let metadata = metadata(&[issuer], admin_api);
+        repo.insert_client(&Client::new(id, metadata, repo.now()))?;
         Act::ClientCreated
     };
     let detail = json!({ "client_name": "Console", "software_id": SOFTWARE_ID, "issuer": issuer });
@@ -500,16 +491,8 @@ mod tests {
 
     #[test]
     fn further_addresses_are_added_and_none_is_lost() {
-        let client = Client {
-            id: client_id(),
-            metadata: metadata(&["https://a.example"], "https://a.example/api/v1"),
-            secret: None,
-            registration: None,
-            version: 1,
-            created_at: crate::clock::Timestamp::UNIX_EPOCH,
-            updated_at: crate::clock::Timestamp::UNIX_EPOCH,
-            last_used: crate::domain::client::LastUse::default(),
-        };
+        let metadata = metadata(&["https://a.example"], "https://a.example/api/v1");
+        let client = Client::new(client_id(), metadata, crate::clock::Timestamp::UNIX_EPOCH);
         assert!(changed(&client, "https://a.example", "https://a.example/api/v1").is_none());
         let more = changed(&client, "https://b.example", "https://a.example/api/v1").unwrap();
         assert_eq!(more.metadata.redirect_uris.len(), 2);

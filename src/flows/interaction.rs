@@ -4,6 +4,8 @@
 //! The text is sealed under the tenant's key and bound to the address where it began: nobody else can make one, or read it, as what came
 //! encrypted must not stand in an address. Everything in it is checked again when it comes back.
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Duration};
@@ -79,6 +81,11 @@ impl From<InvalidInteraction> for OAuthError {
     }
 }
 
+fn not_kept(error: &dyn fmt::Display) -> OAuthError {
+    tracing::error!(%error, "a request can't be kept");
+    OAuthError::server_error("the request can't be kept")
+}
+
 impl Interaction {
     /// The text that travels; an error where the request is too long to.
     pub fn to_text(&self, at: &TenantAt, clock: &Clock) -> Result<String, OAuthError> {
@@ -94,8 +101,7 @@ impl Interaction {
             b: self.begun,
             e: self.expected_sub.clone(),
         };
-        let payload = serde_json::to_vec(&wire)
-            .map_err(|_| OAuthError::server_error("the request can't be kept"))?;
+        let payload = serde_json::to_vec(&wire).map_err(|error| not_kept(&error))?;
         if payload.len() > MAX_PAYLOAD {
             return Err(OAuthError::invalid_request(
                 "the request is too long to wait for a person; shorten state, nonce or claims",
@@ -105,7 +111,7 @@ impl Interaction {
             .tenant
             .data_key()
             .seal(context(at), &payload, clock)
-            .map_err(|_| OAuthError::server_error("the request can't be kept"))?;
+            .map_err(|error| not_kept(&error))?;
         let mut text = format!("{}_", Purpose::Interaction.prefix());
         URL_SAFE_NO_PAD.encode_string(&sealed, &mut text);
         Ok(text)

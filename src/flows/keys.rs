@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::key_ring::seal_context;
 use super::provider::{FlowError, Provider};
 use super::tenancy::Tenant;
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, span};
 use crate::domain::audit::{Act, Actor, Event, Origin};
 use crate::domain::ids::{KeyId, TenantId};
 use crate::domain::key::{KeyAlgorithm, KeyRecord, KeyStage};
@@ -45,8 +45,7 @@ impl Provider {
         algorithm: SigningAlgorithm,
     ) -> Result<SigningKey, FlowError> {
         let now = self.now();
-        let age = chrono::Duration::from_std(self.config.key_rotation_age)
-            .unwrap_or(chrono::Duration::MAX);
+        let age = span(self.config.key_rotation_age);
         if let Some(key) = tenant.keys.signer(algorithm, now) {
             let key = key.clone();
             if tenant.keys.wants_rotation(algorithm.into(), now, age) {
@@ -159,7 +158,7 @@ impl Provider {
         only_if: Option<OnlyIf>,
     ) -> Result<Option<KeyRecord>, FlowError> {
         let (algorithm, now) = (algorithm.into(), self.now());
-        let ahead = chrono::Duration::from_std(self.config.key_publish_ahead).unwrap_or_default();
+        let ahead = span(self.config.key_publish_ahead);
         // Nobody has to know a key before somebody encrypts to it.
         let signs_from = if start == RotationStart::Immediately || algorithm.is_encryption() {
             now

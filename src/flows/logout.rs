@@ -255,7 +255,8 @@ fn location(
     let registered = client
         .metadata
         .parse_post_logout_redirect_uris()
-        .map_err(|_| {
+        .map_err(|error| {
+            tracing::error!(client = %client.id, %error, "the stored post_logout_redirect_uris can't be read");
             OAuthError::server_error("the client's post_logout_redirect_uris can't be read")
         })?;
     let found = PostLogoutRedirectUri::find(&registered, presented).ok_or_else(|| {

@@ -4,6 +4,7 @@
 //! A client that was told twice is told nothing new: where a node dies between the answer and the commit, another one sends it again.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Notify;
@@ -72,8 +73,9 @@ pub(super) enum Undelivered {
     Over,
     #[error(transparent)]
     Egress(#[from] EgressError),
+    /// Why is for the log.
     #[error("the token couldn't be made")]
-    NotMade,
+    NotMade(#[from] FlowError),
 }
 
 /// What is written down of a delivery whose tenant isn't there.
@@ -142,22 +144,25 @@ impl Provider {
             Ok(found) => found.filter(|tenant| tenant.id() == claimed.tenant.id()),
             Err(error) => {
                 tracing::warn!(tenant = %claimed.slug, %error, "the tenant of a logout token can't be loaded");
-                return self.put_off(claimed, true).await;
+                let next = self.next_attempt(&claimed.delivery);
+                return self.put_off(claimed, next).await;
             }
         };
         let Some(tenant) = tenant else {
-            return self.put_off(claimed, false).await;
+            return self.put_off(claimed, None).await;
         };
         let delivery = claimed.delivery;
         let sent = match delivery.kind {
             DeliveryKind::Logout => self.send_logout_token(&tenant, &delivery).await,
             _ => self.send_of_backchannel_request(&tenant, &delivery).await,
         };
-        let [jitter] = self.clock.random_bytes::<1>();
+        if let Err(Undelivered::NotMade(error)) = &sent {
+            tracing::warn!(%error, kind = delivery.kind.as_str(), "what is to be delivered can't be made");
+        }
         let (state, next) = match &sent {
             Ok(()) => (DeliveryState::Delivered, None),
             Err(Undelivered::NotWanted | Undelivered::Over) => (DeliveryState::Failed, None),
-            Err(_) => match delivery.next_attempt(jitter, self.now()) {
+            Err(_) => match self.next_attempt(&delivery) {
                 Some(next) => (DeliveryState::Pending, Some(next)),
                 None => (DeliveryState::Failed, None),
             },
@@ -188,11 +193,18 @@ impl Provider {
         Ok(())
     }
 
-    /// A delivery whose tenant isn't there to sign it: tried `again` as if its client hadn't answered, or given up as any other.
-    async fn put_off(&self, claimed: ClaimedDelivery, again: bool) -> Result<(), FlowError> {
+    /// When a delivery that failed is tried again; never where it was tried often enough.
+    fn next_attempt(&self, delivery: &LogoutDelivery) -> Option<Timestamp> {
         let [jitter] = self.clock.random_bytes::<1>();
-        let delivery = &claimed.delivery;
-        let next = delivery.next_attempt(jitter, self.now()).filter(|_| again);
+        delivery.next_attempt(jitter, self.now())
+    }
+
+    /// A delivery whose tenant isn't there to sign it: tried again at `next`, or given up as any other.
+    async fn put_off(
+        &self,
+        claimed: ClaimedDelivery,
+        next: Option<Timestamp>,
+    ) -> Result<(), FlowError> {
         let count = match next {
             Some(_) => &self.deliveries.retried,
             None => &self.deliveries.failed,
@@ -214,22 +226,18 @@ impl Provider {
 
     async fn send_logout_token(
         &self,
-        tenant: &std::sync::Arc<Tenant>,
+        tenant: &Arc<Tenant>,
         delivery: &LogoutDelivery,
     ) -> Result<(), Undelivered> {
-        let made = |error: FlowError| {
-            tracing::warn!(%error, "a logout token can't be made");
-            Undelivered::NotMade
-        };
-        let client = self.find_client(tenant, delivery.client_id).await;
-        let client = client.map_err(made)?.ok_or(Undelivered::NotWanted)?;
+        let client = self.find_client(tenant, delivery.client_id).await?;
+        let client = client.ok_or(Undelivered::NotWanted)?;
         let Some(uri) = &client.metadata.backchannel_logout_uri else {
             return Err(Undelivered::NotWanted);
         };
-        let token = self.mint_logout_token(tenant, &client, delivery).await;
+        let token = self.mint_logout_token(tenant, &client, delivery).await?;
         // §2.5: the body's only parameter
         let body = FormSerializer::new(String::new())
-            .append_pair("logout_token", &token.map_err(made)?)
+            .append_pair("logout_token", &token)
             .finish();
         let outward = Outward::post(
             uri,

@@ -17,6 +17,7 @@ mod client_secrets;
 pub mod client_uses;
 pub mod consent;
 pub mod console;
+pub mod decoupled;
 pub mod device;
 pub mod dpop;
 pub mod encryption;

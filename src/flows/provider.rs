@@ -1,5 +1,6 @@
 //! The provider: the parts that every flow works with, and the caches over what is stored.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -134,6 +135,12 @@ pub struct Provider {
     feed: Option<Feed>,
 }
 
+/// Why a part of the provider doesn't start is for the log; the error names the part.
+fn not_started(error: &dyn fmt::Display, part: &'static str) -> FlowError {
+    tracing::error!(%error, "{part}");
+    FlowError::Internal(part)
+}
+
 impl Provider {
     /// Puts the parts together. `feed` is the reader of what other processes change; a command that ends at once needs none.
     pub fn new(
@@ -166,9 +173,9 @@ impl Provider {
             config.blocking_threads.get(),
             config.blocking_queue.get(),
         )
-        .map_err(|_| FlowError::Internal("threads can't be started"))?;
+        .map_err(|error| not_started(&error, "threads can't be started"))?;
         let egress = EgressClient::new(EgressOptions::new(&config))
-            .map_err(|_| FlowError::Internal("the outward client can't be started"))?;
+            .map_err(|error| not_started(&error, "the outward client can't be started"))?;
         let limits = PoolLimits {
             workers: config.hashing_threads.get(),
             waiting: config.hashing_queue.get(),
@@ -177,7 +184,7 @@ impl Provider {
             kept_memory_kib: u32::try_from(config.argon2_memory.kibibytes()).unwrap_or(u32::MAX),
         };
         let hashing = HashingPool::start(limits, Arc::new(()))
-            .map_err(|_| FlowError::Internal("threads can't be started"))?;
+            .map_err(|error| not_started(&error, "threads can't be started"))?;
         Ok(Self {
             hashing,
             client_keys: JwksCache::new(egress.clone(), clock.clone())

@@ -2,7 +2,7 @@
 //!
 //! Nothing is made at start-up. The first key of an algorithm is waited for; from then on a few are kept ready.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::jose::keys::{GeneratedKey, KeyError, RsaBits, SigningKey};
 use crate::protocol::SigningAlgorithm;
@@ -23,7 +23,7 @@ impl RsaPool {
         threads: &Arc<ThreadPool>,
     ) -> Result<GeneratedKey, KeyError> {
         let ready = {
-            let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut keys = self.keys();
             let at = keys
                 .iter()
                 .position(|ready| ready.key.algorithm() == algorithm);
@@ -39,21 +39,23 @@ impl RsaPool {
         let _ = threads.submit(move || {
             let Some(pool) = pool.upgrade() else { return };
             while pool.count(algorithm) < READY {
-                let Ok(key) = SigningKey::generate(algorithm, RsaBits::default()) else {
-                    return;
-                };
-                pool.0
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(key);
+                match SigningKey::generate(algorithm, RsaBits::default()) {
+                    Ok(key) => pool.keys().push(key),
+                    Err(error) => {
+                        tracing::error!(%error, %algorithm, "a key can't be made ahead");
+                        return;
+                    }
+                }
             }
         });
     }
 
+    fn keys(&self) -> MutexGuard<'_, Vec<GeneratedKey>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn count(&self, algorithm: SigningAlgorithm) -> usize {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.keys()
             .iter()
             .filter(|ready| ready.key.algorithm() == algorithm)
             .count()

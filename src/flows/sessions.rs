@@ -5,11 +5,11 @@ use super::provider::{FlowError, Provider};
 use super::tenancy::Tenant;
 use crate::domain::audit::{Act, Actor, Event, Origin};
 use crate::domain::consent::Consent;
-use crate::domain::ids::{ClientId, SessionId};
+use crate::domain::ids::{ClientId, SessionId, UserId};
 use crate::domain::session::Session;
 use crate::domain::user::User;
 use crate::secret::Purpose;
-use crate::storage::{FrontChannelClient, SessionGrants};
+use crate::storage::{FrontChannelClient, Page, PageRequest, SessionGrants};
 
 /// A person who is signed in in this browser.
 #[derive(Clone, Debug)]
@@ -133,6 +133,24 @@ impl Provider {
             Ok(found)
         });
         Ok(found.await?)
+    }
+
+    /// A person's sessions that are alive, the newest first.
+    pub(super) async fn list_alive_sessions(
+        &self,
+        tenant: &Tenant,
+        user: UserId,
+        page: PageRequest,
+    ) -> Result<Page<Session>, FlowError> {
+        let read = self
+            .db
+            .read(tenant, move |repo| repo.list_sessions(user, page));
+        let mut sessions = read.await?;
+        let (now, idle_lifetime) = (self.now(), tenant.settings().session_idle_lifetime);
+        sessions
+            .items
+            .retain(|session| session.is_alive(now, idle_lifetime));
+        Ok(sessions)
     }
 
     /// Writes down that a session was used, where that is worth a write.

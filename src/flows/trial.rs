@@ -299,16 +299,7 @@ impl Provider {
                 // What an abandoned trial left, of a client that has changed since.
                 repo.delete_client(id)?;
             }
-            repo.insert_client(&Client {
-                id,
-                metadata: metadata.clone(),
-                secret: None,
-                registration: None,
-                version: 1,
-                created_at: now,
-                updated_at: now,
-                last_used: crate::domain::client::LastUse::default(),
-            })?;
+            repo.insert_client(&Client::new(id, metadata.clone(), now))?;
             let detail = json!({ "client_name": metadata.client_name, "software_id": SOFTWARE_ID, "stands_in_for": tried });
             repo.record(
                 Event::new(Act::ClientCreated, by.actor.clone())
@@ -442,16 +433,8 @@ mod tests {
     use crate::clock::Timestamp;
 
     fn client(metadata: Value) -> Client {
-        Client {
-            id: Uuid::from_u128(7).into(),
-            metadata: ClientMetadata::from_json(metadata).unwrap(),
-            secret: None,
-            registration: None,
-            version: 1,
-            created_at: Timestamp::UNIX_EPOCH,
-            updated_at: Timestamp::UNIX_EPOCH,
-            last_used: crate::domain::client::LastUse::default(),
-        }
+        let metadata = ClientMetadata::from_json(metadata).unwrap();
+        Client::new(Uuid::from_u128(7).into(), metadata, Timestamp::UNIX_EPOCH)
     }
 
     #[test]

@@ -76,6 +76,13 @@ impl Document {
     }
 }
 
+/// Which document of an issuer.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Kind {
+    Jwks,
+    Metadata,
+}
+
 /// A rendered document, and the tenant that it was rendered for: a change makes another.
 struct Rendered {
     tenant: Weak<Tenant>,
@@ -85,7 +92,7 @@ struct Rendered {
 struct Inner {
     provider: web::Data<Provider>,
     observer: web::Data<Observer>,
-    rendered: quick_cache::sync::Cache<(Arc<str>, bool), Arc<Rendered>>,
+    rendered: quick_cache::sync::Cache<(Arc<str>, Kind), Arc<Rendered>>,
     successes: [Successes; 3],
 }
 
@@ -107,7 +114,7 @@ impl Documents {
 
     /// The published keys. `None` where they can't be described, which is a failure of ours.
     pub fn jwks(&self, at: &TenantAt) -> Option<Document> {
-        self.rendered(at, true, || {
+        self.rendered(at, Kind::Jwks, || {
             let max_age = self.0.provider.config.jwks_max_age.as_secs();
             Document::new(at.tenant.keys.jwks(), max_age, "application/jwk-set+json")
         })
@@ -115,7 +122,7 @@ impl Documents {
 
     /// The metadata at one of the tenant's addresses. `None` where it can't be written, which is a failure of ours.
     pub fn metadata(&self, at: &TenantAt) -> Option<Document> {
-        self.rendered(at, false, || {
+        self.rendered(at, Kind::Metadata, || {
             let body = discovery::metadata_of(&self.0.provider, at)?;
             Document::new(body.into(), METADATA_MAX_AGE, "application/json")
         })
@@ -124,10 +131,10 @@ impl Documents {
     fn rendered(
         &self,
         at: &TenantAt,
-        keys: bool,
+        kind: Kind,
         render: impl FnOnce() -> Option<Document>,
     ) -> Option<Document> {
-        let key = (Arc::clone(&at.issuer), keys);
+        let key = (Arc::clone(&at.issuer), kind);
         if let Some(found) = self.0.rendered.get(&key)
             && std::ptr::eq(found.tenant.as_ptr(), Arc::as_ptr(&at.tenant))
         {

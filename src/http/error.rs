@@ -1,6 +1,7 @@
 //! The forms that an error takes. A handler's return type chooses: JSON, a page, or a redirect, which can only be made from a redirect
 //! URI that was validated. The reason is logged once, here, with the request's id.
 
+use std::cell::Cell;
 use std::fmt;
 
 use actix_web::http::StatusCode;
@@ -162,23 +163,31 @@ impl ResponseError for ApiError {
     }
 }
 
-/// An error as a page that a person understands.
-#[derive(Debug)]
-pub struct PageError {
-    error: OAuthError,
-    context: Box<PageContext>,
+/// Why a page's handler ends early: an error, as a page that a person understands, or an answer that is whole, such as a redirect to where they sign
+/// in.
+pub struct PageError(Ending);
+
+enum Ending {
+    Refusal {
+        error: OAuthError,
+        context: Box<PageContext>,
+    },
+    Answer {
+        status: StatusCode,
+        response: Box<Cell<Option<HttpResponse>>>,
+    },
 }
 
 impl PageError {
     /// For the tenant's page.
     pub fn new(error: impl Into<OAuthError>, at: &TenantAt, caller: &Caller) -> Self {
-        Self {
+        Self(Ending::Refusal {
             error: error.into(),
             context: Box::new(PageContext {
                 caller: caller.clone(),
                 at: Some(at.clone()),
             }),
-        }
+        })
     }
 
     /// For a failure of ours: logged, and told as little as needed.
@@ -188,21 +197,53 @@ impl PageError {
     }
 }
 
+impl From<HttpResponse> for PageError {
+    fn from(response: HttpResponse) -> Self {
+        Self(Ending::Answer {
+            status: response.status(),
+            response: Box::new(Cell::new(Some(response))),
+        })
+    }
+}
+
+impl fmt::Debug for PageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PageError({self})")
+    }
+}
+
 impl fmt::Display for PageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.error.fmt(f)
+        match &self.0 {
+            Ending::Refusal { error, .. } => error.fmt(f),
+            Ending::Answer { status, .. } => write!(f, "an answer with the status {status}"),
+        }
     }
 }
 
 impl ResponseError for PageError {
     fn status_code(&self) -> StatusCode {
-        status_of(&self.error)
+        match &self.0 {
+            Ending::Refusal { error, .. } => status_of(error),
+            Ending::Answer { status, .. } => *status,
+        }
     }
 
     fn error_response(&self) -> HttpResponse {
-        render::error_page(&self.context.caller, self.context.at.as_ref(), &self.error)
+        match &self.0 {
+            Ending::Refusal { error, context } => {
+                render::error_page(&context.caller, context.at.as_ref(), error)
+            }
+            // Asked for once, by whoever sends it.
+            Ending::Answer { status, response } => response
+                .take()
+                .unwrap_or_else(|| HttpResponse::new(*status)),
+        }
     }
 }
+
+/// What a page's handler gives.
+pub type Answer = Result<HttpResponse, PageError>;
 
 /// Sends an authorization response to its client, an error too (RFC 6749 §4.1.2.1): there is no other way to make one than from a validated
 /// redirect. 303, so that a browser never repeats a POST at the client (RFC 9700 §4.12).

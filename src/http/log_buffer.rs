@@ -23,6 +23,8 @@ struct Shared<W> {
 struct State<W> {
     waiting: Vec<u8>,
     sink: W,
+    /// Nobody empties the buffer but whoever writes into it.
+    unattended: bool,
 }
 
 impl<W: Write> State<W> {
@@ -46,17 +48,25 @@ impl<W> Clone for LogBuffer<W> {
 impl<W: Write + Send + 'static> LogBuffer<W> {
     /// Before this sink. Without a thread to be had, each line is written at once.
     pub(super) fn before(sink: W) -> Self {
+        Self::emptied_by(sink, |empty| {
+            let named = std::thread::Builder::new().name("tessera-log".into());
+            named.spawn(empty).map(|_| ())
+        })
+    }
+
+    fn emptied_by(sink: W, spawn: impl FnOnce(Box<dyn FnOnce() + Send>) -> io::Result<()>) -> Self {
         let buffer = Self(Arc::new(Shared {
             state: Mutex::new(State {
                 waiting: Vec::with_capacity(BOUND),
                 sink,
+                unattended: false,
             }),
             begun: Condvar::new(),
         }));
         let emptied = buffer.clone();
-        let _ = std::thread::Builder::new()
-            .name("tessera-log".into())
-            .spawn(move || emptied.empty());
+        if spawn(Box::new(move || emptied.empty())).is_err() {
+            buffer.lock().unattended = true;
+        }
         buffer
     }
 
@@ -85,7 +95,7 @@ impl<W: Write + Send + 'static> LogBuffer<W> {
         let mut state = self.lock();
         let begins = state.waiting.is_empty();
         state.waiting.extend_from_slice(line);
-        if at_once || state.waiting.len() >= BOUND {
+        if at_once || state.unattended || state.waiting.len() >= BOUND {
             state.flush();
         } else if begins {
             self.0.begun.notify_one();
@@ -178,6 +188,16 @@ mod tests {
         buffer.put(b"info\n", false);
         buffer.put(b"warning\n", true);
         assert_eq!(writes.list().concat(), "info\nwarning\n");
+    }
+
+    #[test]
+    fn without_a_thread_nothing_waits() {
+        let writes = Writes::default();
+        let buffer =
+            LogBuffer::emptied_by(writes.clone(), |_| Err(io::ErrorKind::WouldBlock.into()));
+        buffer.put(b"one\n", false);
+        buffer.put(b"two\n", false);
+        assert_eq!(writes.list(), ["one\n", "two\n"]);
     }
 
     #[test]

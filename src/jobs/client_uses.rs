@@ -7,7 +7,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix_web::rt::task::JoinHandle;
 use actix_web::rt::time::sleep;
 
 use crate::domain::ids::TenantId;
@@ -21,24 +20,22 @@ const INTERVAL: Duration = Duration::from_mins(1);
 /// to write, and requests want the database meanwhile.
 const REST: u32 = 4;
 
-/// Writes and looks every minute until the handle is aborted.
-pub fn start(provider: Arc<Provider>) -> JoinHandle<()> {
-    actix_web::rt::spawn(async move {
-        // Somewhere among the tenants, so that those at the end get their turn where processes don't live long.
-        let mut after = Some(TenantId::from(uuid::Uuid::from_bytes(
-            provider.clock.random_bytes(),
-        )));
-        loop {
-            let [jitter] = provider.clock.random_bytes::<1>();
-            sleep(INTERVAL + Duration::from_millis(u64::from(jitter) * 40)).await;
-            match round(&provider, after).await {
-                Ok(next) => after = next,
-                Err(error) => {
-                    tracing::warn!(%error, "uses of clients can't be written down; another try in a minute");
-                }
+/// Writes and looks every minute, without end.
+pub async fn run(provider: Arc<Provider>) {
+    // Somewhere among the tenants, so that those at the end get their turn where processes don't live long.
+    let mut after = Some(TenantId::from(uuid::Uuid::from_bytes(
+        provider.clock.random_bytes(),
+    )));
+    loop {
+        let [jitter] = provider.clock.random_bytes::<1>();
+        sleep(INTERVAL + Duration::from_millis(u64::from(jitter) * 40)).await;
+        match round(&provider, after).await {
+            Ok(next) => after = next,
+            Err(error) => {
+                tracing::warn!(%error, "uses of clients can't be written down; another try in a minute");
             }
         }
-    })
+    }
 }
 
 /// Writes what was noted and looks at some tenants; says after which of them to go on.

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::rt::task::JoinHandle;
 use actix_web::rt::time::sleep;
 
 use crate::flows::Provider;
@@ -12,20 +11,18 @@ use crate::flows::Provider;
 /// How often a node looks.
 const INTERVAL: Duration = Duration::from_mins(1);
 
-/// Looks every minute until the handle is aborted; what is under way elsewhere is helped along.
-pub fn start(provider: Arc<Provider>) -> JoinHandle<()> {
-    actix_web::rt::spawn(async move {
-        loop {
-            // At the start too: an interruption is often the end of a process.
-            match provider.finish_deletions().await {
-                Ok(0) => {}
-                Ok(tenants) => tracing::info!(tenants, "interrupted deletions were finished"),
-                Err(error) => {
-                    tracing::warn!(%error, "a deletion can't be finished; another try in a minute");
-                }
+/// Looks every minute, without end; what is under way elsewhere is helped along.
+pub async fn run(provider: Arc<Provider>) {
+    loop {
+        // At the start too: an interruption is often the end of a process.
+        match provider.finish_deletions().await {
+            Ok(0) => {}
+            Ok(tenants) => tracing::info!(tenants, "interrupted deletions were finished"),
+            Err(error) => {
+                tracing::warn!(%error, "a deletion can't be finished; another try in a minute");
             }
-            let [jitter] = provider.clock.random_bytes::<1>();
-            sleep(INTERVAL + Duration::from_millis(u64::from(jitter) * 40)).await;
         }
-    })
+        let [jitter] = provider.clock.random_bytes::<1>();
+        sleep(INTERVAL + Duration::from_millis(u64::from(jitter) * 40)).await;
+    }
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::rt::task::JoinHandle;
 use actix_web::rt::time::sleep;
 
 use crate::flows::Provider;
@@ -18,25 +17,23 @@ const BATCH: i64 = 500;
 /// Between two batches others get their turn.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Sweeps every minute until the handle is aborted.
-pub fn start(provider: Arc<Provider>) -> JoinHandle<()> {
-    actix_web::rt::spawn(async move {
-        loop {
-            // Nodes that were started together shall not sweep together.
-            let [jitter] = provider.clock.random_bytes::<1>();
-            sleep(INTERVAL + Duration::from_millis(u64::from(jitter) * 40)).await;
-            if let Err(error) = provider.expire_backchannel_requests().await {
-                tracing::warn!(%error, "requests that nobody answered can't be written down; another try in a minute");
-            }
-            match sweep(&provider).await {
-                Ok(0) => {}
-                Ok(rows) => tracing::debug!(rows, "expired rows were deleted"),
-                Err(error) => {
-                    tracing::warn!(%error, "expired rows can't be deleted; another try in a minute");
-                }
+/// Sweeps every minute, without end.
+pub async fn run(provider: Arc<Provider>) {
+    loop {
+        // Nodes that were started together shall not sweep together.
+        let [jitter] = provider.clock.random_bytes::<1>();
+        sleep(INTERVAL + Duration::from_millis(u64::from(jitter) * 40)).await;
+        if let Err(error) = provider.expire_backchannel_requests().await {
+            tracing::warn!(%error, "requests that nobody answered can't be written down; another try in a minute");
+        }
+        match sweep(&provider).await {
+            Ok(0) => {}
+            Ok(rows) => tracing::debug!(rows, "expired rows were deleted"),
+            Err(error) => {
+                tracing::warn!(%error, "expired rows can't be deleted; another try in a minute");
             }
         }
-    })
+    }
 }
 
 /// Deletes all that has expired; says how many rows.

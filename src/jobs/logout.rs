@@ -6,9 +6,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::rt::task::JoinHandle;
 use actix_web::rt::time::sleep;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::domain::ids::TenantId;
 use crate::flows::Provider;
@@ -23,26 +22,24 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(10);
 /// What is due and can't be taken yet, as its tenant has enough under way, isn't asked for more often.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(250);
 
-/// Delivers until the handle is aborted; what is under way then is taken up again when its lease runs out.
-pub fn start(provider: Arc<Provider>) -> JoinHandle<()> {
-    actix_web::rt::spawn(async move {
-        let mut deliverer = Deliverer::new(provider);
-        loop {
-            let pause = match deliverer.take_up().await {
-                Ok(pause) => pause,
-                Err(error) => {
-                    tracing::warn!(%error, "logout tokens can't be delivered; another try in seconds");
-                    LONGEST_SLEEP / 2
-                }
-            };
-            let provider = Arc::clone(&deliverer.provider);
-            tokio::select! {
-                () = deliverer.one_ended(), if deliverer.is_busy() => {}
-                () = provider.deliveries.woken() => {}
-                () = sleep(pause) => {}
+/// Delivers without end; what is under way when it is dropped is taken up again when its lease runs out.
+pub async fn run(provider: Arc<Provider>) {
+    let mut deliverer = Deliverer::new(provider);
+    loop {
+        let pause = match deliverer.take_up().await {
+            Ok(pause) => pause,
+            Err(error) => {
+                tracing::warn!(%error, "logout tokens can't be delivered; another try in seconds");
+                LONGEST_SLEEP / 2
             }
+        };
+        let provider = Arc::clone(&deliverer.provider);
+        tokio::select! {
+            () = deliverer.one_ended(), if deliverer.is_busy() => {}
+            () = provider.deliveries.woken() => {}
+            () = sleep(pause) => {}
         }
-    })
+    }
 }
 
 /// Delivers all that is due now, whatever comes of it: for tests, which own the clock.
@@ -85,7 +82,7 @@ impl Deliverer {
     /// Begins what is due and has room; says when to look again.
     async fn take_up(&mut self) -> Result<Duration, FlowError> {
         while let Some(ended) = self.running.try_join_next() {
-            self.note_end(ended.ok());
+            self.note_end(ended);
         }
         let now = self.provider.now();
         let free = RUNNING.saturating_sub(self.running.len());
@@ -117,13 +114,14 @@ impl Deliverer {
 
     async fn one_ended(&mut self) {
         if let Some(ended) = self.running.join_next().await {
-            self.note_end(ended.ok());
+            self.note_end(ended);
         }
     }
 
     /// A delivery that panicked leaves its tenant's count until nothing is under way.
-    fn note_end(&mut self, ended: Option<TenantId>) {
-        if let Some(tenant) = ended
+    fn note_end(&mut self, ended: Result<TenantId, JoinError>) {
+        let tenant = ended.inspect_err(|error| tracing::error!(%error, "a delivery panicked"));
+        if let Ok(tenant) = tenant
             && let Some(count) = self.by_tenant.get_mut(&tenant)
         {
             *count -= 1;

@@ -9,9 +9,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::claims::{ClaimError, Claims, Present, load_string};
-use super::from_issuer::{FromIssuer, OnceRules, of_kind};
-use super::jws::{JwsError, Type};
-use super::keys::{Expect, KeyChoice, VerificationKeys};
+use super::from_issuer::{Kind, OnceRules, Rules, Unverified, takes_once_errors};
+use super::jws::JwsError;
 use crate::protocol::algorithm::SigningAlgorithm;
 
 /// How far ahead `nbf` and `iat` may lie, and how long after `exp` an assertion is still taken: issuers' clocks differ from ours.
@@ -56,12 +55,7 @@ pub struct BearerAssertionRules<'a> {
     pub unix: i64,
 }
 
-of_kind!(read: BearerAssertionError);
-of_kind!(once: BearerAssertionError);
-
-/// An assertion that was read and not verified: it tells whose keys to look for.
-#[derive(Debug)]
-pub struct UnverifiedBearerAssertion<'t>(FromIssuer<'t>);
+takes_once_errors!(BearerAssertionError);
 
 /// An assertion that is good if its `jti` was not seen before.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,66 +74,51 @@ pub struct BearerAssertion {
     pub remember_until: i64,
 }
 
-impl<'t> UnverifiedBearerAssertion<'t> {
-    /// Reads an assertion.
-    pub fn parse(token: &'t str) -> Result<Self, BearerAssertionError> {
-        Ok(Self(FromIssuer::parse(token)?))
-    }
+/// An assertion that was read and not verified: it tells whose keys to look for.
+pub type UnverifiedBearerAssertion<'t> = Unverified<'t, BearerAssertion>;
 
-    /// Who says that they made it.
-    pub fn issuer(&self) -> &str {
-        self.0.issuer()
-    }
-
-    /// The name of the key that it claims to be signed by.
-    pub fn kid(&self) -> Option<&str> {
-        self.0.kid()
-    }
-
-    /// Verifies it by its issuer's keys: the signature first, then what it says.
-    pub fn verify(
-        self,
-        keys: &VerificationKeys,
-        rules: BearerAssertionRules<'_>,
-    ) -> Result<BearerAssertion, BearerAssertionError> {
-        let expect = Expect {
-            // RFC 7523 names no type. Whoever signs other kinds by the same keys says so there: an access token or an ID token of theirs that
-            // has a type is none.
-            typ: Type::IfPresent(&["JWT", "authorization-grant+jwt"]),
-            algorithms: rules.algorithms,
-            choice: KeyChoice::ByKidOrOnly,
-        };
-        check(&self.0.verify(keys, expect)?, rules)
+impl Rules for BearerAssertionRules<'_> {
+    fn algorithms(&self) -> &[SigningAlgorithm] {
+        self.algorithms
     }
 }
 
-fn check(
-    claims: &Claims,
-    rules: BearerAssertionRules<'_>,
-) -> Result<BearerAssertion, BearerAssertionError> {
-    let once = OnceRules {
-        audiences: rules.audiences,
-        max_lifetime: rules.max_lifetime,
-        present: Present::new(rules.unix, LEEWAY),
-    };
-    let once = once.check(claims)?;
-    let subject = load_string(claims, "sub")?;
-    if subject.is_empty() || subject.len() > MAX_SUBJECT {
-        return Err(BearerAssertionError::Subject);
+impl Kind for BearerAssertion {
+    type Rules<'a> = BearerAssertionRules<'a>;
+    type Error = BearerAssertionError;
+
+    // RFC 7523 names no type. Whoever signs other kinds by the same keys says so there: an access token or an ID token of theirs that has a type
+    // is none.
+    const TYP: &'static str = "authorization-grant+jwt";
+
+    fn check(
+        claims: Claims,
+        rules: BearerAssertionRules<'_>,
+    ) -> Result<Self, BearerAssertionError> {
+        let once = OnceRules {
+            audiences: rules.audiences,
+            max_lifetime: rules.max_lifetime,
+            present: Present::new(rules.unix, LEEWAY),
+        };
+        let once = once.check(&claims)?;
+        let subject = load_string(&claims, "sub")?;
+        if subject.is_empty() || subject.len() > MAX_SUBJECT {
+            return Err(BearerAssertionError::Subject);
+        }
+        let email = claims
+            .get("email")
+            .and_then(Value::as_str)
+            .filter(|email| email.len() <= MAX_SUBJECT);
+        let verified = claims.get("email_verified") == Some(&Value::Bool(true));
+        Ok(Self {
+            subject: subject.to_owned(),
+            verified_email: email.filter(|_| verified).map(str::to_owned),
+            jti: once.jti.to_owned(),
+            may_act: claims.get("may_act").cloned(),
+            expires_at: once.expires_at,
+            remember_until: once.remember_until,
+        })
     }
-    let email = claims
-        .get("email")
-        .and_then(Value::as_str)
-        .filter(|email| email.len() <= MAX_SUBJECT);
-    let verified = claims.get("email_verified") == Some(&Value::Bool(true));
-    Ok(BearerAssertion {
-        subject: subject.to_owned(),
-        verified_email: email.filter(|_| verified).map(str::to_owned),
-        jti: once.jti.to_owned(),
-        may_act: claims.get("may_act").cloned(),
-        expires_at: once.expires_at,
-        remember_until: once.remember_until,
-    })
 }
 
 #[cfg(test)]
@@ -147,7 +126,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::jose::keys::{RsaBits, SigningKey};
+    use crate::jose::keys::{RsaBits, SigningKey, VerificationKeys};
 
     const ISSUER: &str = "https://id.example/t/acme";
     const NOW: i64 = 1_800_000_000;

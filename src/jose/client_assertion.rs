@@ -11,7 +11,7 @@ use serde_json::Value;
 use sha2::Sha256;
 
 use super::claims::{ClaimError, Claims, Present, load_string};
-use super::from_issuer::{OnceRules, of_kind};
+use super::from_issuer::{OnceRules, takes_once_errors};
 use super::jws::{Compact, JwsError, Type};
 use super::keys::{Expect, KeyChoice, VerificationKeys};
 use crate::protocol::algorithm::{AssertionAlgorithm, SigningAlgorithm};
@@ -140,7 +140,7 @@ fn is_signed_by(secret: &[u8], token: &Compact<'_, AssertionAlgorithm>) -> bool 
     mac.verify_slice(&token.signature).is_ok()
 }
 
-of_kind!(once: AssertionError);
+takes_once_errors!(AssertionError);
 
 /// What it says, once it is known to be the client's: the same for both methods.
 fn check(claims: &Claims, rules: AssertionRules<'_>) -> Result<Assertion, AssertionError> {

@@ -1,40 +1,62 @@
 //! JWTs whose `iss` says by whose keys they are to be verified (RFC 7519 §4.1.1), and what makes an assertion good once (RFC 7523 §3): shared by
-//! client assertions, assertions as grants and software statements.
+//! client assertions, assertions as grants, login hints and software statements.
 
+use std::fmt;
+use std::marker::PhantomData;
 use std::time::Duration;
 
 use super::claims::{ClaimError, Claims, Present, load_string, seconds};
-use super::jws::{Compact, JwsError};
-use super::keys::{Expect, VerificationKeys};
+use super::jws::{Compact, JwsError, Type};
+use super::keys::{Expect, KeyChoice, VerificationKeys};
+use crate::protocol::algorithm::SigningAlgorithm;
 
 /// The longest `jti`, in bytes.
 pub const MAX_JTI: usize = 256;
 
+/// What such a JWT is for: the type that tells it from others of the same issuer's, and what it has to say.
+pub trait Kind: Sized {
+    /// What one must meet.
+    type Rules<'a>: Rules;
+    /// Why one is refused.
+    type Error: From<JwsError> + From<ClaimError>;
+
+    /// The `typ` of one that is nothing else; one without a type, or just a `JWT`, is taken as well.
+    const TYP: &'static str;
+
+    /// Reads the claims of one whose signature is verified.
+    fn check(claims: Claims, rules: Self::Rules<'_>) -> Result<Self, Self::Error>;
+}
+
+/// What such a JWT must meet whatever it says.
+pub trait Rules {
+    /// What it may be signed by.
+    fn algorithms(&self) -> &[SigningAlgorithm];
+}
+
 /// A JWT that was read and not verified: it tells whose keys to look for.
-#[derive(Debug)]
-pub struct FromIssuer<'t> {
+pub struct Unverified<'t, K> {
     compact: Compact<'t>,
     issuer: String,
+    kind: PhantomData<fn() -> K>,
 }
 
-/// Why it can't be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReadError {
-    /// Its form.
-    Jws(JwsError),
-    /// `iss`.
-    Claim(ClaimError),
+impl<K> fmt::Debug for Unverified<'_, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unverified")
+            .field("issuer", &self.issuer)
+            .finish_non_exhaustive()
+    }
 }
 
-impl<'t> FromIssuer<'t> {
+impl<'t, K: Kind> Unverified<'t, K> {
     /// Reads one.
-    pub fn parse(token: &'t str) -> Result<Self, ReadError> {
-        let compact = Compact::parse(token).map_err(ReadError::Jws)?;
-        let claims = compact.claims().map_err(ReadError::Jws)?;
-        let issuer = load_string(&claims, "iss").map_err(ReadError::Claim)?;
+    pub fn parse(token: &'t str) -> Result<Self, K::Error> {
+        let compact = Compact::parse(token)?;
+        let issuer = load_string(&compact.claims()?, "iss")?.to_owned();
         Ok(Self {
-            issuer: issuer.to_owned(),
             compact,
+            issuer,
+            kind: PhantomData,
         })
     }
 
@@ -48,9 +70,16 @@ impl<'t> FromIssuer<'t> {
         self.compact.header.kid.as_deref()
     }
 
-    /// What it says, once its signature is verified.
-    pub fn verify(self, keys: &VerificationKeys, expect: Expect<'_>) -> Result<Claims, JwsError> {
-        Ok(keys.verify_compact(self.compact, expect)?.claims)
+    /// Verifies it by its issuer's keys: the signature first, then what it says.
+    pub fn verify(self, keys: &VerificationKeys, rules: K::Rules<'_>) -> Result<K, K::Error> {
+        let types = ["JWT", K::TYP];
+        let expect = Expect {
+            typ: Type::IfPresent(&types),
+            algorithms: rules.algorithms(),
+            choice: KeyChoice::ByKidOrOnly,
+        };
+        let verified = keys.verify_compact(self.compact, expect)?;
+        K::check(verified.claims, rules)
     }
 }
 
@@ -120,20 +149,9 @@ impl OnceRules<'_> {
     }
 }
 
-/// Takes the shared reasons over into those of one kind.
-macro_rules! of_kind {
-    (read: $kind:ident) => {
-        impl From<$crate::jose::from_issuer::ReadError> for $kind {
-            fn from(error: $crate::jose::from_issuer::ReadError) -> Self {
-                use $crate::jose::from_issuer::ReadError as E;
-                match error {
-                    E::Jws(error) => error.into(),
-                    E::Claim(error) => error.into(),
-                }
-            }
-        }
-    };
-    (once: $kind:ident) => {
+/// Takes the reasons of [`OnceError`] over into those of one kind, which words them for whoever made it.
+macro_rules! takes_once_errors {
+    ($kind:ident) => {
         impl From<$crate::jose::from_issuer::OnceError> for $kind {
             fn from(error: $crate::jose::from_issuer::OnceError) -> Self {
                 use $crate::jose::from_issuer::OnceError as E;
@@ -147,4 +165,4 @@ macro_rules! of_kind {
         }
     };
 }
-pub(super) use of_kind;
+pub(super) use takes_once_errors;

@@ -11,9 +11,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::claims::{ClaimError, Claims, Present, find_string, load_string};
-use super::from_issuer::{FromIssuer, OnceRules, of_kind};
-use super::jws::{JwsError, Type};
-use super::keys::{Expect, KeyChoice, VerificationKeys};
+use super::from_issuer::{Kind, OnceRules, Rules, Unverified, takes_once_errors};
+use super::jws::JwsError;
 use crate::protocol::algorithm::SigningAlgorithm;
 
 /// How far ahead `nbf` and `iat` may lie, and how long after `exp` a hint is still taken: issuers' clocks differ from ours.
@@ -21,9 +20,6 @@ const LEEWAY: Duration = Duration::from_secs(30);
 
 /// The longest name of a person, in bytes.
 const MAX_SUBJECT: usize = 1024;
-
-/// The type of a hint that is nothing else; one without a type, or just a `JWT`, is taken as well.
-pub const TYP: &str = "login-hint+jwt";
 
 /// Why a hint is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -50,8 +46,7 @@ pub enum LoginHintError {
     Subject,
 }
 
-of_kind!(read: LoginHintError);
-of_kind!(once: LoginHintError);
+takes_once_errors!(LoginHintError);
 
 /// What a hint must meet.
 #[derive(Debug, Clone, Copy)]
@@ -96,54 +91,34 @@ enum SubjectId {
 }
 
 /// A hint that was read and not verified: it tells whose keys to look for.
-#[derive(Debug)]
-pub struct UnverifiedLoginHint<'t>(FromIssuer<'t>);
+pub type UnverifiedLoginHint<'t> = Unverified<'t, LoginHint>;
 
-impl<'t> UnverifiedLoginHint<'t> {
-    /// Reads a hint.
-    pub fn parse(token: &'t str) -> Result<Self, LoginHintError> {
-        Ok(Self(FromIssuer::parse(token)?))
-    }
-
-    /// Who says that they made it.
-    pub fn issuer(&self) -> &str {
-        self.0.issuer()
-    }
-
-    /// The name of the key that it claims to be signed by.
-    pub fn kid(&self) -> Option<&str> {
-        self.0.kid()
-    }
-
-    /// Verifies it by its issuer's keys: the signature first, then what it says.
-    pub fn verify(
-        self,
-        keys: &VerificationKeys,
-        rules: LoginHintRules<'_>,
-    ) -> Result<LoginHint, LoginHintError> {
-        let expect = Expect {
-            // An access token, an ID token or a grant of the same issuer's that has a type names nobody to be asked.
-            typ: Type::IfPresent(&["JWT", TYP]),
-            algorithms: rules.algorithms,
-            choice: KeyChoice::ByKidOrOnly,
-        };
-        check(&self.0.verify(keys, expect)?, rules)
+impl Rules for LoginHintRules<'_> {
+    fn algorithms(&self) -> &[SigningAlgorithm] {
+        self.algorithms
     }
 }
 
-fn check(claims: &Claims, rules: LoginHintRules<'_>) -> Result<LoginHint, LoginHintError> {
-    let audiences = [rules.audience];
-    let once = OnceRules {
-        audiences: &audiences,
-        max_lifetime: rules.max_lifetime,
-        present: Present::new(rules.unix, LEEWAY),
-    };
-    let once = once.check(claims)?;
-    Ok(LoginHint {
-        named: named(claims)?,
-        jti: once.jti.to_owned(),
-        remember_until: once.remember_until,
-    })
+impl Kind for LoginHint {
+    type Rules<'a> = LoginHintRules<'a>;
+    type Error = LoginHintError;
+
+    // An access token, an ID token or a grant of the same issuer's that has a type names nobody to be asked.
+    const TYP: &'static str = "login-hint+jwt";
+
+    fn check(claims: Claims, rules: LoginHintRules<'_>) -> Result<Self, LoginHintError> {
+        let once = OnceRules {
+            audiences: &[rules.audience],
+            max_lifetime: rules.max_lifetime,
+            present: Present::new(rules.unix, LEEWAY),
+        };
+        let once = once.check(&claims)?;
+        Ok(Self {
+            named: named(&claims)?,
+            jti: once.jti.to_owned(),
+            remember_until: once.remember_until,
+        })
+    }
 }
 
 /// RFC 9493 §4.1: whoever reads both relies on one of them; here that is `sub_id`.
@@ -182,7 +157,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::jose::keys::{RsaBits, SigningKey};
+    use crate::jose::keys::{RsaBits, SigningKey, VerificationKeys};
 
     const ISSUER: &str = "https://id.example/t/acme";
     const NOW: i64 = 1_800_000_000;
@@ -244,7 +219,7 @@ mod tests {
                 ),
             ),
         ] {
-            for typ in ["JWT", TYP] {
+            for typ in ["JWT", LoginHint::TYP] {
                 let named = verify(typ, &change).unwrap().named;
                 assert_eq!((named.subject, named.verified_email), expected, "{change}");
             }

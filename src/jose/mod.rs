@@ -6,8 +6,10 @@
 //! | [`jwe`] | RFC 7516 compact serialization |
 //! | [`keys`] | RFC 7517, RFC 7518 §3 and §6, RFC 8037, RFC 7638 |
 //! | [`claims`] | RFC 7519 §4.1 |
+//! | [`bearer_assertion`] | RFC 7523 §2.1, §3 |
 //! | [`client_assertion`] | RFC 7523 §2.2, §3; OpenID Connect Core §9 |
 //! | [`certificate`] | RFC 8705 §2, §3.1 |
+//! | [`revocation_lists`] | RFC 5280 §5 |
 //! | [`dpop`] | RFC 9449 §4.2, §4.3 |
 //! | [`request_object`] | RFC 9101 §4, §6; OpenID Connect Core §6.1 |
 //! | [`login_hint`] | OpenID Connect CIBA §7.1; RFC 9493 §3, §4.1 |

@@ -7,9 +7,8 @@
 use std::time::Duration;
 
 use super::claims::{ClaimError, Claims, Present, audiences, load_string};
-use super::from_issuer::{FromIssuer, of_kind};
-use super::jws::{Compact, JwsError, Type};
-use super::keys::{Expect, KeyChoice, VerificationKeys};
+use super::from_issuer::{Kind, Rules, Unverified};
+use super::jws::{Compact, JwsError};
 use crate::protocol::algorithm::SigningAlgorithm;
 
 /// How far the clocks of issuers may differ from ours.
@@ -32,52 +31,50 @@ pub enum StatementError {
     Audience,
 }
 
-of_kind!(read: StatementError);
+/// What a statement must meet.
+#[derive(Debug, Clone, Copy)]
+pub struct StatementRules<'a> {
+    /// What `aud` has to contain, where it is there.
+    pub audience: &'a str,
+    /// The present, in seconds since 1970.
+    pub unix: i64,
+}
+
+/// What a statement says of the client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// The members of its metadata, `software_id` among them.
+    pub metadata: Claims,
+}
 
 /// A statement that was read and not verified: it tells whose keys to look for.
-#[derive(Debug)]
-pub struct UnverifiedStatement<'t>(FromIssuer<'t>);
+pub type UnverifiedStatement<'t> = Unverified<'t, Statement>;
 
-impl<'t> UnverifiedStatement<'t> {
-    /// Reads a statement.
-    pub fn parse(token: &'t str) -> Result<Self, StatementError> {
-        Ok(Self(FromIssuer::parse(token)?))
+impl Rules for StatementRules<'_> {
+    fn algorithms(&self) -> &[SigningAlgorithm] {
+        &SigningAlgorithm::ALL
     }
+}
 
-    /// Who says that they made it.
-    pub fn issuer(&self) -> &str {
-        self.0.issuer()
-    }
+impl Kind for Statement {
+    type Rules<'a> = StatementRules<'a>;
+    type Error = StatementError;
 
-    /// The name of the key that it claims to be signed by.
-    pub fn kid(&self) -> Option<&str> {
-        self.0.kid()
-    }
+    // RFC 7591 names no type.
+    const TYP: &'static str = "software-statement+jwt";
 
-    /// Verifies it by its issuer's keys; what it says of the client is returned.
-    ///
-    /// Whoever issues statements may sign other JWTs by the same keys, ID tokens above all: what says nothing of a software, or is for
-    /// another audience than `own`, is none.
-    pub fn verify(
-        self,
-        keys: &VerificationKeys,
-        own: &str,
-        unix: i64,
-    ) -> Result<Claims, StatementError> {
-        let expect = Expect {
-            // RFC 7591 names no type.
-            typ: Type::IfPresent(&["JWT", "software-statement+jwt"]),
-            algorithms: &SigningAlgorithm::ALL,
-            choice: KeyChoice::ByKidOrOnly,
-        };
-        let claims = self.0.verify(keys, expect)?;
-        Present::new(unix, LEEWAY).check_where_present(&claims)?;
+    // Whoever issues statements may sign other JWTs by the same keys, ID tokens above all: what says nothing of a software, or is for another
+    // audience, is none.
+    fn check(claims: Claims, rules: StatementRules<'_>) -> Result<Self, StatementError> {
+        Present::new(rules.unix, LEEWAY).check_where_present(&claims)?;
         load_string(&claims, "software_id")?;
         let audiences = audiences(&claims)?;
-        if !audiences.is_empty() && !audiences.contains(&own) {
+        if !audiences.is_empty() && !audiences.contains(&rules.audience) {
             return Err(StatementError::Audience);
         }
-        Ok(about_client(claims))
+        Ok(Self {
+            metadata: about_client(claims),
+        })
     }
 }
 
@@ -96,9 +93,14 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::jose::keys::{RsaBits, SigningKey};
+    use crate::jose::keys::{RsaBits, SigningKey, VerificationKeys};
 
     const NOW: i64 = 1_800_000_000;
+
+    const RULES: StatementRules<'static> = StatementRules {
+        audience: "https://id.example/t/acme",
+        unix: NOW,
+    };
 
     fn key() -> SigningKey {
         SigningKey::generate(SigningAlgorithm::Es256, RsaBits::default())
@@ -111,7 +113,8 @@ mod tests {
         let token = key.sign_jwt(typ, claims).unwrap();
         let statement = UnverifiedStatement::parse(&token)?;
         let keys = VerificationKeys::new(vec![key.verification_key().unwrap()]);
-        statement.verify(&keys, "https://id.example/t/acme", NOW)
+        let read = statement.verify(&keys, RULES)?;
+        Ok(read.metadata)
     }
 
     #[test]
@@ -175,11 +178,9 @@ mod tests {
         }
         let token = key().sign_jwt("JWT", &json!({ "iss": "i" })).unwrap();
         let strange = VerificationKeys::new(vec![key().verification_key().unwrap()]);
-        let refused = UnverifiedStatement::parse(&token).unwrap().verify(
-            &strange,
-            "https://id.example/t/acme",
-            NOW,
-        );
+        let refused = UnverifiedStatement::parse(&token)
+            .unwrap()
+            .verify(&strange, RULES);
         assert!(
             matches!(refused, Err(StatementError::Jws(_))),
             "{refused:?}"

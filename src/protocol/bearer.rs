@@ -125,22 +125,29 @@ pub struct BearerChallenge<'a> {
     pub scope: Option<&'a Scope>,
 }
 
-impl fmt::Display for BearerChallenge<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// What a challenge of any scheme begins with.
+pub(super) fn write_challenge(
+    f: &mut fmt::Formatter<'_>,
+    scheme: &str,
+    realm: &str,
+    error: Option<&OAuthError>,
+) -> fmt::Result {
+    write!(f, "{scheme} realm=\"{}\"", realm.replace(['"', '\\'], ""))?;
+    if let Some(error) = error {
+        // A description never holds quotes or backslashes.
         write!(
             f,
-            "Bearer realm=\"{}\"",
-            self.realm.replace(['"', '\\'], "")
+            ", error=\"{}\", error_description=\"{}\"",
+            error.code,
+            error.description()
         )?;
-        if let Some(error) = self.error {
-            // A description never holds quotes or backslashes.
-            write!(
-                f,
-                ", error=\"{}\", error_description=\"{}\"",
-                error.code,
-                error.description()
-            )?;
-        }
+    }
+    Ok(())
+}
+
+impl fmt::Display for BearerChallenge<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_challenge(f, "Bearer", self.realm, self.error)?;
         if let Some(scope) = self.scope.filter(|scope| !scope.is_empty()) {
             write!(f, ", scope=\"{scope}\"")?;
         }

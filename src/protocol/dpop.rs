@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::algorithm::SigningAlgorithm;
+use super::bearer::write_challenge;
 use super::errors::OAuthError;
 use super::params::Params;
 use super::uri::{MAX_URI, percent_encoding_is_sound};
@@ -193,16 +194,7 @@ pub struct DpopChallenge<'a> {
 
 impl fmt::Display for DpopChallenge<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "DPoP realm=\"{}\"", self.realm.replace(['"', '\\'], ""))?;
-        if let Some(error) = self.error {
-            // A description never holds quotes or backslashes.
-            write!(
-                f,
-                ", error=\"{}\", error_description=\"{}\"",
-                error.code,
-                error.description()
-            )?;
-        }
+        write_challenge(f, "DPoP", self.realm, self.error)?;
         f.write_str(", algs=\"")?;
         for (position, algorithm) in ALGORITHMS.iter().enumerate() {
             let space = if position == 0 { "" } else { " " };

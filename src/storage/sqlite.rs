@@ -111,9 +111,16 @@ impl Writer {
                 let mut suspect = false;
                 while let Some(group) = next_group(&jobs) {
                     // After an I/O error the handle may stay unusable although the disk has recovered: a fresh one heals by itself.
-                    if suspect && let Ok(fresh) = open() {
-                        connection = fresh;
-                        suspect = false;
+                    if suspect {
+                        match open() {
+                            Ok(fresh) => {
+                                connection = fresh;
+                                suspect = false;
+                            }
+                            Err(error) => {
+                                tracing::warn!(%error, "the database can't be opened anew");
+                            }
+                        }
                     }
                     suspect |= commit_group(&mut connection, group) == Handle::Suspect;
                 }

@@ -250,18 +250,12 @@ async fn client(provider: &Provider, tenant: &Tenant, metadata: Value) -> (Strin
     let current = hash_client_secret(tenant.handle_key(), id.uuid(), secret.expose());
     let metadata = ClientMetadata::from_json(metadata).expect("metadata");
     let client = Client {
-        id,
         secret: (!metadata.is_public()).then_some(ClientSecrets {
             current: current.expect("short enough").into(),
             made_at: now,
             previous: None,
         }),
-        metadata,
-        registration: None,
-        version: 1,
-        created_at: now,
-        updated_at: now,
-        last_used: tessera::domain::client::LastUse::default(),
+        ..Client::new(id, metadata, now)
     };
     let insert = provider
         .db

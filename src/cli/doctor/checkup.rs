@@ -1,6 +1,8 @@
 //! The order of the checks, and those of settings and files.
 
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
 use super::findings::{Findings, Level, text};
 use super::{database, keys};
@@ -121,9 +123,12 @@ fn settings(config: &Config, findings: &mut Findings) {
 
 fn data_directory(config: &Config, findings: &mut Findings) {
     let path = &config.data_dir;
-    if !config.database_url.is_sqlite() && !path.exists() {
-        return;
+    if config.database_url.is_sqlite() || path.exists() {
+        directory(path, findings);
     }
+}
+
+fn directory(path: &Path, findings: &mut Findings) {
     match std::fs::metadata(path) {
         Ok(metadata) if metadata.mode() & 0o077 != 0 => {
             findings.warn(
@@ -136,12 +141,34 @@ fn data_directory(config: &Config, findings: &mut Findings) {
             "data_dir",
             format!("{} is there, for its owner alone", path.display()),
         ),
-        Err(_) => findings.ok(
+        Err(error) if error.kind() == ErrorKind::NotFound => findings.ok(
             "data_dir",
             format!(
                 "{} isn't there yet: it is made at first start",
                 path.display()
             ),
         ),
+        Err(error) => findings.fail(
+            "data_dir",
+            format!("{} can't be looked at: {error}", path.display()),
+            "correct the path, or the mode of the directories that lead there",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_that_is_not_there_is_told_from_one_that_nobody_gets_to() {
+        for (path, level) in [
+            ("/no-such-directory", Level::Ok),
+            ("/dev/null/tessera", Level::Failure),
+        ] {
+            let mut findings = Findings::default();
+            directory(Path::new(path), &mut findings);
+            assert_eq!(findings.worst(), level, "{path}");
+        }
     }
 }

@@ -173,19 +173,23 @@ async fn write_latency(db: &Db, findings: &mut Findings) {
 }
 
 pub(super) async fn clock(db: &Db, findings: &mut Findings) {
-    let Ok(DatabaseHealth::Postgres { now, .. }) =
-        db.read_installation(|all| all.database_health()).await
-    else {
-        findings.ok(
+    match db.read_installation(|all| all.database_health()).await {
+        Ok(DatabaseHealth::Postgres { now, .. }) => {
+            compare_clocks(db.clock().now(), now, findings);
+        }
+        Ok(DatabaseHealth::Sqlite { .. }) => findings.ok(
             "clock",
             format!(
                 "{}; the database has the same",
                 output::moment(db.clock().now())
             ),
-        );
-        return;
-    };
-    compare_clocks(db.clock().now(), now, findings);
+        ),
+        Err(error) => findings.fail(
+            "clock",
+            format!("the database's clock can't be read: {error}"),
+            "see that the database still runs",
+        ),
+    }
 }
 
 fn compare_clocks(ours: Timestamp, theirs: Timestamp, findings: &mut Findings) {

@@ -75,12 +75,18 @@ impl Findings {
 }
 
 pub(super) fn private_file(check: &'static str, path: &Path, findings: &mut Findings) {
-    if let Ok(false) = is_private(path) {
-        findings.warn(
+    match is_private(path) {
+        Ok(true) => {}
+        Ok(false) => findings.warn(
             check,
             format!("{} is open to other users of this machine", path.display()),
             format!("chmod 600 {}", path.display()),
-        );
+        ),
+        Err(error) => findings.warn(
+            check,
+            format!("the mode of {} can't be read: {error}", path.display()),
+            "correct the path, or the mode of the directories that lead there",
+        ),
     }
 }
 

@@ -25,8 +25,8 @@ use crate::storage::{self, Page, PageRequest, Repo};
 
 const WRITE: Permission = Permission::Write(Area::Clients);
 
-/// How long the secret before a rotation stays good unless told otherwise.
-pub const DEFAULT_SECRET_OVERLAP: Duration = Duration::from_hours(24);
+/// How long the secret before a rotation stays good unless told otherwise, in seconds.
+pub const DEFAULT_SECRET_OVERLAP: u32 = 24 * 3_600;
 
 /// The longest such time.
 const MAX_SECRET_OVERLAP: Duration = Duration::from_hours(90 * 24);
@@ -133,16 +133,7 @@ impl Provider {
         by.check(WRITE)?;
         let now = self.now();
         let id = ClientId::from(self.clock.uuid_v7());
-        let mut client = Client {
-            id,
-            metadata: self.check_metadata(metadata)?,
-            secret: None,
-            registration: None,
-            version: 1,
-            created_at: now,
-            updated_at: now,
-            last_used: crate::domain::client::LastUse::default(),
-        };
+        let mut client = Client::new(id, self.check_metadata(metadata)?, now);
         self.prepare_client(tenant, &client, by).await?;
         let method = client.metadata.token_endpoint_auth_method;
         let secret = if method.uses_secret() {

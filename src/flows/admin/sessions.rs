@@ -12,6 +12,7 @@ use crate::domain::client::Client;
 use crate::domain::consent::Consent;
 use crate::domain::ids::{ClientId, SessionId, UserId};
 use crate::domain::session::Session;
+use crate::flows::consent::withdraw;
 use crate::flows::provider::Provider;
 use crate::flows::tenancy::Tenant;
 use crate::storage::{Page, PageRequest, SessionGrants};
@@ -33,15 +34,7 @@ impl Provider {
         user: UserId,
         page: PageRequest,
     ) -> Result<Page<Session>, AdminError> {
-        let mut sessions = self
-            .db
-            .read(tenant, move |repo| repo.list_sessions(user, page))
-            .await?;
-        let (now, idle_lifetime) = (self.now(), tenant.settings().session_idle_lifetime);
-        sessions
-            .items
-            .retain(|session| session.is_alive(now, idle_lifetime));
-        Ok(sessions)
+        Ok(self.list_alive_sessions(tenant, user, page).await?)
     }
 
     /// A session, whether it is alive or not.
@@ -166,22 +159,8 @@ impl Provider {
             if let Some(refusal) = beyond(repo, user, &by)? {
                 return Ok(Err(refusal));
             }
-            let withdrawn = repo.withdraw_consent(user, client)?;
-            if withdrawn || repo.has_grant_of_session(user, client)? {
-                repo.tell_of_withdrawal(user, client)?;
-            }
-            // What somebody else vouched for was never allowed, and ends here too.
-            let revoked = repo.revoke_grants_of_user(user, Some(client))?;
-            let withdrawn = withdrawn || revoked > 0;
-            if withdrawn {
-                repo.record(
-                    by.event(Act::ConsentWithdrawn)
-                        .user(user)
-                        .client(client)
-                        .detail(json!({ "grants_revoked": revoked })),
-                )?;
-            }
-            Ok(Ok(withdrawn))
+            let event = by.event(Act::ConsentWithdrawn).user(user).client(client);
+            withdraw(repo, (user, client), event).map(Ok)
         });
         done.await?
     }

@@ -444,10 +444,10 @@ fn check_redirect(
     client: &Client,
     target: RedirectTarget,
 ) -> Result<ValidatedRedirect, AuthorizeRefusal> {
-    let registered = client
-        .metadata
-        .parse_redirect_uris()
-        .map_err(|_| FlowError::Internal("a client's redirect URIs can't be read"))?;
+    let registered = client.metadata.parse_redirect_uris().map_err(|error| {
+        tracing::error!(client = %client.id, %error, "the stored redirect_uris can't be read");
+        FlowError::Internal("a client's redirect URIs can't be read")
+    })?;
     let redirect =
         ValidatedRedirect::check(&registered, target.redirect_uri.as_deref(), &at.issuer).map_err(
             |mismatch| AuthorizeRefusal::Page(OAuthError::invalid_request(mismatch.to_string())),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::presented::ObjectRefusal;
+use crate::clock::span;
 use crate::domain::audit::{Actor, Origin};
 use crate::domain::client::Client;
 use crate::domain::key::KeyAlgorithm;
@@ -134,8 +135,7 @@ impl Provider {
         algorithm: KeyManagementAlgorithm,
     ) -> Result<(), FlowError> {
         let algorithm = KeyAlgorithm::Encryption(algorithm);
-        let age = chrono::Duration::from_std(self.config.key_rotation_age)
-            .unwrap_or(chrono::Duration::MAX);
+        let age = span(self.config.key_rotation_age);
         if tenant.keys.wants_rotation(algorithm, self.now(), age) {
             self.rotate_key(
                 tenant,

@@ -6,6 +6,7 @@ use chrono::Duration;
 use super::checks::CheckedRequest;
 use crate::clock::Timestamp;
 use crate::domain::settings::ConsentPolicy;
+use crate::flows::browser::CheckedForm;
 use crate::flows::interaction::Interaction;
 use crate::flows::issue::subject_of;
 use crate::flows::sessions::SignedIn;
@@ -26,6 +27,17 @@ pub enum Decision {
     Allow,
     /// No.
     Deny,
+}
+
+impl Decision {
+    /// What a form says, if it says either.
+    pub fn find(form: &CheckedForm) -> Option<Self> {
+        match form.input("decision") {
+            "allow" => Some(Self::Allow),
+            "deny" => Some(Self::Deny),
+            _ => None,
+        }
+    }
 }
 
 /// A request on its way, and who is there.

@@ -22,13 +22,6 @@ use crate::protocol::token::TokenResponse;
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::secret::{Handle, PlainSecret, Purpose};
 
-impl From<FlowError> for Undelivered {
-    fn from(error: FlowError) -> Self {
-        tracing::warn!(%error, "what is to be told of a backchannel request can't be made");
-        Self::NotMade
-    }
-}
-
 impl Provider {
     /// Makes one attempt to tell of a request.
     pub(in crate::flows) async fn send_of_backchannel_request(

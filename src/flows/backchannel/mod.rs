@@ -29,5 +29,5 @@ mod whom;
 pub(in crate::flows) use request::check_permitted;
 
 pub use code::CodeChange;
-pub use decide::{BackchannelDecision, WaitingRequest};
+pub use decide::WaitingRequest;
 pub use notify::{Notifier, OnAccountPage, Webhook, notifier_of};

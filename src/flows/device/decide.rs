@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::Duration;
 use uuid::Uuid;
 
 use super::request::{check_permitted, hash_of};
@@ -15,15 +14,13 @@ use crate::domain::audit::{Act, Actor, Event, Origin};
 use crate::domain::client::Client;
 use crate::domain::consent::Permissions;
 use crate::domain::device_code::DeviceCode;
-use crate::domain::grant::PendingCode;
 use crate::domain::ids::{DeviceCodeId, GrantId, SessionId, UserId};
 use crate::domain::settings::LockoutPolicy;
 use crate::domain::throttle::{Admission, network_of};
 use crate::flows::Provider;
-use crate::flows::authorize::{Decision, Granted};
-use crate::flows::consent::permissions_of;
+use crate::flows::authorize::Decision;
+use crate::flows::decoupled::{Answered, Asked};
 use crate::flows::provider::FlowError;
-use crate::flows::scopes::{Rules, admin_api};
 use crate::flows::sessions::SignedIn;
 use crate::flows::signin::minutes_of_window;
 use crate::flows::tenancy::{Tenant, TenantAt};
@@ -35,9 +32,6 @@ use crate::storage::{self, Repo};
 const NETWORK_FACTOR: u32 = 5;
 const TENANT_FACTOR: u32 = 20;
 
-/// A sign-in that is this young is always young enough: it was for this page, and `default_max_age` may be nothing at all.
-const FRESH: Duration = Duration::minutes(5);
-
 /// A device that waits for this person.
 pub struct WaitingDevice {
     /// The device.
@@ -46,6 +40,22 @@ pub struct WaitingDevice {
     pub client: Arc<Client>,
     /// What it would be allowed, as things are now.
     pub permissions: Permissions,
+}
+
+impl<'a> From<&'a DeviceCode> for Asked<'a> {
+    fn from(device: &'a DeviceCode) -> Self {
+        Self {
+            grant: GrantId::from(device.id),
+            proof: device.proof,
+            issuer: &device.issuer,
+            client_id: device.client_id,
+            scope: &device.scope,
+            resources: &device.resources,
+            details: &device.details,
+            claims: None,
+            expires_at: device.expires_at,
+        }
+    }
 }
 
 impl WaitingDevice {
@@ -68,19 +78,6 @@ pub enum Found {
         /// When trying again makes sense.
         minutes: u32,
     },
-}
-
-/// What came of a person's answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeviceDecision {
-    /// The device gets its tokens.
-    Allowed,
-    /// It is told that it gets none.
-    Denied,
-    /// It waits no longer: too late, or decided before.
-    Gone,
-    /// The session has ended meanwhile.
-    SignedOut,
 }
 
 /// What tries are counted by.
@@ -251,9 +248,7 @@ impl Provider {
         let Some(waiting) = waiting else {
             return Ok(Found::Unknown);
         };
-        let max_age = waiting.client.metadata.default_max_age;
-        let age = self.now() - person.session.auth_time;
-        if max_age.is_some_and(|most| age > FRESH.max(Duration::seconds(i64::from(most)))) {
+        if self.is_sign_in_too_old(&waiting.client, person) {
             return Ok(Found::SignInAgain);
         }
         Ok(Found::Device(ticket(
@@ -290,30 +285,14 @@ impl Provider {
         at: &TenantAt,
         device: DeviceCode,
     ) -> Result<Option<WaitingDevice>, FlowError> {
-        let tenant = &at.tenant;
-        if *device.issuer != *at.issuer || !device.is_waiting(self.now()) {
+        if !device.is_waiting(self.now()) {
             return Ok(None);
         }
-        let Some(client) = self.find_client(tenant, device.client_id).await? else {
-            return Ok(None);
-        };
-        let rules = Rules::new(self, tenant, &client);
-        if check_permitted(tenant, &client).is_err()
-            || rules.check_scope(&device.scope).is_err()
-            || rules
-                .check_details(&device.details, device.resources.clone())
-                .is_err()
-        {
-            return Ok(None);
-        }
-        let permissions = permissions_of(
-            tenant,
-            &admin_api(self),
-            &client,
-            &device.scope,
-            &device.resources,
-        );
-        Ok(Some(WaitingDevice {
+        let may_ask = |tenant: &Tenant, client: &Client| check_permitted(tenant, client).is_ok();
+        let found = self
+            .find_permissible(at, Asked::from(&device), may_ask)
+            .await?;
+        Ok(found.map(|(client, permissions)| WaitingDevice {
             device,
             client,
             permissions,
@@ -327,75 +306,19 @@ impl Provider {
         (waiting, person): (&WaitingDevice, &SignedIn),
         decision: Decision,
         origin: &Origin,
-    ) -> Result<DeviceDecision, FlowError> {
-        let (device, permissions) = (&waiting.device, waiting.permissions.clone());
-        let (id, client) = (device.id, waiting.client.id);
-        let (user, session) = (person.user.id, person.session.id);
-        let mut grant = self.grant_to(
-            at,
-            person,
-            GrantId::from(id),
-            Granted {
-                client: &waiting.client,
-                scope: &device.scope,
-                resources: &device.resources,
-            },
-        );
-        grant.details.clone_from(&device.details);
-        let code = PendingCode {
-            proof: device.proof,
-            redirect_uri: None,
-            nonce: None,
-            code_challenge: None,
-            dpop_jkt: None,
-            expires_at: device.expires_at,
-        };
-        let mut said = serde_json::json!({
-            "scope": device.scope, "device": { "address": device.address, "asked_at": device.created_at },
+    ) -> Result<Answered, FlowError> {
+        let device = &waiting.device;
+        let told = serde_json::json!({
+            "device": { "address": device.address, "asked_at": device.created_at },
         });
-        if !device.details.is_empty() {
-            said["authorization_details"] = device.details.told();
-        }
-        let touch = person.session.wants_touch(self.now());
-        let origin = origin.clone();
+        let asked = (Asked::from(device), &*waiting.client, &waiting.permissions);
+        let answer = self.answer_to(at, person, asked, (decision, origin), told);
+        let id = device.id;
         let write = self.db.write(&*at.tenant, move |repo| {
-            let event = |act| {
-                Event::new(act, Actor::User(user))
-                    .user(user)
-                    .client(client)
-                    .from(&origin)
-            };
-            // It may have been ended since it was read, and its grants with it: this one would have been missed.
-            if repo
-                .find_session(session)?
-                .is_none_or(|session| session.ended_at.is_some())
-            {
-                return Ok(DeviceDecision::SignedOut);
-            }
-            if decision == Decision::Deny {
-                if !repo.deny_device_code(id)? {
-                    return Ok(DeviceDecision::Gone);
-                }
-                repo.record(event(Act::ConsentDenied).detail(said.clone()))?;
-                return Ok(DeviceDecision::Denied);
-            }
-            if !repo.allow_device_code(id)? {
-                return Ok(DeviceDecision::Gone);
-            }
-            repo.merge_consent(user, client, &permissions)?;
-            repo.record(
-                event(Act::ConsentGranted)
-                    .detail(serde_json::json!({ "permissions": permissions })),
-            )?;
-            if touch {
-                repo.touch_session(session)?;
-            }
-            repo.insert_grant(&grant, &code)?;
-            let mut detail = said.clone();
-            detail["grant"] = serde_json::json!(grant.id);
-            detail["session"] = serde_json::json!(session);
-            repo.record(event(Act::GrantCreated).detail(detail))?;
-            Ok(DeviceDecision::Allowed)
+            answer.write(repo, |repo| match decision {
+                Decision::Allow => repo.allow_device_code(id),
+                Decision::Deny => repo.deny_device_code(id),
+            })
         });
         Ok(write.await?)
     }

@@ -17,4 +17,4 @@ mod request;
 
 pub(in crate::flows) use request::check_permitted;
 
-pub use decide::{DeviceDecision, Found, WaitingDevice};
+pub use decide::{Found, WaitingDevice};

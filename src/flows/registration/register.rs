@@ -168,14 +168,9 @@ impl Provider {
             None
         };
         Ok(Client {
-            id: ClientId::from(handle.id()),
-            metadata,
             secret,
             registration: Some(registration),
-            version: 1,
-            created_at: now,
-            updated_at: now,
-            last_used: crate::domain::client::LastUse::default(),
+            ..Client::new(ClientId::from(handle.id()), metadata, now)
         })
     }
 

@@ -9,7 +9,7 @@ use super::RegistrationRefusal;
 use crate::egress::EgressError;
 use crate::flows::provider::Provider;
 use crate::flows::tenancy::{Tenant, TenantAt};
-use crate::jose::software_statement::{UnverifiedStatement, of_verified};
+use crate::jose::software_statement::{StatementRules, UnverifiedStatement, of_verified};
 use crate::protocol::client_metadata::MetadataError;
 
 /// The member that carries a statement.
@@ -44,8 +44,10 @@ pub(super) fn hold(
     document: &mut Map<String, Value>,
     statement: &str,
 ) -> Result<(), RegistrationRefusal> {
-    let said = of_verified(statement)
-        .map_err(|_| RegistrationRefusal::Statement("the one that is stored can't be read"))?;
+    let said = of_verified(statement).map_err(|error| {
+        tracing::error!(%error, "a stored software statement can't be read");
+        RegistrationRefusal::Statement("the one that is stored can't be read")
+    })?;
     merge(document, said);
     Ok(())
 }
@@ -89,15 +91,19 @@ impl Provider {
                     RegistrationRefusal::Statement("its issuer's keys can't be had at present")
                 }
             })?;
+        let rules = StatementRules {
+            audience: &at.issuer,
+            unix: self.clock.unix(),
+        };
         let said = unverified
-            .verify(&keys, &at.issuer, self.clock.unix())
+            .verify(&keys, rules)
             .map_err(|error| {
                 tracing::info!(tenant = %tenant.slug(), %error, "a software statement was refused");
                 RegistrationRefusal::Statement(
                     "it is not signed by its issuer, not good at present, for somebody else, or has no software_id",
                 )
             })?;
-        merge(document, said);
+        merge(document, said.metadata);
         Ok(())
     }
 }

@@ -4,5 +4,5 @@ mod password;
 mod policy;
 
 pub(super) use password::{Admitted, Checked, Counted, minutes_of_window};
-pub use password::{Attempt, NewSession, SignIn, Visitor};
+pub use password::{Attempt, MAX_USERNAME, NewSession, SignIn, Visitor};
 pub use policy::{EntryProblem, take_new_password};

@@ -13,13 +13,16 @@ use crate::domain::settings::LockoutPolicy;
 use crate::domain::throttle::Admission;
 use crate::domain::user::User;
 use crate::flows::Provider;
-use crate::flows::browser::{CheckedForm, DeviceCookie, MAX_USERNAME, SessionCookie};
+use crate::flows::browser::{CheckedForm, DeviceCookie, SessionCookie};
 use crate::flows::provider::FlowError;
 use crate::flows::tenancy::{Tenant, TenantAt};
 use crate::jose::passwords::{MAX_PASSWORD, PasswordError, Verification, dummy_phc, hash, verify};
 use crate::protocol::email::EmailAddress;
 use crate::secret::{Handle, HashedSecret, PlainSecret, Purpose};
 use crate::storage::{self, Repo, SessionGrants};
+
+/// The longest e-mail address that is looked at, in bytes.
+pub const MAX_USERNAME: usize = 320;
 
 /// The browser at the other end.
 #[derive(Clone, Copy, Debug)]

@@ -3,7 +3,6 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, web};
 
-use super::fault::Answer;
 use super::layout::Shell;
 use super::notice::Notice;
 use super::parts::{Cell, Confirm, Draft, Empty, Field, FieldKind, ListQuery, Table, Tone};
@@ -11,13 +10,13 @@ use super::routes::at;
 use super::sections::{Reach, Section};
 use super::sheets::{Act, FormSheet, Group, ListSheet};
 use super::user::{is_oneself, user_of};
-use super::users::{called, role_choices, roles_in};
+use super::users::{called, find_by_email, role_choices, roles_in};
 use super::visitor::Visitor;
 use crate::domain::role::Role;
 use crate::domain::user::User;
 use crate::flows::admin::{AdminError, Area, Permission};
+use crate::http::error::Answer;
 use crate::http::extract::Query;
-use crate::protocol::email::EmailAddress;
 
 /// This section.
 pub static SECTION: Section = Section {
@@ -147,19 +146,7 @@ async fn find(visitor: Visitor) -> Answer {
     visitor.check(WRITE)?;
     let sent = visitor.take()?;
     let mut draft = Draft::sent(&sent, &["email"]);
-    let found = match EmailAddress::parse(draft.value("email")) {
-        Ok(email) => {
-            let found = visitor
-                .provider()
-                .load_user_by_email(&visitor.tenant, &email);
-            match found.await {
-                Ok(user) => Some(user),
-                Err(AdminError::NotFound { .. }) => None,
-                Err(error) => return Err(visitor.fault(error)),
-            }
-        }
-        Err(_) => None,
-    };
+    let found = find_by_email(&visitor, draft.value("email")).await?;
     if let Some(user) = found {
         return Ok(visitor.go(&format!("/administrators/{}", user.id)));
     }

@@ -4,18 +4,18 @@ use actix_web::{HttpRequest, web};
 use askama::Template;
 use chrono::{Days, NaiveDate};
 
-use super::fault::Answer;
 use super::layout::Shell;
 use super::parts::{Cell, Choice, Draft, Empty, Field, FieldKind, ListQuery, Pager, Table};
 use super::routes::at;
 use super::sections::{Reach, Section};
+use super::users::find_by_email;
 use super::visitor::Visitor;
 use crate::clock::Timestamp;
 use crate::domain::audit::{Act, RecordedEvent};
 use crate::domain::ids::{ClientId, EventId, UserId};
-use crate::flows::admin::{AdminError, Area, EventList, Permission, actor_of};
+use crate::flows::admin::{Area, EventList, Permission, actor_of};
+use crate::http::error::{Answer, PageError};
 use crate::http::extract::Query;
-use crate::protocol::email::EmailAddress;
 use crate::storage::EventFilter;
 
 /// This section.
@@ -124,7 +124,7 @@ fn day(text: &str, later: u64) -> Option<Timestamp> {
 }
 
 /// What is looked for; what can't be understood is said beside its field.
-async fn filter(visitor: &Visitor, draft: &mut Draft) -> Result<EventFilter, AdminError> {
+async fn filter(visitor: &Visitor, draft: &mut Draft) -> Result<EventFilter, PageError> {
     let page = visitor.shell(&SECTION);
     let mut filter = EventFilter::default();
     if let Some(text) = draft.given("act").map(ToOwned::to_owned) {
@@ -134,20 +134,9 @@ async fn filter(visitor: &Visitor, draft: &mut Draft) -> Result<EventFilter, Adm
         }
     }
     if let Some(text) = draft.given("person").map(ToOwned::to_owned) {
-        let found = match (text.parse::<UserId>(), EmailAddress::parse(&text)) {
-            (Ok(id), _) => Some(id),
-            (_, Ok(email)) => {
-                let found = visitor
-                    .provider()
-                    .load_user_by_email(&visitor.tenant, &email)
-                    .await;
-                match found {
-                    Ok(user) => Some(user.id),
-                    Err(AdminError::NotFound { .. }) => None,
-                    Err(error) => return Err(error),
-                }
-            }
-            _ => None,
+        let found = match text.parse::<UserId>() {
+            Ok(id) => Some(id),
+            Err(_) => find_by_email(visitor, &text).await?.map(|user| user.id),
         };
         filter.user_id = found;
         if found.is_none() {
@@ -196,9 +185,7 @@ fn fields(page: Shell<'_>, draft: &Draft) -> Vec<Field> {
 async fn list(visitor: Visitor, Query(params): Query) -> Answer {
     visitor.check(Permission::Read(Area::Events))?;
     let mut draft = Draft::asked(&params, &FILTERS);
-    let wanted = filter(&visitor, &mut draft)
-        .await
-        .map_err(|error| visitor.fault(error))?;
+    let wanted = filter(&visitor, &mut draft).await?;
     let query = ListQuery::of(&params, &FILTERS);
     let found = if draft.is_wrong() {
         EventList::default()
@@ -249,11 +236,7 @@ async fn list(visitor: Visitor, Query(params): Query) -> Answer {
 /// `GET /console/audit/{id}`.
 async fn event(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.check(Permission::Read(Area::Events))?;
-    let id: EventId = request
-        .match_info()
-        .get("id")
-        .and_then(|id| id.parse().ok())
-        .ok_or_else(|| visitor.not_found())?;
+    let id: EventId = visitor.named(&request, "id")?;
     let list = visitor
         .provider()
         .load_event(&visitor.tenant, id)

@@ -8,7 +8,6 @@ use serde_json::json;
 use url::Url;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
-use super::fault::Answer;
 use super::layout::Shell;
 use super::notice::Notice;
 use super::parts::{Draft, Field, FieldKind};
@@ -20,7 +19,9 @@ use super::visitor::Visitor;
 use crate::domain::branding::{Branding, BrandingError, Palette, Rgb, Scheme, TEXT_CONTRAST};
 use crate::domain::tenant::TenantRecord;
 use crate::flows::admin::{AdminError, Area, Permission};
+use crate::http::error::Answer;
 use crate::http::extract::Query;
+use crate::http::pages::brand_sheet::properties;
 use crate::http::pages::views::Page;
 use crate::http::pages::visit::Visit;
 
@@ -272,18 +273,7 @@ async fn sheet(visit: Visit, Query(params): Query) -> HttpResponse {
     let page = frame.page();
     let mut draft = Draft::asked(&params, &FIELDS);
     let branding = read(&page, &mut draft);
-    let rule = |name: &str, palette: Palette| {
-        let Palette {
-            accent,
-            on_accent,
-            accent_hover,
-            accent_edge,
-            accent_ink,
-        } = palette;
-        format!(
-            ".look-{name}{{--accent:{accent};--on-accent:{on_accent};--accent-hover:{accent_hover};--accent-edge:{accent_edge};--accent-ink:{accent_ink}}}\n"
-        )
-    };
+    let rule = |name: &str, palette: Palette| format!(".look-{name}{{{}}}\n", properties(palette));
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/css; charset=utf-8"))
         .insert_header((CACHE_CONTROL, "private, max-age=60"))

@@ -7,7 +7,6 @@ use super::clients_edit as edit;
 use super::clients_kind::Kind;
 use super::clients_secret as secret;
 use super::clients_wizard as wizard;
-use super::fault::{Answer, Fault};
 use super::initial_access_tokens as tokens;
 use super::layout::Shell;
 use super::notice::Notice;
@@ -22,6 +21,7 @@ use crate::flows::admin::{Area, Permission};
 use crate::flows::console::client_id;
 use crate::flows::scopes::ADMIN;
 use crate::flows::trial;
+use crate::http::error::{Answer, PageError};
 use crate::http::extract::Query;
 use crate::protocol::client_metadata::GrantType;
 use crate::protocol::discovery::paths;
@@ -169,12 +169,8 @@ fn kind_in_words(page: &Shell<'_>, client: &Client) -> String {
 }
 
 /// The client that the address names.
-pub async fn client_of(visitor: &Visitor, request: &HttpRequest) -> Result<Client, Fault> {
-    let id: ClientId = request
-        .match_info()
-        .get("id")
-        .and_then(|id| id.parse().ok())
-        .ok_or_else(|| visitor.not_found())?;
+pub async fn client_of(visitor: &Visitor, request: &HttpRequest) -> Result<Client, PageError> {
+    let id: ClientId = visitor.named(request, "id")?;
     visitor
         .provider()
         .load_client(&visitor.tenant, id)

@@ -9,7 +9,6 @@ use askama::Template;
 use self::choices::kind;
 use self::document::{document_of, draft_of, place};
 use super::clients::{SECTION, client_of, is_built_in, name_of};
-use super::fault::Answer;
 use super::layout::Shell;
 use super::notice::Notice;
 use super::parts::{Draft, Field, FieldKind};
@@ -17,6 +16,7 @@ use super::shown_once;
 use super::visitor::Visitor;
 use crate::domain::client::Client;
 use crate::flows::admin::{AdminError, Area, Permission};
+use crate::http::error::Answer;
 use crate::protocol::client_metadata::{ClientMetadata, TokenEndpointAuthMethod};
 use crate::protocol::fapi::SecurityProfile;
 

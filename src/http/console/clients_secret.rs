@@ -6,7 +6,6 @@ use actix_web::HttpRequest;
 use askama::Template;
 
 use super::clients::{SECTION, client_of, name_of};
-use super::fault::Answer;
 use super::layout::Shell;
 use super::notice::Notice;
 use super::parts::{Choice, Draft, Field, FieldKind};
@@ -14,6 +13,7 @@ use super::shown_once;
 use super::visitor::Visitor;
 use crate::domain::client::Client;
 use crate::flows::admin::{AdminError, Area, Permission};
+use crate::http::error::Answer;
 
 /// For how long the secret before may stay good, in hours.
 const OVERLAPS: [u64; 5] = [0, 1, 24, 168, 720];

@@ -12,7 +12,6 @@ use super::clients::{
     SECTION, SettingGroup, client_of, is_built_in, may_change, name_of, settings_to_copy,
 };
 use super::clients_kind::Kind;
-use super::fault::{Answer, Fault};
 use super::layout::Shell;
 use super::notice::Notice;
 use super::parts::{Choice, Draft, Field, FieldKind};
@@ -21,6 +20,7 @@ use super::snippets::{self, Snippet, Values};
 use super::visitor::Visitor;
 use crate::domain::ids::ClientId;
 use crate::flows::admin::{AdminError, Area, By, Permission, REMEMBERED};
+use crate::http::error::{Answer, PageError};
 use crate::protocol::client_metadata::{ClientMetadata, ResponseType};
 use crate::protocol::scope::{ADDRESS, EMAIL, OFFLINE_ACCESS, PHONE, PROFILE};
 use crate::storage::Once;
@@ -93,7 +93,7 @@ pub struct Connect<'a> {
     pub verifying: Vec<Snippet>,
 }
 
-fn kind_of(visitor: &Visitor, request: &HttpRequest) -> Result<Kind, Fault> {
+fn kind_of(visitor: &Visitor, request: &HttpRequest) -> Result<Kind, PageError> {
     let kind = request.match_info().get("kind").and_then(Kind::parse);
     kind.ok_or_else(|| visitor.not_found())
 }

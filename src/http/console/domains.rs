@@ -3,7 +3,6 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, web};
 
-use super::fault::{Answer, Fault};
 use super::layout::Shell;
 use super::notice::Notice;
 use super::parts::{Cell, Confirm, Draft, Empty, Field, FieldKind, ListQuery, Table, Tone};
@@ -14,6 +13,7 @@ use super::visitor::Visitor;
 use crate::domain::address::{Domain, DomainStage};
 use crate::domain::ids::DomainId;
 use crate::flows::admin::{AdminError, Area, Permission, VERIFICATION_PATH, verification_record};
+use crate::http::error::{Answer, PageError};
 use crate::http::extract::Query;
 
 /// This section.
@@ -58,12 +58,8 @@ fn name_of(domain: &Domain) -> String {
     host.unwrap_or(&domain.origin).to_owned()
 }
 
-async fn domain_of(visitor: &Visitor, request: &HttpRequest) -> Result<Domain, Fault> {
-    let id: DomainId = request
-        .match_info()
-        .get("id")
-        .and_then(|id| id.parse().ok())
-        .ok_or_else(|| visitor.not_found())?;
+async fn domain_of(visitor: &Visitor, request: &HttpRequest) -> Result<Domain, PageError> {
+    let id: DomainId = visitor.named(request, "id")?;
     let found = visitor.provider().load_domain_by_id(&visitor.tenant, id);
     found.await.map_err(|error| visitor.fault(error))
 }

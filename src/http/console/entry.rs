@@ -2,10 +2,9 @@
 
 use actix_web::cookie::time::Duration;
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
-use super::fault::{Answer, Fault};
 use super::notice::Notice;
 use super::visitor::Visitor;
 use crate::domain::user::User;
@@ -13,8 +12,8 @@ use crate::flows::browser::{Cookie, CookiePlace};
 use crate::flows::console::{
     CallbackRefusal, ConsoleSession, PATH, SIGN_IN_LIFETIME, open, page_to_return_to, seal,
 };
-use crate::flows::provider::FlowError;
 use crate::flows::tenancy::Tenant;
+use crate::http::error::{Answer, PageError};
 use crate::http::extract::Query;
 use crate::http::pages::cookies;
 use crate::http::pages::render::show;
@@ -81,23 +80,18 @@ fn forget(visit: &Visit, response: &mut HttpResponse, cookie: Cookie) {
         .set(response, cookie, String::new(), Some(Duration::ZERO));
 }
 
-/// A failure of ours as a page.
-pub fn fail(visit: &Visit, error: FlowError) -> Fault {
-    visit.fail(error).error_response().into()
-}
-
 /// Sends the browser to sign in, and back to where it wanted to go.
 pub async fn begin(
     visit: &Visit,
     return_to: &str,
     renewed: Option<&ConsoleSession>,
     demand: Option<Demand>,
-) -> Result<HttpResponse, Fault> {
+) -> Result<HttpResponse, PageError> {
     let begun = visit
         .provider
         .begin_console_session(&visit.at, return_to, renewed, demand)
         .await
-        .map_err(|error| fail(visit, error))?;
+        .map_err(|error| visit.fail(error))?;
     let mut response = see_other(&begun.location);
     visit.jar.set(
         &mut response,
@@ -234,7 +228,7 @@ pub async fn callback(
     visit: Visit,
     Query(params): Query,
     request: HttpRequest,
-) -> Result<HttpResponse, Fault> {
+) -> Result<HttpResponse, PageError> {
     let waiting = ConsoleCookies::of(&request, &visit.at.issuer).sign_in;
     let arrived = visit
         .provider
@@ -245,7 +239,7 @@ pub async fn callback(
             see_other(&visit.address(&arrived.return_to, &[])),
             Some(arrived.cookie),
         ),
-        Err(CallbackRefusal::Failed(error)) => return Err(fail(&visit, error)),
+        Err(CallbackRefusal::Failed(error)) => return Err(visit.fail(error)),
         // What came is not what this browser waits for: what it waits for may still come.
         Err(CallbackRefusal::Unexpected) => {
             tracing::info!("an answer that no sign-in at the console waits for");

@@ -2,19 +2,18 @@
 
 use actix_web::{HttpRequest, web};
 
-use super::fault::{Answer, Fault};
 use super::notice::Notice;
 use super::parts::{Cell, Choice, Confirm, Draft, Empty, Field, FieldKind, ListQuery, Table};
 use super::routes::at;
-use super::sheets::{Act, FormSheet, Group, ListSheet};
-use super::users::{READ, SECTION, WRITE};
+use super::sheets::{self, Act, FormSheet, Group, ListSheet};
+use super::users::{READ, SECTION, WRITE, find_by_email};
 use super::visitor::Visitor;
 use crate::domain::external_subject::{ExternalSubject, ISSUER_MAX, SUBJECT_MAX};
 use crate::domain::ids::{ExternalSubjectId, UserId};
 use crate::domain::settings::SubjectMapping;
 use crate::flows::admin::{AdminError, NewExternalSubject};
+use crate::http::error::{Answer, PageError};
 use crate::http::extract::Query;
-use crate::protocol::email::EmailAddress;
 
 /// Where the list lies, below the console's address.
 pub const PATH: &str = "/external-subjects";
@@ -41,7 +40,7 @@ pub fn is_in_use(visitor: &Visitor) -> bool {
 }
 
 /// Who a person is, by the address that they sign in with.
-async fn address_of(visitor: &Visitor, user: UserId) -> Result<String, Fault> {
+async fn address_of(visitor: &Visitor, user: UserId) -> Result<String, PageError> {
     match visitor.provider().load_user(&visitor.tenant, user).await {
         Ok(user) => Ok(user.email.to_string()),
         // Deleted a moment ago, and the name with them.
@@ -50,12 +49,8 @@ async fn address_of(visitor: &Visitor, user: UserId) -> Result<String, Fault> {
     }
 }
 
-async fn named(visitor: &Visitor, request: &HttpRequest) -> Result<ExternalSubject, Fault> {
-    let id: ExternalSubjectId = request
-        .match_info()
-        .get("id")
-        .and_then(|id| id.parse().ok())
-        .ok_or_else(|| visitor.not_found())?;
+async fn named(visitor: &Visitor, request: &HttpRequest) -> Result<ExternalSubject, PageError> {
+    let id: ExternalSubjectId = visitor.named(request, "id")?;
     visitor
         .provider()
         .load_external_subject(&visitor.tenant, id)
@@ -100,11 +95,7 @@ async fn list(visitor: Visitor, Query(params): Query) -> Answer {
         )
     };
     let empty = if query.search.is_some() {
-        Empty {
-            title: page.t("nothing-found").into_owned(),
-            text: page.t("nothing-found-text").into_owned(),
-            action: None,
-        }
+        Empty::nothing_found(&page)
     } else {
         Empty {
             title: page.t("names-empty").into_owned(),
@@ -206,19 +197,7 @@ async fn create(visitor: Visitor) -> Answer {
             draft.blame(name, page.f("names-length", "most", &most.to_string()));
         }
     }
-    let user = match EmailAddress::parse(draft.value("email")) {
-        Ok(email) => {
-            let found = visitor
-                .provider()
-                .load_user_by_email(&visitor.tenant, &email);
-            match found.await {
-                Ok(user) => Some(user),
-                Err(AdminError::NotFound { .. }) => None,
-                Err(error) => return Err(visitor.fault(error)),
-            }
-        }
-        Err(_) => None,
-    };
+    let user = find_by_email(&visitor, draft.value("email")).await?;
     let Some(user) = user.filter(|_| !draft.is_wrong()) else {
         if !draft.is_wrong() {
             draft.blame("email", page.t("names-nobody"));
@@ -236,12 +215,9 @@ async fn create(visitor: Visitor) -> Answer {
         .await;
     match made {
         Ok(made) => visitor.done(PATH, &Notice::new("names-created").name(made.subject)),
-        Err(AdminError::Exists { .. }) => {
-            draft.blame("subject", page.t("names-taken"));
-            visitor.show_again(&form(&visitor, &draft))
-        }
         Err(error) => {
-            draft.take(error).map_err(|error| visitor.fault(error))?;
+            sheets::take(&mut draft, "subject", &page.t("names-taken"), error)
+                .map_err(|error| visitor.fault(error))?;
             visitor.show_again(&form(&visitor, &draft))
         }
     }

@@ -1,56 +1,10 @@
 //! Why a page of the console isn't shown, as a page.
 
-use std::cell::Cell;
-use std::fmt;
-
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, ResponseError};
 use askama::Template;
 
 use super::layout::Shell;
 use crate::flows::admin::AdminError;
-
-/// What a handler of the console gives.
-pub type Answer = Result<HttpResponse, Fault>;
-
-/// An answer that ends a handler early: an error page, or a redirect to where one signs in.
-pub struct Fault {
-    status: StatusCode,
-    response: Box<Cell<Option<HttpResponse>>>,
-}
-
-impl From<HttpResponse> for Fault {
-    fn from(response: HttpResponse) -> Self {
-        Self {
-            status: response.status(),
-            response: Box::new(Cell::new(Some(response))),
-        }
-    }
-}
-
-impl fmt::Debug for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Fault({})", self.status)
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the console answers {}", self.status)
-    }
-}
-
-impl ResponseError for Fault {
-    fn status_code(&self) -> StatusCode {
-        self.status
-    }
-
-    fn error_response(&self) -> HttpResponse {
-        self.response
-            .take()
-            .unwrap_or_else(|| HttpResponse::new(self.status))
-    }
-}
 
 /// Kinds of refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,6 @@
 use actix_web::web;
 use askama::Template;
 
-use super::fault::Answer;
 use super::layout::Shell;
 use super::parts::Tone;
 use super::routes::at;
@@ -13,6 +12,7 @@ use crate::domain::address::DomainStage;
 use crate::domain::key::KeyStage;
 use crate::flows::admin::{Area, Overview, Permission};
 use crate::flows::console::SOFTWARE_ID;
+use crate::http::error::Answer;
 use crate::storage::Counted;
 
 /// This section.

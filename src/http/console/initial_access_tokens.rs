@@ -6,7 +6,6 @@ use uuid::Uuid;
 
 use super::clients::SECTION;
 use super::clients_wizard::once;
-use super::fault::{Answer, Fault};
 use super::layout::Shell;
 use super::notice::Notice;
 use super::parts::{Cell, Confirm, Draft, Empty, Field, FieldKind, ListQuery, Table, Tone};
@@ -18,6 +17,7 @@ use crate::domain::ids::InitialAccessTokenId;
 use crate::domain::initial_access_token::{InitialAccessToken, LIFETIME, MAX_USES};
 use crate::domain::settings::RegistrationPolicy;
 use crate::flows::admin::{AdminError, Area, By, NewInitialAccessToken, Permission};
+use crate::http::error::{Answer, PageError};
 use crate::http::extract::Query;
 use crate::protocol::discovery::paths;
 
@@ -89,12 +89,11 @@ fn is_closed(visitor: &Visitor) -> bool {
     visitor.tenant.settings().registration == RegistrationPolicy::Closed
 }
 
-async fn token_of(visitor: &Visitor, request: &HttpRequest) -> Result<InitialAccessToken, Fault> {
-    let id: InitialAccessTokenId = request
-        .match_info()
-        .get("id")
-        .and_then(|id| id.parse().ok())
-        .ok_or_else(|| visitor.not_found())?;
+async fn token_of(
+    visitor: &Visitor,
+    request: &HttpRequest,
+) -> Result<InitialAccessToken, PageError> {
+    let id: InitialAccessTokenId = visitor.named(request, "id")?;
     visitor
         .provider()
         .load_initial_access_token(&visitor.tenant, id)

@@ -2,7 +2,6 @@
 
 use actix_web::{HttpRequest, web};
 
-use super::fault::{Answer, Fault};
 use super::layout::Shell;
 use super::notice::Notice;
 use super::parts::{Cell, Choice, Confirm, Draft, Empty, Field, FieldKind, ListQuery, Table, Tone};
@@ -10,10 +9,11 @@ use super::routes::at;
 use super::sections::{Reach, Section};
 use super::sheets::{Act, DetailSheet, Fact, FactGroup, FormSheet, Group, ListSheet};
 use super::visitor::Visitor;
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, span};
 use crate::domain::key::{KeyRecord, KeyStage};
 use crate::flows::admin::{Area, Permission};
 use crate::flows::keys::RotationStart;
+use crate::http::error::{Answer, PageError};
 use crate::http::extract::Query;
 
 /// This section.
@@ -72,7 +72,7 @@ fn may_be_followed(key: &KeyRecord) -> bool {
     matches!(key.stage, KeyStage::Published { .. })
 }
 
-async fn key_of(visitor: &Visitor, request: &HttpRequest) -> Result<KeyRecord, Fault> {
+async fn key_of(visitor: &Visitor, request: &HttpRequest) -> Result<KeyRecord, PageError> {
     let kid = request.match_info().get("kid").unwrap_or_default();
     let found = visitor.provider().load_signing_key(&visitor.tenant, kid);
     found.await.map_err(|error| visitor.fault(error))
@@ -170,7 +170,7 @@ async fn show(visitor: Visitor, request: HttpRequest) -> Answer {
 fn rotation<'a>(visitor: &'a Visitor, key: &KeyRecord, draft: &Draft) -> FormSheet<'a> {
     let page = visitor.shell(&SECTION);
     let ahead = visitor.provider().config.key_publish_ahead;
-    let from = visitor.now() + chrono::Duration::from_std(ahead).unwrap_or_default();
+    let from = visitor.now() + span(ahead);
     let (lede, asked) = if key.algorithm.is_encryption() {
         ("keys-rotate-encryption-lede", "keys-start-encryption")
     } else {

@@ -2,7 +2,6 @@
 
 use actix_web::{HttpRequest, web};
 
-use super::fault::{Answer, Fault};
 use super::layout::Shell;
 use super::notice::Notice;
 use super::parts::{Cell, Empty, ListQuery, Table, Tone};
@@ -12,6 +11,7 @@ use super::sheets::{Act, DetailSheet, Fact, FactGroup, ListSheet};
 use super::visitor::Visitor;
 use crate::domain::logout_delivery::{DeliveryKind, DeliveryState, LogoutDelivery};
 use crate::flows::admin::{AdminError, Area, Permission};
+use crate::http::error::{Answer, PageError};
 use crate::http::extract::Query;
 
 /// This section.
@@ -122,12 +122,11 @@ async fn list(visitor: Visitor, Query(params): Query) -> Answer {
     })
 }
 
-async fn delivery_of(visitor: &Visitor, request: &HttpRequest) -> Result<LogoutDelivery, Fault> {
-    let id = request
-        .match_info()
-        .get("id")
-        .and_then(|id| id.parse().ok())
-        .ok_or_else(|| visitor.not_found())?;
+async fn delivery_of(
+    visitor: &Visitor,
+    request: &HttpRequest,
+) -> Result<LogoutDelivery, PageError> {
+    let id = visitor.named(request, "id")?;
     visitor
         .provider()
         .load_logout_delivery(&visitor.tenant, id)

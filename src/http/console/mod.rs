@@ -42,7 +42,6 @@ pub mod user_access;
 pub mod users;
 pub mod visitor;
 
-pub use fault::{Answer, Fault};
 pub use layout::Shell;
 pub use notice::Notice;
 pub use routes::routes;

@@ -425,6 +425,17 @@ pub struct Empty {
     pub action: Option<(String, String)>,
 }
 
+impl Empty {
+    /// Where a search found nothing.
+    pub fn nothing_found(page: &Shell<'_>) -> Self {
+        Self {
+            title: page.t("nothing-found").into_owned(),
+            text: page.t("nothing-found-text").into_owned(),
+            action: None,
+        }
+    }
+}
+
 /// A page that asks before something is done that can't be taken back.
 #[derive(askama::Template)]
 #[template(path = "console/confirm.html")]

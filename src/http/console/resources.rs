@@ -2,7 +2,6 @@
 
 use actix_web::{HttpRequest, web};
 
-use super::fault::{Answer, Fault};
 use super::notice::Notice;
 use super::parts::{Cell, Confirm, Draft, Empty, Field, FieldKind, ListQuery, Table};
 use super::routes::at;
@@ -12,6 +11,7 @@ use super::visitor::Visitor;
 use crate::domain::ids::ResourceId;
 use crate::domain::resource::{Resource, ResourceScope};
 use crate::flows::admin::{AdminError, Area, NewResource, Permission};
+use crate::http::error::{Answer, PageError};
 use crate::http::extract::Query;
 use crate::protocol::authorization_details::DetailsType;
 
@@ -93,12 +93,8 @@ fn types_in(visitor: &Visitor, draft: &mut Draft) -> Vec<DetailsType> {
     }
 }
 
-async fn resource_of(visitor: &Visitor, request: &HttpRequest) -> Result<Resource, Fault> {
-    let id: ResourceId = request
-        .match_info()
-        .get("id")
-        .and_then(|id| id.parse().ok())
-        .ok_or_else(|| visitor.not_found())?;
+async fn resource_of(visitor: &Visitor, request: &HttpRequest) -> Result<Resource, PageError> {
+    let id: ResourceId = visitor.named(request, "id")?;
     let found = visitor.provider().load_resource(&visitor.tenant, id);
     found.await.map_err(|error| visitor.fault(error))
 }
@@ -155,11 +151,7 @@ async fn list(visitor: Visitor, Query(params): Query) -> Answer {
             rows: found.items.iter().map(row).collect(),
         },
         empty: if searched {
-            Empty {
-                title: page.t("nothing-found").into_owned(),
-                text: page.t("nothing-found-text").into_owned(),
-                action: None,
-            }
+            Empty::nothing_found(&page)
         } else {
             Empty {
                 title: page.t("resources-empty").into_owned(),
@@ -312,7 +304,7 @@ fn form<'a>(visitor: &'a Visitor, draft: &Draft, of: Option<&Resource>) -> FormS
 }
 
 /// Scopes have one field for their names and descriptions.
-fn take(visitor: &Visitor, draft: &mut Draft, error: AdminError) -> Result<(), Fault> {
+fn take(visitor: &Visitor, draft: &mut Draft, error: AdminError) -> Result<(), PageError> {
     let error = match error {
         AdminError::Invalid { field, reason } if field == "description" => AdminError::Invalid {
             field: "scope".to_owned(),

@@ -2,10 +2,11 @@
 
 use actix_web::{Resource, web};
 
+use super::entry;
 use super::sections::{Reach, SECTIONS};
 use super::visitor::Visitor;
-use super::{Answer, entry};
 use crate::flows::console::PATH;
+use crate::http::error::Answer;
 use crate::http::routes::method_not_allowed;
 
 /// Adds the console.

@@ -7,7 +7,6 @@ use self::words::{
     UNITS, assertions_as_json, bound, hint, in_unit, in_words, issuer_in, issuers_in_lines, label,
     profile_in_words, registration_in_words, value_in_words,
 };
-use super::fault::Answer;
 use super::layout::Shell;
 use super::notice::Notice;
 use super::parts::{Choice, Draft, Field, FieldKind};
@@ -19,6 +18,7 @@ use crate::domain::settings::{Bound, ConsentPolicy, RegistrationPolicy, TenantSe
 use crate::domain::tenant::TenantRecord;
 use crate::flows::admin::{AdminError, Area, Permission};
 use crate::flows::browser::CheckedForm;
+use crate::http::error::{Answer, PageError};
 use crate::protocol::fapi::SecurityProfile;
 
 mod words;
@@ -550,7 +550,7 @@ async fn show(visitor: Visitor) -> Answer {
 }
 
 /// The record as it is stored at this moment, past the cache.
-pub async fn stored(visitor: &Visitor) -> Result<TenantRecord, super::Fault> {
+pub async fn stored(visitor: &Visitor) -> Result<TenantRecord, PageError> {
     let slug = visitor.tenant.slug().as_str();
     let found = visitor.provider().load_tenant_record(slug).await;
     found.map_err(|error| visitor.fault(error))

@@ -466,16 +466,8 @@ mod tests {
 
     fn values(metadata: Value) -> (Kind, Values) {
         let metadata = ClientMetadata::from_json(metadata).unwrap();
-        let client = Client {
-            id: uuid::Uuid::from_u128(7).into(),
-            metadata,
-            secret: None,
-            registration: None,
-            version: 1,
-            created_at: Timestamp::UNIX_EPOCH,
-            updated_at: Timestamp::UNIX_EPOCH,
-            last_used: crate::domain::client::LastUse::default(),
-        };
+        let id = uuid::Uuid::from_u128(7).into();
+        let client = Client::new(id, metadata, Timestamp::UNIX_EPOCH);
         let kind = Kind::of(&client.metadata);
         (kind, Values::of("https://id.example/t/acme", &client))
     }

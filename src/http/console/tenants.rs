@@ -4,7 +4,6 @@
 
 use actix_web::{HttpRequest, web};
 
-use super::fault::{Answer, Fault};
 use super::layout::Shell;
 use super::notice::Notice;
 use super::parts::{Cell, Confirm, Draft, Empty, Field, ListQuery, Table, Tone};
@@ -14,6 +13,7 @@ use super::sheets::{self, Act, DetailSheet, Fact, FactGroup, FormSheet, Group, L
 use super::visitor::Visitor;
 use crate::domain::tenant::{TenantRecord, TenantStatus};
 use crate::flows::admin::{Area, Permission};
+use crate::http::error::{Answer, PageError};
 use crate::http::extract::Query;
 use crate::storage::Counted;
 
@@ -49,7 +49,7 @@ const READ: Permission = Permission::Read(Area::Tenants);
 const WRITE: Permission = Permission::Write(Area::Tenants);
 
 /// Operators only, at their own console: elsewhere nothing is here.
-fn enter(visitor: &Visitor, permission: Permission) -> Result<(), Fault> {
+fn enter(visitor: &Visitor, permission: Permission) -> Result<(), PageError> {
     if visitor.principal().is_operator() {
         visitor.check(permission)
     } else {
@@ -66,7 +66,7 @@ fn status(page: &Shell<'_>, status: TenantStatus) -> (Tone, String) {
     (tone, page.t(id).into_owned())
 }
 
-async fn record_of(visitor: &Visitor, request: &HttpRequest) -> Result<TenantRecord, Fault> {
+async fn record_of(visitor: &Visitor, request: &HttpRequest) -> Result<TenantRecord, PageError> {
     let slug = request.match_info().get("slug").unwrap_or_default();
     let found = visitor.provider().load_tenant_record(slug).await;
     found.map_err(|error| visitor.fault(error))

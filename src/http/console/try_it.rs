@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use super::clients::{SECTION, client_of, is_built_in, name_of};
 use super::clients_kind::Kind;
-use super::fault::{Answer, Fault};
 use super::layout::Shell;
 use super::parts::{Choice, Draft, Field, FieldKind};
 use super::snippets::{self, Values};
@@ -14,6 +13,7 @@ use super::visitor::Visitor;
 use crate::domain::client::Client;
 use crate::flows::admin::{Area, Permission};
 use crate::flows::trial::{Trial, TrialRefusal, TrialRequest};
+use crate::http::error::{Answer, PageError};
 use crate::http::extract::Query;
 use crate::http::pages::visit::see_other;
 
@@ -70,7 +70,7 @@ fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default()
 }
 
-async fn tried(visitor: &Visitor, request: &HttpRequest) -> Result<Client, Fault> {
+async fn tried(visitor: &Visitor, request: &HttpRequest) -> Result<Client, PageError> {
     let client = client_of(visitor, request).await?;
     if is_built_in(&client) {
         return Err(visitor.not_found());

@@ -3,7 +3,6 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, web};
 
-use super::fault::{Answer, Fault};
 use super::layout::Shell;
 use super::notice::Notice;
 use super::parts::{Confirm, Draft, Field, FieldKind, Tone};
@@ -16,6 +15,7 @@ use crate::domain::audit::{Act as Happened, RecordedEvent};
 use crate::domain::ids::UserId;
 use crate::domain::user::{User, UserStatus};
 use crate::flows::admin::{AdminError, Area, Permission, Subject};
+use crate::http::error::{Answer, PageError};
 use crate::protocol::claims::StandardClaims;
 use crate::storage::{EventFilter, PageRequest};
 
@@ -68,12 +68,8 @@ pub fn routes(pages: &mut web::ServiceConfig) {
 }
 
 /// The person whom the path names.
-pub async fn user_of(visitor: &Visitor, request: &HttpRequest) -> Result<User, Fault> {
-    let id: UserId = request
-        .match_info()
-        .get("id")
-        .and_then(|id| id.parse().ok())
-        .ok_or_else(|| visitor.not_found())?;
+pub async fn user_of(visitor: &Visitor, request: &HttpRequest) -> Result<User, PageError> {
+    let id: UserId = visitor.named(request, "id")?;
     let found = visitor.provider().load_user(&visitor.tenant, id);
     found.await.map_err(|error| visitor.fault(error))
 }
@@ -214,7 +210,7 @@ fn why(page: &Shell<'_>, event: &RecordedEvent) -> String {
     page.t(id).into_owned()
 }
 
-async fn failures(visitor: &Visitor, user: &User) -> Result<Option<FactGroup>, Fault> {
+async fn failures(visitor: &Visitor, user: &User) -> Result<Option<FactGroup>, PageError> {
     if !visitor.may(Permission::Read(Area::Users)) {
         return Ok(None);
     }

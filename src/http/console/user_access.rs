@@ -2,7 +2,6 @@
 
 use actix_web::{HttpRequest, web};
 
-use super::fault::{Answer, Fault};
 use super::notice::Notice;
 use super::parts::{Cell, Confirm, Empty, ListQuery, Table};
 use super::routes::at;
@@ -14,6 +13,7 @@ use crate::domain::ids::{ClientId, SessionId};
 use crate::domain::session::Session;
 use crate::domain::user::User;
 use crate::flows::admin::{Area, ConsentOf, Permission};
+use crate::http::error::{Answer, PageError};
 use crate::http::extract::Query;
 
 /// Its routes.
@@ -130,12 +130,8 @@ async fn session_of(
     visitor: &Visitor,
     request: &HttpRequest,
     user: &User,
-) -> Result<Session, Fault> {
-    let id: SessionId = request
-        .match_info()
-        .get("session")
-        .and_then(|id| id.parse().ok())
-        .ok_or_else(|| visitor.not_found())?;
+) -> Result<Session, PageError> {
+    let id: SessionId = visitor.named(request, "session")?;
     let session = visitor
         .provider()
         .load_session(&visitor.tenant, id)
@@ -308,19 +304,11 @@ async fn consents(visitor: Visitor, request: HttpRequest, Query(params): Query) 
     })
 }
 
-fn client_of(visitor: &Visitor, request: &HttpRequest) -> Result<ClientId, Fault> {
-    request
-        .match_info()
-        .get("client")
-        .and_then(|id| id.parse().ok())
-        .ok_or_else(|| visitor.not_found())
-}
-
 /// `GET /console/users/{id}/consents/{client}`.
 async fn ask_to_withdraw(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.check(WRITE_CONSENTS)?;
     let user = user_of(&visitor, &request).await?;
-    let id = client_of(&visitor, &request)?;
+    let id: ClientId = visitor.named(&request, "client")?;
     let client = visitor
         .provider()
         .load_client(&visitor.tenant, id)
@@ -348,7 +336,7 @@ async fn withdraw(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.check(WRITE_CONSENTS)?;
     visitor.take()?;
     let user = user_of(&visitor, &request).await?;
-    let client = client_of(&visitor, &request)?;
+    let client: ClientId = visitor.named(&request, "client")?;
     visitor
         .provider()
         .withdraw_consent(&visitor.tenant, user.id, client, &visitor.by())

@@ -2,7 +2,6 @@
 
 use actix_web::web;
 
-use super::fault::Answer;
 use super::notice::Notice;
 use super::parts::{Cell, Choice, Draft, Empty, Field, FieldKind, ListQuery, Table, Tone};
 use super::routes::at;
@@ -16,6 +15,7 @@ use crate::domain::user::User;
 use crate::flows::admin::{AdminError, Area, NewUser, Permission};
 use crate::flows::browser::CheckedForm;
 use crate::flows::sessions::display_name;
+use crate::http::error::{Answer, PageError};
 use crate::http::extract::Query;
 use crate::protocol::email::EmailAddress;
 use crate::secret::PlainSecret;
@@ -130,11 +130,7 @@ async fn list(visitor: Visitor, Query(params): Query) -> Answer {
             rows: found.items.iter().map(row).collect(),
         },
         empty: if searched {
-            Empty {
-                title: page.t("nothing-found").into_owned(),
-                text: page.t("nothing-found-text").into_owned(),
-                action: None,
-            }
+            Empty::nothing_found(&page)
         } else {
             Empty {
                 title: page.t("user-empty").into_owned(),
@@ -201,12 +197,23 @@ pub fn email_in(visitor: &Visitor, draft: &mut Draft) -> Option<EmailAddress> {
     parsed
 }
 
+/// The person with an address as it was typed; nobody where it is none.
+pub async fn find_by_email(visitor: &Visitor, typed: &str) -> Result<Option<User>, PageError> {
+    let Ok(email) = EmailAddress::parse(typed) else {
+        return Ok(None);
+    };
+    let found = visitor
+        .provider()
+        .load_user_by_email(&visitor.tenant, &email);
+    match found.await {
+        Ok(user) => Ok(Some(user)),
+        Err(AdminError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(visitor.fault(error)),
+    }
+}
+
 /// Puts what is wrong beside its field.
-pub fn take(
-    visitor: &Visitor,
-    draft: &mut Draft,
-    error: AdminError,
-) -> Result<(), super::fault::Fault> {
+pub fn take(visitor: &Visitor, draft: &mut Draft, error: AdminError) -> Result<(), PageError> {
     // A claim's field bears the claim's name.
     let error = match error {
         AdminError::Invalid { field, reason } => AdminError::Invalid {

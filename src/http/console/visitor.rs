@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use actix_web::dev::Payload;
@@ -11,7 +12,7 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError as _};
 use askama::Template;
 
 use super::entry;
-use super::fault::{Answer, Fault, FaultKind};
+use super::fault::FaultKind;
 use super::kept::{self, Reason};
 use super::layout::{Chrome, NavItem, Shell, VisitedTenant};
 use super::notice::Notice;
@@ -25,6 +26,7 @@ use crate::flows::provider::FlowError;
 use crate::flows::sessions::display_name;
 use crate::flows::tenancy::Tenant;
 use crate::http::error::ApiError;
+use crate::http::error::{Answer, PageError};
 use crate::http::extract::FormBody;
 use crate::http::pages::render::Frame;
 use crate::http::pages::visit::{Visit, see_other};
@@ -51,8 +53,8 @@ pub struct Visitor {
 type Sent = Cell<Option<Result<Params, ApiError>>>;
 
 impl FromRequest for Visitor {
-    type Error = Fault;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Fault>>>>;
+    type Error = PageError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, PageError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let request = request.clone();
@@ -61,7 +63,7 @@ impl FromRequest for Visitor {
         Box::pin(async move {
             let visit = Visit::extract(&request)
                 .await
-                .map_err(|error| Fault::from(error.error_response()))?;
+                .map_err(|error| PageError::from(error.error_response()))?;
             let sent = match body {
                 Some(body) => Some(body.await.map(|FormBody(params)| params)),
                 None => None,
@@ -72,7 +74,7 @@ impl FromRequest for Visitor {
 }
 
 impl Visitor {
-    async fn enter(visit: Visit, request: &HttpRequest, sent: Sent) -> Result<Self, Fault> {
+    async fn enter(visit: Visit, request: &HttpRequest, sent: Sent) -> Result<Self, PageError> {
         let is_get = matches!(*request.method(), Method::GET | Method::HEAD);
         let return_to = match request.query_string() {
             "" => visit.at.rest.clone(),
@@ -83,7 +85,7 @@ impl Visitor {
             .provider
             .find_console_session(&visit.at, cookies.session.as_deref())
             .await;
-        let session = match found.map_err(|error| entry::fail(&visit, error))? {
+        let session = match found.map_err(|error| visit.fail(error))? {
             Door::Open(session) if is_get && session.wants_renewal => {
                 return Err(entry::begin(&visit, &return_to, Some(&session), None)
                     .await?
@@ -106,7 +108,7 @@ impl Visitor {
                     Ok(slug) => visit.provider.find_tenant(&slug).await,
                     Err(_) => Ok(None),
                 };
-                let found = found.map_err(|error| entry::fail(&visit, error))?;
+                let found = found.map_err(|error| visit.fail(error))?;
                 let reached = found.filter(|tenant| session.principal.reaches(tenant.id()));
                 let Some(tenant) = reached else {
                     let tenant = Arc::clone(&visit.at.tenant);
@@ -204,7 +206,7 @@ impl Visitor {
 
     /// Refuses who lacks this permission: a page's first line. Whoever is to change something must have signed in as lately as their tenant
     /// demands it.
-    pub fn check(&self, permission: Permission) -> Result<(), Fault> {
+    pub fn check(&self, permission: Permission) -> Result<(), PageError> {
         self.principal()
             .check(permission)
             .map_err(|error| self.fault(error))?;
@@ -214,7 +216,7 @@ impl Visitor {
         }
     }
 
-    fn check_sign_in(&self, demand: Demand) -> Result<(), Fault> {
+    fn check_sign_in(&self, demand: Demand) -> Result<(), PageError> {
         let (auth_time, now) = (self.principal().auth_time, self.provider().clock.unix());
         match &self.looked_at {
             Some(page) if !entry::half_of(demand).is_met(auth_time, now) => {
@@ -234,7 +236,7 @@ impl Visitor {
 
     /// Takes the form that a page of this console sent in this session; after that there is none any more. One that the same person began in
     /// another session isn't lost: they are asked whether it still holds.
-    pub fn take(&self) -> Result<CheckedForm, Fault> {
+    pub fn take(&self) -> Result<CheckedForm, PageError> {
         let params = match self.sent.take() {
             Some(Ok(params)) => params,
             Some(Err(error)) => return Err(error.error_response().into()),
@@ -244,7 +246,7 @@ impl Visitor {
         if kept::is_unfinished(&self.visit, &params, mine) {
             let (reason, sent) = (Reason::OtherSession(mine), Some(Ok(params)));
             let kept = kept::offer(&self.visit, sent, &reason);
-            return Err(kept.map_or_else(|| self.trouble(FaultKind::Form, ""), Fault::from));
+            return Err(kept.map_or_else(|| self.trouble(FaultKind::Form, ""), PageError::from));
         }
         self.visit
             .check(FormPurpose::Console(mine), params)
@@ -293,7 +295,7 @@ impl Visitor {
     }
 
     /// Why an act wasn't done, as a page.
-    pub fn fault(&self, error: AdminError) -> Fault {
+    pub fn fault(&self, error: AdminError) -> PageError {
         match error {
             AdminError::Failed(error) => self.fail(error),
             error => self.trouble(FaultKind::of(&error), &error.to_string()),
@@ -301,16 +303,23 @@ impl Visitor {
     }
 
     /// A failure of ours, as a page.
-    pub fn fail(&self, error: FlowError) -> Fault {
-        entry::fail(&self.visit, error)
+    pub fn fail(&self, error: FlowError) -> PageError {
+        self.visit.fail(error)
+    }
+
+    /// What a segment of the address names; nothing is there where it can't be read.
+    pub fn named<T: FromStr>(&self, request: &HttpRequest, segment: &str) -> Result<T, PageError> {
+        let text = request.match_info().get(segment);
+        text.and_then(|text| text.parse().ok())
+            .ok_or_else(|| self.not_found())
     }
 
     /// Nothing is here.
-    pub fn not_found(&self) -> Fault {
+    pub fn not_found(&self) -> PageError {
         self.trouble(FaultKind::NotFound, "")
     }
 
-    fn trouble(&self, kind: FaultKind, detail: &str) -> Fault {
+    fn trouble(&self, kind: FaultKind, detail: &str) -> PageError {
         tracing::info!(?kind, detail, "the console refused");
         let shell = Shell::new(self.frame.page(), &self.chrome, "(none)");
         self.respond(

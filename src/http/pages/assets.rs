@@ -58,89 +58,55 @@ impl Asset {
     }
 }
 
-static ASSETS: LazyLock<[Asset; 10]> = LazyLock::new(|| {
-    const SCRIPT: &str = "text/javascript; charset=utf-8";
-    [
-        Asset::new(
-            "tessera",
-            "css",
-            "text/css; charset=utf-8",
-            include_bytes!("../../../static/tessera.css"),
-        ),
-        Asset::new(
-            "console",
-            "css",
-            "text/css; charset=utf-8",
-            include_bytes!("../../../static/console.css"),
-        ),
-        Asset::new(
-            "api",
-            "css",
-            "text/css; charset=utf-8",
-            include_bytes!("../../../static/api.css"),
-        ),
-        Asset::new(
-            "page",
-            "js",
-            SCRIPT,
-            include_bytes!("../../../static/page.js"),
-        ),
-        Asset::new(
-            "form_post",
-            "js",
-            SCRIPT,
-            include_bytes!("../../../static/form_post.js"),
-        ),
-        Asset::new(
-            "favicon",
-            "svg",
-            "image/svg+xml",
-            include_bytes!("../../../static/favicon.svg"),
-        ),
-        Asset::new(
-            "favicon",
-            "png",
-            "image/png",
-            include_bytes!("../../../static/favicon.png"),
-        ),
-        Asset::new(
-            "sign_out",
-            "js",
-            SCRIPT,
-            include_bytes!("../../../static/sign_out.js"),
-        ),
-        Asset::new(
-            "check_session",
-            "js",
-            SCRIPT,
-            include_bytes!("../../../static/check_session.js"),
-        ),
-        Asset::new(
-            "preview",
-            "js",
-            SCRIPT,
-            include_bytes!("../../../static/preview.js"),
-        ),
-    ]
-});
-
 impl File {
-    /// The embedded file.
-    pub fn asset(self) -> &'static Asset {
+    /// Every file, in the order of their declaration.
+    const ALL: [Self; 10] = [
+        Self::Stylesheet,
+        Self::ConsoleStylesheet,
+        Self::ApiStylesheet,
+        Self::PageScript,
+        Self::FormPostScript,
+        Self::SignOutScript,
+        Self::PreviewScript,
+        Self::CheckSessionScript,
+        Self::Favicon,
+        Self::FaviconPng,
+    ];
+
+    fn embed(self) -> Asset {
+        macro_rules! embedded {
+            ($stem:literal, $extension:literal, $content_type:expr) => {
+                Asset::new(
+                    $stem,
+                    $extension,
+                    $content_type,
+                    include_bytes!(concat!("../../../static/", $stem, ".", $extension)),
+                )
+            };
+        }
+        const SCRIPT: &str = "text/javascript; charset=utf-8";
+        const STYLE: &str = "text/css; charset=utf-8";
         match self {
-            Self::Stylesheet => &ASSETS[0],
-            Self::ConsoleStylesheet => &ASSETS[1],
-            Self::ApiStylesheet => &ASSETS[2],
-            Self::PageScript => &ASSETS[3],
-            Self::FormPostScript => &ASSETS[4],
-            Self::Favicon => &ASSETS[5],
-            Self::FaviconPng => &ASSETS[6],
-            Self::SignOutScript => &ASSETS[7],
-            Self::CheckSessionScript => &ASSETS[8],
-            Self::PreviewScript => &ASSETS[9],
+            Self::Stylesheet => embedded!("tessera", "css", STYLE),
+            Self::ConsoleStylesheet => embedded!("console", "css", STYLE),
+            Self::ApiStylesheet => embedded!("api", "css", STYLE),
+            Self::PageScript => embedded!("page", "js", SCRIPT),
+            Self::FormPostScript => embedded!("form_post", "js", SCRIPT),
+            Self::SignOutScript => embedded!("sign_out", "js", SCRIPT),
+            Self::PreviewScript => embedded!("preview", "js", SCRIPT),
+            Self::CheckSessionScript => embedded!("check_session", "js", SCRIPT),
+            Self::Favicon => embedded!("favicon", "svg", "image/svg+xml"),
+            Self::FaviconPng => embedded!("favicon", "png", "image/png"),
         }
     }
+
+    /// The embedded file.
+    pub fn asset(self) -> &'static Asset {
+        &ASSETS[self as usize]
+    }
 }
+
+static ASSETS: LazyLock<[Asset; File::ALL.len()]> = LazyLock::new(|| File::ALL.map(File::embed));
 
 /// The file of this name, hash included; `None` for any other name.
 pub fn find(name: &str) -> Option<&'static Asset> {
@@ -155,6 +121,13 @@ pub fn all() -> &'static [Asset] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_file_stands_at_its_place() {
+        for (place, file) in File::ALL.into_iter().enumerate() {
+            assert_eq!(file as usize, place, "{file:?}");
+        }
+    }
 
     #[test]
     fn files_are_found_by_hashed_name_only() {

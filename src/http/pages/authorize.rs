@@ -30,30 +30,6 @@ pub struct Pending {
     browser_state: Option<String>,
 }
 
-/// Why a handler stops before its end.
-pub enum Stop {
-    /// An error page.
-    Page(PageError),
-    /// An answer that is whole.
-    Answer(HttpResponse),
-}
-
-impl Stop {
-    /// The handler's result.
-    pub fn result(self) -> Result<HttpResponse, PageError> {
-        match self {
-            Self::Page(error) => Err(error),
-            Self::Answer(response) => Ok(response),
-        }
-    }
-}
-
-impl From<PageError> for Stop {
-    fn from(error: PageError) -> Self {
-        Self::Page(error)
-    }
-}
-
 impl Pending {
     /// As the flows see it.
     pub fn flow<'a>(&'a self, visit: &'a Visit) -> Flow<'a> {
@@ -128,36 +104,25 @@ async fn tell(
 
 /// `GET /authorize`.
 pub async fn get(visit: Visit, Query(params): Query) -> Result<HttpResponse, PageError> {
-    match begin(&visit, &params).await {
-        Ok(pending) => proceed(&visit, &pending).await,
-        Err(stop) => stop.result(),
-    }
+    let pending = begin(&visit, &params).await?;
+    proceed(&visit, &pending).await
 }
 
 /// `POST /authorize`. The browser goes on by GET, so that the session's cookie comes along where it is `SameSite=Lax`.
 pub async fn post(visit: Visit, FormBody(params): FormBody) -> Result<HttpResponse, PageError> {
-    match begin(&visit, &params).await {
-        Ok(pending) => {
-            let next = "/authorize/continue";
-            pending.send_to(&visit, next, &pending.interaction).await
-        }
-        Err(stop) => stop.result(),
-    }
+    let pending = begin(&visit, &params).await?;
+    let next = "/authorize/continue";
+    pending.send_to(&visit, next, &pending.interaction).await
 }
 
 /// `GET /authorize/continue`: something was done, what comes next?
 pub async fn resume(visit: Visit, Query(params): Query) -> Result<HttpResponse, PageError> {
-    let text = params
-        .get("flow")
-        .map_err(|error| visit.refuse(error))?
-        .unwrap_or_default();
-    match take_up(&visit, text).await {
-        Ok(pending) => proceed(&visit, &pending).await,
-        Err(stop) => stop.result(),
-    }
+    let text = visit.parameter(&params, "flow")?;
+    let pending = take_up(&visit, text).await?;
+    proceed(&visit, &pending).await
 }
 
-async fn begin(visit: &Visit, params: &Params) -> Result<Pending, Stop> {
+async fn begin(visit: &Visit, params: &Params) -> Result<Pending, PageError> {
     let checked = visit
         .provider
         .check_authorization_request(&visit.at, params)
@@ -177,7 +142,7 @@ async fn begin(visit: &Visit, params: &Params) -> Result<Pending, Stop> {
 }
 
 /// Takes up a request that waited.
-pub async fn take_up(visit: &Visit, text: &str) -> Result<Pending, Stop> {
+pub async fn take_up(visit: &Visit, text: &str) -> Result<Pending, PageError> {
     let interaction =
         Interaction::parse(&visit.at, text, visit.provider.now()).map_err(|reason| {
             tracing::info!(%reason, "a pending request can't be taken up");
@@ -195,30 +160,24 @@ pub async fn take_up(visit: &Visit, text: &str) -> Result<Pending, Stop> {
 }
 
 /// Takes up a request whose page was answered. With `prompt=none` no page was ever shown, and what is sent as its answer isn't looked at.
-pub async fn take_up_answered(visit: &Visit, text: &str) -> Result<Pending, Stop> {
+pub async fn take_up_answered(visit: &Visit, text: &str) -> Result<Pending, PageError> {
     let pending = take_up(visit, text).await?;
     if pending.allows_page() {
         return Ok(pending);
     }
-    Err(match proceed(visit, &pending).await {
-        Ok(response) => Stop::Answer(response),
-        Err(error) => Stop::Page(error),
-    })
+    Err(proceed(visit, &pending).await?.into())
 }
 
 async fn with_people(
     visit: &Visit,
     mut checked: CheckedRequest,
     interaction: Interaction,
-) -> Result<Pending, Stop> {
+) -> Result<Pending, PageError> {
     let in_popup = checked.request.display == Some(Display::Popup);
     if in_popup && checked.client.metadata.popup_sign_in {
         visit.keep_opener();
     }
-    let signed_in = visit
-        .signed_in(Some(checked.client.id))
-        .await
-        .map_err(|error| visit.fail(error))?;
+    let signed_in = visit.signed_in(Some(checked.client.id)).await?;
     let browser_state = visit.browser_state(&signed_in);
     // OpenID Connect Session Management §2: for whoever asks who the person is, and whose pages have an origin.
     if let Some(state) = &browser_state
@@ -239,12 +198,12 @@ async fn with_people(
 }
 
 /// How a request ends that gets no further.
-async fn stop(visit: &Visit, refusal: AuthorizeRefusal) -> Stop {
+async fn stop(visit: &Visit, refusal: AuthorizeRefusal) -> PageError {
     match refusal {
-        AuthorizeRefusal::Failed(error) => visit.fail(error).into(),
+        AuthorizeRefusal::Failed(error) => visit.fail(error),
         AuthorizeRefusal::Page(error) => {
             tracing::info!(%error, "an authorization request was refused on a page");
-            visit.refuse(error).into()
+            visit.refuse(error)
         }
         AuthorizeRefusal::Redirect(recipient, error) => {
             // Nothing but the way back, to a page of the client's own: whatever the request asked for.
@@ -252,8 +211,8 @@ async fn stop(visit: &Visit, refusal: AuthorizeRefusal) -> Stop {
                 visit.keep_opener();
             }
             match tell(visit, &recipient.client, &recipient.redirect, &error).await {
-                Ok(answer) => Stop::Answer(answer),
-                Err(error) => error.into(),
+                Ok(answer) => answer.into(),
+                Err(error) => error,
             }
         }
     }

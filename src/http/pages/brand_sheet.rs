@@ -34,7 +34,8 @@ impl BrandSheet {
     }
 }
 
-fn properties(palette: Palette) -> String {
+/// A palette as custom properties of CSS.
+pub fn properties(palette: Palette) -> String {
     let Palette {
         accent,
         on_accent,

@@ -31,8 +31,12 @@ pub async fn get(visit: Visit, request: HttpRequest) -> HttpResponse {
         script: &visit.frame(&[]).page().file(File::CheckSessionScript),
         cookie: &CookiePlace::of(&visit.at.issuer).name(Cookie::BrowserState),
     };
-    let Ok(body) = view.render() else {
-        return HttpResponse::InternalServerError().finish();
+    let body = match view.render() {
+        Ok(body) => body,
+        Err(error) => {
+            tracing::error!(%error, "the page that checks sessions can't be rendered");
+            return HttpResponse::InternalServerError().finish();
+        }
     };
     let mut response = HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))

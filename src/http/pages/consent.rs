@@ -6,8 +6,9 @@ use url::Url;
 
 use super::authorize::{Pending, proceed, take_up, take_up_answered};
 use super::render::{Person, allow_form_action};
-use super::views::{Consent as ConsentPage, Form, ResourceItem, ScopeItem};
+use super::views::{Consent as ConsentPage, ResourceItem, ScopeItem};
 use super::visit::Visit;
+use crate::domain::consent::Permissions;
 use crate::domain::resource::Resource;
 use crate::flows::authorize::{PushedRefusal, Step};
 use crate::flows::browser::FormPurpose;
@@ -42,7 +43,7 @@ pub fn scope_items<'a>(resources: &'a [Resource], scope: &'a Scope) -> Vec<Scope
 }
 
 /// The scope by the APIs that it belongs to, and what belongs to none.
-pub(super) fn by_resource<'a>(
+fn by_resource<'a>(
     known: &'a [Resource],
     scope: &'a Scope,
     named: &[&'a str],
@@ -92,7 +93,7 @@ pub(super) fn by_resource<'a>(
 }
 
 /// What is asked for in objects, each in words at the API that it is for.
-pub(super) fn add_details<'a>(
+fn add_details<'a>(
     resources: &mut Vec<ResourceItem<'a>>,
     known: &'a [Resource],
     details: &AuthorizationDetails,
@@ -119,39 +120,56 @@ pub(super) fn add_details<'a>(
     }
 }
 
+/// What is asked for, in the terms of the flows.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) scope: &'a Scope,
+    pub(super) permissions: &'a Permissions,
+    pub(super) details: &'a AuthorizationDetails,
+}
+
+/// What is asked for, as a person reads it: what belongs to no API, and the rest by the API that it belongs to.
+pub(super) fn in_words<'a>(
+    visit: &'a Visit,
+    asked: Asked<'a>,
+    admin_api: &'a str,
+    lang: &str,
+) -> (Vec<ScopeItem<'a>>, Vec<ResourceItem<'a>>) {
+    let known = &visit.tenant().resources;
+    let named: Vec<_> = asked.permissions.resources().collect();
+    let (scopes, mut resources) = by_resource(known, asked.scope, &named, admin_api);
+    add_details(&mut resources, known, asked.details, lang);
+    (scopes, resources)
+}
+
+/// A form with a decision that is none.
+pub(super) fn unclear(visit: &Visit) -> PageError {
+    visit.refuse(OAuthError::invalid_request(
+        "decision must be allow or deny",
+    ))
+}
+
 fn page(visit: &Visit, pending: &Pending, person: &SignedIn, text: &str) -> HttpResponse {
     let checked = &pending.checked;
     let frame = visit.frame(&checked.request.ui_locales);
     let (client_id, account) = (checked.client.id.to_string(), Person::of(&person.user));
     let admin_api = admin_api(&visit.provider);
-    let named: Vec<_> = checked.permissions.resources().collect();
-    let (scopes, mut resources) = by_resource(
-        &visit.tenant().resources,
-        &checked.scope,
-        &named,
-        &admin_api,
-    );
-    add_details(
-        &mut resources,
-        &visit.tenant().resources,
-        &checked.request.authorization_details,
-        frame.page().messages.lang(),
-    );
+    let asked = Asked {
+        scope: &checked.scope,
+        permissions: &checked.permissions,
+        details: &checked.request.authorization_details,
+    };
+    let lang = frame.page().messages.lang();
+    let (scopes, resources) = in_words(visit, asked, &admin_api, lang);
     let redirect_host = Url::parse(checked.redirect.uri())
         .ok()
         .and_then(|url| url.host_str().map(str::to_owned))
         .unwrap_or_default();
-    let (action, csrf) = (
-        visit.address("/consent", &[]),
-        visit.token(FormPurpose::Consent),
-    );
+    let form = visit.form("/consent", FormPurpose::Consent);
+    let hidden = [("flow", text)];
     let view = ConsentPage {
         page: frame.page(),
-        form: Form {
-            action: &action,
-            csrf: &csrf,
-            hidden: &[("flow", text)],
-        },
+        form: form.with(&hidden),
         client: frame.client(&checked.client, &client_id),
         account: account.account(),
         elsewhere: Some(&visit.address("/login", &[("flow", text), ("elsewhere", "1")])),
@@ -167,14 +185,8 @@ fn page(visit: &Visit, pending: &Pending, person: &SignedIn, text: &str) -> Http
 
 /// `GET /consent`.
 pub async fn get(visit: Visit, Query(params): Query) -> Result<HttpResponse, PageError> {
-    let text = params
-        .get("flow")
-        .map_err(|error| visit.refuse(error))?
-        .unwrap_or_default();
-    let pending = match take_up(&visit, text).await {
-        Ok(pending) => pending,
-        Err(stop) => return stop.result(),
-    };
+    let text = visit.parameter(&params, "flow")?;
+    let pending = take_up(&visit, text).await?;
     match pending.flow(&visit).next(None, visit.provider.now()) {
         Step::Consent(person) if pending.interaction.selected.is_some() => {
             Ok(page(&visit, &pending, person, text))
@@ -186,10 +198,7 @@ pub async fn get(visit: Visit, Query(params): Query) -> Result<HttpResponse, Pag
 /// `POST /consent`.
 pub async fn post(visit: Visit, FormBody(params): FormBody) -> Result<HttpResponse, PageError> {
     let form = visit.check(FormPurpose::Consent, params)?;
-    let pending = match take_up_answered(&visit, form.input("flow")).await {
-        Ok(pending) => pending,
-        Err(stop) => return stop.result(),
-    };
+    let pending = take_up_answered(&visit, form.input("flow")).await?;
     let decided = visit
         .provider
         .decide(&pending.flow(&visit), &form, &visit.caller.origin)
@@ -205,8 +214,6 @@ pub async fn post(visit: Visit, FormBody(params): FormBody) -> Result<HttpRespon
         }
         Decided::NotYet => proceed(&visit, &pending).await,
         Decided::Spent => Err(visit.refuse(PushedRefusal::Spent)),
-        Decided::Unclear => Err(visit.refuse(OAuthError::invalid_request(
-            "decision must be allow or deny",
-        ))),
+        Decided::Unclear => Err(unclear(&visit)),
     }
 }

@@ -11,10 +11,7 @@ use crate::http::extract::Caller;
 
 /// `GET /` of an issuer.
 pub async fn tenant(visit: Visit) -> Result<HttpResponse, PageError> {
-    let signed_in = visit
-        .signed_in(None)
-        .await
-        .map_err(|error| visit.fail(error))?;
+    let signed_in = visit.signed_in(None).await?;
     let person = signed_in.first().map(|one| Person::of(&one.user));
     let frame = visit.frame(&[]);
     Ok(show(

@@ -6,38 +6,37 @@ use actix_web::{HttpResponse, web};
 use super::form::PageForm;
 use super::password_problems::{NewPasswordProblems, rules};
 use super::render::show;
-use super::views::{ChoosePassword, Form, LinkSpent, Problem};
+use super::views::{ChoosePassword, LinkSpent, Problem};
 use super::visit::Visit;
 use crate::flows::browser::{FormPurpose, SessionCookie};
 use crate::flows::links::LinkUse;
 use crate::flows::provider::FlowError;
 use crate::http::error::PageError;
 
+/// What the page says.
+#[derive(Default)]
+struct Said {
+    problem: Option<Problem>,
+    new: NewPasswordProblems,
+}
+
 fn page(
     visit: &Visit,
     token: &str,
     username: &str,
     status: StatusCode,
-    problem: Option<Problem>,
-    problems: NewPasswordProblems,
+    said: &Said,
 ) -> HttpResponse {
     let frame = visit.frame(&[]);
-    let (action, csrf) = (
-        visit.address(&format!("/link/{token}"), &[]),
-        visit.token(FormPurpose::Link),
-    );
+    let form = visit.form(&format!("/link/{token}"), FormPurpose::Link);
     let view = ChoosePassword {
         page: frame.page(),
-        form: Form {
-            action: &action,
-            csrf: &csrf,
-            hidden: &[],
-        },
+        form: form.with(&[]),
         username,
         rules: rules(visit.tenant()),
-        problem,
-        new_problem: problems.new,
-        confirm_problem: problems.confirm,
+        problem: said.problem,
+        new_problem: said.new.new,
+        confirm_problem: said.new.confirm,
     };
     visit.show_form(status, &view)
 }
@@ -66,8 +65,7 @@ pub async fn get(visit: Visit, token: web::Path<String>) -> Result<HttpResponse,
             &token,
             link.user.email.as_str(),
             StatusCode::OK,
-            None,
-            NewPasswordProblems::default(),
+            &Said::default(),
         ),
         None => spent(&visit),
     })
@@ -89,8 +87,7 @@ pub async fn post(
         return Ok(spent(&visit));
     };
     let username = link.user.email.as_str().to_owned();
-    let again =
-        |status, problem, problems| page(&visit, &token, &username, status, problem, problems);
+    let again = |status, said| page(&visit, &token, &username, status, &said);
     match visit
         .provider
         .use_link(visit.tenant(), link, &form, &visit.caller.origin)
@@ -103,12 +100,20 @@ pub async fn post(
             Ok(response)
         }
         Ok(LinkUse::Spent) => Ok(spent(&visit)),
-        Ok(LinkUse::Problem(problem)) => Ok(again(StatusCode::BAD_REQUEST, None, problem.into())),
-        Err(FlowError::Busy) => Ok(again(
-            StatusCode::SERVICE_UNAVAILABLE,
-            Some(Problem::Busy),
-            NewPasswordProblems::default(),
-        )),
+        Ok(LinkUse::Problem(problem)) => {
+            let said = Said {
+                new: problem.into(),
+                ..Said::default()
+            };
+            Ok(again(StatusCode::BAD_REQUEST, said))
+        }
+        Err(FlowError::Busy) => {
+            let said = Said {
+                problem: Some(Problem::Busy),
+                ..Said::default()
+            };
+            Ok(again(StatusCode::SERVICE_UNAVAILABLE, said))
+        }
         Err(error) => Err(visit.fail(error)),
     }
 }

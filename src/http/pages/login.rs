@@ -5,21 +5,20 @@ use std::borrow::Cow;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 
-use super::authorize::{Pending, Stop, proceed, take_up, take_up_answered};
+use super::authorize::{Pending, proceed, take_up, take_up_answered};
 use super::form::PageForm;
 use super::render::{Person, allow_form_action};
-use super::views::{Form, Notice, Problem, SignIn as SignInPage, Who};
+use super::views::{Notice, Problem, SignIn as SignInPage, Who};
 use super::visit::Visit;
 use super::{requests, user_code};
 use crate::flows::authorize::Step;
-use crate::flows::browser::{CheckedForm, FormPurpose, MAX_USERNAME};
+use crate::flows::browser::{CheckedForm, FormPurpose};
 use crate::flows::provider::FlowError;
-use crate::flows::signin::{Attempt, NewSession, SignIn};
+use crate::flows::signin::{Attempt, MAX_USERNAME, NewSession, SignIn};
 use crate::http::error::PageError;
 use crate::http::extract::Query;
 use crate::http::metrics::{Metrics, SignInOutcome};
 use crate::jose::passwords::MAX_PASSWORD;
-use crate::protocol::Params;
 use crate::protocol::device_authorization::UserCode;
 use crate::protocol::discovery::paths;
 
@@ -43,7 +42,7 @@ enum Onward {
 }
 
 impl Onward {
-    async fn read(visit: &Visit, flow: &str, return_to: &str) -> Result<Self, Stop> {
+    async fn read(visit: &Visit, flow: &str, return_to: &str) -> Result<Self, PageError> {
         if flow.is_empty() {
             return Ok(Self::to_page(return_to));
         }
@@ -52,7 +51,7 @@ impl Onward {
     }
 
     /// The same for what the form sent.
-    async fn read_answered(visit: &Visit, form: &CheckedForm) -> Result<Self, Stop> {
+    async fn read_answered(visit: &Visit, form: &CheckedForm) -> Result<Self, PageError> {
         let flow = form.input("flow");
         if flow.is_empty() {
             return Ok(Self::to_page(form.input("return_to")));
@@ -111,8 +110,7 @@ fn page(visit: &Visit, onward: &Onward, status: StatusCode, said: &Said<'_>) -> 
     let client_id = pending
         .map(|pending| pending.checked.client.id.to_string())
         .unwrap_or_default();
-    let csrf = visit.token(FormPurpose::SignIn);
-    let action = visit.address("/login", &[]);
+    let form = visit.form("/login", FormPurpose::SignIn);
     let carried = [onward.carried()];
     let elsewhere = visit.address("/login", &[carried[0], ("elsewhere", "1")]);
     let who = match said.known {
@@ -126,11 +124,7 @@ fn page(visit: &Visit, onward: &Onward, status: StatusCode, said: &Said<'_>) -> 
     };
     let view = SignInPage {
         page: frame.page(),
-        form: Form {
-            action: &action,
-            csrf: &csrf,
-            hidden: &carried,
-        },
+        form: form.with(&carried),
         client: pending.map(|pending| frame.client(&pending.checked.client, &client_id)),
         who,
         problem: said.problem,
@@ -145,35 +139,21 @@ fn page(visit: &Visit, onward: &Onward, status: StatusCode, said: &Said<'_>) -> 
     response
 }
 
-fn input<'p>(visit: &Visit, params: &'p Params, name: &str) -> Result<&'p str, PageError> {
-    Ok(params
-        .get(name)
-        .map_err(|error| visit.refuse(error))?
-        .unwrap_or_default())
-}
-
 /// `GET /login`.
 pub async fn get(visit: Visit, Query(params): Query) -> Result<HttpResponse, PageError> {
     let (flow, return_to) = (
-        input(&visit, &params, "flow")?,
-        input(&visit, &params, "return_to")?,
+        visit.parameter(&params, "flow")?,
+        visit.parameter(&params, "return_to")?,
     );
-    let elsewhere = !input(&visit, &params, "elsewhere")?.is_empty();
-    let onward = match Onward::read(&visit, flow, return_to).await {
-        Ok(onward) => onward,
-        Err(stop) => return stop.result(),
-    };
-    let notice =
-        (input(&visit, &params, "notice")? == "password-chosen").then_some(Notice::PasswordChosen);
+    let elsewhere = !visit.parameter(&params, "elsewhere")?.is_empty();
+    let onward = Onward::read(&visit, flow, return_to).await?;
+    let notice = (visit.parameter(&params, "notice")? == "password-chosen")
+        .then_some(Notice::PasswordChosen);
     let Some(pending) = onward.pending() else {
         if let Onward::Path(path) = &onward
             && !elsewhere
             && notice.is_none()
-            && !visit
-                .signed_in(None)
-                .await
-                .map_err(|error| visit.fail(error))?
-                .is_empty()
+            && !visit.signed_in(None).await?.is_empty()
         {
             return Ok(visit.see_other(path, &[]));
         }
@@ -222,10 +202,7 @@ pub async fn post(
     params: PageForm,
 ) -> Result<HttpResponse, PageError> {
     let form = visit.check(FormPurpose::SignIn, params.read(&visit)?)?;
-    let onward = match Onward::read_answered(&visit, &form).await {
-        Ok(onward) => onward,
-        Err(stop) => return stop.result(),
-    };
+    let onward = Onward::read_answered(&visit, &form).await?;
     let attempt = Attempt {
         at: &visit.at,
         form: &form,

@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
 use super::render::{Person, show};
-use super::views::{Form, SignOut as SignOutPage, SignedOut};
+use super::views::{SignOut as SignOutPage, SignedOut};
 use super::visit::{Visit, see_other};
 use crate::domain::ids::SessionId;
 use crate::flows::browser::FormPurpose;
@@ -36,10 +36,7 @@ pub async fn post(visit: Visit, FormBody(params): FormBody) -> Result<HttpRespon
 
 async fn for_client(visit: &Visit, params: &Params) -> Result<HttpResponse, PageError> {
     let request = LogoutRequest::from_params(params).map_err(|error| visit.refuse(error))?;
-    let signed_in = visit
-        .not_signed_out()
-        .await
-        .map_err(|error| visit.fail(error))?;
+    let signed_in = visit.not_signed_out().await?;
     let result = visit
         .provider
         .sign_out_for_client(&visit.at, &request, &signed_in, &visit.caller.origin)
@@ -71,10 +68,7 @@ async fn for_client(visit: &Visit, params: &Params) -> Result<HttpResponse, Page
 
 async fn confirmed(visit: &Visit, params: Params) -> Result<HttpResponse, PageError> {
     let form = visit.check(FormPurpose::SignOut, params)?;
-    let signed_in = visit
-        .not_signed_out()
-        .await
-        .map_err(|error| visit.fail(error))?;
+    let signed_in = visit.not_signed_out().await?;
     let result = visit
         .provider
         .sign_out_confirmed(&visit.at, &form, &signed_in, &visit.caller.origin)
@@ -95,17 +89,10 @@ async fn confirmed(visit: &Visit, params: Params) -> Result<HttpResponse, PageEr
 fn ask(visit: &Visit, ui_locales: &[String], person: &SignedIn) -> HttpResponse {
     let frame = visit.frame(ui_locales);
     let account = Person::of(&person.user);
-    let (action, csrf) = (
-        visit.address("/logout", &[]),
-        visit.token(FormPurpose::SignOut),
-    );
+    let form = visit.form("/logout", FormPurpose::SignOut);
     let view = SignOutPage {
         page: frame.page(),
-        form: Form {
-            action: &action,
-            csrf: &csrf,
-            hidden: &[],
-        },
+        form: form.with(&[]),
         account: account.account(),
         stay: &visit.address("/account", &[]),
     };

@@ -7,16 +7,15 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 
 use super::account::{notice, owner};
-use super::consent::{add_details, by_resource};
+use super::consent::{Asked, in_words, unclear};
 use super::render::{Person, show};
-use super::views::{
-    AccountRequests, AnswerRequest, Form, Notice, Problem, RequestAnswered, RequestItem,
-};
+use super::views::{AccountRequests, AnswerRequest, Notice, Problem, RequestAnswered, RequestItem};
 use super::visit::Visit;
 use crate::domain::ids::BackchannelRequestId;
 use crate::flows::authorize::Decision;
-use crate::flows::backchannel::{BackchannelDecision, CodeChange, WaitingRequest};
+use crate::flows::backchannel::{CodeChange, WaitingRequest};
 use crate::flows::browser::FormPurpose;
+use crate::flows::decoupled::Answered;
 use crate::flows::scopes::admin_api;
 use crate::flows::sessions::SignedIn;
 use crate::http::error::PageError;
@@ -55,11 +54,6 @@ fn sign_in(visit: &Visit, path: &str) -> HttpResponse {
 /// To the sign-in page though somebody is signed in, and back here.
 fn sign_in_anew(visit: &Visit, path: &str) -> HttpResponse {
     visit.see_other("/login", &[("return_to", path), ("elsewhere", "1")])
-}
-
-async fn people(visit: &Visit) -> Result<Vec<SignedIn>, PageError> {
-    let people = visit.signed_in(None).await;
-    people.map_err(|error| visit.fail(error))
 }
 
 /// What the list says beside what waits.
@@ -106,21 +100,14 @@ async fn list_page(
             ends_at: request.expires_at,
         }
     });
-    let (action, csrf) = (
-        visit.address(REQUESTS, &[]),
-        visit.token(FormPurpose::RequestCode),
-    );
+    let form = visit.form(REQUESTS, FormPurpose::RequestCode);
     let view = AccountRequests {
         page: frame.page(),
         account: account.account(),
         sign_out: &visit.address("/logout", &[]),
         requests: Some(waiting.len()),
         items: items.collect(),
-        form: Form {
-            action: &action,
-            csrf: &csrf,
-            hidden: &[],
-        },
+        form: form.with(&[]),
         has_code,
         code_problem: said.code_problem,
         problem: said.problem,
@@ -132,10 +119,7 @@ async fn list_page(
 /// `GET /account/requests`.
 pub async fn list(visit: Visit, Query(params): Query) -> Result<HttpResponse, PageError> {
     check_open(&visit)?;
-    let person = match owner(&visit, REQUESTS).await {
-        Ok(person) => person,
-        Err(stop) => return stop.result(),
-    };
+    let person = owner(&visit, REQUESTS).await?;
     let known = [
         ("code-set", Notice::RequestCodeSet),
         ("code-removed", Notice::RequestCodeRemoved),
@@ -154,10 +138,7 @@ pub async fn change_code(
 ) -> Result<HttpResponse, PageError> {
     check_open(&visit)?;
     let form = visit.check(FormPurpose::RequestCode, params)?;
-    let person = match owner(&visit, REQUESTS).await {
-        Ok(person) => person,
-        Err(stop) => return stop.result(),
-    };
+    let person = owner(&visit, REQUESTS).await?;
     let (provider, origin) = (&visit.provider, &visit.caller.origin);
     let told = |name| Ok(visit.see_other(REQUESTS, &[("notice", name)]));
     let problem = match form.input("do") {
@@ -206,26 +187,17 @@ fn page_of(visit: &Visit, (waiting, person): (&WaitingRequest, &SignedIn)) -> Ht
     let frame = visit.frame(&[]);
     let (client_id, account) = (client.id.to_string(), Person::of(&person.user));
     let admin_api = admin_api(&visit.provider);
-    let named: Vec<_> = permissions.resources().collect();
-    let known = &visit.tenant().resources;
-    let (scopes, mut resources) = by_resource(known, &request.scope, &named, &admin_api);
-    add_details(
-        &mut resources,
-        known,
-        &request.details,
-        frame.page().messages.lang(),
-    );
-    let (action, csrf) = (
-        visit.address(&path_of(request.id), &[]),
-        visit.token(FormPurpose::Request),
-    );
+    let asked = Asked {
+        scope: &request.scope,
+        permissions,
+        details: &request.details,
+    };
+    let lang = frame.page().messages.lang();
+    let (scopes, resources) = in_words(visit, asked, &admin_api, lang);
+    let form = visit.form(&path_of(request.id), FormPurpose::Request);
     let view = AnswerRequest {
         page: frame.page(),
-        form: Form {
-            action: &action,
-            csrf: &csrf,
-            hidden: &[],
-        },
+        form: form.with(&[]),
         client: frame.client(client, &client_id),
         account: account.account(),
         binding_message: &request.binding_message,
@@ -257,11 +229,11 @@ async fn find<'p>(
 pub async fn question(visit: Visit, id: web::Path<String>) -> Result<HttpResponse, PageError> {
     check_open(&visit)?;
     let path = parse_path(&format!("{REQUESTS}/{id}")).unwrap_or_else(|| REQUESTS.to_owned());
-    let people = people(&visit).await?;
+    let people = visit.signed_in(None).await?;
     let Some((waiting, person)) = find(&visit, &people, &id).await? else {
         return gone(&visit, &people, &path).await;
     };
-    if visit.provider.is_sign_in_too_old(&waiting, person) {
+    if visit.provider.is_sign_in_too_old(&waiting.client, person) {
         return Ok(sign_in_anew(&visit, &path));
     }
     Ok(page_of(&visit, (&waiting, person)))
@@ -275,21 +247,13 @@ pub async fn answer(
 ) -> Result<HttpResponse, PageError> {
     check_open(&visit)?;
     let form = visit.check(FormPurpose::Request, params)?;
-    let decision = match form.input("decision") {
-        "allow" => Decision::Allow,
-        "deny" => Decision::Deny,
-        _ => {
-            return Err(visit.refuse(OAuthError::invalid_request(
-                "decision must be allow or deny",
-            )));
-        }
-    };
+    let decision = Decision::find(&form).ok_or_else(|| unclear(&visit))?;
     let path = parse_path(&format!("{REQUESTS}/{id}")).unwrap_or_else(|| REQUESTS.to_owned());
-    let people = people(&visit).await?;
+    let people = visit.signed_in(None).await?;
     let Some((waiting, person)) = find(&visit, &people, &id).await? else {
         return gone(&visit, &people, &path).await;
     };
-    if visit.provider.is_sign_in_too_old(&waiting, person) {
+    if visit.provider.is_sign_in_too_old(&waiting.client, person) {
         return Ok(sign_in_anew(&visit, &path));
     }
     let decided = visit
@@ -303,10 +267,10 @@ pub async fn answer(
         .await
         .map_err(|error| visit.fail(error))?;
     let allowed = match decided {
-        BackchannelDecision::Allowed => true,
-        BackchannelDecision::Denied => false,
-        BackchannelDecision::Gone => return gone(&visit, &people, &path).await,
-        BackchannelDecision::SignedOut => return Ok(sign_in(&visit, &path)),
+        Answered::Allowed => true,
+        Answered::Denied => false,
+        Answered::Gone => return gone(&visit, &people, &path).await,
+        Answered::SignedOut => return Ok(sign_in(&visit, &path)),
     };
     let frame = visit.frame(&[]);
     let client_id = waiting.client.id.to_string();

@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 
 use super::authorize::{Pending, proceed, take_up, take_up_answered};
 use super::render::{Person, allow_form_action};
-use super::views::{AccountChoice, Form, Problem, SelectAccount};
+use super::views::{AccountChoice, Problem, SelectAccount};
 use super::visit::Visit;
 use crate::domain::ids::SessionId;
 use crate::flows::browser::FormPurpose;
@@ -31,17 +31,11 @@ fn page(
         account: person.account(),
         signed_in: true,
     });
-    let (action, csrf) = (
-        visit.address("/select-account", &[]),
-        visit.token(FormPurpose::SelectAccount),
-    );
+    let form = visit.form("/select-account", FormPurpose::SelectAccount);
+    let hidden = [("flow", text)];
     let view = SelectAccount {
         page: frame.page(),
-        form: Form {
-            action: &action,
-            csrf: &csrf,
-            hidden: &[("flow", text)],
-        },
+        form: form.with(&hidden),
         client: Some(frame.client(&pending.checked.client, &client_id)),
         accounts: accounts.collect(),
         elsewhere: &visit.address("/login", &[("flow", text), ("elsewhere", "1")]),
@@ -54,14 +48,8 @@ fn page(
 
 /// `GET /select-account`.
 pub async fn get(visit: Visit, Query(params): Query) -> Result<HttpResponse, PageError> {
-    let text = params
-        .get("flow")
-        .map_err(|error| visit.refuse(error))?
-        .unwrap_or_default();
-    let pending = match take_up(&visit, text).await {
-        Ok(pending) => pending,
-        Err(stop) => return stop.result(),
-    };
+    let text = visit.parameter(&params, "flow")?;
+    let pending = take_up(&visit, text).await?;
     if pending.signed_in.is_empty() || !pending.allows_page() {
         return proceed(&visit, &pending).await;
     }
@@ -72,10 +60,7 @@ pub async fn get(visit: Visit, Query(params): Query) -> Result<HttpResponse, Pag
 pub async fn post(visit: Visit, FormBody(params): FormBody) -> Result<HttpResponse, PageError> {
     let form = visit.check(FormPurpose::SelectAccount, params)?;
     let text = form.input("flow");
-    let pending = match take_up_answered(&visit, text).await {
-        Ok(pending) => pending,
-        Err(stop) => return stop.result(),
-    };
+    let pending = take_up_answered(&visit, text).await?;
     let wanted = form.input("account").parse::<SessionId>().ok();
     let Some(chosen) = pending
         .signed_in

@@ -5,21 +5,22 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
-use super::consent::{add_details, by_resource};
+use super::consent::{Asked, in_words, unclear};
 use super::render::{Person, show};
-use super::views::{ConnectDevice, DeviceDone, EnterCode, Form, Problem};
+use super::views::{ConnectDevice, DeviceDone, EnterCode, Problem};
 use super::visit::Visit;
 use crate::domain::ids::SessionId;
 use crate::flows::authorize::Decision;
 use crate::flows::browser::FormPurpose;
-use crate::flows::device::{DeviceDecision, Found, WaitingDevice};
+use crate::flows::decoupled::Answered;
+use crate::flows::device::{Found, WaitingDevice};
 use crate::flows::scopes::admin_api;
 use crate::flows::sessions::SignedIn;
 use crate::http::error::PageError;
 use crate::http::extract::{FormBody, Query};
+use crate::protocol::OAuthError;
 use crate::protocol::device_authorization::{MAX_USER_CODE, UserCode};
 use crate::protocol::discovery::paths;
-use crate::protocol::{OAuthError, Params};
 
 /// Where the person decides.
 pub const CONFIRM: &str = "/device/confirm";
@@ -45,18 +46,6 @@ fn check_open(visit: &Visit) -> Result<(), PageError> {
     }
 }
 
-fn parameter<'p>(visit: &Visit, params: &'p Params, name: &str) -> Result<&'p str, PageError> {
-    Ok(params
-        .get(name)
-        .map_err(|error| visit.refuse(error))?
-        .unwrap_or_default())
-}
-
-async fn people(visit: &Visit) -> Result<Vec<SignedIn>, PageError> {
-    let people = visit.signed_in(None).await;
-    people.map_err(|error| visit.fail(error))
-}
-
 /// To the sign-in page, and back here.
 fn sign_in(visit: &Visit, typed: &str) -> HttpResponse {
     visit.see_other("/login", &[("return_to", &path_of(typed))])
@@ -73,11 +62,9 @@ struct Said<'a> {
 fn page(visit: &Visit, person: &SignedIn, status: StatusCode, said: &Said<'_>) -> HttpResponse {
     let frame = visit.frame(&[]);
     let account = Person::of(&person.user);
-    let (action, csrf, session) = (
-        visit.address(paths::DEVICE, &[]),
-        visit.token(FormPurpose::UserCode),
-        person.session.id.to_string(),
-    );
+    let form = visit.form(paths::DEVICE, FormPurpose::UserCode);
+    let session = person.session.id.to_string();
+    let hidden = [("session", session.as_str())];
     let typed = if said.typed.len() <= MAX_USER_CODE {
         said.typed
     } else {
@@ -86,11 +73,7 @@ fn page(visit: &Visit, person: &SignedIn, status: StatusCode, said: &Said<'_>) -
     let shown = UserCode::parse(typed).map_or_else(|| typed.to_owned(), |code| code.to_string());
     let view = EnterCode {
         page: frame.page(),
-        form: Form {
-            action: &action,
-            csrf: &csrf,
-            hidden: &[("session", &session)],
-        },
+        form: form.with(&hidden),
         account: account.account(),
         elsewhere: &elsewhere(visit, typed),
         user_code: &shown,
@@ -110,8 +93,8 @@ fn elsewhere(visit: &Visit, typed: &str) -> String {
 /// `GET /device`.
 pub async fn get(visit: Visit, Query(params): Query) -> Result<HttpResponse, PageError> {
     check_open(&visit)?;
-    let typed = parameter(&visit, &params, "user_code")?;
-    let people = people(&visit).await?;
+    let typed = visit.parameter(&params, "user_code")?;
+    let people = visit.signed_in(None).await?;
     let Some(person) = people.first() else {
         return Ok(sign_in(&visit, typed));
     };
@@ -131,7 +114,7 @@ pub async fn post(visit: Visit, FormBody(params): FormBody) -> Result<HttpRespon
     check_open(&visit)?;
     let form = visit.check(FormPurpose::UserCode, params)?;
     let typed = form.input("user_code");
-    let people = people(&visit).await?;
+    let people = visit.signed_in(None).await?;
     // The page names the person who is to decide; one that has taken their place meanwhile didn't see it.
     let shown_to = form.input("session").parse::<SessionId>().ok();
     let person = people
@@ -211,26 +194,18 @@ fn confirmation(
     let frame = visit.frame(&[]);
     let (client_id, account) = (client.id.to_string(), Person::of(&person.user));
     let admin_api = admin_api(&visit.provider);
-    let named: Vec<_> = permissions.resources().collect();
-    let known = &visit.tenant().resources;
-    let (scopes, mut resources) = by_resource(known, &device.scope, &named, &admin_api);
-    add_details(
-        &mut resources,
-        known,
-        &device.details,
-        frame.page().messages.lang(),
-    );
-    let (action, csrf) = (
-        visit.address(CONFIRM, &[]),
-        visit.token(FormPurpose::Device),
-    );
+    let asked = Asked {
+        scope: &device.scope,
+        permissions,
+        details: &device.details,
+    };
+    let lang = frame.page().messages.lang();
+    let (scopes, resources) = in_words(visit, asked, &admin_api, lang);
+    let form = visit.form(CONFIRM, FormPurpose::Device);
+    let hidden = [("device", ticket)];
     let view = ConnectDevice {
         page: frame.page(),
-        form: Form {
-            action: &action,
-            csrf: &csrf,
-            hidden: &[("device", ticket)],
-        },
+        form: form.with(&hidden),
         client: frame.client(client, &client_id),
         account: account.account(),
         elsewhere: &elsewhere(visit, user_code),
@@ -246,9 +221,9 @@ fn confirmation(
 /// `GET /device/confirm`.
 pub async fn question(visit: Visit, Query(params): Query) -> Result<HttpResponse, PageError> {
     check_open(&visit)?;
-    let ticket = parameter(&visit, &params, "device")?;
-    let typed = parameter(&visit, &params, "user_code")?;
-    let people = people(&visit).await?;
+    let ticket = visit.parameter(&params, "device")?;
+    let typed = visit.parameter(&params, "user_code")?;
+    let people = visit.signed_in(None).await?;
     let found = visit
         .provider
         .load_device(&visit.at, &people, ticket)
@@ -267,16 +242,8 @@ pub async fn question(visit: Visit, Query(params): Query) -> Result<HttpResponse
 pub async fn answer(visit: Visit, FormBody(params): FormBody) -> Result<HttpResponse, PageError> {
     check_open(&visit)?;
     let form = visit.check(FormPurpose::Device, params)?;
-    let decision = match form.input("decision") {
-        "allow" => Decision::Allow,
-        "deny" => Decision::Deny,
-        _ => {
-            return Err(visit.refuse(OAuthError::invalid_request(
-                "decision must be allow or deny",
-            )));
-        }
-    };
-    let people = people(&visit).await?;
+    let decision = Decision::find(&form).ok_or_else(|| unclear(&visit))?;
+    let people = visit.signed_in(None).await?;
     let found = visit
         .provider
         .load_device(&visit.at, &people, form.input("device"))
@@ -296,10 +263,10 @@ pub async fn answer(visit: Visit, FormBody(params): FormBody) -> Result<HttpResp
         .await
         .map_err(|error| visit.fail(error))?;
     let allowed = match decided {
-        DeviceDecision::Allowed => true,
-        DeviceDecision::Denied => false,
-        DeviceDecision::Gone => return Ok(gone(&visit, &people)),
-        DeviceDecision::SignedOut => return Ok(sign_in(&visit, "")),
+        Answered::Allowed => true,
+        Answered::Denied => false,
+        Answered::Gone => return Ok(gone(&visit, &people)),
+        Answered::SignedOut => return Ok(sign_in(&visit, "")),
     };
     let frame = visit.frame(&[]);
     let client_id = waiting.client.id.to_string();

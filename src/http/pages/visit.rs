@@ -11,6 +11,7 @@ use url::form_urlencoded::Serializer;
 
 use super::cookies::Jar;
 use super::render::{Frame, show};
+use super::views::Form;
 use crate::domain::ids::{ClientId, SessionId};
 use crate::flows::Provider;
 use crate::flows::browser::{
@@ -99,6 +100,14 @@ impl Visit {
         self.request.extensions_mut().insert(KeepsOpener);
     }
 
+    /// A form of this purpose, to be sent to one of our own pages.
+    pub fn form(&self, path: &str, purpose: FormPurpose) -> OwnForm {
+        OwnForm {
+            action: self.address(path, &[]),
+            csrf: self.token(purpose),
+        }
+    }
+
     /// The token for a form of this purpose.
     pub fn token(&self, purpose: FormPurpose) -> String {
         self.seed.token(self.tenant(), purpose)
@@ -181,18 +190,26 @@ impl Visit {
         below.starts_with('/').then_some(below)
     }
 
+    /// A parameter of the address; empty where it is absent.
+    pub fn parameter<'p>(&self, params: &'p Params, name: &str) -> Result<&'p str, PageError> {
+        let value = params.get(name).map_err(|error| self.refuse(error))?;
+        Ok(value.unwrap_or_default())
+    }
+
     /// Who is signed in in this browser; with what they allowed `client`.
-    pub async fn signed_in(&self, client: Option<ClientId>) -> Result<Vec<SignedIn>, FlowError> {
+    pub async fn signed_in(&self, client: Option<ClientId>) -> Result<Vec<SignedIn>, PageError> {
         self.provider
             .find_signed_in(self.tenant(), &self.jar.sessions, client)
             .await
+            .map_err(|error| self.fail(error))
     }
 
     /// Whom signing out signs out, whether or not they have been away for too long.
-    pub async fn not_signed_out(&self) -> Result<Vec<SignedIn>, FlowError> {
+    pub async fn not_signed_out(&self) -> Result<Vec<SignedIn>, PageError> {
         self.provider
             .find_not_signed_out(self.tenant(), &self.jar.sessions)
             .await
+            .map_err(|error| self.fail(error))
     }
 
     /// Keeps the sessions in the browser, and what they come to.
@@ -235,6 +252,23 @@ impl Visit {
             address: &self.caller.address,
             sessions: &self.jar.sessions,
             devices: &self.jar.devices,
+        }
+    }
+}
+
+/// A form of one of our own pages, as it is shown.
+pub struct OwnForm {
+    action: String,
+    csrf: String,
+}
+
+impl OwnForm {
+    /// The form, with what else must come back.
+    pub fn with<'a>(&'a self, hidden: &'a [(&'a str, &'a str)]) -> Form<'a> {
+        Form {
+            action: &self.action,
+            csrf: &self.csrf,
+            hidden,
         }
     }
 }

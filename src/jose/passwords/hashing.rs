@@ -193,9 +193,8 @@ impl Stored {
             return Err(PasswordError::MalformedHash);
         }
         // Django names the kind before it.
-        let phc = phc
-            .strip_prefix("argon2$")
-            .map_or(phc, |rest| &phc[phc.len() - rest.len() - 1..]);
+        let bare = phc.strip_prefix("argon2");
+        let phc = bare.filter(|bare| bare.starts_with('$')).unwrap_or(phc);
         let hash = PasswordHash::new(phc).map_err(|_| PasswordError::MalformedHash)?;
         let (Some(salt), Some(output)) = (&hash.salt, &hash.hash) else {
             return Err(PasswordError::MalformedHash);

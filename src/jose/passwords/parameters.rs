@@ -15,7 +15,7 @@ pub(super) const OUTPUT: usize = 32;
 /// A password can't be hashed or compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordError {
-    /// It is longer than [`MAX_PASSWORD`].
+    /// It is longer than [`MAX_PASSWORD`](super::MAX_PASSWORD).
     #[error("the password is longer than 1024 bytes")]
     TooLong,
     /// The parameters are out of bounds.

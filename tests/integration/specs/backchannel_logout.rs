@@ -602,7 +602,7 @@ app_test! {
     async fn a_notice_goes_out_at_once(app: TestApp) {
         let here = Told::new(app).await;
         let (mut browser, tokens) = here.signed_in().await;
-        let job = jobs::logout::start(here.scene.app.provider.clone());
+        let job = actix_web::rt::spawn(jobs::logout::run(here.scene.app.provider.clone()));
         tokio::time::sleep(Duration::from_millis(300)).await;
         here.sign_out(&mut browser, &tokens).await;
         let begun = Instant::now();
@@ -782,7 +782,7 @@ fn a_dead_endpoint_holds_nobody_up() {
             .user(&globex, "bob@globex.example", "a long enough password")
             .await;
         let theirs = listening(app, &globex, &other.url("/"), json!({})).await;
-        let job = jobs::logout::start(app.provider.clone());
+        let job = actix_web::rt::spawn(jobs::logout::run(app.provider.clone()));
         here.receiver.wait_for(2).await;
         // While acme's wait for their answers: a sign-out at globex is answered and told of at once.
         let begun = Instant::now();

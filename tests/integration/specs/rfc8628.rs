@@ -9,7 +9,8 @@ use tessera::domain::audit::Origin;
 use tessera::domain::ids::{DomainId, UserId};
 use tessera::flows::authorize::Decision;
 use tessera::flows::browser::SessionCookie;
-use tessera::flows::device::{DeviceDecision, Found};
+use tessera::flows::decoupled::Answered;
+use tessera::flows::device::Found;
 use tessera::flows::tenancy::TenantAt;
 
 use super::seed::{Scene, at_once, text};
@@ -860,7 +861,7 @@ app_test! {
         browser.submit(&out, &[("logout", "1")]).await;
         for decision in [Decision::Allow, Decision::Deny] {
             let decided = provider.decide_device(&at, (&waiting, person), decision, &Origin::default()).await;
-            assert_eq!(decided.expect("runs"), DeviceDecision::SignedOut);
+            assert_eq!(decided.expect("runs"), Answered::SignedOut);
         }
         poll(&scene.rp, &asked.device).await.expect_error(400, "authorization_pending");
 

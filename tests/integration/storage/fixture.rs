@@ -82,9 +82,9 @@ pub fn user(clock: &Clock, address: &str) -> User {
 pub fn client(clock: &Clock) -> Client {
     let metadata = json!({ "client_name": "App", "token_endpoint_auth_method": "none", "redirect_uris": [format!("{CLIENT_ORIGIN}/callback")],
         "backchannel_logout_uri": format!("{CLIENT_ORIGIN}/out"), "frontchannel_logout_uri": format!("{CLIENT_ORIGIN}/frame") });
+    let id = ClientId::from(clock.uuid_v7());
+    let metadata = ClientMetadata::from_json(metadata).expect("metadata");
     Client {
-        id: ClientId::from(clock.uuid_v7()),
-        metadata: ClientMetadata::from_json(metadata).expect("metadata"),
         secret: Some(ClientSecrets {
             current: KeptSecret {
                 hash: hash(1),
@@ -98,10 +98,7 @@ pub fn client(clock: &Clock) -> Client {
             initial_access_token: None,
             software_statement: None,
         }),
-        version: 1,
-        created_at: clock.now(),
-        updated_at: clock.now(),
-        last_used: tessera::domain::client::LastUse::default(),
+        ..Client::new(id, metadata, clock.now())
     }
 }
 

@@ -305,18 +305,12 @@ impl TestApp {
         let current = hash_client_secret(loaded.handle_key(), id.uuid(), secret.expose())
             .expect("short enough");
         let mut client = Client {
-            id,
-            metadata,
             secret: Some(ClientSecrets {
                 current: current.into(),
                 made_at: now,
                 previous: None,
             }),
-            registration: None,
-            version: 1,
-            created_at: now,
-            updated_at: now,
-            last_used: tessera::domain::client::LastUse::default(),
+            ..Client::new(id, metadata, now)
         };
         if client.is_public() {
             client.secret = None;

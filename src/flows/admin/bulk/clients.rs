@@ -112,16 +112,11 @@ impl Provider {
             }
             id => ClientId::from(id.unwrap_or_else(|| self.clock.uuid_v7())),
         };
-        let mut client = Client {
-            id,
-            metadata: self.check_metadata(metadata).map_err(of_line("client"))?,
-            secret: None,
-            registration: None,
-            version: 1,
-            created_at,
-            updated_at: moment("client.updated_at", own.updated_at, now)?.unwrap_or(created_at),
-            last_used: crate::domain::client::LastUse::default(),
-        };
+        let metadata = self.check_metadata(metadata).map_err(of_line("client"))?;
+        let mut client = Client::new(id, metadata, created_at);
+        if let Some(at) = moment("client.updated_at", own.updated_at, now)? {
+            client.updated_at = at;
+        }
         check_client(by, &client)?;
         self.check_surroundings(draft.slug(), &draft.whole.resources, &client)
             .map_err(of_line("client"))?;

@@ -82,7 +82,7 @@ struct Rotation {
 impl Default for Rotation {
     fn default() -> Self {
         Self {
-            overlap_seconds: u32::try_from(DEFAULT_SECRET_OVERLAP.as_secs()).unwrap_or_default(),
+            overlap_seconds: DEFAULT_SECRET_OVERLAP,
         }
     }
 }

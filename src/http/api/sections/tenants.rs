@@ -1,5 +1,7 @@
 //! Tenants, their settings and their look.
 
+use std::sync::Arc;
+
 use actix_web::HttpResponse;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -176,7 +178,7 @@ async fn create(call: Call) -> Answer {
 async fn store(
     call: &Call,
     change: impl FnOnce(&mut TenantRecord) -> Result<(), Refusal>,
-) -> Result<std::sync::Arc<LoadedTenant>, Refusal> {
+) -> Result<Arc<LoadedTenant>, Refusal> {
     let mut record = call.tenant().record.clone();
     call.check_version(record.version)?;
     change(&mut record)?;

@@ -4,11 +4,11 @@ use chrono::TimeDelta;
 
 use super::{
     ACME, ADA, CITRUS, ENDLESS, ENDLESS_ACCOUNT, GLOBEX, HOSTILE, HOSTILE_ACCOUNT, HOSTILE_TENANT,
-    LONG, NAMELESS, RTL, RTL_TENANT, Sample, form, hostile_form, now, orders, page,
+    LONG, NAMELESS, RTL, RTL_TENANT, Sample, form, hostile_form, now, orders, page, scope,
 };
 use crate::http::pages::{
     messages::Messages,
-    views::{ClientMark, ConnectDevice, DeviceDone, EnterCode, Problem, ResourceItem, ScopeItem},
+    views::{ClientMark, ConnectDevice, DeviceDone, EnterCode, Problem, ResourceItem},
 };
 
 impl Sample for EnterCode<'static> {
@@ -82,10 +82,6 @@ impl Sample for EnterCode<'static> {
             ),
         ]
     }
-}
-
-fn scope(name: &'static str, description: &'static str) -> ScopeItem<'static> {
-    ScopeItem { name, description }
 }
 
 impl Sample for ConnectDevice<'static> {

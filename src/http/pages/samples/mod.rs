@@ -15,17 +15,12 @@ mod sign_in;
 use askama::Template;
 use chrono::TimeDelta;
 
-use super::{
-    messages::Messages,
-    views::{
-        Account, AccountApplications, AccountHome, AccountPassword, AccountRequests,
-        AccountSessions, AnswerRequest, ChoosePassword, ClientMark, ConnectDevice, Consent,
-        DeviceDone, EnterCode, ErrorPage,
-    },
-    views::{
-        Form, FormPost, Landing, LinkSpent, Page, RequestAnswered, SelectAccount, SignIn, SignOut,
-        SignedOut, TenantHome, TenantMark, WebLink,
-    },
+use super::messages::Messages;
+use super::views::{
+    Account, AccountApplications, AccountHome, AccountPassword, AccountRequests, AccountSessions,
+    AnswerRequest, ChoosePassword, ClientMark, ConnectDevice, Consent, DeviceDone, EnterCode,
+    ErrorPage, Form, FormPost, Landing, LinkSpent, Page, RequestAnswered, ScopeItem, SelectAccount,
+    SignIn, SignOut, SignedOut, TenantHome, TenantMark, WebLink,
 };
 use crate::clock::Timestamp;
 
@@ -182,6 +177,10 @@ const RTL_ACCOUNT: Account<'static> = Account {
     name: "עדה לאבלייס",
     username: "ada@דוגמה.example",
 };
+
+fn scope(name: &'static str, description: &'static str) -> ScopeItem<'static> {
+    ScopeItem { name, description }
+}
 
 fn form(action: &'static str) -> Form<'static> {
     Form {

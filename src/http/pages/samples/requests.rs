@@ -4,13 +4,13 @@ use chrono::TimeDelta;
 
 use super::{
     ACME, ADA, CITRUS, ENDLESS, ENDLESS_ACCOUNT, GLOBEX, HOSTILE, HOSTILE_ACCOUNT, HOSTILE_TENANT,
-    LONG, NAMELESS, RTL, RTL_TENANT, Sample, form, hostile_form, now, orders, page,
+    LONG, NAMELESS, RTL, RTL_TENANT, Sample, form, hostile_form, now, orders, page, scope,
 };
 use crate::http::pages::{
     messages::Messages,
     views::{
         AccountRequests, AnswerRequest, ClientMark, Notice, Problem, RequestAnswered, RequestItem,
-        ResourceItem, ScopeItem,
+        ResourceItem,
     },
 };
 
@@ -142,10 +142,6 @@ impl Sample for AccountRequests<'static> {
             ),
         ]
     }
-}
-
-fn scope(name: &'static str, description: &'static str) -> ScopeItem<'static> {
-    ScopeItem { name, description }
 }
 
 impl Sample for AnswerRequest<'static> {

@@ -2,13 +2,13 @@
 
 use super::{
     ACME, ADA, CITRUS, ENDLESS, ENDLESS_ACCOUNT, GLOBEX, HOSTILE, HOSTILE_ACCOUNT, HOSTILE_TENANT,
-    LONG, NAMELESS, RTL, RTL_ACCOUNT, RTL_TENANT, Sample, form, hostile_form, orders, page,
+    LONG, NAMELESS, RTL, RTL_ACCOUNT, RTL_TENANT, Sample, form, hostile_form, orders, page, scope,
 };
 use crate::http::pages::{
     messages::Messages,
     views::{
-        AccountChoice, ClientMark, Consent, Notice, Problem, ResourceItem, ScopeItem,
-        SelectAccount, SignIn, WebLink, Who,
+        AccountChoice, ClientMark, Consent, Notice, Problem, ResourceItem, SelectAccount, SignIn,
+        WebLink, Who,
     },
 };
 use crate::protocol::authorization_details::Words;
@@ -228,10 +228,6 @@ impl Sample for SelectAccount<'static> {
             ),
         ]
     }
-}
-
-fn scope(name: &'static str, description: &'static str) -> ScopeItem<'static> {
-    ScopeItem { name, description }
 }
 
 impl Sample for Consent<'static> {
