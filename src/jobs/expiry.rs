@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use actix_web::rt::time::sleep;
 
+use crate::clock::Timestamp;
 use crate::flows::Provider;
 use crate::storage::StorageError;
 
@@ -14,11 +15,15 @@ const INTERVAL: Duration = Duration::from_mins(1);
 /// Rows of a kind per transaction: a few milliseconds of the writer's time.
 const BATCH: i64 = 500;
 
+/// How often grants whose code nobody redeemed are looked for among all: some have to wait for the end of a session.
+const DAY: chrono::Duration = chrono::Duration::days(1);
+
 /// Between two batches others get their turn.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Sweeps every minute, without end.
 pub async fn run(provider: Arc<Provider>) {
+    let (mut begun, mut looked_at) = (None, None);
     loop {
         // Nodes that were started together shall not sweep together.
         let [jitter] = provider.clock.random_bytes::<1>();
@@ -26,7 +31,11 @@ pub async fn run(provider: Arc<Provider>) {
         if let Err(error) = provider.expire_backchannel_requests().await {
             tracing::warn!(%error, "requests that nobody answered can't be written down; another try in a minute");
         }
-        match sweep(&provider).await {
+        let now = provider.clock.now();
+        if begun.is_none_or(|begun| now >= begun + DAY) {
+            (begun, looked_at) = (Some(now), None);
+        }
+        match sweep(&provider, &mut looked_at).await {
             Ok(0) => {}
             Ok(rows) => tracing::debug!(rows, "expired rows were deleted"),
             Err(error) => {
@@ -36,14 +45,19 @@ pub async fn run(provider: Arc<Provider>) {
     }
 }
 
-/// Deletes all that has expired; says how many rows.
-pub async fn sweep(provider: &Provider) -> Result<usize, StorageError> {
+/// Deletes all that has expired, and moves on up to where grants were looked at; says how many rows.
+async fn sweep(
+    provider: &Provider,
+    looked_at: &mut Option<Timestamp>,
+) -> Result<usize, StorageError> {
     let mut total = 0;
     loop {
-        let expired = provider
+        let from = *looked_at;
+        let (expired, reached) = provider
             .db
-            .write_installation(|all| all.delete_expired(BATCH))
+            .write_installation(move |all| all.sweep(BATCH, from))
             .await?;
+        *looked_at = reached;
         total += expired.total();
         if !expired.more {
             return Ok(total);

@@ -54,7 +54,7 @@ impl<S: QueryFragment<DB>, DB: Backend> QueryFragment<DB> for Kept<S> {
     }
 }
 
-impl<S> RunQueryDsl<AnyConnection> for Kept<S> {}
+impl<S, C> RunQueryDsl<C> for Kept<S> {}
 
 /// How many statements were run; the connections of a process share one.
 #[derive(Clone, Default)]

@@ -9,8 +9,9 @@ use diesel::prelude::*;
 use super::connection::on_backend;
 use super::error::Result;
 use super::installation::Installation;
-use super::schema::changes;
+use super::schema::{changes, grants};
 use super::types::{DbInstant, InstantType};
+use crate::clock::Timestamp;
 
 /// What one sweep deleted, by table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,6 +65,9 @@ struct Ended {
 
 const MONTH: Duration = Duration::days(30);
 
+/// As many times the rows that are deleted are looked at for a code that nobody redeemed.
+const LOOKED_AT: i64 = 10;
+
 impl Expired {
     /// Rows in all.
     pub fn total(&self) -> usize {
@@ -89,11 +93,20 @@ impl Expired {
 
 impl Installation<'_> {
     /// Deletes up to `batch` rows of each kind whose life has ended.
+    pub fn delete_expired(&mut self, batch: i64) -> Result<Expired> {
+        Ok(self.sweep(batch, None)?.0)
+    }
+
+    /// The same. Grants whose code ended at `looked_at` at the latest were looked at before; says up to where they are now.
     #[expect(
         clippy::too_many_lines,
         reason = "one sweep for each table, one after the other"
     )]
-    pub fn delete_expired(&mut self, batch: i64) -> Result<Expired> {
+    pub fn sweep(
+        &mut self,
+        batch: i64,
+        looked_at: Option<Timestamp>,
+    ) -> Result<(Expired, Option<Timestamp>)> {
         let batch = batch.clamp(1, 10_000);
         let mut expired = Expired::default();
         let mut more = false;
@@ -226,16 +239,6 @@ impl Installation<'_> {
             ),
             &mut expired.idempotency_keys,
         )?;
-        // A code that was never redeemed made no tokens. Some may have gone out with it: no access token lives longer than a day, but of an
-        // ID token its client may have made a session, of whose end it has to be told.
-        let unredeemed = "redeemed_at IS NULL AND code_expires_at < $1 AND NOT EXISTS (SELECT 1 FROM sessions, clients \
-             WHERE sessions.tenant_id = grants.tenant_id AND sessions.id = grants.session_id AND sessions.ended_at IS NULL AND sessions.expires_at > $1 \
-             AND clients.tenant_id = grants.tenant_id AND clients.id = grants.client_id AND (clients.backchannel_logout OR clients.frontchannel_logout))";
-        let longest = Duration::days(1) + Duration::minutes(10);
-        sweep(
-            &row("grants", "tenant_id, id", unredeemed, longest),
-            &mut expired.grants,
-        )?;
         sweep(
             &row("grants", "tenant_id, id", "expires_at < $1", MONTH),
             &mut expired.grants,
@@ -252,9 +255,54 @@ impl Installation<'_> {
             &row("signing_keys", "tenant_id, id", "revoked_at < $1", MONTH),
             &mut expired.signing_keys,
         )?;
+        let (unredeemed, reached, more_codes) = self.delete_unredeemed(batch, looked_at)?;
+        expired.grants += unredeemed;
         expired.changes = self.delete_old_changes(batch)?;
-        expired.more = more || i64::try_from(expired.changes).is_ok_and(|deleted| deleted >= batch);
-        Ok(expired)
+        expired.more = more
+            || more_codes
+            || i64::try_from(expired.changes).is_ok_and(|deleted| deleted >= batch);
+        Ok((expired, reached))
+    }
+
+    /// A code that was never redeemed made no tokens. Some may have gone out with it: no access token lives longer than a day, but of an ID
+    /// token its client may have made a session, of whose end it has to be told.
+    ///
+    /// They are among those that were redeemed, in the order of their codes' ends, and looked at some at a time: an index of them
+    /// alone would have each redemption write all indices of its grant anew. Says how many went, up to where all were looked at, and whether
+    /// there are more.
+    fn delete_unredeemed(
+        &mut self,
+        batch: i64,
+        looked_at: Option<Timestamp>,
+    ) -> Result<(usize, Option<Timestamp>, bool)> {
+        let longest = Duration::days(1) + Duration::minutes(10);
+        let before = DbInstant(self.clock.now() - longest);
+        let after = DbInstant(looked_at.unwrap_or(Timestamp::UNIX_EPOCH));
+        let further = grants::table
+            .filter(grants::code_expires_at.gt(after))
+            .filter(grants::code_expires_at.lt(before))
+            .order(grants::code_expires_at.asc())
+            .select(grants::code_expires_at)
+            .offset(LOOKED_AT * batch - 1)
+            .limit(1)
+            .get_result::<DbInstant>(self.connection)
+            .optional()?;
+        let until = further.map_or(before.0 - Duration::microseconds(1), |further| further.0);
+        let text = format!(
+            "DELETE FROM grants WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM grants \
+             WHERE code_expires_at > $1 AND code_expires_at <= $2 AND redeemed_at IS NULL AND NOT EXISTS (SELECT 1 FROM sessions, clients \
+             WHERE sessions.tenant_id = grants.tenant_id AND sessions.id = grants.session_id AND sessions.ended_at IS NULL AND sessions.expires_at > $3 \
+             AND clients.tenant_id = grants.tenant_id AND clients.id = grants.client_id AND (clients.backchannel_logout OR clients.frontchannel_logout)) \
+             LIMIT {batch})"
+        );
+        let query = diesel::sql_query(text)
+            .bind::<InstantType, _>(after)
+            .bind::<InstantType, _>(DbInstant(until))
+            .bind::<InstantType, _>(before);
+        let deleted = on_backend!(&mut *self.connection, inner => query.execute(inner))?;
+        let is_full = i64::try_from(deleted).is_ok_and(|deleted| deleted >= batch);
+        let reached = if is_full { looked_at } else { Some(until) };
+        Ok((deleted, reached, is_full || further.is_some()))
     }
 
     /// SQLite has no `DELETE … LIMIT`, and diesel no keys of several columns: both take this, and read `$1` alike.

@@ -398,19 +398,6 @@ impl Repo<'_> {
         Ok(found.map(|id| GrantId::from(id.0)))
     }
 
-    /// Redeems a grant's code: `true` for the one that wins.
-    pub fn consume_code(&mut self, id: GrantId) -> Result<bool> {
-        let spent = diesel::update(
-            scoped::grants(self.tenant)
-                .filter(grants::id.eq(DbUuid::from(id)))
-                .filter(grants::redeemed_at.is_null())
-                .filter(grants::revoked_at.is_null()),
-        )
-        .set(grants::redeemed_at.eq(Some(self.db_now())));
-        let changed = Kept(spent).execute(self.connection)?;
-        Ok(changed == 1)
-    }
-
     /// Revokes a grant and so all its tokens; `false` where it was before.
     pub fn revoke_grant(&mut self, id: GrantId) -> Result<bool> {
         let changed = diesel::update(
@@ -477,26 +464,6 @@ impl Repo<'_> {
         Ok(())
     }
 
-    /// Writes a refresh token down.
-    pub fn insert_refresh_token(&mut self, token: &RefreshToken) -> Result<()> {
-        insert_scoped!(
-            self,
-            refresh_tokens,
-            (
-                refresh_tokens::id.eq(DbUuid::from(token.id)),
-                refresh_tokens::grant_id.eq(DbUuid::from(token.grant_id)),
-                refresh_tokens::proof_hash.eq(token.proof.as_bytes().to_vec()),
-                refresh_tokens::created_at.eq(DbInstant(token.created_at)),
-                refresh_tokens::expires_at.eq(DbInstant(token.expires_at)),
-                refresh_tokens::dpop_jkt.eq(bytes_of(token.bound_to.and_then(Confirmation::key))),
-                refresh_tokens::x5t_s256
-                    .eq(bytes_of(token.bound_to.and_then(Confirmation::certificate))),
-            )
-        )
-        .execute(self.connection)?;
-        Ok(())
-    }
-
     /// Finds a refresh token, rotated ones too.
     pub fn find_refresh_token(&mut self, id: RefreshTokenId) -> Result<Option<RefreshToken>> {
         scoped::refresh_tokens(self.tenant)
@@ -506,25 +473,6 @@ impl Repo<'_> {
             .optional()?
             .map(TryInto::try_into)
             .transpose()
-    }
-
-    /// Rotates a refresh token: `true` for the one that wins.
-    pub fn rotate_refresh_token(
-        &mut self,
-        id: RefreshTokenId,
-        successor: RefreshTokenId,
-    ) -> Result<bool> {
-        let rotated = diesel::update(
-            scoped::refresh_tokens(self.tenant)
-                .filter(refresh_tokens::id.eq(DbUuid::from(id)))
-                .filter(refresh_tokens::rotated_at.is_null()),
-        )
-        .set((
-            refresh_tokens::rotated_at.eq(Some(self.db_now())),
-            refresh_tokens::successor_id.eq(Some(DbUuid::from(successor))),
-        ));
-        let changed = Kept(rotated).execute(self.connection)?;
-        Ok(changed == 1)
     }
 
     /// Lets a refresh token that isn't rotated live on after a use.

@@ -44,6 +44,7 @@ mod resources;
 mod schema;
 mod scope;
 mod sessions;
+mod spending;
 mod sqlite;
 mod tenants;
 mod throttle;

@@ -133,16 +133,17 @@ pub(super) async fn redeem_presented(
             if !grant.offline && session.is_none_or(|session| session.ended) {
                 return Ok(Err(GrantRefusal::Dead));
             }
-            if !repo.consume_code(grant.id)? {
+            let token = may_refresh(&client, &grant).then(|| RefreshToken {
+                bound_to: refresh_binding(&client, presented.binding),
+                ..first_refresh_token(&tenant, &client, &grant, &refresh, repo.now())
+            });
+            let won = match &token {
+                Some(token) => repo.redeem_code(grant.id, token)?,
+                None => repo.consume_code(grant.id)?,
+            };
+            if !won {
                 revoke_replayed(repo, &grant, presented.proofs.what(), &origin)?;
                 return Ok(Err(GrantRefusal::Replayed));
-            }
-            let refreshes = may_refresh(&client, &grant);
-            if refreshes {
-                repo.insert_refresh_token(&RefreshToken {
-                    bound_to: refresh_binding(&client, presented.binding),
-                    ..first_refresh_token(&tenant, &client, &grant, &refresh, repo.now())
-                })?;
             }
             let shared = match &issuance {
                 Some(issuance) => issuance.issue(repo, &grant, &target.scope)?,
@@ -156,7 +157,7 @@ pub(super) async fn redeem_presented(
                     user,
                     nonce: code.nonce,
                 }),
-                refreshes,
+                token.is_some(),
             )))
         }
     };

@@ -143,14 +143,11 @@ impl Refresh {
                 Ok(target) => target,
                 Err(refusal) => return Ok(Err(refusal)),
             };
-            if !repo.rotate_refresh_token(found.token.id, self.successor)? {
-                continue;
-            }
             let handle = self
                 .handle
                 .successor(self.tenant.handle_key(), self.successor.uuid());
             let now = repo.now();
-            repo.insert_refresh_token(&RefreshToken {
+            let successor = RefreshToken {
                 id: self.successor,
                 grant_id: found.grant.id,
                 proof: handle.hash(self.tenant.handle_key(), Purpose::RefreshToken),
@@ -158,7 +155,10 @@ impl Refresh {
                 expires_at: self.expiry(&found.grant, now),
                 rotated: None,
                 bound_to: refresh_binding(&self.client, self.binding),
-            })?;
+            };
+            if !repo.rotate_refresh_token(found.token.id, &successor)? {
+                continue;
+            }
             return Ok(Ok(refreshed(target, found, handle)));
         }
         // The token was deleted between the two looks at it.

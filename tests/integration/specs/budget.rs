@@ -2,6 +2,7 @@
 //! dearer is seen here, on any machine; `./bench` says what it means in time.
 
 use tessera::protocol::SigningAlgorithm;
+use tessera::storage::DatabaseKind;
 
 use crate::support::app::app_test;
 use crate::support::dpop::Prover;
@@ -126,7 +127,9 @@ app_test! {
             text(&answer.json(), "refresh_token").clone_into(&mut refresh);
             answer
         }).await;
-        assert_eq!((redemption, rotation), (5, 5));
+        // PostgreSQL spends the one and writes the other down by one statement.
+        let writes = if scene.app.database.kind() == DatabaseKind::Postgres { 4 } else { 5 };
+        assert_eq!((redemption, rotation), (writes, writes));
     }
 
     /// A proof of possession costs the row that keeps it from being used again, and a fresh token the same as one without.

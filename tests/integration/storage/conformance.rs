@@ -160,6 +160,7 @@ db_test! {
             assert!(repo.list_detailed_clients(rows.user.id)?.is_empty());
             assert!(repo.list_detailed_grants(rows.user.id, rows.client.id, chrono::Duration::hours(1))?.is_empty());
             assert!(!repo.consume_code(id)?);
+            assert!(!repo.redeem_code(id, &rows.refresh_token)?);
             assert!(!repo.revoke_grant(id)?);
             assert_eq!(repo.revoke_grants_of_user(rows.user.id, None)?, 0);
             assert_eq!(repo.revoke_grants_of_user(rows.user.id, Some(rows.client.id))?, 0);
@@ -173,7 +174,7 @@ db_test! {
         two.as_b(|repo, rows| {
             let id = rows.refresh_token.id;
             assert!(repo.find_refresh_token(id)?.is_none());
-            assert!(!repo.rotate_refresh_token(id, id)?);
+            assert!(!repo.rotate_refresh_token(id, &rows.refresh_token)?);
             repo.extend_refresh_token(id, rows.begun + Duration::days(999))
         }).await.expect("runs");
         two.as_a(|repo, rows| {

@@ -264,6 +264,42 @@ db_test! {
         assert_eq!(swept, [(10, true), (10, true), (5, false)]);
     }
 
+    /// Those that nobody redeemed are found among the others, some at a time; who was there before goes on from there.
+    async fn codes_are_looked_at_in_their_order(database: TestDatabase) {
+        let tenant = database.tenant("acme").await;
+        let rows = Populated::fill(&database, &tenant).await;
+        let (user, session, mut client) = (rows.user.id, rows.session.id, rows.client.clone());
+        (client.metadata.backchannel_logout_uri, client.metadata.frontchannel_logout_uri) = (None, None);
+        let id = client.id;
+        database.db.write(&tenant, move |repo| { repo.update_client(&client)?; Ok(()) }).await.expect("runs");
+        let make = async |redeemed: bool| {
+            let (grant, code) = fixture::grant(&database.clock, user, id, session);
+            database.db.write(&tenant, move |repo| {
+                repo.insert_grant(&grant, &code)?;
+                if redeemed { repo.consume_code(grant.id) } else { Ok(true) }
+            }).await.expect("runs");
+            database.time.advance(Duration::from_millis(1));
+        };
+        // That of the fixture is the first; ten are looked at each time.
+        for number in 1..25 { make(number != 22).await; }
+        let sweep = async |from| database.db.write_installation(move |all| all.sweep(1, from)).await.expect("runs");
+        database.time.advance(DAY + Duration::from_mins(11));
+        let mut seen = vec![];
+        let mut reached = None;
+        for _ in 0..5 {
+            let (expired, up_to) = sweep(reached).await;
+            seen.push((expired.grants, up_to > reached));
+            reached = up_to;
+        }
+        // Where as many were deleted as may be, the same are looked at once more.
+        assert_eq!(seen, [(1, false), (0, true), (0, true), (1, false), (0, true)]);
+        assert_eq!(sweep(None).await.0.grants, 0);
+        make(false).await;
+        assert_eq!(sweep(reached).await.0.grants, 0);
+        database.time.advance(DAY + Duration::from_mins(12));
+        assert_eq!(sweep(reached).await.0.grants, 1);
+    }
+
     async fn a_counter_is_of_one_window(database: TestDatabase) {
         let tenant = database.tenant("acme").await;
         let time = database.time.clone();

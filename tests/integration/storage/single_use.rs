@@ -44,18 +44,24 @@ db_test! {
         assert_eq!(race(&database, tenant, move |repo| repo.consume_code(id)).await, 1);
     }
 
+    /// The others leave no refresh token of their own.
+    async fn a_code_gives_one_refresh_token(database: TestDatabase) {
+        let tenant = database.tenant("acme").await;
+        let id = Populated::fill(&database, &tenant).await.grant.id;
+        let (mut raw, clock) = (database.raw(), database.clock.clone());
+        let before = raw.count("refresh_tokens");
+        let won = race(&database, tenant, move |repo| repo.redeem_code(id, &fixture::refresh_token(&clock, id))).await;
+        assert_eq!((won, raw.count("refresh_tokens")), (1, before + 1));
+    }
+
     async fn a_refresh_token_is_rotated_once(database: TestDatabase) {
         let tenant = database.tenant("acme").await;
         let rows = Populated::fill(&database, &tenant).await;
-        let (id, successor) = (rows.refresh_token.id, fixture::refresh_token(&database.clock, rows.grant.id));
-        let won = race(&database, tenant, move |repo| {
-            let won = repo.rotate_refresh_token(id, successor.id)?;
-            if won {
-                repo.insert_refresh_token(&successor)?;
-            }
-            Ok(won)
-        }).await;
-        assert_eq!(won, 1);
+        let (mut raw, clock) = (database.raw(), database.clock.clone());
+        let before = raw.count("refresh_tokens");
+        let (id, grant) = (rows.refresh_token.id, rows.grant.id);
+        let won = race(&database, tenant, move |repo| repo.rotate_refresh_token(id, &fixture::refresh_token(&clock, grant))).await;
+        assert_eq!((won, raw.count("refresh_tokens")), (1, before + 1));
     }
 
     async fn a_device_is_decided_on_once(database: TestDatabase) {
