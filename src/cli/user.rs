@@ -29,7 +29,7 @@ pub enum Command {
         /// The tenant's slug
         #[arg(long, value_name = "SLUG")]
         tenant: String,
-        /// Those whose address holds this
+        /// Those whose address or name holds this
         #[arg(long, value_name = "TEXT")]
         search: Option<String>,
         #[command(flatten)]
