@@ -95,13 +95,13 @@ app_test! {
         let wrong = browser.submit(&form, &[("email", "nobody")]).await;
         assert!(wrong.answer.status == 422 && wrong.answer.body.contains("value=\"nobody\""), "{}", wrong.answer.body);
         // Whoever has no name is called by their address, and it is said once.
-        for (fields, times) in [(&[("email", EMAIL)][..], 1), (&[("email", EMAIL), ("given_name", "Nora")][..], 2)] {
+        for fields in [&[("email", EMAIL)][..], &[("email", EMAIL), ("given_name", "Nora")]] {
             let form = open(&scene, &mut browser, &format!("{path}/edit")).await;
             assert_eq!(browser.submit(&form, fields).await.answer.status, 200);
             for listed in ["/users".to_owned(), path.replace("/users/", "/administrators/")] {
                 let page = open(&scene, &mut browser, &listed).await;
                 let main = page.answer.body.split("<main").nth(1).expect("a page");
-                assert_eq!(main.matches(EMAIL).count(), if listed == "/users" { times } else { 1 }, "{listed}: {main}");
+                assert_eq!(main.matches(EMAIL).count(), 1, "{listed}: {main}");
             }
         }
         assert_eq!(scene.events("user.updated"), 3);
