@@ -52,7 +52,7 @@ enum Command {
     /// Who administers a tenant
     #[command(subcommand)]
     Role(role::Command),
-    /// What those who vouch for people call them (RFC 7523)
+    /// What other issuers call people: for assertions by which tokens are got (RFC 7523)
     #[command(subcommand)]
     ExternalSubject(external_subject::Command),
     /// Clients: the applications and services of a tenant

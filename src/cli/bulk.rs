@@ -19,7 +19,7 @@ use crate::flows::{Provider, Tenant};
 /// What to export, and where to.
 #[derive(Debug, clap::Args)]
 pub struct Export {
-    /// Which
+    /// The tenant's slug
     slug: String,
     /// Write to a file that only its owner may read, instead of standard output
     #[arg(long, value_name = "FILE")]

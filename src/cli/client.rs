@@ -9,7 +9,7 @@ use super::initial_access_token::{
     initial_access_token, initial_access_tokens, revoke_initial_access_token,
 };
 use super::open;
-use super::output::{Failure, Listing, Report, fields, json_from_file, list, moment};
+use super::output::{Confirmation, Failure, Listing, Report, fields, json_from_file, list, moment};
 use crate::config::Flags;
 use crate::domain::client::Client;
 use crate::domain::ids::{ClientId, InitialAccessTokenId};
@@ -30,7 +30,7 @@ pub enum Command {
     /// that can't keep a secret, `--grant-type client_credentials` one that acts for itself. Everything else is said in RFC 7591's
     /// metadata.
     Create {
-        /// Whose
+        /// The tenant's slug
         #[arg(long, value_name = "SLUG")]
         tenant: String,
         #[command(flatten)]
@@ -38,7 +38,7 @@ pub enum Command {
     },
     /// List clients
     List {
-        /// Whose
+        /// The tenant's slug
         #[arg(long, value_name = "SLUG")]
         tenant: String,
         #[command(flatten)]
@@ -61,13 +61,18 @@ pub enum Command {
         #[arg(long, value_name = "SECONDS")]
         overlap: Option<u64>,
     },
-    /// Delete a client with its grants and consents
-    Delete(Target),
+    /// Delete a client for good, with its grants and consents
+    Delete {
+        #[command(flatten)]
+        target: Target,
+        #[command(flatten)]
+        confirmation: Confirmation,
+    },
     /// Make a token by which somebody may register clients themselves (RFC 7591)
     ///
     /// The tenant's setting `registration` has to be `token` or `open`. The token is shown once.
     InitialAccessToken {
-        /// Whose
+        /// The tenant's slug
         #[arg(long, value_name = "SLUG")]
         tenant: String,
         /// What it is for
@@ -82,7 +87,7 @@ pub enum Command {
     },
     /// List the tokens by which clients may be registered, spent and expired ones too
     InitialAccessTokens {
-        /// Whose
+        /// The tenant's slug
         #[arg(long, value_name = "SLUG")]
         tenant: String,
         #[command(flatten)]
@@ -90,7 +95,7 @@ pub enum Command {
     },
     /// Revoke a token by which clients may be registered; those that were stay
     RevokeInitialAccessToken {
-        /// Whose
+        /// The tenant's slug
         #[arg(long, value_name = "SLUG")]
         tenant: String,
         /// Which: the id that the list shows, not the token
@@ -102,10 +107,10 @@ pub enum Command {
 /// A client of a tenant.
 #[derive(Debug, clap::Args)]
 pub struct Target {
-    /// Whose
+    /// The tenant's slug
     #[arg(long, value_name = "SLUG")]
     tenant: String,
-    /// Which
+    /// Its `client_id`, as `client list` shows it
     client_id: ClientId,
 }
 
@@ -380,21 +385,10 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
                 .await?;
             Ok(rotated_secret(registered, &tenant))
         }
-        Command::Delete(target) => {
-            let provider = open::command(flags).await?;
-            let tenant = provider.load_tenant_named(&target.tenant).await?;
-            provider
-                .delete_client(&tenant, target.client_id, &by)
-                .await?;
-            let text = format!(
-                "The client {} is deleted, and what people had allowed it.",
-                target.client_id
-            );
-            Ok(Report::new(
-                json!({ "deleted": { "client_id": target.client_id } }),
-                text,
-            ))
-        }
+        Command::Delete {
+            target,
+            confirmation,
+        } => target.delete(confirmation, flags).await,
         Command::InitialAccessToken {
             tenant,
             name,
@@ -417,6 +411,31 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
         Command::RevokeInitialAccessToken { tenant, token_id } => {
             revoke_initial_access_token(&tenant, token_id, flags).await
         }
+    }
+}
+
+impl Target {
+    async fn delete(self, confirmation: Confirmation, flags: Flags) -> Result<Report, Failure> {
+        let provider = open::command(flags).await?;
+        let tenant = provider.load_tenant_named(&self.tenant).await?;
+        let client = provider.load_client(&tenant, self.client_id).await?;
+        let name = client.metadata.client_name.as_deref();
+        confirmation.obtain(&format!(
+            "{} ({}) will be deleted: nobody signs in to it any more, its tokens end, and what people allowed it goes. Registered again, it has another client_id.",
+            name.unwrap_or("The client"),
+            client.id
+        ))?;
+        provider
+            .delete_client(&tenant, self.client_id, &By::command_line())
+            .await?;
+        let text = format!(
+            "The client {} is deleted, and what people had allowed it.",
+            self.client_id
+        );
+        Ok(Report::new(
+            json!({ "deleted": { "client_id": self.client_id } }),
+            text,
+        ))
     }
 }
 

@@ -16,7 +16,7 @@ pub enum Command {
     Add(Target),
     /// List domains
     List {
-        /// Whose
+        /// The tenant's slug
         #[arg(long, value_name = "SLUG")]
         tenant: String,
     },
@@ -36,7 +36,7 @@ pub enum Command {
 /// A domain of a tenant.
 #[derive(Debug, clap::Args)]
 pub struct Target {
-    /// Whose
+    /// The tenant's slug
     #[arg(long, value_name = "SLUG")]
     tenant: String,
     /// Scheme and host, like `https://login.example.com`

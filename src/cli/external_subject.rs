@@ -16,7 +16,7 @@ use crate::storage::Page;
 pub enum Command {
     /// Write down what an issuer calls a person: its assertions with that `sub` are of them from then on
     Add {
-        /// Whose
+        /// The tenant's slug
         #[arg(long, value_name = "SLUG")]
         tenant: String,
         #[command(flatten)]
@@ -30,7 +30,7 @@ pub enum Command {
     },
     /// List what issuers call people
     List {
-        /// Whose
+        /// The tenant's slug
         #[arg(long, value_name = "SLUG")]
         tenant: String,
         /// A part of the name, or of its issuer's
@@ -41,7 +41,7 @@ pub enum Command {
     },
     /// Forget one, and end what the issuer's word gave by it
     Remove {
-        /// Whose
+        /// The tenant's slug
         #[arg(long, value_name = "SLUG")]
         tenant: String,
         /// Which, as it is listed

@@ -19,13 +19,13 @@ use crate::storage::Page;
 pub enum Command {
     /// List signing keys and where they stand
     List {
-        /// Whose
+        /// The tenant's slug
         #[arg(long, value_name = "SLUG")]
         tenant: String,
     },
     /// Give keys a successor, which is published before it signs
     Rotate {
-        /// Whose
+        /// The tenant's slug
         #[arg(long, value_name = "SLUG")]
         tenant: String,
         /// `RS256`, `ES256`, `PS256`, `EdDSA` or `Ed25519`, or `RSA-OAEP-256` or `ECDH-ES` for encryption; every one that the tenant has unless told
@@ -37,7 +37,7 @@ pub enum Command {
     },
     /// Withdraw a key that may be known to others: nothing that it signed is accepted any more
     Revoke {
-        /// Whose
+        /// The tenant's slug
         #[arg(long, value_name = "SLUG")]
         tenant: String,
         #[command(flatten)]

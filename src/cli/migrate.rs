@@ -2,10 +2,25 @@
 
 use serde_json::json;
 
-use super::open;
+use super::open::{self, OpenError};
 use super::output::{Failure, Report};
-use crate::config::Flags;
-use crate::storage;
+use crate::config::{Config, Flags};
+use crate::storage::{self, SchemaError};
+
+/// What the database didn't take. A log-in that owns nothing is the server's, mostly.
+fn refused(error: SchemaError, config: &Config) -> Failure {
+    let error = OpenError::from(error);
+    let text = error.to_string();
+    if config.migrate_database_url.is_none() && text.contains("permission denied") {
+        return Failure::failed(
+            error.code(),
+            format!(
+                "{text}. This log-in doesn't own the tables: name the owner's by TESSERA_MIGRATE_DATABASE_URL"
+            ),
+        );
+    }
+    error.into()
+}
 
 /// Runs what is pending, under a lock.
 pub fn run(flags: Flags) -> Result<Report, Failure> {
@@ -15,7 +30,8 @@ pub fn run(flags: Flags) -> Result<Report, Failure> {
         .migrate_database_url
         .as_ref()
         .unwrap_or(&config.database_url);
-    let names = storage::migrate(&open::location_of(url))?;
+    let names =
+        storage::migrate(&open::location_of(url)).map_err(|error| refused(error, &config))?;
     let text = if names.is_empty() {
         format!("The schema of {url} is up to date.")
     } else {

@@ -55,7 +55,7 @@ pub enum OpenError {
         error: io::Error,
     },
     /// The schema is old.
-    #[error("the database's schema isn't up to date ({}); run `tessera migrate` with the same settings", .0.join(", "))]
+    #[error("the database's schema isn't up to date ({}); run `tessera migrate` with the same settings", pending(.0))]
     Pending(Vec<String>),
     /// The schema can't be worked with.
     #[error(transparent)]
@@ -319,6 +319,16 @@ fn ready_schema(location: &Location, make: bool) -> Result<(), OpenError> {
         MigrationState::Pending(names) => Err(OpenError::Pending(names)),
         MigrationState::Newer(versions) => Err(SchemaError::Newer(versions).into()),
         MigrationState::Skipped(names) => Err(SchemaError::Skipped(names).into()),
+    }
+}
+
+/// What is to be run: by name, or how much, where it would be a wall of names.
+pub fn pending(names: &[String]) -> String {
+    match names {
+        [first, .., last] if names.len() > 3 => {
+            format!("{} migrations, {first} to {last}", names.len())
+        }
+        _ => names.join(", "),
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::open;
-use super::output::{Failure, Listing, Report, fields, list};
+use super::output::{Confirmation, Failure, Listing, Report, fields, list};
 use crate::config::Flags;
 use crate::domain::resource::{Resource, ResourceScope};
 use crate::flows::admin::{By, NewResource};
@@ -17,7 +17,7 @@ use crate::storage::Page;
 pub enum Command {
     /// Make a resource: an API, its audience and its scopes
     Create {
-        /// Whose
+        /// The tenant's slug
         #[arg(long, value_name = "SLUG")]
         tenant: String,
         /// The absolute URI that stands as `aud` in its tokens
@@ -38,18 +38,20 @@ pub enum Command {
     },
     /// List resources
     List {
-        /// Whose
+        /// The tenant's slug
         #[arg(long, value_name = "SLUG")]
         tenant: String,
     },
     /// Delete a resource
     Delete {
-        /// Whose
+        /// The tenant's slug
         #[arg(long, value_name = "SLUG")]
         tenant: String,
-        /// Which
+        /// Its identifier, as `resource list` shows it
         #[arg(long, value_name = "URI")]
         identifier: String,
+        #[command(flatten)]
+        confirmation: Confirmation,
     },
 }
 
@@ -106,10 +108,17 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
                 "This tenant has no resources.",
             ))
         }
-        Command::Delete { tenant, identifier } => {
+        Command::Delete {
+            tenant,
+            identifier,
+            confirmation,
+        } => {
             let provider = open::command(flags).await?;
             let tenant = provider.load_tenant_named(&tenant).await?;
             let resource = provider.load_resource_named(&tenant, &identifier).await?;
+            confirmation.obtain(&format!(
+                "{identifier} will be deleted: no more tokens are issued for it, none can be refreshed, and requests that name it fail. Those that are out expire by themselves."
+            ))?;
             let resource = provider.delete_resource(&tenant, resource.id, &by).await?;
             let text = format!(
                 "{identifier} is gone. No more tokens are issued for it; those that are out expire by themselves."

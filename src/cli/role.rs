@@ -19,7 +19,7 @@ pub enum Command {
 /// A person and a role.
 #[derive(Debug, clap::Args)]
 pub struct Assignment {
-    /// Whose
+    /// The tenant's slug
     #[arg(long, value_name = "SLUG")]
     tenant: String,
     #[command(flatten)]

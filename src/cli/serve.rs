@@ -43,10 +43,15 @@ pub async fn run(flags: Flags, output: Output) -> Result<(), Failure> {
 
 /// Binds the address; where the system chose the port, the default `public_url` follows.
 pub fn listen(config: &mut Config) -> Result<TcpListener, Failure> {
-    let failed = |error| {
+    let failed = |error: std::io::Error| {
+        let advice = if error.kind() == std::io::ErrorKind::AddrInUse {
+            "; stop what listens there, or choose another port with --listen (`listen` in the file)"
+        } else {
+            ""
+        };
         Failure::failed(
             "listen_failed",
-            format!("can't listen on {}: {error}", config.listen),
+            format!("can't listen on {}: {error}{advice}", config.listen),
         )
     };
     let listener = TcpListener::bind(config.listen).map_err(failed)?;

@@ -33,24 +33,24 @@ pub enum Command {
     },
     /// Show a tenant and its settings
     Show {
-        /// Which
+        /// The tenant's slug
         slug: String,
     },
     /// Change name, settings and branding
     Update {
-        /// Which
+        /// The tenant's slug
         slug: String,
         #[command(flatten)]
         change: Change,
     },
     /// Close a tenant for everybody; nothing is lost
     Suspend {
-        /// Which
+        /// The tenant's slug
         slug: String,
     },
     /// Open a suspended tenant again
     Resume {
-        /// Which
+        /// The tenant's slug
         slug: String,
     },
     /// Write a tenant as JSON Lines, to keep or to move it
@@ -59,7 +59,7 @@ pub enum Command {
     Import(bulk::ImportTenants),
     /// Delete a tenant for good, with everything in it
     Delete {
-        /// Which
+        /// The tenant's slug
         slug: String,
         #[command(flatten)]
         confirmation: Confirmation,

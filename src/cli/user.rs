@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 use super::bulk;
 use super::open;
 use super::output::{
-    Failure, Listing, Report, fields, list, moment, secret_from_file, secret_from_stdin,
+    Confirmation, Failure, Listing, Report, fields, list, moment, secret_from_file,
+    secret_from_stdin,
 };
 use crate::config::Flags;
 use crate::domain::ids::UserId;
@@ -26,10 +27,10 @@ pub enum Command {
     Create(Creation),
     /// List people
     List {
-        /// Whose
+        /// The tenant's slug
         #[arg(long, value_name = "SLUG")]
         tenant: String,
-        /// Those whose address holds this
+        /// Those whose address or name holds this
         #[arg(long, value_name = "TEXT")]
         search: Option<String>,
         #[command(flatten)]
@@ -41,7 +42,7 @@ pub enum Command {
     Update(Change),
     /// Make people, one or very many, from JSON Lines
     Import {
-        /// Whose
+        /// The tenant's slug
         #[arg(long, value_name = "SLUG")]
         tenant: String,
         #[command(flatten)]
@@ -51,8 +52,13 @@ pub enum Command {
     Disable(Target),
     /// Open a person's account again
     Enable(Target),
-    /// Delete a person
-    Delete(Target),
+    /// Delete a person for good; `disable` shuts them out and can be undone
+    Delete {
+        #[command(flatten)]
+        target: Target,
+        #[command(flatten)]
+        confirmation: Confirmation,
+    },
     /// Print a one-time link by which a person sets another password
     ResetPassword(Target),
     /// Take away the code without which no application asks a person by the back channel
@@ -62,7 +68,7 @@ pub enum Command {
 /// A person to be made.
 #[derive(Debug, clap::Args)]
 pub struct Creation {
-    /// Whose
+    /// The tenant's slug
     #[arg(long, value_name = "SLUG")]
     tenant: String,
     /// The address that they sign in with
@@ -102,7 +108,7 @@ pub struct Change {
 /// A person of a tenant.
 #[derive(Debug, clap::Args)]
 pub struct Target {
-    /// Whose
+    /// The tenant's slug
     #[arg(long, value_name = "SLUG")]
     tenant: String,
     #[command(flatten)]
@@ -282,8 +288,15 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
                 text,
             ))
         }
-        Command::Delete(target) => {
+        Command::Delete {
+            target,
+            confirmation,
+        } => {
             let (provider, tenant, user) = target.open(flags).await?;
+            confirmation.obtain(&format!(
+                "{} will be deleted with their sessions, consents and roles. Nothing can bring them back; `tessera user disable` shuts them out for a while.",
+                user.email
+            ))?;
             provider.delete_user(&tenant, &user, &by).await?;
             Ok(Report::new(
                 json!({ "deleted": { "id": user.id, "email": user.email } }),

@@ -24,6 +24,7 @@ const LONGEST_PAUSE: i64 = 4 * 3600;
 /// What is delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "LogoutDeliveryKind")]
 pub enum DeliveryKind {
     /// A logout token: a session has ended.
     Logout,
@@ -96,6 +97,7 @@ pub struct LogoutDelivery {
 /// Where a delivery stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "LogoutDeliveryState")]
 pub enum DeliveryState {
     /// It waits for its first or next attempt.
     Pending,

@@ -173,6 +173,9 @@ impl Provider {
                     // isn't, which is looked for each time.
                     (Err(_), Some(id)) if is_kept => {
                         client = self.read_client(&at.tenant, id).await?;
+                        if client.is_none() {
+                            self.forget_client(&at.tenant, id);
+                        }
                         check(client.as_deref())
                     }
                     (checked, _) => checked,

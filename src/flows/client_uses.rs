@@ -43,6 +43,15 @@ impl ClientUses {
     }
 }
 
+/// What some notes came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Of so many clients a use was written down.
+    pub clients: usize,
+    /// Whether there were as many notes as are written at once. What comes meanwhile waits for the next time.
+    pub more: bool,
+}
+
 /// How far a look for unused clients has come.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ended {
@@ -68,14 +77,17 @@ impl Provider {
     /// Writes down what was noted; says of how many clients.
     pub async fn write_client_uses(&self) -> Result<usize, StorageError> {
         let mut written = 0;
-        while let Some(count) = self.write_some_client_uses().await? {
-            written += count;
+        loop {
+            let some = self.write_some_client_uses().await?;
+            written += some.clients;
+            if !some.more {
+                return Ok(written);
+            }
         }
-        Ok(written)
     }
 
-    /// Writes down some of what was noted, in one transaction; says of how many clients, or that nothing waits.
-    pub async fn write_some_client_uses(&self) -> Result<Option<usize>, StorageError> {
+    /// Writes down some of what was noted, in one transaction.
+    pub async fn write_some_client_uses(&self) -> Result<Written, StorageError> {
         let mut batch: Vec<_> = {
             let mut waiting = self.client_uses.lock();
             let some: Vec<_> = waiting.keys().take(BATCH).copied().collect();
@@ -84,16 +96,16 @@ impl Provider {
                 .collect()
         };
         if batch.is_empty() {
-            return Ok(None);
+            return Ok(Written::default());
         }
         // In the same order everywhere, so that two nodes don't wait for each other's rows.
         batch.sort_unstable_by_key(|(client, _)| *client);
-        let sent = batch.clone();
+        let (sent, more) = (batch.clone(), batch.len() == BATCH);
         let write = self
             .db
             .write_installation(move |all| all.note_client_uses(&sent));
         match write.await {
-            Ok(count) => Ok(Some(count)),
+            Ok(clients) => Ok(Written { clients, more }),
             Err(error) => {
                 let mut kept = self.client_uses.lock();
                 for (client, at) in batch {

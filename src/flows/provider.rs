@@ -425,6 +425,11 @@ impl Provider {
         self.caches.clients.get(&(tenant.id(), id))
     }
 
+    /// Keeps a client no longer, of which it is known that it isn't stored any more.
+    pub(super) fn forget_client(&self, tenant: &Tenant, id: ClientId) {
+        self.caches.clients.remove(&(tenant.id(), id));
+    }
+
     /// A client as it is stored at this moment.
     pub(super) async fn read_client(
         &self,

@@ -44,10 +44,12 @@ async fn round(
     after: Option<TenantId>,
 ) -> Result<Option<TenantId>, StorageError> {
     // First what this node knows, as it decides who is unused.
-    let mut begun = Instant::now();
-    while provider.write_some_client_uses().await?.is_some() {
+    loop {
+        let begun = Instant::now();
+        if !provider.write_some_client_uses().await?.more {
+            break;
+        }
         sleep(begun.elapsed() * REST).await;
-        begun = Instant::now();
     }
     let ended = provider.end_unused_clients(after).await?;
     if ended.clients > 0 {

@@ -18,6 +18,9 @@ const BATCH: i64 = 500;
 /// How often grants whose code nobody redeemed are looked for among all: some have to wait for the end of a session.
 const DAY: chrono::Duration = chrono::Duration::days(1);
 
+/// So many looks for them a minute, so that they take seconds of it however many grants there are.
+const LOOKS: usize = 50;
+
 /// Between two batches others get their turn.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -35,7 +38,7 @@ pub async fn run(provider: Arc<Provider>) {
         if begun.is_none_or(|begun| now >= begun + DAY) {
             (begun, looked_at) = (Some(now), None);
         }
-        match sweep(&provider, &mut looked_at).await {
+        match round(&provider, &mut looked_at).await {
             Ok(0) => {}
             Ok(rows) => tracing::debug!(rows, "expired rows were deleted"),
             Err(error) => {
@@ -45,23 +48,35 @@ pub async fn run(provider: Arc<Provider>) {
     }
 }
 
-/// Deletes all that has expired, and moves on up to where grants were looked at; says how many rows.
-async fn sweep(
+/// Deletes all that has expired, and of the grants whose code nobody redeemed those among the next ones; says how many rows.
+async fn round(
     provider: &Provider,
     looked_at: &mut Option<Timestamp>,
 ) -> Result<usize, StorageError> {
     let mut total = 0;
     loop {
-        let from = *looked_at;
-        let (expired, reached) = provider
+        let expired = provider
             .db
-            .write_installation(move |all| all.sweep(BATCH, from))
+            .write_installation(|all| all.delete_ended_rows(BATCH))
             .await?;
-        *looked_at = reached;
         total += expired.total();
         if !expired.more {
-            return Ok(total);
+            break;
         }
         sleep(PAUSE).await;
     }
+    for _ in 0..LOOKS {
+        let from = *looked_at;
+        let looked = provider
+            .db
+            .write_installation(move |all| all.delete_unredeemed(BATCH, from))
+            .await?;
+        *looked_at = looked.reached;
+        total += looked.deleted;
+        if !looked.more {
+            break;
+        }
+        sleep(PAUSE).await;
+    }
+    Ok(total)
 }

@@ -204,6 +204,7 @@ pub fn is_type_name(name: &str) -> bool {
 /// A type of authorization details that an API understands, and what people read of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "AuthorizationDetailsType")]
 pub struct DetailsType {
     /// Its name, as `type` says it.
     #[serde(rename = "type")]
@@ -235,6 +236,7 @@ pub struct DetailsType {
 /// What a member of a type's own may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "AuthorizationDetailsField")]
 pub enum FieldKind {
     /// A text.
     Text,

@@ -58,6 +58,7 @@ const PARAMETERS: [&str; 12] = [
 /// How a client gets its tokens (§5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "BackchannelTokenDeliveryMode")]
 pub enum DeliveryMode {
     /// It asks the token endpoint until they are there.
     Poll,

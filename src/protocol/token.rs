@@ -245,10 +245,12 @@ impl TokenResponse {
             return serde_json::to_string(&self);
         }
         let token = std::mem::take(&mut self.access_token);
-        let mut json = serde_json::to_string(&self)?;
-        debug_assert!(json.starts_with(BEFORE), "the access token comes first");
-        json.insert_str(BEFORE.len(), &token);
-        Ok(json)
+        let json = serde_json::to_string(&self)?;
+        let Some(rest) = json.strip_prefix(BEFORE) else {
+            self.access_token = token;
+            return serde_json::to_string(&self);
+        };
+        Ok([BEFORE, &token, rest].concat())
     }
 }
 

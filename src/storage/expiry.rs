@@ -63,6 +63,17 @@ struct Ended {
     kept: Duration,
 }
 
+/// What a look for codes that nobody redeemed came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LookedAt {
+    /// So many grants went.
+    pub deleted: usize,
+    /// Up to the end of this code all were looked at.
+    pub reached: Option<Timestamp>,
+    /// Whether there are more to look at.
+    pub more: bool,
+}
+
 const MONTH: Duration = Duration::days(30);
 
 /// As many times the rows that are deleted are looked at for a code that nobody redeemed.
@@ -92,21 +103,21 @@ impl Expired {
 }
 
 impl Installation<'_> {
-    /// Deletes up to `batch` rows of each kind whose life has ended.
+    /// Deletes up to `batch` rows of each kind whose life has ended, and looks once for codes that nobody redeemed.
     pub fn delete_expired(&mut self, batch: i64) -> Result<Expired> {
-        Ok(self.sweep(batch, None)?.0)
+        let mut expired = self.delete_ended_rows(batch)?;
+        let looked = self.delete_unredeemed(batch, None)?;
+        expired.grants += looked.deleted;
+        expired.more |= looked.more;
+        Ok(expired)
     }
 
-    /// The same. Grants whose code ended at `looked_at` at the latest were looked at before; says up to where they are now.
+    /// Deletes up to `batch` rows of each kind whose life has ended, but for grants whose code nobody redeemed ([`Self::delete_unredeemed`]).
     #[expect(
         clippy::too_many_lines,
         reason = "one sweep for each table, one after the other"
     )]
-    pub fn sweep(
-        &mut self,
-        batch: i64,
-        looked_at: Option<Timestamp>,
-    ) -> Result<(Expired, Option<Timestamp>)> {
+    pub fn delete_ended_rows(&mut self, batch: i64) -> Result<Expired> {
         let batch = batch.clamp(1, 10_000);
         let mut expired = Expired::default();
         let mut more = false;
@@ -255,26 +266,24 @@ impl Installation<'_> {
             &row("signing_keys", "tenant_id, id", "revoked_at < $1", MONTH),
             &mut expired.signing_keys,
         )?;
-        let (unredeemed, reached, more_codes) = self.delete_unredeemed(batch, looked_at)?;
-        expired.grants += unredeemed;
         expired.changes = self.delete_old_changes(batch)?;
-        expired.more = more
-            || more_codes
-            || i64::try_from(expired.changes).is_ok_and(|deleted| deleted >= batch);
-        Ok((expired, reached))
+        expired.more = more || i64::try_from(expired.changes).is_ok_and(|deleted| deleted >= batch);
+        Ok(expired)
     }
 
+    /// Deletes up to `batch` grants whose code nobody redeemed, of some whose codes ended after `looked_at`.
+    ///
     /// A code that was never redeemed made no tokens. Some may have gone out with it: no access token lives longer than a day, but of an ID
     /// token its client may have made a session, of whose end it has to be told.
     ///
     /// They are among those that were redeemed, in the order of their codes' ends, and looked at some at a time: an index of them
-    /// alone would have each redemption write all indices of its grant anew. Says how many went, up to where all were looked at, and whether
-    /// there are more.
-    fn delete_unredeemed(
+    /// alone would have each redemption write all indices of its grant anew.
+    pub fn delete_unredeemed(
         &mut self,
         batch: i64,
         looked_at: Option<Timestamp>,
-    ) -> Result<(usize, Option<Timestamp>, bool)> {
+    ) -> Result<LookedAt> {
+        let batch = batch.clamp(1, 10_000);
         let longest = Duration::days(1) + Duration::minutes(10);
         let before = DbInstant(self.clock.now() - longest);
         let after = DbInstant(looked_at.unwrap_or(Timestamp::UNIX_EPOCH));
@@ -302,7 +311,11 @@ impl Installation<'_> {
         let deleted = on_backend!(&mut *self.connection, inner => query.execute(inner))?;
         let is_full = i64::try_from(deleted).is_ok_and(|deleted| deleted >= batch);
         let reached = if is_full { looked_at } else { Some(until) };
-        Ok((deleted, reached, is_full || further.is_some()))
+        Ok(LookedAt {
+            deleted,
+            reached,
+            more: is_full || further.is_some(),
+        })
     }
 
     /// SQLite has no `DELETE … LIMIT`, and diesel no keys of several columns: both take this, and read `$1` alike.

@@ -61,7 +61,7 @@ pub use db::{DatabaseKind, Db, DbOptions, Location, PoolGauges};
 pub use deletion::Erasure;
 pub use domains::DOMAINS_MAX;
 pub use error::{Result, StorageError};
-pub use expiry::Expired;
+pub use expiry::{Expired, LookedAt};
 pub use feed::Feed;
 pub use grants::{DetailedClient, DetailedGrant, GrantSummary};
 pub use health::DatabaseHealth;

@@ -320,6 +320,7 @@ fn own_account<'a>(
                 value: text,
                 verified: Some(false),
             }],
+            administers: true,
             notice: None,
         }
         .render(),

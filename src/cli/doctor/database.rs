@@ -40,7 +40,7 @@ pub(super) async fn database(config: &Config, findings: &mut Findings) -> Option
         Ok(MigrationState::Pending(names)) => {
             findings.fail(
                 "schema",
-                format!("not up to date: {} to be run", names.join(", ")),
+                format!("not up to date: {} to be run", open::pending(&names)),
                 "run `tessera migrate` with the same settings",
             );
             return None;

@@ -71,7 +71,7 @@ pub async fn run(flags: Flags, output: Output) -> Result<(), Failure> {
     if output.is_json() {
         output.json(&document)?;
     } else {
-        output.text(&report::text(&document))?;
+        output.text(&report::text(&document, &command_on(&provider.config)))?;
     }
     let ended = server
         .await
@@ -80,6 +80,22 @@ pub async fn run(flags: Flags, output: Output) -> Result<(), Failure> {
     stop(demo_handle).await;
     drop(lock);
     ended.map_err(|error| Failure::new(format!("the server ended: {error}")))
+}
+
+/// How a command begins that works on what was made here, and names the same addresses.
+fn command_on(config: &Config) -> String {
+    let folder = std::path::absolute(&config.data_dir).unwrap_or_else(|_| config.data_dir.clone());
+    let mut command = format!("tessera --data-dir {}", folder.display());
+    let public_url = config.public_url.to_string();
+    let usual = Config::from_toml("").map(|usual| usual.public_url.to_string());
+    if usual.as_ref() != Ok(&public_url) {
+        command = format!("{command} --public-url '{public_url}'");
+    }
+    // It may hold a password, and whoever gave it knows it.
+    if config.origin("database_url") != Origin::Default {
+        command.push_str(" --database-url …");
+    }
+    command
 }
 
 async fn stop(handle: ServerHandle) {

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use super::memory::Document;
 
-/// The addresses and credentials, and what to do with them.
-pub fn text(document: &Document) -> String {
+/// The addresses and credentials, and what to do with them. `command` is how a command begins that works on the same data.
+pub fn text(document: &Document, command: &str) -> String {
     let mut text = String::new();
     // Writing to a String can't fail.
     let _ = writeln!(
@@ -16,7 +16,7 @@ pub fn text(document: &Document) -> String {
     for tenant in &document.tenants {
         let _ = writeln!(
             text,
-            "Tenant {}\n    issuer          {}",
+            "Tenant {}\n    issuer          {1}\n    console         {1}/console",
             tenant.slug, tenant.issuer
         );
         for user in &tenant.users {
@@ -28,21 +28,14 @@ pub fn text(document: &Document) -> String {
             let _ = writeln!(text, "    {who:<15} {}   {}", user.email, user.password);
         }
         for client in &tenant.clients {
-            let field = |name: &str| {
-                client
-                    .get(name)
-                    .and_then(serde_json::Value::as_str)
-                    .unwrap_or_default()
-                    .to_owned()
-            };
-            let _ = writeln!(
-                text,
-                "    client          {}   {}",
-                field("client_id"),
-                field("client_name")
-            );
-            if !field("client_secret").is_empty() {
-                let _ = writeln!(text, "                    {}", field("client_secret"));
+            for (label, name) in [
+                ("client", "client_name"),
+                ("  client_id", "client_id"),
+                ("  client_secret", "client_secret"),
+            ] {
+                if let Some(value) = client.get(name).and_then(serde_json::Value::as_str) {
+                    let _ = writeln!(text, "    {label:<15} {value}");
+                }
             }
         }
         text.push('\n');
@@ -50,8 +43,8 @@ pub fn text(document: &Document) -> String {
     let operator = &document.operator;
     let _ = writeln!(
         text,
-        "Operator of the installation\n    issuer          {}",
-        operator.issuer
+        "Operator of the installation\n    issuer          {}\n    console         {}",
+        operator.issuer, document.console
     );
     for user in &operator.users {
         let _ = writeln!(
@@ -62,11 +55,53 @@ pub fn text(document: &Document) -> String {
     }
     let _ = writeln!(
         text,
-        "    program         {}\n                    {}",
+        "    program\n      client_id     {}\n      client_secret {}",
         operator.client_id, operator.client_secret
     );
-    text.push_str(
-        "\nThe same again with `--json`. Stop with Ctrl-C; running it again keeps everything.\n",
+    let _ = writeln!(
+        text,
+        "\nCommands on the same data begin with: {command}\nYour own application: docs/src/developers.md. The same again with `--json`. Stop with Ctrl-C; running it again keeps everything."
     );
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn whoever_reads_it_has_every_address_and_credential() {
+        let document: Document = serde_json::from_value(json!({
+            "tenants": [{
+                "slug": "acme", "name": "Acme", "issuer": "http://localhost:9000/t/acme",
+                "users": [{ "email": "ana@acme.example", "password": "one" }, { "email": "admin@acme.example", "password": "two", "roles": ["administrator"] }],
+                "clients": [{ "client_id": "three", "client_secret": "four", "client_name": "Demo" }, { "client_id": "five", "client_name": "Public" }],
+            }],
+            "operator": { "client_id": "six", "client_secret": "seven", "issuer": "http://localhost:9000/t/system", "users": [{ "email": "olga@system.example", "password": "eight" }] },
+            "demo_app": "http://localhost:8081", "console": "http://localhost:9000/t/system/console",
+        }))
+        .expect("a document");
+        let text = text(&document, "tessera --data-dir /data");
+        for line in [
+            "    http://localhost:8081",
+            "    issuer          http://localhost:9000/t/acme",
+            "    console         http://localhost:9000/t/acme/console",
+            "    person          ana@acme.example   one",
+            "    administrator   admin@acme.example   two",
+            "    client          Demo",
+            "      client_id     three",
+            "      client_secret four",
+            "      client_id     five",
+            "    console         http://localhost:9000/t/system/console",
+            "    person          olga@system.example   eight",
+            "      client_id     six",
+            "      client_secret seven",
+            "Commands on the same data begin with: tessera --data-dir /data",
+        ] {
+            assert!(text.lines().any(|known| known == line), "{line}: {text}");
+        }
+        assert_eq!(text.matches("client_secret").count(), 2, "{text}");
+    }
 }

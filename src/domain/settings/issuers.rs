@@ -76,6 +76,7 @@ pub struct AssertionIssuer {
 /// How the issuer of an assertion names a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "AssertionSubjectMapping")]
 pub enum SubjectMapping {
     /// `sub` is their id here.
     Id,

@@ -18,6 +18,7 @@ pub type Answer = Result<HttpResponse, Refusal>;
 
 /// Something that is wrong with a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "FieldError")]
 pub struct Fault {
     /// The field, as a JSON pointer (RFC 6901) into the body.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -362,6 +362,82 @@ mod tests {
         }
     }
 
+    /// Clients are generated from these names: each says what it is, and whoever changes one changes others' programs.
+    #[test]
+    fn documents_have_names_that_say_what_they_are() {
+        let document = document("https://id.example.com");
+        let schemas = document["components"]["schemas"].as_object();
+        let mut names: Vec<_> = schemas.unwrap().keys().map(String::as_str).collect();
+        names.sort_unstable();
+        let known = [
+            "AccessTokenFormat",
+            "AddressClaim",
+            "Administrator",
+            "ApplicationType",
+            "AssertionAlgorithm",
+            "AssertionIssuer",
+            "AssertionSubjectMapping",
+            "AuditEvent",
+            "AuthorizationDetailsField",
+            "AuthorizationDetailsType",
+            "BackchannelTokenDeliveryMode",
+            "Branding",
+            "Caller",
+            "Client",
+            "ClientMetadata",
+            "Colour",
+            "Consent",
+            "ConsentPolicy",
+            "ContentEncryption",
+            "CreatedUser",
+            "DeviceSecret",
+            "Domain",
+            "ExternalSubject",
+            "FieldError",
+            "GrantType",
+            "InitialAccessToken",
+            "KeyAlgorithm",
+            "KeyManagementAlgorithm",
+            "KeyRotation",
+            "LockoutPolicy",
+            "LogoutDelivery",
+            "LogoutDeliveryKind",
+            "LogoutDeliveryState",
+            "NewDomain",
+            "NewExternalSubject",
+            "NewInitialAccessToken",
+            "NewResource",
+            "NewTenant",
+            "NewUser",
+            "OneTimeLink",
+            "PasswordPolicy",
+            "Problem",
+            "RegistrationPolicy",
+            "Resource",
+            "ResourceChange",
+            "ResourceScope",
+            "ResponseType",
+            "Role",
+            "RotatedKeys",
+            "SecretRotation",
+            "SecurityProfile",
+            "Session",
+            "SigningAlgorithm",
+            "SoftwareStatementIssuer",
+            "StandardClaims",
+            "SubjectType",
+            "Tenant",
+            "TenantChange",
+            "TenantKey",
+            "TenantSettings",
+            "TenantStatus",
+            "TokenEndpointAuthMethod",
+            "User",
+            "UserChange",
+        ];
+        assert_eq!(names, known);
+    }
+
     #[test]
     fn every_reference_leads_somewhere() {
         fn references(value: &Value, found: &mut Vec<String>) {

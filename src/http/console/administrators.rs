@@ -10,7 +10,7 @@ use super::routes::at;
 use super::sections::{Reach, Section};
 use super::sheets::{Act, FormSheet, Group, ListSheet};
 use super::user::{is_oneself, user_of};
-use super::users::{called, find_by_email, role_choices, roles_in};
+use super::users::{address_below, called, find_by_email, role_choices, roles_in};
 use super::visitor::Visitor;
 use crate::domain::role::Role;
 use crate::domain::user::User;
@@ -63,7 +63,7 @@ async fn list(visitor: Visitor, Query(params): Query) -> Answer {
             Cell::Link {
                 href: page.path(&format!("/{place}/{}", user.id)),
                 text: called(user),
-                detail: user.email.to_string(),
+                detail: address_below(user),
             },
             Cell::Text(roles.collect::<Vec<_>>().join(", ")),
             if user.is_active() {
@@ -171,7 +171,7 @@ fn form<'a>(visitor: &'a Visitor, draft: &Draft, user: &User) -> FormSheet<'a> {
             page.t("section-administrators").into_owned(),
         )),
         title: called(user),
-        lede: user.email.to_string(),
+        lede: address_below(user),
         consequences: Vec::new(),
         stale: String::new(),
         problems: draft.other_problems(&fields),

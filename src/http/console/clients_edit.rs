@@ -11,7 +11,7 @@ use self::document::{document_of, draft_of, place};
 use super::clients::{SECTION, client_of, is_built_in, name_of};
 use super::layout::Shell;
 use super::notice::Notice;
-use super::parts::{Draft, Field, FieldKind};
+use super::parts::{Draft, Field, FieldKind, faulty};
 use super::shown_once;
 use super::visitor::Visitor;
 use crate::domain::client::Client;
@@ -267,6 +267,13 @@ pub struct EditClient<'a> {
     pub problems: Vec<String>,
     /// The fields.
     pub groups: Vec<FieldGroup>,
+}
+
+impl EditClient<'_> {
+    /// What wasn't accepted: most of the form isn't seen.
+    fn faults(&self) -> Vec<&Field> {
+        faulty(self.groups.iter().flat_map(|group| &group.fields))
+    }
 }
 
 /// The form. Where the client was changed meanwhile, `stored` is how it is now.

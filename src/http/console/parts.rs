@@ -148,6 +148,14 @@ pub struct Field {
     pub kind: FieldKind,
 }
 
+/// Those with something wrong in them, to be named above a long form: they may be far below, or were folded away.
+pub fn faulty<'a>(fields: impl IntoIterator<Item = &'a Field>) -> Vec<&'a Field> {
+    fields
+        .into_iter()
+        .filter(|field| field.problem.is_some())
+        .collect()
+}
+
 /// Kinds of fields.
 #[derive(Clone, Debug)]
 pub enum FieldKind {

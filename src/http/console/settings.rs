@@ -12,7 +12,7 @@ use super::notice::Notice;
 use super::parts::{Choice, Draft, Field, FieldKind};
 use super::routes::at;
 use super::sections::{Reach, Section};
-use super::sheets::{DetailSheet, Fact, FactGroup, FormSheet, Group, Row};
+use super::sheets::{DetailSheet, Fact, FactGroup, Fold, FormSheet, Group, Row};
 use super::visitor::Visitor;
 use crate::domain::settings::{Bound, ConsentPolicy, RegistrationPolicy, TenantSettings};
 use crate::domain::tenant::TenantRecord;
@@ -68,7 +68,7 @@ enum Kind {
 type Entry = (&'static str, Kind);
 
 /// Every setting, under its heading.
-const GROUPS: [(&str, &[Entry]); 8] = [
+const GROUPS: [(&str, &[Entry]); 10] = [
     (
         "settings-tokens",
         &[
@@ -102,21 +102,31 @@ const GROUPS: [(&str, &[Entry]); 8] = [
         "settings-applications",
         &[
             ("consent", Kind::Consent),
+            ("security_profile", Kind::Profile),
             ("require_pkce", Kind::Switch),
-            ("require_issuer_audience", Kind::Switch),
+            ("front_channel_tokens", Kind::Switch),
+            ("native_sso", Kind::Switch),
+            ("require_acr_values", Kind::Switch),
+        ],
+    ),
+    (
+        "settings-requests",
+        &[
             ("require_pushed_authorization_requests", Kind::Switch),
             ("pushed_request_rate", Kind::Number),
-            ("require_dpop_nonce", Kind::Switch),
-            ("dpop_proof_leeway", Kind::Span),
-            ("native_sso", Kind::Switch),
-            ("front_channel_tokens", Kind::Switch),
-            ("client_certificate_authorities", Kind::Authorities),
-            ("client_certificate_revocation_lists", Kind::Revoked),
-            ("security_profile", Kind::Profile),
             ("request_object_lifetime", Kind::Span),
             ("request_object_encryption", Kind::Switch),
             ("request_uri_parameter", Kind::Switch),
-            ("require_acr_values", Kind::Switch),
+        ],
+    ),
+    (
+        "settings-proofs",
+        &[
+            ("require_dpop_nonce", Kind::Switch),
+            ("dpop_proof_leeway", Kind::Span),
+            ("client_certificate_authorities", Kind::Authorities),
+            ("client_certificate_revocation_lists", Kind::Revoked),
+            ("require_issuer_audience", Kind::Switch),
             ("assertion_issuers", Kind::Assertions),
         ],
     ),
@@ -474,14 +484,23 @@ fn form<'a>(
     name = name.hint(said);
     let mut groups = Group::plain(vec![name.of(draft)]);
     groups.extend(GROUPS.iter().map(|(title, entries)| {
+        let rows: Vec<_> = entries
+            .iter()
+            .map(|entry| row(&page, draft, &stored.settings, *entry, stale))
+            .collect();
+        let section = title.trim_start_matches("settings-");
         Group {
             title: page.t(title).into_owned(),
-            rows: entries
-                .iter()
-                .map(|entry| row(&page, draft, &stored.settings, *entry, stale))
-                .collect(),
+            fold: Some(Fold {
+                id: title,
+                about: page.t(&format!("settings-about-{section}")).into_owned(),
+                open: stale || rows.iter().any(|row| row.field().problem.is_some()),
+            }),
+            rows,
         }
     }));
+    let rows = groups.iter().flat_map(|group| &group.rows);
+    let fields: Vec<_> = rows.map(|row| row.field().clone()).collect();
     let address = page.path("/settings");
     FormSheet {
         page,
@@ -494,7 +513,7 @@ fn form<'a>(
         } else {
             String::new()
         },
-        problems: Vec::new(),
+        problems: draft.other_problems(&fields),
         action: address.clone(),
         hidden: vec![("version", stored.version.to_string())],
         groups,

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::layout::Shell;
-use super::parts::{Cell, Choice, Draft, Empty, Field, FieldKind, Pager, Table, Tone};
+use super::parts::{Cell, Choice, Draft, Empty, Field, FieldKind, Pager, Table, Tone, faulty};
 use crate::flows::admin::AdminError;
 
 /// Something to press.
@@ -91,11 +91,33 @@ pub enum Row {
     Span(Field, Vec<Choice>),
 }
 
+impl Row {
+    /// What is filled in.
+    pub const fn field(&self) -> &Field {
+        match self {
+            Self::Field(field) | Self::Span(field, _) => field,
+        }
+    }
+}
+
+/// Where fields are folded away at first: in a form that is long otherwise.
+#[derive(Clone, Debug)]
+pub struct Fold {
+    /// The id of its element.
+    pub id: &'static str,
+    /// What is in it, in a few words.
+    pub about: String,
+    /// Whether it is unfolded nevertheless.
+    pub open: bool,
+}
+
 /// Fields that belong together.
 #[derive(Clone, Debug)]
 pub struct Group {
     /// What they are about; may be empty.
     pub title: String,
+    /// The fold that they are in.
+    pub fold: Option<Fold>,
     /// The fields.
     pub rows: Vec<Row>,
 }
@@ -105,6 +127,7 @@ impl Group {
     pub fn plain(fields: Vec<Field>) -> Vec<Self> {
         vec![Self {
             title: String::new(),
+            fold: None,
             rows: fields.into_iter().map(Row::Field).collect(),
         }]
     }
@@ -155,6 +178,26 @@ pub struct FormSheet<'a> {
     pub danger: bool,
     /// Where one goes who doesn't want it.
     pub cancel: String,
+}
+
+impl FormSheet<'_> {
+    /// Whether some of it is folded away. A browser can't point at a field there, so that what is wrong is left to the server to say.
+    fn is_folded(&self) -> bool {
+        self.groups.iter().any(|group| group.fold.is_some())
+    }
+
+    /// What wasn't accepted, where the form is too long to see it.
+    fn faults(&self) -> Vec<&Field> {
+        if self.is_folded() {
+            faulty(
+                self.groups
+                    .iter()
+                    .flat_map(|group| group.rows.iter().map(Row::field)),
+            )
+        } else {
+            Vec::new()
+        }
+    }
 }
 
 /// A fact, to read or to copy.

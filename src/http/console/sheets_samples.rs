@@ -2,7 +2,9 @@
 
 use super::parts::{Cell, Choice, Empty, Field, FieldKind, Pager, Table, Tone};
 use super::samples::{Stage, sample};
-use super::sheets::{Act, DetailSheet, Fact, FactGroup, FormSheet, Group, ListSheet, Preview, Row};
+use super::sheets::{
+    Act, DetailSheet, Fact, FactGroup, Fold, FormSheet, Group, ListSheet, Preview, Row,
+};
 use crate::http::pages::messages::Messages;
 use crate::http::pages::samples::Rendered;
 
@@ -64,13 +66,25 @@ pub fn render_all(
         problems: Vec::new(),
         action: href(),
         hidden: vec![("version", text.to_owned())],
-        groups: vec![Group {
-            title: text.to_owned(),
-            rows: vec![
-                Row::Field(field("one")),
-                Row::Span(field("two"), vec![Choice::new(text, text)]),
-            ],
-        }],
+        groups: vec![
+            Group {
+                title: text.to_owned(),
+                fold: None,
+                rows: vec![
+                    Row::Field(field("one")),
+                    Row::Span(field("two"), vec![Choice::new(text, text)]),
+                ],
+            },
+            Group {
+                title: text.to_owned(),
+                fold: Some(Fold {
+                    id: "folded",
+                    about: text.to_owned(),
+                    open: many,
+                }),
+                rows: vec![Row::Field(field("three"))],
+            },
+        ],
         preview: Some(Preview {
             sheet: "/t/acme/console/branding/preview.css?accent=%23175c6b".to_owned(),
             address: "/t/acme/console/branding/preview.css".to_owned(),

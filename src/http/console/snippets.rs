@@ -90,6 +90,12 @@ impl Values {
             path => path,
         });
         let scheme = url.as_ref().map_or("https", Url::scheme);
+        // On the developer's own machine the browser comes back to the program itself, elsewhere to a proxy before it.
+        let port = url
+            .as_ref()
+            .filter(|url| matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]")))
+            .and_then(Url::port)
+            .unwrap_or(3000);
         let list = |scopes: &[&String]| {
             let quoted: Vec<_> = scopes.iter().map(|scope| format!("\"{scope}\"")).collect();
             quoted.join(", ")
@@ -111,6 +117,7 @@ impl Values {
                 path.trim_start_matches('/').to_owned(),
             ),
             ("__REDIRECT_SCHEME__", scheme.to_owned()),
+            ("__PORT__", port.to_string()),
             ("__SECURE__", (scheme == "https").to_string()),
             ("__SCOPE__", self.scopes.join(" ")),
             ("__SCOPE_LIST__", list(&all)),
@@ -556,6 +563,26 @@ mod tests {
                 );
                 let named = snippet.obstacle.map(|(_, algorithm)| algorithm);
                 assert_eq!(named, is_unfit.then_some(algorithm));
+            }
+        }
+    }
+
+    #[test]
+    fn a_program_listens_where_its_own_machine_sends_the_browser() {
+        for (redirect_uri, port) in [
+            ("http://localhost:5000/callback", 5000),
+            ("https://localhost:8443/callback", 8443),
+            ("https://shop.example:8443/callback", 3000),
+            ("http://localhost/callback", 3000),
+        ] {
+            let (kind, values) = values(json!({ "redirect_uris": [redirect_uri] }));
+            for (id, line) in [
+                ("express", format!("app.listen({port}, ")),
+                ("go", format!("ListenAndServe(\":{port}\", nil)")),
+            ] {
+                let all = of(kind, &values);
+                let program = all.iter().find(|snippet| snippet.id == id).unwrap();
+                assert!(program.files[0].1.contains(&line), "{redirect_uri}: {line}");
             }
         }
     }

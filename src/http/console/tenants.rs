@@ -202,7 +202,7 @@ fn life_acts(page: &Shell<'_>, record: &TenantRecord, path: &str) -> Vec<Act> {
         return acts;
     }
     if record.status == TenantStatus::Active {
-        acts.push(Act::link(
+        acts.push(Act::danger(
             "suspend",
             format!("{path}/suspend"),
             page.t("tenants-suspend"),

@@ -360,10 +360,12 @@ fn form<'a>(visitor: &'a Visitor, draft: &Draft, user: &User) -> FormSheet<'a> {
         groups: vec![
             Group {
                 title: String::new(),
+                fold: None,
                 rows: account.into_iter().map(Row::Field).collect(),
             },
             Group {
                 title: page.t("user-claims").into_owned(),
+                fold: None,
                 rows: claims.into_iter().map(Row::Field).collect(),
             },
         ],

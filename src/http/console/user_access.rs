@@ -2,6 +2,7 @@
 
 use actix_web::{HttpRequest, web};
 
+use super::layout::Shell;
 use super::notice::Notice;
 use super::parts::{Cell, Confirm, Empty, ListQuery, Table};
 use super::routes::at;
@@ -15,6 +16,7 @@ use crate::domain::user::User;
 use crate::flows::admin::{Area, ConsentOf, Permission};
 use crate::http::error::{Answer, PageError};
 use crate::http::extract::Query;
+use crate::http::pages::device::{self, Device};
 
 /// Its routes.
 pub fn routes(pages: &mut web::ServiceConfig) {
@@ -72,10 +74,7 @@ async fn sessions(visitor: Visitor, request: HttpRequest, Query(params): Query) 
         }
     };
     let row = |session: &Session| {
-        let browser = match session.user_agent.as_str() {
-            "" => page.t("user-session-unknown").into_owned(),
-            known => known.to_owned(),
-        };
+        let browser = browser(&page, session);
         vec![
             if may_end {
                 Cell::Link {
@@ -123,6 +122,16 @@ async fn sessions(visitor: Visitor, request: HttpRequest, Query(params): Query) 
         },
         pager: query.pager(&path, found.next),
     })
+}
+
+/// What people call the browser of a session; its own word for itself where nobody knows it.
+fn browser(page: &Shell<'_>, session: &Session) -> String {
+    let Device { browser, system } = device::describe(&session.user_agent);
+    match session.user_agent.as_str() {
+        "" => page.t("user-session-unknown").into_owned(),
+        own if browser.is_empty() && system.is_empty() => own.to_owned(),
+        _ => device::title(page, browser, system),
+    }
 }
 
 /// The session that the path names, of the person whom it names.
@@ -210,10 +219,11 @@ async fn ask_to_end(visitor: Visitor, request: HttpRequest) -> Answer {
     let user = user_of(&visitor, &request).await?;
     let session = session_of(&visitor, &request, &user).await?;
     let rest = format!("sessions/{}", session.id);
+    let page = visitor.shell(&SECTION);
     let lede = format!(
-        "{}: {} {}",
+        "{}: {}, {}",
         called(&user),
-        session.user_agent,
+        browser(&page, &session),
         session.address
     );
     visitor.show(&ask(

@@ -53,6 +53,15 @@ pub fn called(user: &User) -> String {
     }
 }
 
+/// What stands below what somebody is called: their address, unless they are called by it.
+pub fn address_below(user: &User) -> String {
+    if display_name(user).is_empty() {
+        String::new()
+    } else {
+        user.email.to_string()
+    }
+}
+
 /// The roles as boxes to tick.
 pub fn role_choices(visitor: &Visitor) -> Vec<Choice> {
     let page = visitor.shell(&SECTION);
@@ -90,7 +99,7 @@ async fn list(visitor: Visitor, Query(params): Query) -> Answer {
             Cell::Link {
                 href: page.path(&format!("/users/{}", user.id)),
                 text: called(user),
-                detail: user.email.to_string(),
+                detail: address_below(user),
             },
             if user.is_active() {
                 Cell::Badge(Tone::Good, page.t("user-active").into_owned())

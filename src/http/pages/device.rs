@@ -1,6 +1,8 @@
 //! A device in two words, from the `User-Agent` that its browser sent. Good enough for a person to tell their own devices apart, and
 //! nothing is decided by it.
 
+use super::views::Page;
+
 /// What a person would call their browser and its system; empty where unknown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Device {
@@ -46,6 +48,17 @@ pub fn describe(user_agent: &str) -> Device {
     Device {
         browser: named(&BROWSERS),
         system: named(&SYSTEMS),
+    }
+}
+
+/// `Firefox on Linux`, as far as it is known.
+pub fn title(page: &Page<'_>, browser: &str, system: &str) -> String {
+    match (browser, system) {
+        ("", "") => page.t("device-unknown").into_owned(),
+        (one, "") | ("", one) => one.to_owned(),
+        (browser, system) => page
+            .messages
+            .format("device", [("browser", browser), ("system", system)]),
     }
 }
 

@@ -75,6 +75,7 @@ pub struct StandardClaims {
 /// A postal address (§5.1.1).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(rename = "AddressClaim")]
 pub struct Address {
     /// The whole address, lines separated by `\n`.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,3 +1,5 @@
+// Start it by: node server.mjs
+// It needs OIDC_CLIENT_SECRET, and SESSION_SECRET: a long random text of your own.
 import express from "express";
 import session from "express-session";
 import * as client from "openid-client";
@@ -48,4 +50,4 @@ app.get("__REDIRECT_PATH__", async (req, res) => {
 });
 
 app.get("/", (req, res) => res.json(req.session.user ?? "Not signed in: see /login"));
-app.listen(3000);
+app.listen(__PORT__, () => console.log("Open", new URL("/login", redirectUri).href));

@@ -78,5 +78,6 @@ func main() {
 		json.NewEncoder(w).Encode(claims)
 	})
 
-	log.Fatal(http.ListenAndServe(":3000", nil))
+	log.Print("Listening on port __PORT__; a sign-in begins at /login")
+	log.Fatal(http.ListenAndServe(":__PORT__", nil))
 }

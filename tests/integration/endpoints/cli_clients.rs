@@ -182,11 +182,13 @@ command_test! {
         here.refused(&["client", "rotate-secret", "--tenant", "acme", id, "--overlap", "99999999"], "invalid_value");
         let public = here.json(&["client", "create", "--tenant", "acme", "--name", "App", "--public", "--redirect-uri", "https://app.example/cb"]);
         here.refused(&["client", "rotate-secret", "--tenant", "acme", text(&public["client_id"])], "refused");
-        for verb in ["show", "rotate-secret", "delete"] {
-            here.refused(&["client", verb, "--tenant", "globex", id], "not_found");
+        for verb in [&["show"][..], &["rotate-secret"], &["delete", "--yes"]] {
+            here.refused(&[&["client"][..], verb, &["--tenant", "globex", id]].concat(), "not_found");
         }
-        here.json(&["client", "delete", "--tenant", "acme", id]);
-        here.refused(&["client", "delete", "--tenant", "acme", id], "not_found");
+        let told = here.misused(&["client", "delete", "--tenant", "acme", id]);
+        assert!(told.contains("--yes") && told.contains("Shop"), "{told}");
+        here.json(&["client", "delete", "--tenant", "acme", id, "--yes"]);
+        here.refused(&["client", "delete", "--tenant", "acme", id, "--yes"], "not_found");
         assert_eq!((here.events("acme", "client.secret_rotated"), here.events("acme", "client.deleted")), (2, 1));
         let left = here.json(&["client", "list", "--tenant", "acme"]);
         assert_eq!(left["clients"].as_array().expect("a list").len(), 1);
@@ -219,8 +221,11 @@ command_test! {
         here.misused(&["resource", "create", "--tenant", "acme", "--identifier", "https://other.example", "--scope", "x", "--describe", "y=z"]);
         let listed = here.json(&["resource", "list", "--tenant", "acme"]);
         assert_eq!(listed["resources"], json!([made]));
-        here.json(&["resource", "delete", "--tenant", "acme", "--identifier", "https://notes.example"]);
-        here.refused(&["resource", "delete", "--tenant", "acme", "--identifier", "https://notes.example"], "not_found");
+        let delete = ["resource", "delete", "--tenant", "acme", "--identifier", "https://notes.example"];
+        assert!(here.misused(&delete).contains("--yes"));
+        let delete = [&delete[..], &["--yes"]].concat();
+        here.json(&delete);
+        here.refused(&delete, "not_found");
         assert_eq!(here.json(&["resource", "list", "--tenant", "acme"])["resources"], json!([]));
         assert_eq!((here.events("acme", "resource.created"), here.events("acme", "resource.deleted")), (1, 1));
     }

@@ -75,7 +75,7 @@ command_test! {
         here.refused(&create("nobody", "ana@example.com"), "not_found");
         here.json(&create("acme", "bob@example.com"));
         here.refused(&["user", "update", "--tenant", "acme", "--email", "bob@example.com", "--new-email", "ana@example.com"], "already_exists");
-        here.json(&["user", "delete", "--tenant", "acme", "--email", "ana@example.com"]);
+        here.json(&["user", "delete", "--tenant", "acme", "--email", "ana@example.com", "--yes"]);
         here.json(&["user", "show", "--tenant", "globex", "--email", "ana@example.com"]);
         let other = here.json(&["user", "show", "--tenant", "globex", "--email", "ana@example.com"]);
         here.refused(&["user", "show", "--tenant", "acme", "--id", other["id"].as_str().expect("an id")], "not_found");
@@ -110,8 +110,11 @@ command_test! {
         assert_eq!(here.json(&user("enable"))["status"], "active");
         assert_eq!(here.json(&user("enable"))["status"], "active");
         assert_eq!((here.events("acme", "user.disabled"), here.events("acme", "user.enabled")), (1, 1));
-        here.json(&user("delete"));
-        here.refused(&user("delete"), "not_found");
+        let told = here.misused(&user("delete"));
+        assert!(told.contains("--yes") && told.contains("tessera user disable"), "{told}");
+        let delete = [&user("delete")[..], &["--yes"]].concat();
+        here.json(&delete);
+        here.refused(&delete, "not_found");
         assert_eq!(here.events("acme", "user.deleted"), 1, "the events of a deleted person stay");
     }
 

@@ -1,5 +1,8 @@
 //! `/account`: what a signed-in person manages, and nobody else.
 
+use tessera::domain::role::Role;
+
+use super::console::appoint;
 use super::seed::Scene;
 use crate::support::app::{TestUser, app_test};
 use crate::support::browser::Browser;
@@ -47,6 +50,11 @@ app_test! {
         }
         let home = scene.app.browser().open(&scene.tenant.issuer).await;
         assert!(home.answer.body.contains("/account"), "{}", home.answer.body);
+        // Whoever has a role finds the console, and nobody else is sent to where they can do nothing.
+        assert!(!page.answer.body.contains("/console\""), "{}", page.answer.body);
+        appoint(&scene.app, &scene.tenant, &scene.user, Role::Auditor).await;
+        let page = signed_in(&scene).await.open(&scene.tenant.url("/account")).await;
+        assert!(page.answer.body.contains("href=\"/t/acme/console\""), "{}", page.answer.body);
     }
 
     async fn a_password_is_changed_by_who_knows_it(app: TestApp) {

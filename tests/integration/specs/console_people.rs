@@ -94,7 +94,17 @@ app_test! {
         let form = open(&scene, &mut browser, &format!("{path}/edit")).await;
         let wrong = browser.submit(&form, &[("email", "nobody")]).await;
         assert!(wrong.answer.status == 422 && wrong.answer.body.contains("value=\"nobody\""), "{}", wrong.answer.body);
-        assert_eq!(scene.events("user.updated"), 1);
+        // Whoever has no name is called by their address, and it is said once.
+        for fields in [&[("email", EMAIL)][..], &[("email", EMAIL), ("given_name", "Nora")]] {
+            let form = open(&scene, &mut browser, &format!("{path}/edit")).await;
+            assert_eq!(browser.submit(&form, fields).await.answer.status, 200);
+            for listed in ["/users".to_owned(), path.replace("/users/", "/administrators/")] {
+                let page = open(&scene, &mut browser, &listed).await;
+                let main = page.answer.body.split("<main").nth(1).expect("a page");
+                assert_eq!(main.matches(EMAIL).count(), 1, "{listed}: {main}");
+            }
+        }
+        assert_eq!(scene.events("user.updated"), 3);
     }
 
     async fn a_person_is_shut_out_let_in_again_and_deleted(app: TestApp) {
@@ -131,7 +141,8 @@ app_test! {
         let sid = tokens.id_claims()["sid"].as_str().expect("a session").to_owned();
         let path = format!("/users/{}", other.id);
         let list = open(&scene, &mut browser, &format!("{path}/sessions")).await;
-        assert!(list.answer.body.contains(&sid), "{}", list.answer.body);
+        let body = list.answer.body.replace(['\u{2068}', '\u{2069}'], "");
+        assert!(body.contains(&sid) && body.contains("Firefox on Linux") && !body.contains("Mozilla/5.0"), "{body}");
         // Somebody else's session is not below this person.
         assert_eq!(open(&scene, &mut browser, &format!("/users/{}/sessions/{sid}", scene.user.id)).await.answer.status, 404);
         let consents = open(&scene, &mut browser, &format!("{path}/consents")).await;

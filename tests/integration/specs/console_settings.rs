@@ -159,7 +159,11 @@ app_test! {
             assert_eq!(wrong.answer.status, 422, "{field}");
             wrong.expect_id(&format!("{field}-problem"));
             assert!(wrong.answer.body.contains(&format!("value=\"{value}\"")) && wrong.answer.body.contains(problem), "{field}: {}", wrong.answer.body);
+            // The page is long: it says above where to look, and unfolds what is wrong and nothing else.
+            assert!(wrong.expect_id("faults").answer.body.contains(&format!("<a href=\"#{field}\">")), "{field}: {}", wrong.answer.body);
+            assert_eq!(wrong.answer.body.matches("\" open>").count(), usize::from(field != "name"), "{field}: {}", wrong.answer.body);
         }
+        assert!(!page.answer.body.contains("id=\"faults\"") && page.answer.body.contains("<details class=\"fold\" id=\"settings-tokens\">"), "{}", page.answer.body);
         let wrong = browser.submit(&saved, &with(&SETTINGS, &[("client_certificate_authorities", "nobody's")])).await;
         wrong.expect_id("client_certificate_authorities-problem");
         let wrong = browser.submit(&saved, &with(&SETTINGS, &[("client_certificate_revocation_lists", "nobody's")])).await;

@@ -41,6 +41,10 @@ app_test! {
         assert_eq!(browser.submit(&page, &[("slug", "initech"), ("name", "Initech & Sons")]).await.answer.status, 422);
         let url = |rest: &str| system.url(&format!("/console/tenant/initech{rest}"));
         assert_eq!(browser.open(&system.url("/console/tenants/initech")).await.answer.status, 200);
+        // What shuts people out is marked as such.
+        for id in ["suspend", "delete"] {
+            assert!(made.answer.body.contains(&format!("button-danger\" id=\"{id}\"")), "{}", made.answer.body);
+        }
 
         let ask = browser.open(&url("/suspend")).await;
         assert!(ask.answer.body.contains("class=\"consequences\""), "{}", ask.answer.body);

@@ -282,22 +282,22 @@ db_test! {
         };
         // That of the fixture is the first; ten are looked at each time.
         for number in 1..25 { make(number != 22).await; }
-        let sweep = async |from| database.db.write_installation(move |all| all.sweep(1, from)).await.expect("runs");
+        let look = async |from| database.db.write_installation(move |all| all.delete_unredeemed(1, from)).await.expect("runs");
         database.time.advance(DAY + Duration::from_mins(11));
         let mut seen = vec![];
         let mut reached = None;
         for _ in 0..5 {
-            let (expired, up_to) = sweep(reached).await;
-            seen.push((expired.grants, up_to > reached));
-            reached = up_to;
+            let looked = look(reached).await;
+            seen.push((looked.deleted, looked.reached > reached));
+            reached = looked.reached;
         }
         // Where as many were deleted as may be, the same are looked at once more.
         assert_eq!(seen, [(1, false), (0, true), (0, true), (1, false), (0, true)]);
-        assert_eq!(sweep(None).await.0.grants, 0);
+        assert_eq!(look(None).await.deleted, 0);
         make(false).await;
-        assert_eq!(sweep(reached).await.0.grants, 0);
+        assert_eq!(look(reached).await.deleted, 0);
         database.time.advance(DAY + Duration::from_mins(12));
-        assert_eq!(sweep(reached).await.0.grants, 1);
+        assert_eq!(look(reached).await.deleted, 1);
     }
 
     async fn a_counter_is_of_one_window(database: TestDatabase) {

@@ -1,7 +1,7 @@
 """The console's programs as it shows them: read off an application's page, installed as they stand, and run.
 
 A client of each kind is registered; an administrator opens its page in the console. What a person's browser does is done here. Two things are changed, as whoever
-uses a program would change them: the port where it listens, and the address of the API that it calls. Django's program runs in
+uses a program would change them: the port where an API listens, and the address of the API that a service calls. Django's program runs in
 `mozilla_django_oidc_client.py`, Spring's in `spring_client.py`, that of single-page applications in `browser/console.mjs`; that for Android isn't run.
 """
 
@@ -129,7 +129,7 @@ class Site:
 
 
 def run_express(report, tenant, workshop, site, program):
-    server = workshop.write("express/server.mjs", program.replace("listen(3000)", f"listen({site.port})"))
+    server = workshop.write("express/server.mjs", program)
     running = [Application([NODE, str(server)], [site.port], environment=site.environment)]
     try:
         with report.check("Express: a person signs in"):
@@ -277,7 +277,7 @@ def run_all(report, acme, globex, workshop, api):
     with report.check("the programs in Go build"):
         go = workshop.go(
             {
-                "web": web["go"].replace('":3000"', f'":{sites["go"].port}"'),
+                "web": web["go"],
                 "service": only(services["go"]),
                 "terminal": only(terminals["go"]),
                 "verify": only(services["verify-go"]).replace('":3001"', f'":{port}"'),

@@ -54,7 +54,7 @@ pub const SECTION: Section = Section {
         Operation::post("rotateClientSecret", "/tenants/{tenant}/clients/{client}/rotate-secret", |call| Box::pin(rotate(call)))
             .says("Give a client another secret", "The answer holds it this once. The one before stays good for the overlap, so that nothing stops while it is rolled out.")
             .needs(Permission::Write(Area::Clients))
-            .may_take::<Rotation>()
+            .may_take::<SecretRotation>()
             .gives::<Client>()
             .tagged(),
     ],
@@ -73,13 +73,13 @@ struct Client(Value);
 /// How a secret is replaced.
 #[derive(Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-struct Rotation {
+struct SecretRotation {
     /// For how many seconds the secret before stays good; a day unless told.
     #[schemars(range(max = 7_776_000))]
     overlap_seconds: u32,
 }
 
-impl Default for Rotation {
+impl Default for SecretRotation {
     fn default() -> Self {
         Self {
             overlap_seconds: DEFAULT_SECRET_OVERLAP,
@@ -293,7 +293,7 @@ fn in_words_of_the_api(error: AdminError) -> Refusal {
 
 async fn rotate(call: Call) -> Answer {
     let id: ClientId = call.id("client")?;
-    let wanted: Rotation = call.json_or_default()?;
+    let wanted: SecretRotation = call.json_or_default()?;
     let overlap = Duration::from_secs(wanted.overlap_seconds.into());
     let rotated = call
         .provider

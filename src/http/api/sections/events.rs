@@ -57,19 +57,19 @@ pub const SECTION: Section = Section {
                 schema: moment,
             },
         ])
-        .lists::<Event>(),
+        .lists::<AuditEvent>(),
         Operation::get("getEvent", "/tenants/{tenant}/events/{event}", |call| {
             Box::pin(get(call))
         })
         .says("Show an event", "")
         .needs(Permission::Read(Area::Events))
-        .gives::<Event>(),
+        .gives::<AuditEvent>(),
     ],
 };
 
 /// Something that happened.
 #[derive(Serialize, JsonSchema)]
-struct Event {
+struct AuditEvent {
     /// Permanent, in the order of time.
     id: Uuid,
     /// When.
@@ -107,8 +107,8 @@ fn act(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "enum": names })
 }
 
-fn view(event: &RecordedEvent) -> Event {
-    Event {
+fn view(event: &RecordedEvent) -> AuditEvent {
+    AuditEvent {
         id: event.id.uuid(),
         at: event.at,
         act: event.act.clone(),

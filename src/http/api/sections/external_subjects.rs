@@ -90,6 +90,7 @@ struct ExternalSubject {
 
 /// What an issuer calls a person, to be written down.
 #[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "NewExternalSubject")]
 #[serde(deny_unknown_fields)]
 struct Wanted {
     /// Who.

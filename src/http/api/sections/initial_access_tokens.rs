@@ -89,6 +89,7 @@ struct InitialAccessToken {
 
 /// An initial access token to be made.
 #[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "NewInitialAccessToken")]
 #[serde(deny_unknown_fields)]
 struct Wanted {
     /// What it is for.

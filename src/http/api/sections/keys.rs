@@ -21,26 +21,26 @@ pub const SECTION: Section = Section {
         Operation::get("listKeys", "/tenants/{tenant}/keys", |call| Box::pin(list(call)))
             .says("List keys", "The newest first; those that were removed are listed for a month.")
             .needs(Permission::Read(Area::Keys))
-            .lists::<Key>(),
+            .lists::<TenantKey>(),
         Operation::post("rotateKeys", "/tenants/{tenant}/keys/rotate", |call| Box::pin(rotate(call)))
             .says("Give keys a successor", "It is published first and signs once every verifier can know it; the one before stays published until all that it signed has expired. A key that others encrypt to is replaced at once; the one before decrypts on for a day.")
             .needs(Permission::Write(Area::Keys))
-            .may_take::<Rotation>()
-            .gives::<Rotated>(),
+            .may_take::<KeyRotation>()
+            .gives::<RotatedKeys>(),
         Operation::get("getKey", "/tenants/{tenant}/keys/{kid}", |call| Box::pin(get(call)))
             .says("Show a key", "")
             .needs(Permission::Read(Area::Keys))
-            .gives::<Key>(),
+            .gives::<TenantKey>(),
         Operation::post("revokeKey", "/tenants/{tenant}/keys/{kid}/revoke", |call| Box::pin(revoke(call)))
             .says("Withdraw a key at once", "Nothing that it signed is accepted any more: people sign in again, applications ask for other tokens. For a key that may be known to others.")
             .needs(Permission::Write(Area::Keys))
-            .gives::<Key>(),
+            .gives::<TenantKey>(),
     ],
 };
 
 /// A key.
 #[derive(Serialize, JsonSchema)]
-struct Key {
+struct TenantKey {
     /// Its name, as the key set and the tokens have it.
     kid: String,
     /// The algorithm: of signatures, or of the encryption of requests to the tenant.
@@ -68,7 +68,7 @@ struct Key {
 /// Which keys get a successor, and from when on it signs.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-struct Rotation {
+struct KeyRotation {
     /// The key of this algorithm only.
     algorithm: Option<KeyAlgorithm>,
     /// Whether it signs at once. Verifiers that keep the key set have to fetch it again.
@@ -77,13 +77,13 @@ struct Rotation {
 
 /// The keys that were made.
 #[derive(Serialize, JsonSchema)]
-struct Rotated {
+struct RotatedKeys {
     /// The successors.
-    keys: Vec<Key>,
+    keys: Vec<TenantKey>,
 }
 
-fn view(key: &KeyRecord, now: Timestamp) -> Key {
-    let mut view = Key {
+fn view(key: &KeyRecord, now: Timestamp) -> TenantKey {
+    let mut view = TenantKey {
         kid: key.kid.clone(),
         algorithm: key.algorithm,
         state: "revoked",
@@ -140,7 +140,7 @@ async fn get(call: Call) -> Answer {
 }
 
 async fn rotate(call: Call) -> Answer {
-    let wanted: Rotation = call.json_or_default()?;
+    let wanted: KeyRotation = call.json_or_default()?;
     let start = if wanted.immediately {
         RotationStart::Immediately
     } else {
@@ -151,7 +151,7 @@ async fn rotate(call: Call) -> Answer {
         .rotate_signing_keys(call.tenant(), wanted.algorithm, start, &call.by())
         .await?;
     let now = call.provider.now();
-    Ok(call.show(&Rotated {
+    Ok(call.show(&RotatedKeys {
         keys: made.iter().map(|key| view(key, now)).collect(),
     }))
 }

@@ -21,13 +21,13 @@ pub const SECTION: Section = Section {
                 "Who the token speaks for",
                 "The tenant whose token it is, the roles there, and what they permit.",
             )
-            .gives::<Me>(),
+            .gives::<Caller>(),
     ],
 };
 
 /// Who a token speaks for.
 #[derive(Serialize, JsonSchema)]
-struct Me {
+struct Caller {
     /// `user` or `client`.
     kind: &'static str,
     /// The identifier of the person or the client.
@@ -54,7 +54,7 @@ fn me(call: &Call) -> HttpResponse {
         .filter(|permission| principal.may(*permission))
         .map(|permission| permission.name())
         .collect();
-    call.show(&Me {
+    call.show(&Caller {
         kind,
         id,
         tenant: principal.home.slug().to_string(),

@@ -40,7 +40,7 @@ pub const SECTION: Section = Section {
             .needs(Permission::Read(Area::Settings))
             .gives::<Tenant>()
             .tagged(),
-        Operation::patch::<TenantName>("updateTenant", "/tenants/{tenant}", |call| Box::pin(rename(call)))
+        Operation::patch::<TenantChange>("updateTenant", "/tenants/{tenant}", |call| Box::pin(rename(call)))
             .says("Change a tenant's name", "The slug stays: it is part of the tenant's address, and so of every token.")
             .needs(Permission::Write(Area::Settings))
             .gives::<Tenant>(),
@@ -114,7 +114,7 @@ struct NewTenant {
 /// A tenant's name.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct TenantName {
+struct TenantChange {
     /// What people read.
     #[schemars(length(min = 1, max = DISPLAY_NAME_MAX))]
     name: String,
@@ -187,10 +187,10 @@ async fn store(
 
 async fn rename(call: Call) -> Answer {
     let tenant = store(&call, |record| {
-        let current = TenantName {
+        let current = TenantChange {
             name: record.name.clone(),
         };
-        record.name = call.patched::<TenantName>(&current)?.name;
+        record.name = call.patched::<TenantChange>(&current)?.name;
         Ok(())
     })
     .await?;

@@ -61,7 +61,7 @@ pub const SECTION: Section = Section {
         Operation::post("resetPassword", "/tenants/{tenant}/users/{user}/reset-password", |call| Box::pin(reset(call)))
             .says("Let a person set another password", "The answer holds a one-time link, shown this once. The present password holds until it is used.")
             .needs(Permission::Write(Area::Users))
-            .gives::<Link>(),
+            .gives::<OneTimeLink>(),
     ],
 };
 
@@ -95,7 +95,7 @@ struct User {
 
 /// A link by which a person sets a password, good once.
 #[derive(Serialize, JsonSchema)]
-struct Link {
+struct OneTimeLink {
     /// Whoever opens it sets the password: hand it over by a way on which nobody else reads.
     url: String,
     /// Until when it is good.
@@ -104,12 +104,13 @@ struct Link {
 
 /// A person who was made.
 #[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CreatedUser")]
 struct MadeUser {
     #[serde(flatten)]
     user: User,
     /// Where no password was given.
     #[serde(skip_serializing_if = "Option::is_none")]
-    link: Option<Link>,
+    link: Option<OneTimeLink>,
 }
 
 /// A person to be made.
@@ -169,8 +170,8 @@ fn view(user: &Record) -> User {
     }
 }
 
-fn link(issued: &IssuedLink) -> Link {
-    Link {
+fn link(issued: &IssuedLink) -> OneTimeLink {
+    OneTimeLink {
         url: issued.url.expose().to_owned(),
         expires_at: issued.expires_at,
     }

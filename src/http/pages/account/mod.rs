@@ -149,6 +149,7 @@ pub async fn home(visit: Visit) -> Result<HttpResponse, PageError> {
                 verified: *verified,
             })
             .collect(),
+        administers: !person.user.roles.is_empty(),
         notice: None,
     };
     Ok(show(StatusCode::OK, &view))

@@ -129,7 +129,7 @@ link-spent-lede = Er wurde schon verwendet oder ist zu alt. Wenn Sie noch ein Pa
 
 problem-username-missing = Geben Sie Ihre E-Mail-Adresse ein.
 problem-password-missing = Geben Sie ein Passwort ein.
-problem-credentials = E-Mail-Adresse und Passwort passen nicht zusammen. Prüfen Sie beides und versuchen Sie es noch einmal.
+problem-credentials = E-Mail-Adresse und Passwort passen nicht zusammen. Prüfen Sie beides und versuchen Sie es noch einmal. Wenn Sie Ihr Passwort vergessen haben, kann Ihnen jemand aus der Verwaltung einen Link geben, mit dem Sie ein neues festlegen.
 problem-too-many-attempts = { $minutes ->
     [one] Zu viele Versuche. Warten Sie eine Minute und versuchen Sie es dann noch einmal.
    *[other] Zu viele Versuche. Warten Sie { $minutes } Minuten und versuchen Sie es dann noch einmal.
@@ -211,6 +211,9 @@ account-home-lede = Das ist Ihr Konto bei { $tenant }.
 account-profile = Was über Sie bekannt ist
 account-profile-empty = Nichts außer dem Namen, mit dem Sie sich anmelden.
 account-security = Sicherheit
+account-administration = Verwaltung
+account-console-heading = Konsole
+account-console-lede = { $tenant } verwalten: Personen, Anwendungen, Einstellungen.
 verified = Bestätigt
 not-verified = Nicht bestätigt
 claim-name = Name

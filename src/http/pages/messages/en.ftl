@@ -129,7 +129,7 @@ link-spent-lede = It has been used already, or it is too old. If you still need 
 
 problem-username-missing = Enter your email address.
 problem-password-missing = Enter a password.
-problem-credentials = That email and password don’t match. Check both and try again.
+problem-credentials = That email and password don’t match. Check both and try again. If you have forgotten your password, your administrator can give you a link to set a new one.
 problem-too-many-attempts = { $minutes ->
     [one] Too many attempts. Wait a minute, then try again.
    *[other] Too many attempts. Wait { $minutes } minutes, then try again.
@@ -211,6 +211,9 @@ account-home-lede = This is your { $tenant } account.
 account-profile = What is known about you
 account-profile-empty = Nothing but the name you sign in with.
 account-security = Security
+account-administration = Administration
+account-console-heading = Console
+account-console-lede = Look after { $tenant }: people, applications, settings.
 verified = Verified
 not-verified = Not verified
 claim-name = Full name

@@ -49,6 +49,7 @@ impl Sample for AccountHome<'static> {
                 },
                 known("locale", "en-GB"),
             ],
+            administers: false,
             notice: None,
         };
         let everything = [
@@ -91,6 +92,7 @@ impl Sample for AccountHome<'static> {
                     profile: everything
                         .map(|claim| known(claim, "Rue de l’Exemple 5"))
                         .to_vec(),
+                    administers: true,
                     ..plain.clone()
                 },
             ),
@@ -119,6 +121,7 @@ impl Sample for AccountHome<'static> {
                     sign_out: HOSTILE,
                     requests: Some(1),
                     profile: vec![known(HOSTILE, HOSTILE)],
+                    administers: true,
                     notice: None,
                 },
             ),

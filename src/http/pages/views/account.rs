@@ -8,6 +8,7 @@ use super::{
     parts::{Account, ClientMark, Form, Notice, Page, PasswordRules, Problem, WebLink},
 };
 use crate::clock::Timestamp;
+use crate::http::pages::device;
 use crate::protocol::authorization_details::Words;
 
 /// One thing that is known about a person.
@@ -60,6 +61,8 @@ pub struct AccountHome<'a> {
     pub requests: Option<usize>,
     /// What is known about them.
     pub profile: Vec<ProfileEntry<'a>>,
+    /// Whether they have a role in the tenant, and a use for its console.
+    pub administers: bool,
     /// What went well before.
     pub notice: Option<Notice>,
 }
@@ -123,13 +126,7 @@ impl SessionItem<'_> {
     }
 
     fn title(&self, page: &Page<'_>) -> String {
-        match (self.browser, self.system) {
-            ("", "") => page.t("device-unknown").into_owned(),
-            (one, "") | ("", one) => one.to_owned(),
-            (browser, system) => page
-                .messages
-                .format("device", [("browser", browser), ("system", system)]),
-        }
+        device::title(page, self.browser, self.system)
     }
 }
 
