@@ -50,12 +50,6 @@ pub fn render_all(
         ..list
     };
     pages.push(sample(messages, "console_list_empty", name, &empty)?);
-    let field = |id: &'static str| {
-        let mut field = Field::new(id, text, FieldKind::Line("text")).hint(text);
-        text.clone_into(&mut field.value);
-        field.problem = many.then(|| text.to_owned());
-        field
-    };
     let form = FormSheet {
         page,
         back: Some((href(), text.to_owned())),
@@ -66,25 +60,7 @@ pub fn render_all(
         problems: Vec::new(),
         action: href(),
         hidden: vec![("version", text.to_owned())],
-        groups: vec![
-            Group {
-                title: text.to_owned(),
-                fold: None,
-                rows: vec![
-                    Row::Field(field("one")),
-                    Row::Span(field("two"), vec![Choice::new(text, text)]),
-                ],
-            },
-            Group {
-                title: text.to_owned(),
-                fold: Some(Fold {
-                    id: "folded",
-                    about: text.to_owned(),
-                    open: many,
-                }),
-                rows: vec![Row::Field(field("three"))],
-            },
-        ],
+        groups: groups(text, many),
         preview: Some(Preview {
             sheet: "/t/acme/console/branding/preview.css?accent=%23175c6b".to_owned(),
             address: "/t/acme/console/branding/preview.css".to_owned(),
@@ -124,4 +100,33 @@ pub fn render_all(
     };
     pages.push(sample(messages, "console_detail", name, &detail)?);
     Ok(pages)
+}
+
+/// Fields in a section that is there, and in one that is folded.
+fn groups(text: &str, many: bool) -> Vec<Group> {
+    let field = |id: &'static str| {
+        let mut field = Field::new(id, text, FieldKind::Line("text")).hint(text);
+        text.clone_into(&mut field.value);
+        field.problem = many.then(|| text.to_owned());
+        field
+    };
+    vec![
+        Group {
+            title: text.to_owned(),
+            fold: None,
+            rows: vec![
+                Row::Field(field("one")),
+                Row::Span(field("two"), vec![Choice::new(text, text)]),
+            ],
+        },
+        Group {
+            title: text.to_owned(),
+            fold: Some(Fold {
+                id: "folded",
+                about: text.to_owned(),
+                open: many,
+            }),
+            rows: vec![Row::Field(field("three"))],
+        },
+    ]
 }
