@@ -420,7 +420,7 @@ impl Target {
         let tenant = provider.load_tenant_named(&self.tenant).await?;
         let client = provider.load_client(&tenant, self.client_id).await?;
         let name = client.metadata.client_name.as_deref();
-        confirmation.obtain(&format!(
+        confirmation.obtain_at_terminal(&format!(
             "{} ({}) will be deleted: nobody signs in to it any more, its tokens end, and what people allowed it goes. Registered again, it has another client_id.",
             name.unwrap_or("The client"),
             client.id

@@ -300,11 +300,23 @@ impl Confirmation {
         if self.yes {
             return Ok(());
         }
-        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        if !is_at_terminal() {
             return Err(Failure::usage(format!(
                 "{consequences}\nIf that is what you want, add --yes."
             )));
         }
+        Self::ask(consequences)
+    }
+
+    /// Asks at a terminal, and nowhere else: scripts that delete one of many things have always done so without a word.
+    pub fn obtain_at_terminal(self, consequences: &str) -> Result<(), Failure> {
+        if self.yes || !is_at_terminal() {
+            return Ok(());
+        }
+        Self::ask(consequences)
+    }
+
+    fn ask(consequences: &str) -> Result<(), Failure> {
         let _ = write!(
             io::stderr(),
             "{consequences}\nIs that what you want? [y/N] "
@@ -317,6 +329,11 @@ impl Confirmation {
             Err(Failure::failed("refused", "nothing was changed"))
         }
     }
+}
+
+/// Whether somebody is there to be asked.
+fn is_at_terminal() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
 /// Reads a secret from standard input: all of it but a line ending.

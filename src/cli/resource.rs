@@ -116,7 +116,7 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
             let provider = open::command(flags).await?;
             let tenant = provider.load_tenant_named(&tenant).await?;
             let resource = provider.load_resource_named(&tenant, &identifier).await?;
-            confirmation.obtain(&format!(
+            confirmation.obtain_at_terminal(&format!(
                 "{identifier} will be deleted: no more tokens are issued for it, none can be refreshed, and requests that name it fail. Those that are out expire by themselves."
             ))?;
             let resource = provider.delete_resource(&tenant, resource.id, &by).await?;

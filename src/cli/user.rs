@@ -293,7 +293,7 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
             confirmation,
         } => {
             let (provider, tenant, user) = target.open(flags).await?;
-            confirmation.obtain(&format!(
+            confirmation.obtain_at_terminal(&format!(
                 "{} will be deleted with their sessions, consents and roles. Nothing can bring them back; `tessera user disable` shuts them out for a while.",
                 user.email
             ))?;

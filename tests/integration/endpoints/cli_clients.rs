@@ -185,9 +185,8 @@ command_test! {
         for verb in [&["show"][..], &["rotate-secret"], &["delete", "--yes"]] {
             here.refused(&[&["client"][..], verb, &["--tenant", "globex", id]].concat(), "not_found");
         }
-        let told = here.misused(&["client", "delete", "--tenant", "acme", id]);
-        assert!(told.contains("--yes") && told.contains("Shop"), "{told}");
-        here.json(&["client", "delete", "--tenant", "acme", id, "--yes"]);
+        // A script isn't asked.
+        here.json(&["client", "delete", "--tenant", "acme", id]);
         here.refused(&["client", "delete", "--tenant", "acme", id, "--yes"], "not_found");
         assert_eq!((here.events("acme", "client.secret_rotated"), here.events("acme", "client.deleted")), (2, 1));
         let left = here.json(&["client", "list", "--tenant", "acme"]);
@@ -222,8 +221,6 @@ command_test! {
         let listed = here.json(&["resource", "list", "--tenant", "acme"]);
         assert_eq!(listed["resources"], json!([made]));
         let delete = ["resource", "delete", "--tenant", "acme", "--identifier", "https://notes.example"];
-        assert!(here.misused(&delete).contains("--yes"));
-        let delete = [&delete[..], &["--yes"]].concat();
         here.json(&delete);
         here.refused(&delete, "not_found");
         assert_eq!(here.json(&["resource", "list", "--tenant", "acme"])["resources"], json!([]));

@@ -110,9 +110,8 @@ command_test! {
         assert_eq!(here.json(&user("enable"))["status"], "active");
         assert_eq!(here.json(&user("enable"))["status"], "active");
         assert_eq!((here.events("acme", "user.disabled"), here.events("acme", "user.enabled")), (1, 1));
-        let told = here.misused(&user("delete"));
-        assert!(told.contains("--yes") && told.contains("tessera user disable"), "{told}");
-        let delete = [&user("delete")[..], &["--yes"]].concat();
+        // A script isn't asked.
+        let delete = user("delete");
         here.json(&delete);
         here.refused(&delete, "not_found");
         assert_eq!(here.events("acme", "user.deleted"), 1, "the events of a deleted person stay");
