@@ -63,7 +63,7 @@ impl AuthorizationDetail {
     }
 
     /// Whether `asked` asks for no more than this: the same, but for lists of §2.2 that name fewer values. A list that is left out would mean
-    /// something else, so it must be there.
+    /// something else, so it must be there; and an empty one is no part of another.
     fn covers(&self, asked: &Self) -> bool {
         self.0.len() == asked.0.len()
             && asked.0.iter().all(|(name, value)| {
@@ -71,10 +71,11 @@ impl AuthorizationDetail {
                     return false;
                 };
                 match (own, value) {
+                    (own, value) if own == value => true,
                     (Value::Array(own), Value::Array(values)) if COMMON.contains(&&**name) => {
                         !values.is_empty() && values.iter().all(|value| own.contains(value))
                     }
-                    _ => own == value,
+                    _ => false,
                 }
             })
     }

@@ -104,6 +104,7 @@ pub fn authorization(data: &[u8]) {
                 ErrorCode::InvalidRequest,
                 ErrorCode::InvalidScope,
                 ErrorCode::InvalidTarget,
+                ErrorCode::InvalidAuthorizationDetails,
                 ErrorCode::UnsupportedResponseType,
                 ErrorCode::RequestNotSupported,
                 ErrorCode::RequestUriNotSupported,
@@ -206,6 +207,7 @@ pub fn token(data: &[u8]) {
                 ErrorCode::InvalidGrant,
                 ErrorCode::InvalidScope,
                 ErrorCode::InvalidTarget,
+                ErrorCode::InvalidAuthorizationDetails,
                 ErrorCode::UnsupportedGrantType,
             ],
         ),
@@ -217,6 +219,7 @@ pub fn token(data: &[u8]) {
                 ErrorCode::InvalidRequest,
                 ErrorCode::InvalidScope,
                 ErrorCode::InvalidTarget,
+                ErrorCode::InvalidAuthorizationDetails,
             ],
         );
     }

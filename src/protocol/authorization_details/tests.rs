@@ -219,6 +219,9 @@ fn less_may_be_asked_for_and_never_more() {
     }
     assert!(granted.cover(&AuthorizationDetails::default()));
     assert!(!AuthorizationDetails::default().cover(&granted));
+    // What was granted with an empty list is asked for with it.
+    let empty = read(&json!([{ "type": "t", "locations": [] }]));
+    assert!(empty.cover(&empty));
 }
 
 #[test]
