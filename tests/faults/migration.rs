@@ -224,10 +224,11 @@ fn noticed(kind: Kind) {
     refused(&serve, "newer version");
     remove("99991231000000");
     site.expect_sound();
-    // One left out: what is there says that it was run, and running it again changes nothing.
-    let last = versions.last().expect("a migration");
+    // The last ones left out: what is there says that they were run, and running them again changes nothing. Two, as the last of all makes an index
+    // anew and may be run twice.
+    let left_out = &versions[versions.len() - 2..];
     let before = schema(&site.database);
-    remove(last);
+    left_out.iter().for_each(|version| remove(version));
     let mut complaints = String::new();
     for command in [&["--json", "migrate"][..], &serve[..]] {
         let (status, out, err) = site.run_with("", command);
@@ -236,6 +237,6 @@ fn noticed(kind: Kind) {
     }
     assert!(complaints.contains("is as it was"), "{complaints}");
     assert_eq!(schema(&site.database), before);
-    add(last);
+    left_out.iter().for_each(|version| add(version));
     site.expect_sound();
 }
