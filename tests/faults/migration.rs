@@ -228,7 +228,9 @@ fn noticed(kind: Kind) {
     // anew and may be run twice.
     let left_out = &versions[versions.len() - 2..];
     let before = schema(&site.database);
-    left_out.iter().for_each(|version| remove(version));
+    for version in left_out {
+        remove(version);
+    }
     let mut complaints = String::new();
     for command in [&["--json", "migrate"][..], &serve[..]] {
         let (status, out, err) = site.run_with("", command);
@@ -237,6 +239,8 @@ fn noticed(kind: Kind) {
     }
     assert!(complaints.contains("is as it was"), "{complaints}");
     assert_eq!(schema(&site.database), before);
-    left_out.iter().for_each(|version| add(version));
+    for version in left_out {
+        add(version);
+    }
     site.expect_sound();
 }
