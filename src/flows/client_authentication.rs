@@ -159,7 +159,7 @@ impl Provider {
         let kept = claimed.and_then(|id| self.kept_client(&at.tenant, id));
         let is_kept = kept.is_some();
         let mut client = match (kept, claimed) {
-            (None, Some(id)) => self.find_client(&at.tenant, id).await?,
+            (None, Some(id)) => self.read_client(&at.tenant, id).await?,
             (kept, _) => kept,
         };
         let checked = match credentials {
