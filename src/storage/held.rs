@@ -1,5 +1,9 @@
 //! What a code or a refresh token that is presented hangs on (its grant, the person, their roles, the session), in one statement: on
 //! PostgreSQL each statement is a way there and back, and on SQLite all of them are made by the one thread that writes.
+//!
+//! Each table is asked for a row by its whole key, which a sub-query looks up, and not for the rows that match another table's: so there is
+//! one way to it, whatever PostgreSQL believes to be in the tables. Joined by their columns, all people of the tenant and all grants of
+//! each were read where it hadn't counted them yet.
 
 use diesel::prelude::*;
 
@@ -39,26 +43,49 @@ type SessionRow = (Option<DbInstant>, Option<DbInstant>);
 /// One for each role of the person, or one without a role.
 type HeldRow = (GrantRow, UserRow, SessionRow, Option<String>);
 
-/// The tables that are looked at, from the grant's on.
+/// A column of the tenant's row with this id in an alias of a table, as a value.
+macro_rules! value_of {
+    ($alias:expr, $table:ident, $tenant:expr, $id:expr, $column:ident) => {
+        $alias
+            .filter(
+                $alias
+                    .field($table::tenant_id)
+                    .eq(DbUuid::from($tenant))
+                    .and($alias.field($table::id).nullable().eq($id)),
+            )
+            .select($alias.field($table::$column))
+            .single_value()
+    };
+}
+
+/// The tables that are looked at, from the grant's on, whose id is `$id`.
 macro_rules! with_what_it_hangs_on {
-    ($from:expr) => {
+    ($tenant:expr, $from:expr, $id:expr) => {{
+        let known = diesel::alias!(grants as known_grant);
         $from
             .inner_join(
-                users::table.on(users::tenant_id
-                    .eq(grants::tenant_id)
-                    .and(users::id.eq(grants::user_id))),
+                users::table.on(users::tenant_id.eq(grants::tenant_id).and(
+                    users::id
+                        .nullable()
+                        .eq(value_of!(known, grants, $tenant, $id, user_id)),
+                )),
             )
             .left_join(
-                sessions::table.on(sessions::tenant_id
-                    .eq(grants::tenant_id)
-                    .and(sessions::id.eq(grants::session_id))),
+                sessions::table.on(sessions::tenant_id.eq(grants::tenant_id).and(
+                    sessions::id
+                        .nullable()
+                        .eq(value_of!(known, grants, $tenant, $id, session_id)),
+                )),
             )
             .left_join(
-                role_assignments::table.on(role_assignments::tenant_id
-                    .eq(grants::tenant_id)
-                    .and(role_assignments::user_id.eq(grants::user_id))),
+                role_assignments::table.on(role_assignments::tenant_id.eq(grants::tenant_id).and(
+                    role_assignments::user_id
+                        .nullable()
+                        .eq(value_of!(known, grants, $tenant, $id, user_id)),
+                )),
             )
-    };
+            .filter(grants::id.nullable().eq($id))
+    }};
 }
 
 /// What is looked up there: a [`HeldRow`].
@@ -102,8 +129,8 @@ fn gather(rows: Vec<HeldRow>) -> Result<Option<HeldGrant>> {
 impl Repo<'_> {
     /// Finds a grant with everything it hangs on, whatever its stage.
     pub fn find_held_grant(&mut self, id: GrantId) -> Result<Option<HeldGrant>> {
-        let rows = with_what_it_hangs_on!(scoped::grants(self.tenant))
-            .filter(grants::id.eq(DbUuid::from(id)))
+        let id = || Some(DbUuid::from(id));
+        let rows = with_what_it_hangs_on!(self.tenant, scoped::grants(self.tenant), id())
             .select(held_columns!())
             .load::<HeldRow>(self.connection)?;
         gather(rows)
@@ -114,13 +141,13 @@ impl Repo<'_> {
         &mut self,
         id: RefreshTokenId,
     ) -> Result<Option<(RefreshToken, HeldGrant)>> {
-        let tokens = scoped::refresh_tokens(self.tenant).inner_join(
-            grants::table.on(grants::tenant_id
-                .eq(refresh_tokens::tenant_id)
-                .and(grants::id.eq(refresh_tokens::grant_id))),
-        );
-        let found = with_what_it_hangs_on!(tokens)
-            .filter(refresh_tokens::id.eq(DbUuid::from(id)))
+        let id = DbUuid::from(id);
+        let presented = diesel::alias!(refresh_tokens as presented_token);
+        let grant = || value_of!(presented, refresh_tokens, self.tenant, Some(id), grant_id);
+        let tokens = scoped::refresh_tokens(self.tenant)
+            .filter(refresh_tokens::id.eq(id))
+            .inner_join(grants::table.on(grants::tenant_id.eq(refresh_tokens::tenant_id)));
+        let found = with_what_it_hangs_on!(self.tenant, tokens, grant())
             .select((RefreshTokenRow::as_select(), held_columns!()))
             .load::<(RefreshTokenRow, HeldRow)>(self.connection)?;
         let (mut tokens, rows): (Vec<_>, Vec<_>) = found.into_iter().unzip();

@@ -1,51 +1,210 @@
-//! PostgreSQL's plans: one that was made while a table was nearly empty doesn't outlive its growth.
+//! PostgreSQL's plans: one that was made while a table was nearly empty doesn't outlive its growth, and what a request looks up costs a few
+//! rows whatever PostgreSQL believes to be in its tables.
 
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tessera::storage::{DatabaseKind, TenantScope};
+use tessera::storage::{DatabaseKind, Repo, TenantScope};
 
 use super::fixture::Populated;
 use crate::support::database::{Raw, TestDatabase};
 
-/// What PostgreSQL has read of the tables that a refresh looks at, in rows.
+/// Looks something up; whether it was found.
+type LookUp = fn(&mut Repo<'_>, &Populated) -> bool;
+
+/// What a request looks up by its key.
+const LOOK_UPS: [(&str, LookUp); 9] = [
+    ("a refresh token and what it hangs on", |repo, rows| {
+        matches!(
+            repo.find_held_refresh_token(rows.refresh_token.id),
+            Ok(Some(_))
+        )
+    }),
+    ("a code's grant and what it hangs on", |repo, rows| {
+        matches!(repo.find_held_grant(rows.grant.id), Ok(Some(_)))
+    }),
+    ("a refresh token", |repo, rows| {
+        matches!(repo.find_refresh_token(rows.refresh_token.id), Ok(Some(_)))
+    }),
+    ("a grant", |repo, rows| {
+        matches!(repo.find_grant(rows.grant.id), Ok(Some(_)))
+    }),
+    ("a session", |repo, rows| {
+        matches!(repo.find_session(rows.session.id), Ok(Some(_)))
+    }),
+    ("a person", |repo, rows| {
+        matches!(repo.find_user(rows.user.id), Ok(Some(_)))
+    }),
+    ("a person by their address", |repo, rows| {
+        matches!(repo.find_user_by_email(&rows.user.email), Ok(Some(_)))
+    }),
+    ("a client", |repo, rows| {
+        matches!(repo.find_client(rows.client.id), Ok(Some(_)))
+    }),
+    ("a consent", |repo, rows| {
+        matches!(repo.find_consent(rows.user.id, rows.client.id), Ok(Some(_)))
+    }),
+];
+
+/// The tables that grow as people sign in, and those that they refer to.
+const TABLES: [&str; 7] = [
+    "users",
+    "role_assignments",
+    "clients",
+    "consents",
+    "sessions",
+    "grants",
+    "refresh_tokens",
+];
+
+/// What PostgreSQL has read of these tables, in rows.
 fn rows_read(raw: &mut Raw) -> i64 {
-    let read = raw.texts(
-        "SELECT (sum(seq_tup_read) + sum(coalesce(idx_tup_fetch, 0)))::text AS value FROM pg_stat_user_tables \
-         WHERE relname IN ('grants', 'refresh_tokens', 'users', 'sessions', 'role_assignments')",
-    );
+    let read = raw.texts(&format!(
+        "SELECT (sum(seq_tup_read) + sum(coalesce(idx_tup_fetch, 0)))::text AS value FROM pg_stat_user_tables WHERE relname IN ('{}')",
+        TABLES.join("', '")
+    ));
     read[0].parse().expect("a number")
 }
 
-/// Looks a refresh token up so many times, one after the other: on one connection, as the pool gives out the one that came back last.
-async fn look_up(database: &TestDatabase, tenant: &TenantScope, rows: &Populated, times: usize) {
-    let id = rows.refresh_token.id;
+/// Looks something up so many times, one after the other: on one connection, as the pool gives out the one that came back last.
+async fn look_up(
+    database: &TestDatabase,
+    tenant: &TenantScope,
+    rows: &Arc<Populated>,
+    what: usize,
+    times: usize,
+) {
+    let (name, find) = LOOK_UPS[what];
     for _ in 0..times {
+        let rows = Arc::clone(rows);
         let found = database
             .db
-            .read(tenant, move |repo| repo.find_held_refresh_token(id))
+            .read(tenant, move |repo| Ok(find(repo, &rows)))
             .await
             .expect("runs");
-        assert!(found.is_some());
+        assert!(found, "{name}");
     }
 }
 
 /// Has what the connection counted told: PostgreSQL does so at the end of a transaction, but not more than once a second.
-async fn told(database: &TestDatabase, tenant: &TenantScope, rows: &Populated) {
+async fn told(database: &TestDatabase, tenant: &TenantScope, rows: &Arc<Populated>) {
     tokio::time::sleep(Duration::from_millis(1_100)).await;
-    look_up(database, tenant, rows, 1).await;
+    look_up(database, tenant, rows, 0, 1).await;
 }
 
-/// Makes this many times as many grants and refresh tokens of those that are there.
-fn multiply(raw: &mut Raw, times: usize) {
-    for table in ["grants", "refresh_tokens"] {
-        let columns = raw.texts(&format!(
-            "SELECT column_name::text AS value FROM information_schema.columns WHERE table_name = '{table}' AND column_name <> 'id' ORDER BY 1"
-        ));
-        let columns = columns.join(", ");
+/// How many rows a hundred of each of these look-ups read, which have been of use for a while.
+async fn read_by_hundreds(
+    database: &TestDatabase,
+    tenant: &TenantScope,
+    rows: &Arc<Populated>,
+    raw: &mut Raw,
+    which: Range<usize>,
+) -> i64 {
+    // From the sixth time on PostgreSQL keeps a plan that knows no values.
+    for what in which.clone() {
+        look_up(database, tenant, rows, what, 8).await;
+    }
+    told(database, tenant, rows).await;
+    // What filling the tables read is told with the first of these, as it is more than a second ago.
+    let _ = rows_read(raw);
+    let before = rows_read(raw);
+    for what in which {
+        look_up(database, tenant, rows, what, 100).await;
+    }
+    told(database, tenant, rows).await;
+    rows_read(raw) - before
+}
+
+/// Each looks at its rows a few times, and at no others.
+async fn assert_few(
+    database: &TestDatabase,
+    tenant: &TenantScope,
+    rows: &Arc<Populated>,
+    raw: &mut Raw,
+    when: &str,
+) {
+    let all = 0..LOOK_UPS.len();
+    let read = read_by_hundreds(database, tenant, rows, raw, all.clone()).await;
+    if (1_000..=10_000).contains(&read) {
+        return;
+    }
+    let mut each = Vec::new();
+    for what in all {
+        let read = read_by_hundreds(database, tenant, rows, raw, what..what + 1).await;
+        each.push(format!("{}: {read}", LOOK_UPS[what].0));
+    }
+    panic!("{when}: a hundred of each read {read} rows; a hundred of one: {each:#?}");
+}
+
+/// The columns of a table.
+fn columns(raw: &mut Raw, table: &str) -> Vec<String> {
+    raw.texts(&format!("SELECT column_name::text AS value FROM information_schema.columns WHERE table_name = '{table}' ORDER BY 1"))
+}
+
+/// Makes this many times as many rows of those that the tenant has.
+fn multiply(raw: &mut Raw, table: &str, times: usize) {
+    let columns = columns(raw, table);
+    let values = columns.iter().map(|column| match column.as_str() {
+        "id" => "gen_random_uuid()".to_owned(),
+        "email_key" => "email_key || n || random()".to_owned(),
+        other => other.to_owned(),
+    });
+    let (values, columns) = (values.collect::<Vec<_>>().join(", "), columns.join(", "));
+    raw.execute(&format!(
+        "INSERT INTO {table} ({columns}) SELECT {values} FROM {table}, generate_series(2, {times}) AS n \
+         WHERE tenant_id = (SELECT id FROM tenants WHERE slug = 'acme')"
+    ))
+    .expect("fills");
+}
+
+/// Makes this many tenants with one row in each table for each that the tenant has which is there.
+fn found_small_tenants(raw: &mut Raw, count: usize) {
+    let own = columns(raw, "tenants");
+    let values = own.iter().map(|column| match column.as_str() {
+        "id" => "gen_random_uuid()".to_owned(),
+        "slug" => "'small-' || n".to_owned(),
+        other => other.to_owned(),
+    });
+    let (values, own) = (values.collect::<Vec<_>>().join(", "), own.join(", "));
+    raw.execute(&format!("INSERT INTO tenants ({own}) SELECT {values} FROM tenants, generate_series(1, {count}) AS n WHERE slug = 'acme'"))
+        .expect("founds");
+    for table in TABLES {
+        let columns = columns(raw, table);
+        // Of each tenant its own ids, the same wherever they stand.
+        let values = columns.iter().map(|column| match column.as_str() {
+            "tenant_id" => "small.id".to_owned(),
+            "id" | "user_id" | "client_id" | "session_id" | "grant_id" => {
+                format!("md5(small.id::text || own.{column})::uuid")
+            }
+            other => format!("own.{other}"),
+        });
+        let (values, columns) = (values.collect::<Vec<_>>().join(", "), columns.join(", "));
         raw.execute(&format!(
-            "INSERT INTO {table} (id, {columns}) SELECT gen_random_uuid(), {columns} FROM {table}, generate_series(2, {times})"
+            "INSERT INTO {table} ({columns}) SELECT {values} FROM {table} AS own JOIN tenants AS acme ON own.tenant_id = acme.id AND acme.slug = 'acme', \
+             tenants AS small WHERE small.slug LIKE 'small-%'"
         ))
         .expect("fills");
+    }
+}
+
+/// Multiplies a table, and has the row that was there come last, as whoever looks through all of them would meet it first otherwise.
+fn hide(raw: &mut Raw, table: &str, times: usize) {
+    multiply(raw, table, times);
+    let rows = format!("{table} WHERE tenant_id = (SELECT id FROM tenants WHERE slug = 'acme')");
+    raw.execute(&format!(
+        "UPDATE {table} SET id = id WHERE ctid = (SELECT ctid FROM {rows} ORDER BY ctid LIMIT 1)"
+    ))
+    .expect("moves");
+}
+
+/// PostgreSQL counts no rows by itself, and leaves no room where a row is for its next version.
+fn uncounted(raw: &mut Raw) {
+    for table in TABLES {
+        raw.execute(&format!(
+            "ALTER TABLE {table} SET (autovacuum_enabled = off, fillfactor = 100)"
+        ))
+        .expect("runs");
     }
 }
 
@@ -54,18 +213,22 @@ fn a_plan_made_while_tables_were_empty_is_made_anew() {
     crate::support::database::run(TestDatabase::postgres(), |database| async move {
         assert_eq!(database.kind(), DatabaseKind::Postgres);
         let tenant = database.tenant("acme").await;
-        let rows = Populated::fill(&database, &tenant).await;
+        let rows = Arc::new(Populated::fill(&database, &tenant).await);
         let mut raw = database.raw();
         // As many as autovacuum counts for the first time, so that it keeps the plans for them (from the sixth time on).
-        multiply(&mut raw, 60);
+        for table in ["grants", "refresh_tokens"] {
+            multiply(&mut raw, table, 60);
+        }
         raw.execute("ANALYZE").expect("runs");
-        look_up(&database, &tenant, &rows, 12).await;
-        multiply(&mut raw, 100);
+        look_up(&database, &tenant, &rows, 0, 12).await;
+        for table in ["grants", "refresh_tokens"] {
+            multiply(&mut raw, table, 100);
+        }
         // Where a plan has been of use for a while, it is made anew.
-        look_up(&database, &tenant, &rows, 40).await;
+        look_up(&database, &tenant, &rows, 0, 40).await;
         told(&database, &tenant, &rows).await;
         let before = rows_read(&mut raw);
-        look_up(&database, &tenant, &rows, 100).await;
+        look_up(&database, &tenant, &rows, 0, 100).await;
         told(&database, &tenant, &rows).await;
         let read = rows_read(&mut raw) - before;
         // With the first plan each of them would read all six thousand.
@@ -73,5 +236,72 @@ fn a_plan_made_while_tables_were_empty_is_made_anew() {
             (101..=30_000).contains(&read),
             "a hundred look-ups read {read} rows"
         );
+    });
+}
+
+#[test]
+fn tables_that_were_never_counted_are_looked_up_by_their_keys() {
+    for (whose, tables) in [
+        (
+            "one person's",
+            &[
+                ("sessions", 4),
+                ("grants", 27_000),
+                ("refresh_tokens", 5_000),
+            ][..],
+        ),
+        (
+            "many people's",
+            &[
+                ("users", 6_000),
+                ("sessions", 6_000),
+                ("grants", 6_000),
+                ("refresh_tokens", 6_000),
+            ],
+        ),
+    ] {
+        crate::support::database::run(TestDatabase::postgres(), move |database| async move {
+            let tenant = database.tenant("acme").await;
+            let mut raw = database.raw();
+            uncounted(&mut raw);
+            let rows = Arc::new(Populated::fill(&database, &tenant).await);
+            for (table, times) in tables {
+                hide(&mut raw, table, *times);
+            }
+            assert_few(&database, &tenant, &rows, &mut raw, whose).await;
+        });
+    }
+}
+
+#[test]
+fn a_large_tenant_among_small_ones_is_looked_up_by_its_keys() {
+    crate::support::database::run(TestDatabase::postgres(), |database| async move {
+        let tenant = database.tenant("acme").await;
+        let mut raw = database.raw();
+        uncounted(&mut raw);
+        let rows = Arc::new(Populated::fill(&database, &tenant).await);
+        found_small_tenants(&mut raw, 4_000);
+        raw.execute("ANALYZE").expect("runs");
+        assert_few(
+            &database,
+            &tenant,
+            &rows,
+            &mut raw,
+            "as small as the others",
+        )
+        .await;
+        for table in ["users", "sessions", "grants", "refresh_tokens"] {
+            hide(&mut raw, table, 6_000);
+        }
+        assert_few(
+            &database,
+            &tenant,
+            &rows,
+            &mut raw,
+            "grown since it was counted",
+        )
+        .await;
+        raw.execute("ANALYZE").expect("runs");
+        assert_few(&database, &tenant, &rows, &mut raw, "counted again").await;
     });
 }

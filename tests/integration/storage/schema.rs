@@ -340,6 +340,23 @@ fn row_level_security_is_on_and_forced_for_every_tenants_table() {
 }
 
 #[test]
+fn postgresql_expects_a_hundredth_of_each_table_of_a_tenant() {
+    let database = TestDatabase::postgres();
+    let mut raw = database.raw();
+    for table in TENANT_TABLES {
+        let options = raw.texts(&format!(
+            "SELECT coalesce(array_to_string(attoptions, ','), '') AS value FROM pg_attribute \
+             WHERE attrelid = '{table}'::regclass AND attname = 'tenant_id'"
+        ));
+        assert_eq!(
+            options,
+            ["n_distinct=100"],
+            "{table}: a table of tenants says so in its migration, as 2026-11-29-000800 does for those before it"
+        );
+    }
+}
+
+#[test]
 fn a_missing_sqlite_file_is_made_for_its_owner_only() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("deep").join("tessera.db");
