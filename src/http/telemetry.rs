@@ -3,9 +3,11 @@
 //! The access line holds what helps an operator and nothing that a thief could use: the route's pattern instead of the path and query, no
 //! header, no body.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt::Display;
 use std::future::{Ready, ready};
 use std::net::IpAddr;
+use std::panic::PanicHookInfo;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -59,7 +61,20 @@ pub fn init(format: LogFormat, filter: &LogFilter) -> Log {
     let _ = tracing_subscriber::registry()
         .with(lines.with_filter(targets))
         .try_init();
+    std::panic::set_hook(Box::new(tell_of_panic));
     Log(buffer)
+}
+
+/// A panic is a line like any other: plain text among JSON is lost on whoever collects the log. Where `RUST_BACKTRACE` asks for it, with the way
+/// there.
+fn tell_of_panic(panic: &PanicHookInfo<'_>) {
+    let message = panic.payload_as_str().unwrap_or("(no message)");
+    let place = panic
+        .location()
+        .map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+    let way = Backtrace::capture();
+    let backtrace = (way.status() == BacktraceStatus::Captured).then(|| way.to_string());
+    tracing::error!(backtrace, "panicked at {place}: {message}");
 }
 
 /// The log; to be kept until the process ends, as it writes what waits when it is dropped.
