@@ -164,42 +164,66 @@ fn report(imported: Result<Imported, ImportFailure>, mode: Mode) -> Result<Repor
 
 fn summary(imported: &Imported) -> String {
     let all = [
-        (imported.tenants, "tenants"),
-        (imported.people, "people"),
-        (imported.resources, "resources"),
-        (imported.clients, "clients"),
-        (imported.consents, "consents"),
-        (imported.skipped_tenants, "tenants that were there already"),
-        (imported.skipped_people, "people who were there already"),
+        (imported.tenants, "tenant", "tenants"),
+        (imported.people, "person", "people"),
+        (imported.resources, "resource", "resources"),
+        (imported.clients, "client", "clients"),
+        (imported.consents, "consent", "consents"),
+        (
+            imported.skipped_tenants,
+            "tenant that was there already",
+            "tenants that were there already",
+        ),
+        (
+            imported.skipped_people,
+            "person who was there already",
+            "people who were there already",
+        ),
     ];
-    let there = all.iter().filter(|(count, _)| *count > 0);
-    let there = there.map(|(count, what)| format!("{count} {what}"));
-    match there.collect::<Vec<_>>() {
-        none if none.is_empty() => "nothing".to_owned(),
-        some => some.join(", "),
+    let there = counted(&all);
+    if there.is_empty() {
+        "nothing".to_owned()
+    } else {
+        there.join(", ")
     }
 }
 
 /// What is left to do.
 fn next(imported: &Imported) -> String {
-    let without = imported.people - imported.people_with_password;
     let left = [
         (
-            without,
+            imported.people - imported.people_with_password,
+            "person has no password: `tessera user reset-password` makes a link",
             "people have no password: `tessera user reset-password` makes a link for one of them",
         ),
         (
             imported.new_client_secrets,
+            "client gets a new secret, which goes where --secrets-file says",
             "clients get new secrets, which go where --secrets-file says",
         ),
         (
             imported.domains_to_verify,
+            "custom domain has to be proved here: `tessera domain list` says how",
             "custom domains have to be proved here: `tessera domain list` says how",
         ),
     ];
-    let left = left.iter().filter(|(count, _)| *count > 0);
-    let sentences = left.map(|(count, what)| format!("\n{count} {what}."));
-    sentences.collect::<Vec<_>>().concat()
+    let mut text = String::new();
+    for what in counted(&left) {
+        text.push('\n');
+        text.push_str(&what);
+        text.push('.');
+    }
+    text
+}
+
+/// How many there are of each thing (what one is called, and several), without those of which there is none.
+fn counted(things: &[(u64, &str, &str)]) -> Vec<String> {
+    let there = things.iter().filter(|(count, ..)| *count > 0);
+    let named = there.map(|(count, one, several)| {
+        let what = if *count == 1 { one } else { several };
+        format!("{count} {what}")
+    });
+    named.collect()
 }
 
 /// `tenant export`. Prints its own lines; a report where they went into a file.

@@ -213,6 +213,13 @@ impl Metadata {
                 (true, false) => "openid profile email",
                 (true, true) => "openid profile email offline_access",
             };
+            let comes_back = grants(GrantType::AuthorizationCode) || grants(GrantType::Implicit);
+            if comes_back && !members.contains_key("redirect_uris") {
+                return Err(Failure::usage(
+                    "people who sign in have to come back to somewhere: add --redirect-uri URI; an application that acts for itself has \
+                     --grant-type client_credentials instead",
+                ));
+            }
             members.entry("scope").or_insert_with(|| scope.into());
         }
         if !members.contains_key("client_name") {

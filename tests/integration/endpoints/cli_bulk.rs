@@ -285,7 +285,7 @@ command_test! {
             assert!(done.err.contains(told), "{bad}: {}", done.err);
             // A line that can't be read may belong to anything, and so to the tenant above.
             if bad.get("tenant").is_some() && !told.contains("tenant.status") {
-                assert!(done.err.contains("What stands before that is imported: 1 tenants, 1 people"), "{bad}: {}", done.err);
+                assert!(done.err.contains("What stands before that is imported: 1 tenant, 1 person"), "{bad}: {}", done.err);
                 here.json(&["tenant", "delete", "acme", "--yes"]);
             } else {
                 assert!(done.err.contains("Nothing was imported."), "{bad}: {}", done.err);
@@ -413,7 +413,7 @@ command_test! {
         here.refused_with(&lines(&[stranger]), &[&import[..], &["--skip-existing"]].concat(), "already_exists");
         let broken = lines(&[json!({ "user": { "email": "eve@acme.example" } }), json!({ "tenant": { "slug": "x", "name": "X" } })]);
         let told = here.refused_with(&broken, &import, "invalid_value");
-        assert!(told.contains("line 2: line: only `user` lines") && told.contains("1 people"), "{told}");
+        assert!(told.contains("line 2: line: only `user` lines") && told.contains("1 person."), "{told}");
         here.json(&["user", "show", "--tenant", "acme", "--email", "eve@acme.example"]);
         let twice = lines(&[json!({ "user": { "email": "x@acme.example" } }), json!({ "user": { "email": "X@ACME.example" } })]);
         assert!(here.refused_with(&twice, &import, "invalid_value").contains("line 2: user.email: stands in line 1"));

@@ -70,6 +70,16 @@ command_test! {
         here.refused(&update(&["--response-type", "id_token", "--grant-type", "implicit"]), "invalid_value");
     }
 
+    fn a_client_that_people_come_back_to_says_where(here: Installation) {
+        here.tenant("acme");
+        let create = ["client", "create", "--tenant", "acme", "--name", "Shop"];
+        for more in [&[][..], &["--public"], &["--grant-type", "implicit"]] {
+            let said = here.misused(&[&create[..], more].concat());
+            assert!(said.contains("--redirect-uri"), "{said}");
+        }
+        here.json(&[&create[..], &["--grant-type", "client_credentials"]].concat());
+    }
+
     fn an_initial_access_token_is_shown_once(here: Installation) {
         here.tenant("acme");
         let made = here.json(&["client", "initial-access-token", "--tenant", "acme", "--name", "Partners", "--max-uses", "3", "--expires-in", "3600"]);
