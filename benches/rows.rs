@@ -208,7 +208,7 @@ fn claims_of(token: &str) -> Result<String> {
 }
 
 /// What the ceiling answers is what Tessera answered.
-fn plan(options: &Options, scene: &Scene, database: Database) -> Result<Plan> {
+pub fn plan(options: &Options, scene: &Scene, database: Database) -> Result<Plan> {
     let port = scene.server.port;
     let ask = |request: Vec<u8>| load::ask(port, &request);
     let token = ask(scene.client_credentials(&scene.machine))?;
@@ -366,6 +366,21 @@ fn pushed<'a>(options: &Options, scene: &'a Scene, database: Database) -> Result
     ])
 }
 
+/// Starts the ceiling of a scene.
+pub fn ceiling(options: &Options, scene: &Scene, plan: &Plan) -> Result<Process> {
+    let file = scene.folder().join("ceiling.json");
+    std::fs::write(&file, serde_json::to_vec(plan)?)?;
+    Process::start(
+        &std::env::current_exe()?,
+        |command| {
+            command.arg("--ceiling").arg(&file);
+        },
+        options.server_core,
+        plan.port,
+        "/document/jwks",
+    )
+}
+
 /// The rows of single requests.
 #[expect(
     clippy::too_many_lines,
@@ -374,18 +389,7 @@ fn pushed<'a>(options: &Options, scene: &'a Scene, database: Database) -> Result
 fn requests(options: &Options, database: Database, wanted: &dyn Fn(&str) -> bool) -> Result<()> {
     let scene = &Scene::start(options, database)?;
     let plan = plan(options, scene, database)?;
-    let file = scene.folder().join("ceiling.json");
-    std::fs::write(&file, serde_json::to_vec(&plan)?)?;
-    let program = std::env::current_exe()?;
-    let ceiling = Process::start(
-        &program,
-        |command| {
-            command.arg("--ceiling").arg(&file);
-        },
-        options.server_core,
-        plan.port,
-        "/document/jwks",
-    )?;
+    let ceiling = ceiling(options, scene, &plan)?;
     let peer = Peer::start(options)?;
     let servers = Servers {
         scene,
@@ -443,14 +447,7 @@ fn requests(options: &Options, database: Database, wanted: &dyn Fn(&str) -> bool
                 name: name.to_owned(),
                 promised,
                 ours: cycle(vec![scene.client_credentials(client)]),
-                ceiling: (!ceiling.is_empty()).then(|| {
-                    cycle(vec![post(
-                        "localhost",
-                        &format!("/token/{ceiling}"),
-                        &secret,
-                        &[("grant_type", "client_credentials")],
-                    )])
-                }),
+                ceiling: (!ceiling.is_empty()).then(|| cycle(vec![scene.bare_token(ceiling)])),
                 peer: peer.map(|peer| {
                     cycle(vec![peer.client_credentials(if ceiling.is_empty() {
                         "opaque"

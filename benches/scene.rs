@@ -311,6 +311,16 @@ impl Scene {
         )
     }
 
+    /// The same of the ceiling, signed by an algorithm.
+    pub fn bare_token(&self, algorithm: &str) -> Vec<u8> {
+        post(
+            "localhost",
+            &format!("/token/{algorithm}"),
+            &self.machine.header(),
+            &[("grant_type", "client_credentials")],
+        )
+    }
+
     /// Access tokens of a client, all different.
     pub fn access_tokens(&self, client: &Client, count: usize) -> Result<Vec<String>> {
         let requests = vec![self.client_credentials(client); count];

@@ -1,10 +1,13 @@
 //! Sign-ins: how many, beside argon2 alone, and what they do to everybody else.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::browser::SignIn;
 use crate::load::{Cycle, Outcome, Shape, awake, drive, measure};
+use crate::process::Process;
 use crate::report::{median, spread};
+use crate::rows::{ceiling, plan};
 use crate::scene::{Database, EMAIL, PASSWORD, Scene, run};
 use crate::{Options, Result};
 
@@ -61,12 +64,27 @@ impl crate::load::Work for SignIns {
     }
 }
 
+/// One thread that hashes with the priority of Tessera's own, on the server's processor, until it is dropped.
+fn hashing(options: &Options) -> Result<Process> {
+    let program = std::env::current_exe()?;
+    Process::spawn(
+        Path::new("nice"),
+        |command| {
+            command.args(["-n", "10"]).arg(program);
+            command.args(["--hash", "3600"]);
+        },
+        options.server_core,
+        0,
+    )
+}
+
+/// The token requests that are looked at, beside a storm or none.
 fn together(
-    scene: &Scene,
+    server: &Process,
     storm: Option<SignIns>,
     quiet: Vec<u8>,
     options: &Options,
-) -> Result<(Option<Outcome>, Outcome)> {
+) -> Result<Outcome> {
     let warm_up = Duration::from_secs(1);
     awake(async {
         let connections = 8;
@@ -77,9 +95,9 @@ fn together(
             duration: options.duration(),
             pace: Some(PACE / connections as f64),
         };
-        let requests = drive(&scene.server, Cycle::over(vec![quiet]), paced);
+        let requests = drive(server, Cycle::over(vec![quiet]), paced);
         match storm {
-            None => Ok((None, requests.await?)),
+            None => requests.await,
             Some(storm) => {
                 let shape = Shape {
                     connections: 16,
@@ -87,8 +105,9 @@ fn together(
                     duration: options.duration(),
                     pace: None,
                 };
-                let (storm, requests) = tokio::join!(drive(&scene.server, storm, shape), requests);
-                Ok((Some(storm?), requests?))
+                let (storm, requests) = tokio::join!(drive(server, storm, shape), requests);
+                storm?;
+                requests
             }
         }
     })
@@ -97,37 +116,6 @@ fn together(
 /// The rows about sign-ins.
 pub fn sign_ins(options: &Options) -> Result<()> {
     let scene = Scene::start(options, Database::Sqlite)?;
-    run(
-        scene.environment(),
-        "",
-        &["tenant", "create", "globex", "--name", "Globex"],
-    )?;
-    let other = run(
-        scene.environment(),
-        r#"{"client_name":"Job","grant_types":["client_credentials"],"scope":""}"#,
-        &[
-            "client",
-            "create",
-            "--tenant",
-            "globex",
-            "--metadata-file",
-            "-",
-        ],
-    )?;
-    let text = |member: &str| other[member].as_str().unwrap_or_default().to_owned();
-    let header = crate::wire::basic(&text("client_id"), &text("client_secret"));
-    let globex = crate::wire::post(
-        &scene.host,
-        "/t/globex/token",
-        &header,
-        &[("grant_type", "client_credentials")],
-    );
-    let acme = scene.client_credentials(&scene.machine);
-    println!(
-        "\n| sign-ins | Tessera, per second | argon2 alone, per second | of it (least–most) | promised |\n| --- | --- | --- | --- | --- |"
-    );
-    // Of one person, no more guesses than the limit may be under way.
-    let connections = |right| if right { 4 } else { 16 };
     let storm = |right| -> Result<SignIns> {
         Ok(SignIns {
             form: SignIn::open(&scene.host, scene.server.port, &scene.tenant)?,
@@ -135,6 +123,17 @@ pub fn sign_ins(options: &Options) -> Result<()> {
             number: 0,
         })
     };
+    rates(options, &scene, &storm)?;
+    interference(options, &scene, &|| storm(false))
+}
+
+/// How many, beside argon2 alone.
+fn rates(options: &Options, scene: &Scene, storm: &dyn Fn(bool) -> Result<SignIns>) -> Result<()> {
+    println!(
+        "\n| sign-ins | Tessera, per second | argon2 alone, per second | of it (least–most) | promised |\n| --- | --- | --- | --- | --- |"
+    );
+    // Of one person, no more guesses than the limit may be under way.
+    let connections = |right| if right { 4 } else { 16 };
     for (name, right) in [
         ("right passwords", true),
         ("wrong passwords of nobody", false),
@@ -161,27 +160,81 @@ pub fn sign_ins(options: &Options) -> Result<()> {
             spread(ratios, 0, " %")
         );
     }
+    Ok(())
+}
+
+/// A request for a token of another tenant.
+fn of_another_tenant(scene: &Scene) -> Result<Vec<u8>> {
+    run(
+        scene.environment(),
+        "",
+        &["tenant", "create", "globex", "--name", "Globex"],
+    )?;
+    let client = run(
+        scene.environment(),
+        r#"{"client_name":"Job","grant_types":["client_credentials"],"scope":""}"#,
+        &[
+            "client",
+            "create",
+            "--tenant",
+            "globex",
+            "--metadata-file",
+            "-",
+        ],
+    )?;
+    let text = |member: &str| client[member].as_str().unwrap_or_default().to_owned();
+    Ok(crate::wire::post(
+        &scene.host,
+        "/t/globex/token",
+        &crate::wire::basic(&text("client_id"), &text("client_secret")),
+        &[("grant_type", "client_credentials")],
+    ))
+}
+
+/// What they do to requests for tokens, and what as much hashing does to those of the ceiling.
+fn interference(
+    options: &Options,
+    scene: &Scene,
+    storm: &dyn Fn() -> Result<SignIns>,
+) -> Result<()> {
+    let acme = scene.client_credentials(&scene.machine);
+    let globex = of_another_tenant(scene)?;
+    let ceiling = ceiling(options, scene, &plan(options, scene, Database::Sqlite)?)?;
+    let bare = scene.bare_token("es256");
     println!(
         "\n| token requests, {PACE:.0} a second | p50 | p99 (least–most) | p99 against idle (least–most) | promised |\n| --- | --- | --- | --- | --- |"
     );
     let mut idle = Vec::new();
     let (mut same, mut others) = (Vec::new(), Vec::new());
+    let (mut bare_idle, mut bare_beside) = (Vec::new(), Vec::new());
     for _ in 0..options.runs {
-        idle.push(together(&scene, None, acme.clone(), options)?.1);
-        same.push(together(&scene, Some(storm(false)?), acme.clone(), options)?.1);
-        others.push(together(&scene, Some(storm(false)?), globex.clone(), options)?.1);
+        let ours = |storm, quiet: &Vec<u8>| together(&scene.server, storm, quiet.clone(), options);
+        idle.push(ours(None, &acme)?);
+        same.push(ours(Some(storm()?), &acme)?);
+        others.push(ours(Some(storm()?), &globex)?);
+        let theirs = || together(&ceiling, None, bare.clone(), options);
+        bare_idle.push(theirs()?);
+        let _hashing = hashing(options)?;
+        bare_beside.push(theirs()?);
     }
-    for (name, measured) in [
-        ("nobody signs in", &idle),
-        ("its own tenant's people storm", &same),
-        ("another tenant's people storm", &others),
+    for (name, measured, idle, promised) in [
+        ("nobody signs in", &idle, &idle, ""),
+        ("its own tenant's people storm", &same, &idle, "≤ 2"),
+        ("another tenant's people storm", &others, &idle, "≤ 2"),
+        ("the ceiling alone", &bare_idle, &bare_idle, ""),
+        (
+            "the ceiling beside one thread of argon2",
+            &bare_beside,
+            &bare_idle,
+            "",
+        ),
     ] {
         let against = measured
             .iter()
-            .zip(&idle)
+            .zip(idle)
             .map(|(storm, idle)| storm.percentile(0.99) / idle.percentile(0.99));
         println!(
-            "| {name} | {} | {} | {} | ≤ 2 |",
+            "| {name} | {} | {} | {} | {promised} |",
             spread(
                 measured.iter().map(|outcome| outcome.percentile(0.5)),
                 2,
