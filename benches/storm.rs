@@ -1,6 +1,7 @@
 //! Sign-ins: how many, beside argon2 alone, and what they do to everybody else.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::browser::SignIn;
@@ -43,17 +44,21 @@ fn raw(options: &Options) -> Result<f64> {
 struct SignIns {
     form: SignIn,
     right: bool,
-    number: usize,
 }
+
+/// How many were made up: one storm goes on where the one before it ended, as a name that is guessed again and again is locked.
+static NOBODIES: AtomicUsize = AtomicUsize::new(0);
 
 impl crate::load::Work for SignIns {
     fn next(&mut self, _: usize, _: Option<&crate::wire::Answer>) -> Option<Vec<u8>> {
-        self.number += 1;
         Some(if self.right {
             self.form.request(EMAIL, PASSWORD)
         } else {
             self.form.request(
-                &format!("nobody-{}@acme.example", self.number),
+                &format!(
+                    "nobody-{}@acme.example",
+                    NOBODIES.fetch_add(1, Ordering::Relaxed)
+                ),
                 "a wrong password",
             )
         })
@@ -120,7 +125,6 @@ pub fn sign_ins(options: &Options) -> Result<()> {
         Ok(SignIns {
             form: SignIn::open(&scene.host, scene.server.port, &scene.tenant)?,
             right,
-            number: 0,
         })
     };
     rates(options, &scene, &storm)?;

@@ -1,12 +1,13 @@
 //! What a code or a refresh token that is presented hangs on (its grant, the person, their roles, the session), in one statement: on
 //! PostgreSQL each statement is a way there and back, and on SQLite all of them are made by the one thread that writes.
 //!
-//! Each table is asked for a row by its whole key, which a sub-query looks up, and not for the rows that match another table's: so there is
-//! one way to it, whatever PostgreSQL believes to be in the tables. Joined by their columns, all people of the tenant and all grants of
-//! each were read where it hadn't counted them yet.
+//! On PostgreSQL each table is asked for a row by its whole key, which a sub-query looks up, and not for the rows that match another
+//! table's: so there is one way to it, whatever is believed to be in the tables. Joined by their columns, all people of the tenant and all
+//! grants of each were read where PostgreSQL hadn't counted them yet. SQLite counts nothing and takes the keys by itself, for less.
 
 use diesel::prelude::*;
 
+use super::connection::AnyConnection;
 use super::error::{Result, StorageError};
 use super::grants::{GrantRow, RefreshTokenRow};
 use super::repo::Repo;
@@ -58,33 +59,49 @@ macro_rules! value_of {
     };
 }
 
-/// The tables that are looked at, from the grant's on, whose id is `$id`.
+/// The tables that are looked at, from the grant's on: by its person and its session, which may be values or its columns.
 macro_rules! with_what_it_hangs_on {
-    ($tenant:expr, $from:expr, $id:expr) => {{
-        let known = diesel::alias!(grants as known_grant);
+    ($from:expr, $user:expr, $session:expr) => {
         $from
             .inner_join(
-                users::table.on(users::tenant_id.eq(grants::tenant_id).and(
-                    users::id
-                        .nullable()
-                        .eq(value_of!(known, grants, $tenant, $id, user_id)),
-                )),
+                users::table.on(users::tenant_id
+                    .eq(grants::tenant_id)
+                    .and(users::id.nullable().eq($user))),
             )
             .left_join(
-                sessions::table.on(sessions::tenant_id.eq(grants::tenant_id).and(
-                    sessions::id
-                        .nullable()
-                        .eq(value_of!(known, grants, $tenant, $id, session_id)),
-                )),
+                sessions::table.on(sessions::tenant_id
+                    .eq(grants::tenant_id)
+                    .and(sessions::id.nullable().eq($session))),
             )
             .left_join(
-                role_assignments::table.on(role_assignments::tenant_id.eq(grants::tenant_id).and(
-                    role_assignments::user_id
-                        .nullable()
-                        .eq(value_of!(known, grants, $tenant, $id, user_id)),
-                )),
+                role_assignments::table.on(role_assignments::tenant_id
+                    .eq(grants::tenant_id)
+                    .and(role_assignments::user_id.nullable().eq($user))),
             )
-            .filter(grants::id.nullable().eq($id))
+    };
+}
+
+/// The same by the columns of the grant.
+macro_rules! joined {
+    ($from:expr) => {
+        with_what_it_hangs_on!(
+            $from,
+            grants::user_id.nullable(),
+            grants::session_id.nullable()
+        )
+    };
+}
+
+/// The same of the grant whose id is `$id`, by values that sub-queries look up.
+macro_rules! keyed {
+    ($tenant:expr, $from:expr, $id:expr) => {{
+        let known = diesel::alias!(grants as known_grant);
+        with_what_it_hangs_on!(
+            $from,
+            value_of!(known, grants, $tenant, $id, user_id),
+            value_of!(known, grants, $tenant, $id, session_id)
+        )
+        .filter(grants::id.nullable().eq($id))
     }};
 }
 
@@ -129,10 +146,16 @@ fn gather(rows: Vec<HeldRow>) -> Result<Option<HeldGrant>> {
 impl Repo<'_> {
     /// Finds a grant with everything it hangs on, whatever its stage.
     pub fn find_held_grant(&mut self, id: GrantId) -> Result<Option<HeldGrant>> {
-        let id = || Some(DbUuid::from(id));
-        let rows = with_what_it_hangs_on!(self.tenant, scoped::grants(self.tenant), id())
-            .select(held_columns!())
-            .load::<HeldRow>(self.connection)?;
+        let (tenant, id) = (self.tenant, DbUuid::from(id));
+        let grants = scoped::grants(tenant);
+        let rows = match &mut *self.connection {
+            AnyConnection::Sqlite(connection) => joined!(grants.filter(grants::id.eq(id)))
+                .select(held_columns!())
+                .load::<HeldRow>(connection)?,
+            AnyConnection::Postgres(connection) => keyed!(tenant, grants, Some(id))
+                .select(held_columns!())
+                .load::<HeldRow>(connection)?,
+        };
         gather(rows)
     }
 
@@ -141,15 +164,25 @@ impl Repo<'_> {
         &mut self,
         id: RefreshTokenId,
     ) -> Result<Option<(RefreshToken, HeldGrant)>> {
-        let id = DbUuid::from(id);
-        let presented = diesel::alias!(refresh_tokens as presented_token);
-        let grant = || value_of!(presented, refresh_tokens, self.tenant, Some(id), grant_id);
-        let tokens = scoped::refresh_tokens(self.tenant)
-            .filter(refresh_tokens::id.eq(id))
-            .inner_join(grants::table.on(grants::tenant_id.eq(refresh_tokens::tenant_id)));
-        let found = with_what_it_hangs_on!(self.tenant, tokens, grant())
-            .select((RefreshTokenRow::as_select(), held_columns!()))
-            .load::<(RefreshTokenRow, HeldRow)>(self.connection)?;
+        let (tenant, id) = (self.tenant, DbUuid::from(id));
+        let tokens = scoped::refresh_tokens(tenant).filter(refresh_tokens::id.eq(id));
+        let within_tenant = grants::tenant_id.eq(refresh_tokens::tenant_id);
+        let found: Vec<(RefreshTokenRow, HeldRow)> = match &mut *self.connection {
+            AnyConnection::Sqlite(connection) => {
+                let own = within_tenant.and(grants::id.eq(refresh_tokens::grant_id));
+                joined!(tokens.inner_join(grants::table.on(own)))
+                    .select((RefreshTokenRow::as_select(), held_columns!()))
+                    .load(connection)?
+            }
+            AnyConnection::Postgres(connection) => {
+                let presented = diesel::alias!(refresh_tokens as presented_token);
+                let grant = || value_of!(presented, refresh_tokens, tenant, Some(id), grant_id);
+                let both = tokens.inner_join(grants::table.on(within_tenant));
+                keyed!(tenant, both, grant())
+                    .select((RefreshTokenRow::as_select(), held_columns!()))
+                    .load(connection)?
+            }
+        };
         let (mut tokens, rows): (Vec<_>, Vec<_>) = found.into_iter().unzip();
         let Some(token) = tokens.pop() else {
             return Ok(None);
