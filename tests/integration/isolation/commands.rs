@@ -142,6 +142,10 @@ fn fill(here: &Installation, letter: Letter) -> Filled {
         ("scopes", m("read")),
         ("name", m("name")),
         ("search", "example".to_owned()),
+        (
+            "redirect_uris",
+            format!("https://app.example/{}", m("redirect")),
+        ),
     ]);
     Filled { letter, values }
 }
@@ -204,7 +208,8 @@ fn arguments(
         let name = argument.get_id().as_str();
         let is_choice = kinds.contains(&name);
         let is_wanted = ["tenant", "role"].contains(&name)
-            || (name == "name" && (path.ends_with("update") || path == "client create"));
+            || (name == "name" && path.ends_with("update"))
+            || (path == "client create" && ["name", "redirect_uris"].contains(&name));
         let wanted = if is_choice {
             choice == Some(name)
         } else {
