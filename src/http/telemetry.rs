@@ -527,6 +527,28 @@ mod tests {
     }
 
     #[test]
+    fn a_panic_is_a_line_like_any_other() {
+        let written = Written::default();
+        let sink = written.clone();
+        let lines = lines(LogFormat::Json, move || sink.clone());
+        let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(lines));
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(tell_of_panic));
+        let ended = std::panic::catch_unwind(|| panic!("it can't \"be\""));
+        std::panic::set_hook(usual);
+        assert!(ended.is_err());
+        let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let message = line["message"].as_str().unwrap();
+        assert_eq!(line["level"], "ERROR", "{text}");
+        assert!(
+            message.starts_with("panicked at src/http/telemetry.rs:")
+                && message.ends_with(": it can't \"be\""),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn public_documents_are_told_to_whoever_asks() {
         let keys = |request: &HttpRequest| note_route(request, "/tenant/jwks");
         assert!(line(keys, "info").is_none());
