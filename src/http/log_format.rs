@@ -8,11 +8,12 @@ use std::fmt::{self, Write as _};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use chrono::DateTime;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
@@ -21,6 +22,8 @@ use crate::config::LogFormat;
 thread_local! {
     /// The id of the request that this thread works on just now.
     static REQUEST: RefCell<Option<Rc<str>>> = const { RefCell::new(None) };
+    /// The second of this thread's last line, and how it is written.
+    static SECOND: RefCell<(u64, String)> = const { RefCell::new((u64::MAX, String::new())) };
 }
 
 /// Puts the id back that was there before.
@@ -72,7 +75,7 @@ where
         match self.0 {
             LogFormat::Json => {
                 line.write_str("{\"timestamp\":\"")?;
-                SystemTime.format_time(&mut line)?;
+                write_time(&mut line, now())?;
                 line.write_str("\",\"level\":\"")?;
                 line.write_str(metadata.level().as_str())?;
                 line.write_char('"')?;
@@ -91,7 +94,7 @@ where
                 line.write_str("}\n")
             }
             LogFormat::Human => {
-                SystemTime.format_time(&mut line)?;
+                write_time(&mut line, now())?;
                 let level = *metadata.level();
                 if line.has_ansi_escapes() {
                     write!(line, " \u{1b}[{}m{level:>5}\u{1b}[0m ", colour(level))?;
@@ -114,6 +117,33 @@ where
             }
         }
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a log is read beside those of others, whatever time the product is told"
+)]
+fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+/// An instant by RFC 3339, to the microsecond. The second is formatted once for all lines that fall into it.
+fn write_time(line: &mut impl fmt::Write, at: SystemTime) -> fmt::Result {
+    // A clock that stands before 1970 is wrong anyway.
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    SECOND.with_borrow_mut(|(second, text)| {
+        if *second != since.as_secs() {
+            let whole = i64::try_from(since.as_secs())
+                .ok()
+                .and_then(|whole| DateTime::from_timestamp(whole, 0))
+                .unwrap_or_default();
+            text.clear();
+            write!(text, "{}", whole.format("%Y-%m-%dT%H:%M:%S"))?;
+            *second = since.as_secs();
+        }
+        line.write_str(text)
+    })?;
+    write!(line, ".{:06}Z", since.subsec_micros())
 }
 
 const fn colour(level: Level) -> u8 {
@@ -289,6 +319,7 @@ impl fmt::Write for LineEscape<'_, '_> {
 mod tests {
     use std::io;
     use std::sync::{Arc, Mutex};
+    use std::time::Duration;
 
     use tracing_subscriber::layer::SubscriberExt as _;
 
@@ -367,6 +398,30 @@ mod tests {
         );
         assert!(first["timestamp"].as_str().unwrap().ends_with('Z'));
         assert!(second.get("request").is_none());
+    }
+
+    #[test]
+    fn instants_are_written_as_they_are() {
+        let written = |micros| {
+            let mut text = String::new();
+            write_time(&mut text, UNIX_EPOCH + Duration::from_micros(micros)).unwrap();
+            text
+        };
+        for (micros, text) in [
+            (0, "1970-01-01T00:00:00.000000Z"),
+            (999_999, "1970-01-01T00:00:00.999999Z"),
+            (1_000_000, "1970-01-01T00:00:01.000000Z"),
+            (951_827_696_000_789, "2000-02-29T12:34:56.000789Z"),
+            // The same second again, and one before it.
+            (951_827_696_120_000, "2000-02-29T12:34:56.120000Z"),
+            (951_827_695_000_000, "2000-02-29T12:34:55.000000Z"),
+            (4_102_444_800_000_000, "2100-01-01T00:00:00.000000Z"),
+        ] {
+            assert_eq!(written(micros), text);
+        }
+        let mut text = String::new();
+        write_time(&mut text, UNIX_EPOCH - Duration::from_secs(5)).unwrap();
+        assert_eq!(text, "1970-01-01T00:00:00.000000Z");
     }
 
     #[test]
