@@ -29,14 +29,10 @@ impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
         if let Some(value) = self.values.get(key) {
             return Ok(Some(value));
         }
-        let epoch = self.epoch.load(Ordering::SeqCst);
+        let before = self.removals();
         let value = load.await?;
         if let Some(value) = &value {
-            self.values.insert(key.clone(), value.clone());
-            // Something was removed while this was loading, perhaps this very key: what was loaded may be older than that.
-            if self.epoch.load(Ordering::SeqCst) != epoch {
-                self.values.remove(key);
-            }
+            self.keep(key, value.clone(), before);
         }
         Ok(value)
     }
@@ -46,16 +42,26 @@ impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
         &self,
         load: impl Future<Output = Result<Option<(K, V)>, E>>,
     ) -> Result<Option<V>, E> {
-        let epoch = self.epoch.load(Ordering::SeqCst);
+        let before = self.removals();
         let Some((key, value)) = load.await? else {
             return Ok(None);
         };
-        self.values.insert(key.clone(), value.clone());
-        // As above.
-        if self.epoch.load(Ordering::SeqCst) != epoch {
-            self.values.remove(&key);
-        }
+        self.keep(&key, value.clone(), before);
         Ok(Some(value))
+    }
+
+    /// How often something was removed, for [`Self::keep`].
+    pub fn removals(&self) -> u64 {
+        self.epoch.load(Ordering::SeqCst)
+    }
+
+    /// Keeps what was looked up since there were so many removals. Where there is one more, perhaps of this very key, what was found may be older
+    /// than that, and isn't kept.
+    pub fn keep(&self, key: &K, value: V, removals: u64) {
+        self.values.insert(key.clone(), value);
+        if self.removals() != removals {
+            self.values.remove(key);
+        }
     }
 
     /// The value, if it is there.
@@ -184,6 +190,17 @@ mod tests {
             None,
             "a value read before the change must not outlive it"
         );
+    }
+
+    #[test]
+    fn what_was_found_before_a_removal_is_not_kept() {
+        let cache = Cache::<u8, u8>::new(10);
+        let before = cache.removals();
+        cache.keep(&1, 7, before);
+        assert_eq!(cache.get(&1), Some(7));
+        cache.clear();
+        cache.keep(&1, 7, before);
+        assert_eq!(cache.get(&1), None);
     }
 
     #[test]

@@ -311,6 +311,7 @@ impl Provider {
         if self.caches.unknown.get(&slug.as_str().to_owned()).is_some() {
             return Ok(None);
         }
+        let before = self.caches.unknown.removals();
         let load = async {
             let loaded = self.load_tenant(slug).await?;
             Ok::<_, FlowError>(loaded.map(|tenant| (tenant.id(), tenant)))
@@ -321,10 +322,7 @@ impl Provider {
             self.caches.remember(tenant);
         } else {
             let key = slug.as_str().to_owned();
-            self.caches
-                .unknown
-                .get_or_load(&key, async { Ok::<_, FlowError>(Some(())) })
-                .await?;
+            self.caches.unknown.keep(&key, (), before);
         }
         Ok(found)
     }
@@ -390,6 +388,7 @@ impl Provider {
             return Ok(None);
         }
         let key = origin.to_owned();
+        let before = self.caches.unknown.removals();
         let load = async {
             let wanted = key.clone();
             let loaded = self
@@ -400,10 +399,7 @@ impl Provider {
         };
         let found = self.caches.domains.get_or_load(&key, load).await?;
         if found.is_none() {
-            self.caches
-                .unknown
-                .get_or_load(&key, async { Ok::<_, FlowError>(Some(())) })
-                .await?;
+            self.caches.unknown.keep(&key, (), before);
         }
         Ok(found)
     }

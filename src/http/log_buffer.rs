@@ -15,25 +15,23 @@ const DELAY: Duration = Duration::from_millis(50);
 const BOUND: usize = 64 << 10;
 
 struct Shared<W> {
-    state: Mutex<State<W>>,
+    waiting: Mutex<Waiting>,
+    /// Held while it is written to, which takes as long as whoever reads it likes; never waited for by whoever holds `waiting`.
+    sink: Mutex<Sink<W>>,
     /// Something waits that nothing waited for before.
     begun: Condvar,
 }
 
-struct State<W> {
-    waiting: Vec<u8>,
-    sink: W,
+struct Waiting {
+    lines: Vec<u8>,
     /// Nobody empties the buffer but whoever writes into it.
     unattended: bool,
 }
 
-impl<W: Write> State<W> {
-    /// A reader that has gone away is none of our business, and there is no other place to complain at.
-    fn flush(&mut self) {
-        let _ = self.sink.write_all(&self.waiting);
-        let _ = self.sink.flush();
-        self.waiting.clear();
-    }
+struct Sink<W> {
+    writer: W,
+    /// Empty, to be filled while what was gathered before is written.
+    spare: Vec<u8>,
 }
 
 /// The buffer, and a thread that empties it. Cheap to clone.
@@ -45,6 +43,10 @@ impl<W> Clone for LogBuffer<W> {
     }
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl<W: Write + Send + 'static> LogBuffer<W> {
     /// Before this sink. Without a thread to be had, each line is written at once.
     pub(super) fn before(sink: W) -> Self {
@@ -54,24 +56,26 @@ impl<W: Write + Send + 'static> LogBuffer<W> {
         })
     }
 
-    fn emptied_by(sink: W, spawn: impl FnOnce(Box<dyn FnOnce() + Send>) -> io::Result<()>) -> Self {
+    fn emptied_by(
+        writer: W,
+        spawn: impl FnOnce(Box<dyn FnOnce() + Send>) -> io::Result<()>,
+    ) -> Self {
         let buffer = Self(Arc::new(Shared {
-            state: Mutex::new(State {
-                waiting: Vec::with_capacity(BOUND),
-                sink,
+            waiting: Mutex::new(Waiting {
+                lines: Vec::with_capacity(BOUND),
                 unattended: false,
+            }),
+            sink: Mutex::new(Sink {
+                writer,
+                spare: Vec::with_capacity(BOUND),
             }),
             begun: Condvar::new(),
         }));
         let emptied = buffer.clone();
         if spawn(Box::new(move || emptied.empty())).is_err() {
-            buffer.lock().unattended = true;
+            lock(&buffer.0.waiting).unattended = true;
         }
         buffer
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State<W>> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn empty(&self) {
@@ -79,24 +83,30 @@ impl<W: Write + Send + 'static> LogBuffer<W> {
             let waited = self
                 .0
                 .begun
-                .wait_while(self.lock(), |state| state.waiting.is_empty());
+                .wait_while(lock(&self.0.waiting), |waiting| waiting.lines.is_empty());
             drop(waited);
             std::thread::sleep(DELAY);
-            self.lock().flush();
+            self.flush();
         }
     }
 
-    /// Writes what waits.
+    /// Writes what waits. A reader that has gone away is none of our business, and there is no other place to complain at.
     pub(super) fn flush(&self) {
-        self.lock().flush();
+        let mut sink = lock(&self.0.sink);
+        let Sink { writer, spare } = &mut *sink;
+        std::mem::swap(&mut lock(&self.0.waiting).lines, spare);
+        let _ = writer.write_all(spare);
+        let _ = writer.flush();
+        spare.clear();
     }
 
     fn put(&self, line: &[u8], at_once: bool) {
-        let mut state = self.lock();
-        let begins = state.waiting.is_empty();
-        state.waiting.extend_from_slice(line);
-        if at_once || state.unattended || state.waiting.len() >= BOUND {
-            state.flush();
+        let mut waiting = lock(&self.0.waiting);
+        let begins = waiting.lines.is_empty();
+        waiting.lines.extend_from_slice(line);
+        if at_once || waiting.unattended || waiting.lines.len() >= BOUND {
+            drop(waiting);
+            self.flush();
         } else if begins {
             self.0.begun.notify_one();
         }
@@ -198,6 +208,52 @@ mod tests {
         buffer.put(b"one\n", false);
         buffer.put(b"two\n", false);
         assert_eq!(writes.list(), ["one\n", "two\n"]);
+    }
+
+    /// Writes nothing until it is let go.
+    #[derive(Clone, Default)]
+    struct Stalled(Arc<(Mutex<bool>, Condvar)>, Writes);
+
+    impl Write for Stalled {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let (free, changed) = &*self.0;
+            drop(
+                changed
+                    .wait_while(free.lock().unwrap(), |free| !*free)
+                    .unwrap(),
+            );
+            self.1.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_a_reader_that_stalls() {
+        let stalled = Stalled::default();
+        let buffer = LogBuffer::emptied_by(stalled.clone(), |_| Ok(()));
+        buffer.put(b"one\n", false);
+        let writing = std::thread::spawn({
+            let buffer = buffer.clone();
+            move || buffer.flush()
+        });
+        while buffer.0.sink.try_lock().is_ok() {
+            std::thread::yield_now();
+        }
+        for _ in 0..10 {
+            buffer.put(b"more\n", false);
+        }
+        let (free, changed) = &*stalled.0;
+        *free.lock().unwrap() = true;
+        changed.notify_all();
+        writing.join().unwrap();
+        buffer.flush();
+        assert_eq!(
+            stalled.1.list().concat(),
+            format!("one\n{}", "more\n".repeat(10))
+        );
     }
 
     #[test]

@@ -61,7 +61,15 @@ pub fn init(format: LogFormat, filter: &LogFilter) -> Log {
     let _ = tracing_subscriber::registry()
         .with(lines.with_filter(targets))
         .try_init();
-    std::panic::set_hook(Box::new(tell_of_panic));
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        // A filter that leaves errors out leaves no panic unseen.
+        if tracing::enabled!(tracing::Level::ERROR) {
+            tell_of_panic(panic);
+        } else {
+            usual(panic);
+        }
+    }));
     Log(buffer)
 }
 
@@ -74,7 +82,9 @@ fn tell_of_panic(panic: &PanicHookInfo<'_>) {
         .map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
     let way = Backtrace::capture();
     let backtrace = (way.status() == BacktraceStatus::Captured).then(|| way.to_string());
-    tracing::error!(backtrace, "panicked at {place}: {message}");
+    let current = std::thread::current();
+    let thread = current.name().unwrap_or("(no name)");
+    tracing::error!(thread, backtrace, "panicked at {place}: {message}");
 }
 
 /// The log; to be kept until the process ends, as it writes what waits when it is dropped.

@@ -66,6 +66,8 @@ impl Provider {
             {
                 return Ok(Ok(false));
             }
+            // Whoever makes another of the same type at this moment comes before or after this.
+            repo.hold_tenant()?;
             if let Some(name) = type_of_another(&repo.list_resources()?, &stored) {
                 return Ok(Err(name));
             }
@@ -187,6 +189,7 @@ impl Provider {
             if repo.find_resource(id)?.is_none() {
                 return Ok(Ok(None));
             }
+            repo.hold_tenant()?;
             if let Some(name) = type_of_another(&repo.list_resources()?, &changed) {
                 return Ok(Err(name));
             }
