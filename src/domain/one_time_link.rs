@@ -15,6 +15,8 @@ pub struct OneTimeLink {
     pub proof: HashedSecret,
     /// End of its life.
     pub expires_at: Timestamp,
+    /// Whether an administrator made it, or the command line: whoever it is for may have roles.
+    pub by_administrator: bool,
     /// When it was used.
     pub consumed_at: Option<Timestamp>,
 }

@@ -24,6 +24,7 @@ impl Repo<'_> {
                 one_time_links::proof_hash.eq(link.proof.as_bytes().to_vec()),
                 one_time_links::expires_at.eq(DbInstant(link.expires_at)),
                 one_time_links::consumed_at.eq(link.consumed_at.map(DbInstant)),
+                one_time_links::by_administrator.eq(link.by_administrator),
             )
         )
         .execute(self.connection)?;
@@ -39,16 +40,18 @@ impl Repo<'_> {
                 one_time_links::proof_hash,
                 one_time_links::expires_at,
                 one_time_links::consumed_at,
+                one_time_links::by_administrator,
             ))
-            .get_result::<(DbUuid, Vec<u8>, DbInstant, Option<DbInstant>)>(self.connection)
+            .get_result::<(DbUuid, Vec<u8>, DbInstant, Option<DbInstant>, bool)>(self.connection)
             .optional()?;
-        row.map(|(user, proof, expires, consumed)| {
+        row.map(|(user, proof, expires, consumed, by_administrator)| {
             Ok(OneTimeLink {
                 id,
                 user_id: UserId::from(user.0),
                 proof: HashedSecret::from_slice(&proof)
                     .ok_or(StorageError::Corrupt("one_time_links.proof_hash"))?,
                 expires_at: expires.0,
+                by_administrator,
                 consumed_at: consumed.map(|at| at.0),
             })
         })
@@ -78,5 +81,20 @@ impl Repo<'_> {
         .set(one_time_links::consumed_at.eq(Some(self.db_now())))
         .execute(self.connection)?;
         Ok(())
+    }
+
+    /// Ends those of a person's links that are out and weren't made by an administrator; whether there was one.
+    pub fn revoke_lesser_links(&mut self, user: UserId) -> Result<bool> {
+        let now = self.db_now();
+        let changed = diesel::update(
+            scoped::one_time_links(self.tenant)
+                .filter(one_time_links::user_id.eq(DbUuid::from(user)))
+                .filter(one_time_links::consumed_at.is_null())
+                .filter(one_time_links::expires_at.gt(now))
+                .filter(one_time_links::by_administrator.eq(false)),
+        )
+        .set(one_time_links::consumed_at.eq(Some(now)))
+        .execute(self.connection)?;
+        Ok(changed > 0)
     }
 }

@@ -243,6 +243,7 @@ tenant_tables! {
         proof_hash -> Binary,
         expires_at -> InstantType,
         consumed_at -> Nullable<InstantType>,
+        by_administrator -> Bool,
     }
     pushed_requests (id) {
         id -> UuidType,

@@ -5,6 +5,7 @@ use crate::clock::Timestamp;
 use crate::domain::audit::Act;
 use crate::domain::ids::{LinkId, UserId};
 use crate::domain::one_time_link::OneTimeLink;
+use crate::domain::role::Role;
 use crate::flows::provider::Provider;
 use crate::flows::tenancy::Tenant;
 use crate::secret::{Handle, PlainSecret, Purpose};
@@ -21,7 +22,12 @@ pub struct IssuedLink {
 
 impl Provider {
     /// Makes a link and what is stored of it.
-    pub(super) fn new_link(&self, tenant: &Tenant, user_id: UserId) -> (OneTimeLink, IssuedLink) {
+    pub(super) fn new_link(
+        &self,
+        tenant: &Tenant,
+        user_id: UserId,
+        by: &By,
+    ) -> (OneTimeLink, IssuedLink) {
         let handle = Handle::generate(&self.clock);
         let expires_at =
             self.now() + chrono::Duration::seconds(tenant.settings().one_time_link_lifetime.into());
@@ -37,6 +43,7 @@ impl Provider {
                 user_id,
                 proof,
                 expires_at,
+                by_administrator: by.authority.holds(&[Role::Administrator]),
                 consumed_at: None,
             },
             IssuedLink { url, expires_at },

@@ -6,16 +6,40 @@ use super::authority::{Area, Permission};
 use super::error::{AdminError, By};
 use super::external_subjects::forget_names;
 use super::users::last_administrator;
-use crate::domain::audit::Act;
+use crate::domain::audit::{Act, Event};
+use crate::domain::ids::UserId;
 use crate::domain::role::Role;
 use crate::domain::user::User;
 use crate::flows::provider::Provider;
 use crate::flows::tenancy::Tenant;
+use crate::storage::{self, Repo};
 
 const WRITE: Permission = Permission::Write(Area::Administrators);
 
+/// Ends that by which others become a person who has just got a role, as whoever made it may have less power than the person has from now on: what
+/// issuers of assertions call the person, and a link to their password that wasn't made by an administrator. Whether there was such a link.
+fn end_keys_of_others(repo: &mut Repo<'_>, id: UserId, by: &By) -> storage::Result<bool> {
+    let names = forget_names(repo, id)?;
+    if names > 0 {
+        repo.record(
+            by.event(Act::ExternalSubjectRemoved)
+                .user(id)
+                .detail(json!({ "names": names, "reason": "a role was granted" })),
+        )?;
+    }
+    repo.revoke_lesser_links(id)
+}
+
+fn granted(by: &By, id: UserId, role: Role, link_ended: bool) -> Event {
+    let mut detail = json!({ "role": role });
+    if link_ended {
+        detail["link_ended"] = true.into();
+    }
+    by.event(Act::RoleGranted).user(id).detail(detail)
+}
+
 impl Provider {
-    /// Grants a role, and forgets what issuers of assertions call the person; `false` where the person has it already.
+    /// Grants a role, and ends that by which others become the person; `false` where the person has it already.
     pub async fn grant_role(
         &self,
         tenant: &Tenant,
@@ -28,20 +52,8 @@ impl Provider {
         let done = self.db.write(tenant, move |repo| {
             let done = repo.grant_role(id, role)?;
             if done {
-                // Whoever names people at issuers may have less power than they have from now on.
-                let names = forget_names(repo, id)?;
-                if names > 0 {
-                    repo.record(
-                        by.event(Act::ExternalSubjectRemoved)
-                            .user(id)
-                            .detail(json!({ "names": names, "reason": "a role was granted" })),
-                    )?;
-                }
-                repo.record(
-                    by.event(Act::RoleGranted)
-                        .user(id)
-                        .detail(json!({ "role": role })),
-                )?;
+                let ended = end_keys_of_others(repo, id, &by)?;
+                repo.record(granted(&by, id, role, ended))?;
             }
             Ok(done)
         });
@@ -98,13 +110,18 @@ impl Provider {
             if !repo.set_roles(id, user.version, &wanted)? {
                 return Ok(Err(AdminError::Stale("person")));
             }
+            let gains = wanted.iter().any(|role| !user.roles.contains(role));
+            let ended = gains && end_keys_of_others(repo, id, &by)?;
             for role in Role::ALL {
-                let act = match (user.roles.contains(&role), wanted.contains(&role)) {
-                    (false, true) => Act::RoleGranted,
-                    (true, false) => Act::RoleRevoked,
+                let event = match (user.roles.contains(&role), wanted.contains(&role)) {
+                    (false, true) => granted(&by, id, role, ended),
+                    (true, false) => by
+                        .event(Act::RoleRevoked)
+                        .user(id)
+                        .detail(json!({ "role": role })),
                     _ => continue,
                 };
-                repo.record(by.event(act).user(id).detail(json!({ "role": role })))?;
+                repo.record(event)?;
             }
             Ok(Ok(()))
         });

@@ -84,12 +84,14 @@ pub(super) fn check_claims(claims: &StandardClaims) -> Result<(), AdminError> {
         .map_err(|error| AdminError::invalid(&format!("claims.{}", error.claim), error.reason))
 }
 
-/// Why whoever acts may not act on this person, as the person is at this moment: a role may just have been granted.
+/// Why whoever acts may not act on this person, as the person is at this moment and stays until the transaction's end: a role may just have been
+/// granted.
 pub(super) fn beyond(
     repo: &mut Repo<'_>,
     id: UserId,
     by: &By,
 ) -> storage::Result<Option<AdminError>> {
+    repo.hold_user(id)?;
     let user = repo.find_user(id)?;
     Ok(user.and_then(|user| by.authority.check_over(&user).err()))
 }
@@ -160,7 +162,7 @@ impl Provider {
         roles.sort_unstable();
         roles.dedup();
         let id = UserId::from(self.clock.uuid_v7());
-        let link = password.is_none().then(|| self.new_link(tenant, id));
+        let link = password.is_none().then(|| self.new_link(tenant, id, by));
         let user = User {
             id,
             email: new.email,
@@ -411,7 +413,7 @@ impl Provider {
                 user.email
             )));
         }
-        let (link, issued) = self.new_link(tenant, user.id);
+        let (link, issued) = self.new_link(tenant, user.id, by);
         let by = by.clone();
         self.db
             .write(tenant, move |repo| {

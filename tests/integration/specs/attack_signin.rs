@@ -70,6 +70,7 @@ app_test! {
             user_id: scene.user.id,
             proof: handle.hash(tenant.handle_key(), Purpose::OneTimeLink),
             expires_at: scene.app.provider.now() + chrono::Duration::days(3),
+            by_administrator: true,
             consumed_at: None,
         };
         scene.write(move |repo| repo.insert_link(&link)).await;

@@ -1,6 +1,8 @@
 //! People and administrators in the console.
 
 use tessera::domain::role::Role;
+use tessera::flows::admin::{By, NewExternalSubject};
+use tessera::storage::PageRequest;
 
 use super::console::{appoint, entered};
 use super::console_settings::press;
@@ -228,6 +230,40 @@ app_test! {
         assert_eq!((theirs.open(&link).await.answer.status, theirs.submit(&form, &new).await.answer.status), (400, 400));
         scene.rp.sign_in(&mut scene.app.browser(), &TestUser { password: "violet kettle heron".into(), ..other }).await;
         assert_eq!((scene.events("link.created"), scene.events("link.used")), (1, 1));
+    }
+
+    async fn whoever_has_less_power_keeps_no_key_to_who_gets_more(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let boss = scene.app.user(&scene.tenant, "boss@acme.example", "a long enough password").await;
+        let mut manager = at(&scene, Role::UserManager).await;
+        appoint(&scene.app, &scene.tenant, &boss, Role::Administrator).await;
+        let mut administrator = entered(&scene.app, &scene.tenant, &boss).await.0;
+        let (tenant, by) = (scene.loaded().await, By::command_line());
+        let names = async |id| {
+            let listed = scene.app.provider.list_external_subjects(&tenant, Some(id), None, PageRequest::first(10)).await;
+            listed.expect("storage works").items.len()
+        };
+        for (number, maker_is_manager) in [(1, true), (2, false)] {
+            let other = scene.app.user(&scene.tenant, &format!("other{number}@acme.example"), "a long enough password").await;
+            let name = NewExternalSubject { user_id: other.id, issuer: "https://idp.example.org".into(), subject: format!("mike{number}") };
+            scene.app.provider.create_external_subject(&tenant, name, &by).await.expect("named");
+            let maker = if maker_is_manager { &mut manager } else { &mut administrator };
+            let ask = open(&scene, maker, &format!("/users/{}/reset", other.id)).await;
+            let link = link_on(&confirm(maker, &ask).await);
+            let roles = open(&scene, &mut administrator, &format!("/administrators/{}", other.id)).await;
+            let saved = administrator.submit(&roles, &[("roles", "administrator")]).await;
+            assert_eq!((saved.answer.status, names(other.id).await), (200, 0));
+            let opened = scene.app.browser().open(&link).await;
+            assert_eq!(opened.answer.status, if maker_is_manager { 400 } else { 200 }, "{number}");
+        }
+        assert_eq!((scene.events("role.granted"), scene.events("user.external_subject_removed")), (4, 2));
+        // The command line's way is the same.
+        let third = scene.app.user(&scene.tenant, "third@acme.example", "a long enough password").await;
+        let ask = open(&scene, &mut manager, &format!("/users/{}/reset", third.id)).await;
+        let link = link_on(&confirm(&mut manager, &ask).await);
+        let third = scene.app.provider.load_user(&tenant, third.id).await.expect("there");
+        scene.app.provider.grant_role(&tenant, &third, Role::Auditor, &by).await.expect("granted");
+        assert_eq!(scene.app.browser().open(&link).await.answer.status, 400);
     }
 
     async fn each_role_sees_and_does_its_part(app: TestApp) {

@@ -173,6 +173,7 @@ pub fn link(clock: &Clock, user: UserId) -> OneTimeLink {
         user_id: user,
         proof: hash(5),
         expires_at: clock.now() + Duration::days(3),
+        by_administrator: true,
         consumed_at: None,
     }
 }
