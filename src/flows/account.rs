@@ -131,6 +131,8 @@ impl Provider {
         let event = event(Act::PasswordChanged, person, origin)
             .detail(serde_json::json!({ "ended_others": end_others }));
         let write = self.db.write(tenant, move |repo| {
+            // A link may set another one at this moment: the later one counts only if it knew the earlier.
+            repo.hold_user(user)?;
             let current = repo
                 .find_user(user)?
                 .filter(User::is_active)

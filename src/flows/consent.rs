@@ -8,6 +8,7 @@ use super::tenancy::Tenant;
 use crate::domain::audit::{Event, Origin};
 use crate::domain::client::Client;
 use crate::domain::consent::Permissions;
+use crate::domain::grant::Grant;
 use crate::domain::ids::{ClientId, UserId};
 use crate::protocol::redirect_uri::RedirectResponse;
 use crate::protocol::{OAuthError, Scope};
@@ -63,6 +64,16 @@ pub fn permissions_of(
     permissions
 }
 
+/// Whether what a grant's person has allowed its client covers this, as it is in this transaction.
+pub(super) fn is_covered(
+    repo: &mut Repo<'_>,
+    grant: &Grant,
+    asked: &Permissions,
+) -> storage::Result<bool> {
+    let allowed = repo.find_consent(grant.user_id, grant.client_id)?;
+    Ok(allowed.is_some_and(|consent| consent.permissions.cover(asked)))
+}
+
 /// Takes back what a person allowed a client, and everything that it got by it; `false` where there was nothing. `event` is what the audit tells of it
 /// so far.
 pub(super) fn withdraw(
@@ -106,7 +117,7 @@ impl Provider {
         Ok(match flow.next(Some(decision), self.now()) {
             Step::Grant(person) => match self.grant(flow, person, Some(decision), origin).await? {
                 Outcome::Granted(response) => Decided::Granted(response),
-                Outcome::SignedOut => Decided::NotYet,
+                Outcome::SignedOut | Outcome::Withdrawn => Decided::NotYet,
                 Outcome::Spent => Decided::Spent,
             },
             Step::Refuse(error) => Decided::Refused(error),

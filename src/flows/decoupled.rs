@@ -83,8 +83,7 @@ impl Answer {
                 .from(&self.origin)
         };
         // It may have been ended since it was read, and its grants with it: this one would have been missed.
-        let session = repo.find_session(grant.session_id)?;
-        if session.is_none_or(|session| session.ended_at.is_some()) {
+        if !repo.hold_session(grant.session_id)? {
             return Ok(Answered::SignedOut);
         }
         if !decide(repo)? {

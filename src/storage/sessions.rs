@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 
+use super::connection::AnyConnection;
 use super::error::{Result, StorageError};
 use super::logout_deliveries::FrontChannelClient;
 use super::repo::{Page, PageRequest, Repo};
@@ -111,6 +112,10 @@ impl Repo<'_> {
     /// Holds a session until the end of the transaction, so that whoever ends it meanwhile comes after what is made for it here, and finds it;
     /// `false` where it has ended. PostgreSQL lets a reader see what another transaction is about to end; SQLite has one writer.
     pub fn hold_session(&mut self, id: SessionId) -> Result<bool> {
+        if matches!(self.connection, AnyConnection::Sqlite(_)) {
+            let session = self.find_session(id)?;
+            return Ok(session.is_some_and(|session| session.ended_at.is_none()));
+        }
         let changed = diesel::update(
             scoped::sessions(self.tenant)
                 .filter(sessions::id.eq(DbUuid::from(id)))

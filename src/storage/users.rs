@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::changes::Entity;
+use super::connection::AnyConnection;
 use super::error::{Result, StorageError};
 use super::repo::{Page, PageRequest, Repo};
 use super::schema::{insert_scoped, role_assignments, scoped, users};
@@ -470,11 +471,14 @@ impl Repo<'_> {
         Ok(())
     }
 
-    /// Lets whoever else changes this person wait until this transaction's end: where something is to hold of what is read of them.
+    /// Lets whoever else changes this person wait until this transaction's end: where something is to hold of what is read of them. PostgreSQL
+    /// lets a reader miss what another transaction is about to write; SQLite has one writer.
     pub fn hold_user(&mut self, id: UserId) -> Result<()> {
-        diesel::update(scoped::users(self.tenant).filter(users::id.eq(DbUuid::from(id))))
-            .set(users::version.eq(users::version))
-            .execute(self.connection)?;
+        if matches!(self.connection, AnyConnection::Postgres(_)) {
+            diesel::update(scoped::users(self.tenant).filter(users::id.eq(DbUuid::from(id))))
+                .set(users::version.eq(users::version))
+                .execute(self.connection)?;
+        }
         Ok(())
     }
 

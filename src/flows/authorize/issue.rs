@@ -9,6 +9,7 @@ use crate::domain::client::Client;
 use crate::domain::grant::{Grant, GrantStage, PendingCode};
 use crate::domain::ids::GrantId;
 use crate::flows::Provider;
+use crate::flows::consent::is_covered;
 use crate::flows::provider::FlowError;
 use crate::flows::sessions::SignedIn;
 use crate::flows::tenancy::TenantAt;
@@ -35,6 +36,8 @@ pub enum Outcome {
     Granted(RedirectResponse),
     /// The session ended meanwhile: somebody must sign in.
     SignedOut,
+    /// The consent that it rests on was taken back meanwhile: the person must be asked.
+    Withdrawn,
     /// A code was issued for the same pushed request before, in another window say.
     Spent,
 }
@@ -43,6 +46,7 @@ pub enum Outcome {
 enum Written {
     Granted,
     SignedOut,
+    Withdrawn,
     Spent,
 }
 
@@ -62,6 +66,9 @@ impl Provider {
         let (grant, code) = self.new_grant(flow, person, &handle);
         let checked = flow.checked;
         let consented = (decision == Some(Decision::Allow)).then(|| checked.permissions.clone());
+        // Nobody was asked just now: what was allowed before must hold still.
+        let rests_on_consent = consented.is_none() && !checked.client.metadata.skip_consent;
+        let remembered = rests_on_consent.then(|| checked.permissions.clone());
         let pushed = checked.pushed.as_ref().map(|pushed| pushed.id);
         let asked = checked.request.response_type;
         // Nothing hangs on a grant that gave an ID token alone, unless its client is to be told of the sign-out: it can't be revoked, only
@@ -74,13 +81,23 @@ impl Provider {
         let touch = person.session.wants_touch(now);
         let origin = origin.clone();
         let write = self.db.write(&**tenant, move |repo| {
-            // It may have been ended since it was read, and its grants with it: this one would have been missed.
-            let session = repo.find_session(grant.session_id)?;
-            if session.is_none_or(|session| session.ended_at.is_some()) {
-                return Ok(Written::SignedOut);
+            // Whoever takes it back at this moment comes before this, or after it and ends this grant too.
+            if let Some(permissions) = &remembered {
+                repo.hold_user(grant.user_id)?;
+                if !is_covered(repo, &grant, permissions)? {
+                    return Ok(Written::Withdrawn);
+                }
             }
-            // A code is looked at once more when it is redeemed; what goes out at once isn't.
-            if (asked.is_front_channel() || is_told) && !repo.hold_session(grant.session_id)? {
+            // The session may have been ended since it was read, and its grants with it: this one would have been missed. A code is looked at once
+            // more when it is redeemed; what goes out at once isn't, and what outlives its session doesn't ask for it then.
+            let must_hold = asked.is_front_channel() || is_told || grant.offline;
+            let lives = if must_hold {
+                repo.hold_session(grant.session_id)?
+            } else {
+                let session = repo.find_session(grant.session_id)?;
+                session.is_some_and(|session| session.ended_at.is_none())
+            };
+            if !lives {
                 return Ok(Written::SignedOut);
             }
             // RFC 9126 §4, §7.3: one use, decided in the transaction that makes the code.
@@ -137,6 +154,7 @@ impl Provider {
                     .await?,
             ),
             Written::SignedOut => Outcome::SignedOut,
+            Written::Withdrawn => Outcome::Withdrawn,
             Written::Spent => Outcome::Spent,
         })
     }

@@ -25,7 +25,7 @@ use crate::domain::session::Session;
 use crate::domain::settings::ConsentPolicy;
 use crate::domain::user::User;
 use crate::flows::authorize::Granted;
-use crate::flows::consent::permissions_of;
+use crate::flows::consent::{is_covered, permissions_of};
 use crate::flows::issue::subject_of;
 use crate::flows::scopes::{ADMIN, Target};
 use crate::flows::sessions::SignedIn;
@@ -275,8 +275,7 @@ fn is_allowed(
     if tenant.settings().consent != ConsentPolicy::Remembered {
         return Ok(false);
     }
-    let allowed = repo.find_consent(grant.user_id, grant.client_id)?;
-    Ok(allowed.is_some_and(|consent| consent.permissions.cover(asked)))
+    is_covered(repo, grant, asked)
 }
 
 /// Writes the grant, all or nothing.

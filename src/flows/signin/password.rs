@@ -388,7 +388,9 @@ impl Provider {
             .filter(|(old, _)| Some(*old) != replaced && !sessions.holds(*old))
             .collect();
         let write = self.db.write(&**tenant, move |repo| {
-            // Between the comparison and this, the account may have been closed or its password changed.
+            // Between the comparison and this, the account may have been closed or its password changed; whoever does so from now on ends this
+            // session, too.
+            repo.hold_user(user.id)?;
             let current = repo
                 .find_user(user.id)?
                 .filter(User::is_active)

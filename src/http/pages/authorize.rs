@@ -18,6 +18,9 @@ use crate::protocol::scope::OPENID;
 use crate::protocol::session_state::session_state;
 use crate::protocol::{ErrorCode, OAuthError, Params, ValidatedRedirect};
 
+/// Where a request goes on.
+const CONTINUE: &str = "/authorize/continue";
+
 /// A request that waits for its person, checked anew, and who is there.
 pub struct Pending {
     /// The request.
@@ -111,8 +114,9 @@ pub async fn get(visit: Visit, Query(params): Query) -> Result<HttpResponse, Pag
 /// `POST /authorize`. The browser goes on by GET, so that the session's cookie comes along where it is `SameSite=Lax`.
 pub async fn post(visit: Visit, FormBody(params): FormBody) -> Result<HttpResponse, PageError> {
     let pending = begin(&visit, &params).await?;
-    let next = "/authorize/continue";
-    pending.send_to(&visit, next, &pending.interaction).await
+    pending
+        .send_to(&visit, CONTINUE, &pending.interaction)
+        .await
 }
 
 /// `GET /authorize/continue`: something was done, what comes next?
@@ -230,6 +234,8 @@ pub async fn proceed(visit: &Visit, pending: &Pending) -> Result<HttpResponse, P
         {
             Ok(Outcome::Granted(response)) => redirect(response, &visit.at, &visit.caller),
             Ok(Outcome::SignedOut) => pending.send_to(visit, "/login", interaction).await?,
+            // Looked at anew, and so the person is asked, or the client told that they would have to be.
+            Ok(Outcome::Withdrawn) => pending.send_to(visit, CONTINUE, interaction).await?,
             Ok(Outcome::Spent) => return Err(visit.refuse(PushedRefusal::Spent)),
             Err(error) => return Err(visit.fail(error)),
         },

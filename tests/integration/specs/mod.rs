@@ -40,6 +40,7 @@ pub mod console_try_it;
 pub mod dpop;
 pub mod dpop_documentation;
 pub mod dpop_resources;
+mod ended_meanwhile;
 pub mod fapi2;
 pub mod front_channel;
 pub mod frontchannel_logout;

@@ -12,7 +12,7 @@ use crate::support::browser::Page;
 
 const NEW: &str = "violet kettle heron";
 
-async fn link_for(scene: &Scene, user: UserId) -> String {
+pub async fn link_for(scene: &Scene, user: UserId) -> String {
     let tenant = scene.loaded().await;
     let handle = Handle::generate(&scene.app.provider.clock);
     let link = OneTimeLink {
@@ -20,6 +20,7 @@ async fn link_for(scene: &Scene, user: UserId) -> String {
         user_id: user,
         proof: handle.hash(tenant.handle_key(), Purpose::OneTimeLink),
         expires_at: scene.app.provider.now() + chrono::Duration::days(3),
+        by_administrator: true,
         consumed_at: None,
     };
     scene.write(move |repo| repo.insert_link(&link)).await;

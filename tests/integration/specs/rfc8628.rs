@@ -35,7 +35,7 @@ async fn television(app: &TestApp, tenant: &TestTenant, more: Value) -> TestClie
 }
 
 /// A tenant with a person and such an application.
-async fn scene(app: TestApp) -> Scene {
+pub async fn scene(app: TestApp) -> Scene {
     let mut scene = Scene::new(app).await;
     let client = television(&scene.app, &scene.tenant, json!({})).await;
     scene.rp = scene.with(&client).with_scope(SCOPE);
@@ -51,8 +51,8 @@ async fn ask(rp: &RelyingParty, more: &[(&str, &str)]) -> Answer {
 }
 
 /// What a device got.
-struct Codes {
-    device: String,
+pub struct Codes {
+    pub device: String,
     user: String,
     complete: String,
 }
@@ -68,11 +68,11 @@ fn codes(answer: &Answer) -> Codes {
     }
 }
 
-async fn begin(scene: &Scene) -> Codes {
+pub async fn begin(scene: &Scene) -> Codes {
     codes(&ask(&scene.rp, &[]).await)
 }
 
-async fn poll(rp: &RelyingParty, device: &str) -> Answer {
+pub async fn poll(rp: &RelyingParty, device: &str) -> Answer {
     rp.token(&[("grant_type", GRANT), ("device_code", device)])
         .await
 }
@@ -87,7 +87,7 @@ async fn at_the_page(scene: &Scene) -> (Browser, Page) {
 }
 
 /// The page that asks.
-async fn question(scene: &Scene, codes: &Codes) -> (Browser, Page) {
+pub async fn question(scene: &Scene, codes: &Codes) -> (Browser, Page) {
     let (mut browser, page) = at_the_page(scene).await;
     let page = browser.submit(&page, &[("user_code", &codes.user)]).await;
     page.expect_id("allow").expect_id("deny");
