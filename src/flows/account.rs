@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::browser::{CheckedForm, DeviceCookie};
 use super::consent::withdraw;
 use super::issue::access_token_lifetime;
+use super::native_sso::unshare;
 use super::provider::{FlowError, Provider};
 use super::sessions::{SignedIn, grants_ended_by_sign_out};
 use super::signin::{
@@ -201,14 +202,17 @@ impl Provider {
         let Ok(id) = form.input("unshare").parse::<SessionId>() else {
             return Ok(false);
         };
-        let found = self.db.read(tenant, move |repo| repo.find_session(id));
-        let found = found.await?;
-        if found.is_none_or(|session| session.user_id != person.user.id) {
-            return Ok(false);
-        }
+        let user = person.user.id;
         let event = event(Act::DeviceSecretRevoked, person, origin)
             .detail(serde_json::json!({ "session": id, "reason": "ended by its owner" }));
-        self.unshare(tenant, id, event).await
+        let write = self.db.write(tenant, move |repo| {
+            let found = repo.find_session(id)?;
+            if found.is_none_or(|session| session.user_id != user) {
+                return Ok(false);
+            }
+            unshare(repo, id, &event)
+        });
+        Ok(write.await?)
     }
 
     /// Ends all of a person's sessions but this one.

@@ -15,6 +15,7 @@ use crate::domain::client::Client;
 use crate::domain::device_secret::DeviceSecret;
 use crate::domain::ids::SessionId;
 use crate::secret::HashedSecret;
+use crate::storage::{self, Repo};
 
 impl Tenant {
     /// The group of applications with which this one shares sessions, where it may at all. FAPI 2.0 has none: a device secret is good for
@@ -60,21 +61,17 @@ impl Provider {
             .read(tenant, move |repo| repo.list_device_secrets(&sessions))
             .await?)
     }
+}
 
-    /// Ends the sharing of a session; the session itself goes on, and so do the tokens that applications have. `false` where nothing was shared.
-    pub(super) async fn unshare(
-        &self,
-        tenant: &Tenant,
-        session: SessionId,
-        event: Event,
-    ) -> Result<bool, FlowError> {
-        let write = self.db.write(tenant, move |repo| {
-            let ended = repo.delete_device_secrets(session)?;
-            if ended > 0 {
-                repo.record(event.clone())?;
-            }
-            Ok(ended > 0)
-        });
-        Ok(write.await?)
+/// Ends the sharing of a session; the session itself goes on, and so do the tokens that applications have. `false` where nothing was shared.
+pub(super) fn unshare(
+    repo: &mut Repo<'_>,
+    session: SessionId,
+    event: &Event,
+) -> storage::Result<bool> {
+    let ended = repo.delete_device_secrets(session)?;
+    if ended > 0 {
+        repo.record(event.clone())?;
     }
+    Ok(ended > 0)
 }

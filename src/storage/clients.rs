@@ -6,8 +6,8 @@ use super::changes::Entity;
 use super::error::{Result, StorageError};
 use super::repo::{Page, PageRequest, Repo};
 use super::schema::{client_origins, clients, scoped};
+use super::search::without;
 use super::types::{DbInstant, DbUuid};
-use super::users::containing;
 use crate::clock::Timestamp;
 use crate::domain::client::{Client, ClientSecrets, KeptSecret, SelfRegistration};
 use crate::domain::ids::{ClientId, TenantId};
@@ -240,11 +240,8 @@ impl Repo<'_> {
         if let Some(text) = search.map(str::trim).filter(|text| !text.is_empty()) {
             query = match text.parse::<ClientId>() {
                 Ok(id) => query.filter(clients::id.eq(DbUuid::from(id))),
-                Err(_) => query.filter(
-                    clients::name_key
-                        .like(containing(&text.to_lowercase()))
-                        .escape('\\'),
-                ),
+                Err(_) => query
+                    .filter(without(clients::name_key, text.to_lowercase()).ne(clients::name_key)),
             };
         }
         if let Some(after) = page.after {

@@ -5,8 +5,8 @@ use diesel::prelude::*;
 use super::error::{Result, StorageError};
 use super::repo::{Page, PageRequest, Repo};
 use super::schema::{external_subjects, insert_scoped, scoped};
+use super::search::without;
 use super::types::{DbInstant, DbUuid};
-use super::users::containing;
 use crate::domain::external_subject::ExternalSubject;
 use crate::domain::ids::{ExternalSubjectId, TenantId, UserId};
 use crate::secret::HashedSecret;
@@ -139,12 +139,11 @@ impl Repo<'_> {
             query = query.filter(external_subjects::user_id.eq(DbUuid::from(user)));
         }
         if let Some(text) = search.map(str::trim).filter(|text| !text.is_empty()) {
-            let part = containing(text);
             query = query.filter(
-                external_subjects::subject
-                    .like(part.clone())
-                    .escape('\\')
-                    .or(external_subjects::issuer.like(part).escape('\\')),
+                without(external_subjects::subject, text.to_owned())
+                    .ne(external_subjects::subject)
+                    .or(without(external_subjects::issuer, text.to_owned())
+                        .ne(external_subjects::issuer)),
             );
         }
         if let Some(after) = page.after {

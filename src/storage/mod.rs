@@ -43,6 +43,7 @@ mod request_codes;
 mod resources;
 mod schema;
 mod scope;
+mod search;
 mod sessions;
 mod spending;
 mod sqlite;

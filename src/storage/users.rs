@@ -10,6 +10,7 @@ use super::connection::AnyConnection;
 use super::error::{Result, StorageError};
 use super::repo::{Page, PageRequest, Repo};
 use super::schema::{insert_scoped, role_assignments, scoped, users};
+use super::search::without;
 use super::types::{DbInstant, DbUuid};
 use crate::domain::ids::{TenantId, UserId};
 use crate::domain::role::Role;
@@ -233,11 +234,8 @@ impl Repo<'_> {
             .limit(page.rows() + 1)
             .into_boxed();
         if let Some(text) = search.map(str::trim).filter(|text| !text.is_empty()) {
-            query = query.filter(
-                users::search_key
-                    .like(containing(&text.to_lowercase()))
-                    .escape('\\'),
-            );
+            query =
+                query.filter(without(users::search_key, text.to_lowercase()).ne(users::search_key));
         }
         if let Some(after) = page.after {
             query = query.filter(users::id.gt(DbUuid(after)));

@@ -13,6 +13,7 @@ use crate::domain::consent::Consent;
 use crate::domain::ids::{ClientId, SessionId, UserId};
 use crate::domain::session::Session;
 use crate::flows::consent::withdraw;
+use crate::flows::native_sso::unshare;
 use crate::flows::provider::Provider;
 use crate::flows::tenancy::Tenant;
 use crate::storage::{Page, PageRequest, SessionGrants};
@@ -83,16 +84,18 @@ impl Provider {
         by: &By,
     ) -> Result<bool, AdminError> {
         by.check(Permission::Write(Area::Sessions))?;
-        let (user, whose) = (session.user_id, by.clone());
-        let read = self.db.read(tenant, move |repo| beyond(repo, user, &whose));
-        if let Some(refusal) = read.await? {
-            return Err(refusal);
-        }
-        let event = by
-            .event(Act::DeviceSecretRevoked)
-            .user(user)
-            .detail(json!({ "session": session.id }));
-        Ok(self.unshare(tenant, session.id, event).await?)
+        let (user, id, by) = (session.user_id, session.id, by.clone());
+        let done = self.db.write(tenant, move |repo| {
+            if let Some(refusal) = beyond(repo, user, &by)? {
+                return Ok(Err(refusal));
+            }
+            let event = by
+                .event(Act::DeviceSecretRevoked)
+                .user(user)
+                .detail(json!({ "session": id }));
+            unshare(repo, id, &event).map(Ok)
+        });
+        done.await?
     }
 
     /// Ends all sessions of a person and everything that was granted in them; says how many they were.
