@@ -176,7 +176,9 @@ fn a_deadlock_is_retried_inside() {
         for outcome in join_all(writes).await {
             outcome.expect("the deadlock is nobody's fault");
         }
-        assert_eq!(runs.load(Ordering::SeqCst), 3, "one was run again");
+        // Each of the two looks for deadlocks by itself. Where both look before the first has let go, both are told of one.
+        let runs = runs.load(Ordering::SeqCst);
+        assert!((3..=4).contains(&runs), "{runs} runs");
     });
 }
 
