@@ -312,8 +312,9 @@ fn take(visitor: &Visitor, draft: &mut Draft, error: AdminError) -> Result<(), P
         },
         error => error,
     };
-    let taken = visitor.shell(&SECTION).t("resources-taken");
-    sheets::take(draft, "identifier", &taken, error).map_err(|error| visitor.fault(error))
+    let page = visitor.shell(&SECTION);
+    let taken = page.t("resources-taken");
+    sheets::take(page, draft, "identifier", &taken, error).map_err(|error| visitor.fault(error))
 }
 
 /// `GET /console/resources/new`.

@@ -599,12 +599,42 @@ async fn save(visitor: Visitor) -> Answer {
             Ok(visitor.respond(StatusCode::CONFLICT, &form(&visitor, &draft, &now, true)))
         }
         Err(error) => {
-            draft.take(error).map_err(|error| visitor.fault(error))?;
+            draft
+                .take(visitor.shell(&SECTION), error)
+                .map_err(|error| visitor.fault(error))?;
             let mut view = form(&visitor, &draft, &now, false);
             view.hidden = vec![("version", sent.input("version").to_owned())];
             visitor.show_again(&view)
         }
     }
+}
+
+/// The names of the messages that are put together here and in `words`.
+#[cfg(test)]
+pub(super) fn message_names() -> Vec<String> {
+    let mut names = Vec::new();
+    for (title, entries) in GROUPS {
+        names.push(title.to_owned());
+        names.push(title.replacen("settings-", "settings-about-", 1));
+        for (name, _) in entries {
+            let name = name.replace(['.', '_'], "-");
+            names.extend([format!("setting-{name}"), format!("setting-hint-{name}")]);
+        }
+    }
+    for (unit, _) in UNITS {
+        names.extend([
+            format!("settings-unit-{unit}"),
+            format!("settings-span-{unit}"),
+        ]);
+    }
+    names.extend(
+        RegistrationPolicy::ALL.map(|policy| format!("settings-registration-{}", policy.as_str())),
+    );
+    names.extend(SecurityProfile::ALL.map(|profile| {
+        let name = profile.as_str().replace('_', "-");
+        format!("settings-profile-{name}")
+    }));
+    names
 }
 
 #[cfg(test)]

@@ -381,6 +381,20 @@ async fn a_domain_is_proved(app: TestApp) {
         let wrong = browser.submit(&page, &[("domain", wrong)]).await;
         assert_eq!(wrong.expect_id("domain-problem").answer.status, 422);
     }
+    for (wrong, told) in [
+        (
+            "login.acme.example",
+            ">A whole address is needed: it begins with https://",
+        ),
+        ("https://login.acme.example/path", ">Scheme and host only"),
+        (
+            "http://login.acme.example",
+            ">It has to begin with https://",
+        ),
+    ] {
+        let wrong = browser.submit(&page, &[("domain", wrong)]).await;
+        assert!(wrong.answer.body.contains(told), "{}", wrong.answer.body);
+    }
     let added = browser.submit(&page, &[("domain", &origin)]).await;
     assert_eq!(added.answer.status, 200);
     added.expect_id("verify");
@@ -403,16 +417,19 @@ async fn a_domain_is_proved(app: TestApp) {
             .expect_id("problem")
             .answer
             .body
-            .contains("/.well-known/tessera-domain-verification"),
+            .contains("<p>It isn’t proved yet. Make the file as it stands below"),
         "{}",
         missing.answer.body
     );
-    assert_eq!(
-        press(&mut browser, &added, &url("/canonical"), &[])
-            .await
-            .answer
-            .status,
-        409
+    let early = press(&mut browser, &added, &url("/canonical"), &[]).await;
+    assert!(
+        early.answer.status == 409
+            && early
+                .answer
+                .body
+                .contains("A domain has to be verified before it can be the main address."),
+        "{}",
+        early.answer.body
     );
     let body = &added.answer.body;
     let token = body
