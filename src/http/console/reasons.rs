@@ -2,6 +2,8 @@
 //! people at forms meet is translated here by that text, as gettext does, and the rest becomes a sentence. A test holds that the core
 //! still says each of them.
 
+use serde_json::error::Category;
+
 use super::layout::Shell;
 use crate::flows::admin::AdminError;
 use crate::flows::password_policy::PasswordProblem;
@@ -220,6 +222,19 @@ pub fn of_password(page: Shell<'_>, problem: PasswordProblem) -> String {
     }
 }
 
+/// Why a field of JSON isn't the list that it has to be.
+pub fn of_json(page: Shell<'_>, error: &serde_json::Error) -> String {
+    match error.classify() {
+        // Of the whole text: what is wrong within it has a place.
+        Category::Data if error.column() == 0 => page.t("reason-list").into_owned(),
+        Category::Data => page.f("reason-json-member", "error", &error.to_string()),
+        _ => page.messages.format(
+            "reason-json",
+            [("line", error.line()), ("column", error.column())],
+        ),
+    }
+}
+
 /// Why a redirect URI isn't taken.
 pub fn of_redirect(page: Shell<'_>, problem: RedirectUriError) -> String {
     let id = match problem {
@@ -336,6 +351,18 @@ mod tests {
             "is under `public_url` (https://{tenant}.x.example), where tenants have their addresses anyway",
         );
         assert!(told.contains("https://{tenant}.x.example"), "{told}");
+    }
+
+    #[test]
+    fn json_that_is_no_list_is_told_where() {
+        let stage = Stage::named(Messages::default(), "Acme");
+        let told = |text: &str| {
+            let error = serde_json::from_str::<Vec<u8>>(text).unwrap_err();
+            of_json(stage.shell("/settings"), &error)
+        };
+        assert_eq!(told("{}"), "It has to be a JSON array, in [ and ].");
+        assert!(told("[1,\n2,").starts_with("It isn’t JSON: look at line 2"));
+        assert!(told("[\"a\"]").starts_with("The array isn’t what it has to be: invalid type"));
     }
 
     #[test]

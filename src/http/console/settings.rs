@@ -10,6 +10,7 @@ use self::words::{
 use super::layout::Shell;
 use super::notice::Notice;
 use super::parts::{Choice, Draft, Field, FieldKind};
+use super::reasons;
 use super::routes::at;
 use super::sections::{Reach, Section};
 use super::sheets::{DetailSheet, Fact, FactGroup, Fold, FormSheet, Group, Row};
@@ -21,7 +22,7 @@ use crate::flows::browser::CheckedForm;
 use crate::http::error::{Answer, PageError};
 use crate::protocol::fapi::SecurityProfile;
 
-mod words;
+pub(super) mod words;
 
 /// This section.
 pub static SECTION: Section = Section {
@@ -323,8 +324,7 @@ fn read(page: &Shell<'_>, draft: &mut Draft, before: &TenantRecord) -> TenantRec
                 match read {
                     Ok(issuers) => settings.assertion_issuers = issuers,
                     Err(error) => {
-                        let error = error.to_string();
-                        draft.blame(name, page.f("settings-no-list", "error", &error));
+                        draft.blame(name, reasons::of_json(*page, &error));
                     }
                 }
             }
@@ -607,34 +607,6 @@ async fn save(visitor: Visitor) -> Answer {
             visitor.show_again(&view)
         }
     }
-}
-
-/// The names of the messages that are put together here and in `words`.
-#[cfg(test)]
-pub(super) fn message_names() -> Vec<String> {
-    let mut names = Vec::new();
-    for (title, entries) in GROUPS {
-        names.push(title.to_owned());
-        names.push(title.replacen("settings-", "settings-about-", 1));
-        for (name, _) in entries {
-            let name = name.replace(['.', '_'], "-");
-            names.extend([format!("setting-{name}"), format!("setting-hint-{name}")]);
-        }
-    }
-    for (unit, _) in UNITS {
-        names.extend([
-            format!("settings-unit-{unit}"),
-            format!("settings-span-{unit}"),
-        ]);
-    }
-    names.extend(
-        RegistrationPolicy::ALL.map(|policy| format!("settings-registration-{}", policy.as_str())),
-    );
-    names.extend(SecurityProfile::ALL.map(|profile| {
-        let name = profile.as_str().replace('_', "-");
-        format!("settings-profile-{name}")
-    }));
-    names
 }
 
 #[cfg(test)]

@@ -161,7 +161,7 @@ fn every_message_whose_name_is_put_together_is_there() {
         .flat_map(|(begin, ends)| ends.iter().map(move |end| format!("{begin}{end}")))
         .collect();
     names.extend(clients_edit::message_names());
-    names.extend(settings::message_names());
+    names.extend(settings::words::message_names());
     for messages in Messages::all() {
         let missing: Vec<_> = names.iter().filter(|name| !messages.knows(name)).collect();
         assert!(missing.is_empty(), "{}: {missing:?}", messages.lang());
