@@ -295,6 +295,7 @@ app_test! {
         let (_, client) = registered(&scene, &mut browser, "web", &WEB).await;
         let edit = browser.open(&scene.tenant.url(&format!("/console/clients/{}/edit", client.id))).await;
         assert!(edit.answer.body.contains("Share its session with other applications"), "{}", edit.answer.body);
+        let sound = [("client_name", "Shop"), ("redirect_uris", "https://shop.example/cb"), ("grant_types", "authorization_code"), ("token_endpoint_auth_method", "client_secret_basic"), ("scope", "openid")];
         for (field, value, told) in [
             ("scope", "orders:steal", "No API of this tenant has the scope orders:steal."),
             ("scope", "device_sso", "The settings don’t let applications share sessions"),
@@ -302,7 +303,7 @@ app_test! {
             ("token_exchange_targets", "urn:nobody", "urn:nobody is neither the identifier of an API"),
             ("authorization_details_types", "payment", "No API of this tenant has the type payment."),
         ] {
-            let again = browser.submit(&edit, &with(&[], &[(field, value)])).await;
+            let again = browser.submit(&edit, &with(&sound, &[(field, value)])).await;
             again.expect_id(&format!("{field}-problem"));
             assert!(again.answer.status == 422 && again.answer.body.contains(told), "{field}: {}", again.answer.body);
             assert!(!again.answer.body.contains("tessera resource"), "{field}: {}", again.answer.body);
