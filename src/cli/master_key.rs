@@ -92,7 +92,8 @@ fn write_new(key: &MasterKey, path: &Path) -> Result<(), Failure> {
 /// The new key is on the disk before anything is sealed under it, and the old one stays: backups need it.
 async fn rotate(config: Config, file: Option<PathBuf>) -> Result<Report, Failure> {
     let present = config.master_key_file.clone();
-    if file.is_none() && config.master_key.is_some() {
+    let from_environment = config.master_key.is_some();
+    if file.is_none() && from_environment {
         return Err(Failure::usage(
             "the master key comes from TESSERA_MASTER_KEY; name a file for the new one with --file, and put its text there afterwards",
         ));
@@ -126,14 +127,18 @@ async fn rotate(config: Config, file: Option<PathBuf>) -> Result<Report, Failure
             return Err(error.into());
         }
     };
-    let place = if file.is_some() {
-        new_path
-    } else {
-        swap(&present, &old, &new_path)?
+    let (place, previous) = match file {
+        // The key before came from the environment, where that is set.
+        Some(_) if from_environment => (new_path, None),
+        Some(_) => (new_path, Some(present)),
+        None => (swap(&present, &old, &new_path)?, Some(old.clone())),
     };
+    let previous = previous.map_or_else(String::new, |path| {
+        format!(", which is in {}", path.display())
+    });
     let text = format!(
         "{tenants} tenants are sealed under the new master key in {}.\nStart every node again with it now: those that run hold the old one and fail as soon as they load a tenant.\n\
-         Keep the old key for as long as you keep backups made under it.\nfingerprint  {}",
+         Keep the old key{previous}, for as long as you keep backups made under it.\nfingerprint  {}",
         place.display(),
         key.fingerprint()
     );

@@ -99,10 +99,15 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
     match command {
         Command::Create { slug, name } => {
             let tenant = provider.create_tenant(&slug, &name, &by).await?;
+            let record = &tenant.record;
             let text = format!(
-                "{}\nIt works already. Next:\n  tessera user create --tenant {slug} --email EMAIL --role administrator\n  \
+                "{}\nIt works already; `tessera tenant show {slug}` prints its settings. Next:\n  tessera user create --tenant {slug} --email EMAIL --role administrator\n  \
                  tessera client create --tenant {slug} --name NAME --redirect-uri URI",
-                describe(&tenant)
+                fields(&[
+                    ("slug", record.slug.to_string()),
+                    ("name", record.name.clone()),
+                    ("issuer", tenant.canonical.to_string()),
+                ])
             );
             Ok(Report::new(document(&tenant), text))
         }

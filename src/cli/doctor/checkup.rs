@@ -7,6 +7,7 @@ use std::path::Path;
 use super::findings::{Findings, Level, text};
 use super::{database, keys};
 use crate::cli::output::{Failure, Output, Report};
+use crate::cli::quickstart::Memory;
 use crate::config::{Config, Flags};
 
 /// Looks, prints, and fails where something is wrong.
@@ -44,6 +45,7 @@ pub async fn run(flags: Flags, output: Output) -> Result<(), Failure> {
 async fn examine(config: Config, findings: &mut Findings) {
     settings(&config, findings);
     data_directory(&config, findings);
+    remembered_address(&config, findings);
     if let Some(db) = database::database(&config, findings).await {
         let master = keys::master_key(&config, &db, findings).await;
         database::clock(&db, findings).await;
@@ -121,6 +123,30 @@ fn settings(config: &Config, findings: &mut Findings) {
     }
 }
 
+/// A quick start remembers where its tenants are. At another address the links that commands print lead nowhere.
+fn remembered_address(config: &Config, findings: &mut Findings) {
+    let memory = Memory::in_directory(&config.data_dir);
+    let Ok(Some(document)) = memory.load() else {
+        return;
+    };
+    let moved = document
+        .tenants
+        .iter()
+        .find(|entry| config.public_url.issuer(&entry.slug) != entry.issuer);
+    if let Some(entry) = moved {
+        findings.warn(
+            "public_url",
+            format!(
+                "the quick start of this data directory has tenant {} at {}, these settings have it at {}: links that commands print lead nowhere",
+                entry.slug,
+                entry.issuer,
+                config.public_url.issuer(&entry.slug)
+            ),
+            "begin commands with the words that `tessera quickstart` prints for them",
+        );
+    }
+}
+
 fn data_directory(config: &Config, findings: &mut Findings) {
     let path = &config.data_dir;
     if config.database_url.is_sqlite() || path.exists() {
@@ -159,6 +185,32 @@ fn directory(path: &Path, findings: &mut Findings) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_that_a_quick_start_did_not_have_is_told() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let document = serde_json::json!({
+            "tenants": [{ "slug": "acme", "name": "Acme", "issuer": "http://localhost:9000/t/acme", "users": [], "clients": [] }],
+            "operator": { "client_id": "", "client_secret": "", "issuer": "", "users": [] }, "demo_app": "", "console": "",
+        });
+        std::fs::write(
+            directory.path().join("quickstart.json"),
+            document.to_string(),
+        )
+        .expect("written");
+        for (public_url, level) in [
+            ("http://localhost:9000/t/{tenant}", Level::Ok),
+            ("http://localhost:8080/t/{tenant}", Level::Warning),
+        ] {
+            let mut config =
+                Config::from_toml(&format!("public_url = '{public_url}'")).expect("settings");
+            config.data_dir = directory.path().to_owned();
+            let mut findings = Findings::default();
+            findings.ok("mail", "none");
+            remembered_address(&config, &mut findings);
+            assert_eq!(findings.worst(), level, "{public_url}");
+        }
+    }
 
     #[test]
     fn a_directory_that_is_not_there_is_told_from_one_that_nobody_gets_to() {

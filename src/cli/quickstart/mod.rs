@@ -8,7 +8,8 @@ use actix_web::dev::ServerHandle;
 use url::Url;
 
 use self::demo::{DemoApp, DemoTenant};
-use self::memory::{Document, Memory};
+use self::memory::Document;
+pub use self::memory::Memory;
 use super::open::{self, Opened};
 use super::output::{Failure, Output};
 use super::serve;

@@ -18,7 +18,7 @@ use crate::config::{Mode, Place};
 use crate::domain::address::{Domain, DomainStage};
 use crate::domain::audit::Act;
 use crate::domain::ids::DomainId;
-use crate::egress::{EgressError, Outward};
+use crate::egress::{DnsError, EgressError, Outward};
 use crate::flows::provider::Provider;
 use crate::flows::tenancy::Tenant;
 use crate::protocol::uri;
@@ -32,6 +32,87 @@ const VERIFICATION_LABEL: &str = "_tessera-domain-verification";
 
 /// The proof and some white space.
 const VERIFICATION_MAX: usize = 1024;
+
+/// RFC 1035 §2.3.4, as it is written: the most letters of a name, and of what stands between two of its dots.
+const NAME_MAX: usize = 253;
+const LABEL_MAX: usize = 63;
+
+/// Why a domain isn't proved: what was found in either place where the proof may be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}; {record}. One of them must hold exactly {token}")]
+pub struct Unproved {
+    /// What was found at the well-known address.
+    pub file: FileProblem,
+    /// What was found in DNS.
+    pub record: RecordProblem,
+    /// What one of them must hold.
+    pub token: String,
+}
+
+/// Why the file is no proof.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FileProblem {
+    /// There is none, or the domain doesn't lead anywhere yet.
+    #[error("{url} can't be fetched: {reason}")]
+    Unfetched {
+        /// Its address.
+        url: String,
+        /// Why, for whoever knows networks.
+        reason: String,
+    },
+    /// Something else is there.
+    #[error("{0} doesn't hold the expected text")]
+    Differs(String),
+}
+
+/// Why the record is no proof.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecordProblem {
+    /// An address or a name that DNS doesn't know.
+    #[error("{0} can have no TXT record")]
+    Impossible(String),
+    /// There is one with something else in it.
+    #[error("no TXT record of {0} holds the expected text")]
+    Differs(String),
+    /// There is none, or nobody can say.
+    #[error("the TXT record {name} can't be read: {error}")]
+    Unread {
+        /// Its name.
+        name: String,
+        /// Why.
+        error: DnsError,
+    },
+}
+
+/// Whether the host leads back to the very machine that asks.
+fn is_loopback<S: AsRef<str>>(host: &Host<S>) -> bool {
+    match host {
+        Host::Domain(name) => {
+            let name = name.as_ref();
+            name == "localhost" || name.ends_with(".localhost")
+        }
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
+    }
+}
+
+/// Whether the host is a name that others can look up: not an address, and with a dot in it.
+fn is_public_name(host: &Host<&str>) -> bool {
+    matches!(host, Host::Domain(name) if name.trim_end_matches('.').contains('.'))
+        && !is_loopback(host)
+}
+
+/// Whether DNS can hold the name.
+fn fits_dns(host: &Host<&str>) -> bool {
+    let Host::Domain(name) = host else {
+        return true;
+    };
+    let name = name.strip_suffix('.').unwrap_or(name);
+    name.len() <= NAME_MAX
+        && name
+            .split('.')
+            .all(|label| (1..=LABEL_MAX).contains(&label.len()))
+}
 
 fn no_domain(origin: &str) -> AdminError {
     AdminError::NotFound {
@@ -135,37 +216,46 @@ impl Provider {
     }
 
     /// Whether the file holds the proof; if not, why.
-    async fn find_file(&self, tenant: &Tenant, origin: &str, token: &str) -> Result<(), String> {
+    async fn find_file(
+        &self,
+        tenant: &Tenant,
+        origin: &str,
+        token: &str,
+    ) -> Result<(), FileProblem> {
         let url = format!("{origin}{VERIFICATION_PATH}");
         let fetched = self
             .egress
             .send(tenant.id().uuid(), Outward::get(&url, VERIFICATION_MAX))
-            .await
-            .map_err(|error| {
-                let hint = match error {
+            .await;
+        match fetched {
+            Ok(fetched) if fetched.body.trim_ascii() == token.as_bytes() => Ok(()),
+            Ok(_) => Err(FileProblem::Differs(url)),
+            Err(error) => {
+                let reason = match &error {
                     EgressError::NotHttps | EgressError::Blocked => {
-                        " (for development, list the host in `egress_allow`)"
+                        format!("{error} (for development, list the host in `egress_allow`)")
                     }
-                    _ => "",
+                    // A chain of causes, which helps nobody who doesn't run this server.
+                    EgressError::Unreachable(causes) => {
+                        tracing::info!(url, causes, "a domain's proof can't be fetched");
+                        "its host can't be reached".to_owned()
+                    }
+                    _ => error.to_string(),
                 };
-                format!("{url} can't be fetched: {error}{hint}")
-            })?;
-        if fetched.body.trim_ascii() == token.as_bytes() {
-            Ok(())
-        } else {
-            Err(format!("{url} doesn't hold the expected text"))
+                Err(FileProblem::Unfetched { url, reason })
+            }
         }
     }
 
     /// Whether a TXT record holds the proof; if not, why.
-    async fn find_record(&self, origin: &str, token: &str) -> Result<(), String> {
+    async fn find_record(&self, origin: &str, token: &str) -> Result<(), RecordProblem> {
         let Some(name) = verification_record(origin) else {
-            return Err(format!("{origin} can have no TXT record"));
+            return Err(RecordProblem::Impossible(origin.to_owned()));
         };
         match self.dns.find_texts(&name).await {
             Ok(texts) if texts.iter().any(|text| text.trim() == token) => Ok(()),
-            Ok(_) => Err(format!("no TXT record of {name} holds the expected text")),
-            Err(error) => Err(format!("the TXT record {name} can't be read: {error}")),
+            Ok(_) => Err(RecordProblem::Differs(name)),
+            Err(error) => Err(RecordProblem::Unread { name, error }),
         }
     }
 
@@ -190,9 +280,11 @@ impl Provider {
             Either::Right((Err(record), file)) => file.await.map_err(|file| (file, record)),
         };
         if let Err((file, record)) = proved {
-            return Err(AdminError::refused(format!(
-                "{file}; {record}. One of them must hold exactly {verification_token}"
-            )));
+            return Err(AdminError::Unproved(Box::new(Unproved {
+                file,
+                record,
+                token: verification_token.clone(),
+            })));
         }
         let (id, stored, by) = (domain.id, domain.origin.clone(), by.clone());
         let written = self.db.write(tenant, move |repo| {
@@ -324,17 +416,26 @@ impl Provider {
             ));
         };
         let text_of_host = host.to_string();
-        let loopback = match host {
-            Host::Domain(name) => name == "localhost" || name.ends_with(".localhost"),
-            Host::Ipv4(address) => address.is_loopback(),
-            Host::Ipv6(address) => address.is_loopback(),
-        };
-        let allowed = loopback
-            || self
-                .config
-                .egress_allow
-                .iter()
-                .any(|allowed| allowed.matches(&text_of_host, port));
+        if !fits_dns(&host) {
+            return Err(invalid(format!(
+                "has a host that DNS can't hold: {LABEL_MAX} characters between two dots and {NAME_MAX} in all are the most"
+            )));
+        }
+        let listed = self
+            .config
+            .egress_allow
+            .iter()
+            .any(|allowed| allowed.matches(&text_of_host, port));
+        // Where the installation itself is on this machine alone, so may its tenants' domains be.
+        let develops =
+            Host::parse(self.config.public_url.host()).is_ok_and(|host| is_loopback(&host));
+        if !(listed || develops || is_public_name(&host)) {
+            return Err(invalid(
+                "must be a domain name, like https://login.example.com: nobody else reaches an IP address, localhost or a name without a dot as yours"
+                    .to_owned(),
+            ));
+        }
+        let allowed = listed || is_loopback(&host);
         if url.scheme() != "https" && !(url.scheme() == "http" && allowed) {
             return Err(invalid("must begin with https:// (http:// only for this very machine, or a host that `egress_allow` lists)".to_owned()));
         }

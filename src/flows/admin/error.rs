@@ -1,6 +1,7 @@
 //! Who administers, and why an act of theirs wasn't done.
 
 use super::authority::Authority;
+use super::domains::Unproved;
 use crate::domain::audit::{Act, Actor, Event, Origin};
 use crate::flows::password_policy::PasswordProblem;
 use crate::flows::provider::FlowError;
@@ -82,6 +83,9 @@ pub enum AdminError {
     /// It makes no sense at this moment, or isn't allowed at all.
     #[error("{0}")]
     Refused(String),
+    /// Nothing proves yet that a domain is the tenant's.
+    #[error(transparent)]
+    Unproved(Box<Unproved>),
     /// Somebody else changed it first.
     #[error(
         "the {0} was changed by somebody else at the same time; look at it again and repeat the change"
@@ -165,7 +169,7 @@ impl AdminError {
             Self::Exists { .. } => "already_exists",
             Self::Invalid { .. } => "invalid_value",
             Self::Password(_) => "unacceptable_password",
-            Self::Refused(_) => "refused",
+            Self::Refused(_) | Self::Unproved(_) => "refused",
             Self::Stale(_) => "changed_meanwhile",
             Self::Forbidden(_) => "forbidden",
             Self::Repeated => "idempotency_key_used",

@@ -33,7 +33,10 @@ pub use bulk::{
 };
 pub(in crate::flows) use clients::delete_client_row;
 pub use clients::{DEFAULT_SECRET_OVERLAP, RegisteredClient, client_information};
-pub use domains::{VERIFICATION_PATH, removal_consequences, verification_record};
+pub use domains::{
+    FileProblem, RecordProblem, Unproved, VERIFICATION_PATH, removal_consequences,
+    verification_record,
+};
 pub use error::{AdminError, By};
 pub use events::{EventList, Overview, actor_of};
 pub use external_subjects::NewExternalSubject;

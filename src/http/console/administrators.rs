@@ -283,7 +283,9 @@ async fn save(visitor: Visitor, request: HttpRequest) -> Answer {
         }
         Err(AdminError::Stale(_)) => stale(&visitor, &request, &draft).await,
         Err(error) => {
-            draft.take(error).map_err(|error| visitor.fault(error))?;
+            draft
+                .take(visitor.shell(&SECTION), error)
+                .map_err(|error| visitor.fault(error))?;
             Ok(visitor.respond(StatusCode::CONFLICT, &form(&visitor, &draft, &user)))
         }
     }

@@ -113,6 +113,10 @@ fn notes(page: &Page<'_>, branding: &Branding) -> Vec<String> {
     if notes.is_empty() {
         notes.push(page.t("branding-contrast-good").into_owned());
     }
+    // The server doesn't fetch it; whoever looks at the page does.
+    if branding.logo_uri().is_some() {
+        notes.push(page.t("branding-logo-broken").into_owned());
+    }
     notes
 }
 

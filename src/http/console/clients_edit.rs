@@ -9,6 +9,7 @@ use askama::Template;
 use self::choices::kind;
 use self::document::{document_of, draft_of, place};
 use super::clients::{SECTION, client_of, is_built_in, name_of};
+use super::clients_faults;
 use super::layout::Shell;
 use super::notice::Notice;
 use super::parts::{Draft, Field, FieldKind, faulty};
@@ -237,6 +238,17 @@ fn all_fields() -> impl Iterator<Item = (&'static str, Shape)> {
     GROUPS.iter().flat_map(|group| group.fields.iter().copied())
 }
 
+/// The names of the messages that are put together here.
+#[cfg(test)]
+pub(super) fn message_names() -> Vec<String> {
+    let fields = all_fields().map(|(name, _)| format!("client-field-{name}"));
+    let hints = HINTS.iter().map(|name| format!("client-hint-{name}"));
+    let groups = GROUPS
+        .iter()
+        .map(|group| format!("client-group-{}", group.name));
+    fields.chain(hints).chain(groups).collect()
+}
+
 /// Fields that stand together, as they are shown.
 pub struct FieldGroup {
     /// What they are about.
@@ -431,11 +443,12 @@ pub async fn save(visitor: Visitor, request: HttpRequest) -> Answer {
     if draft.given("client_name").is_none() {
         draft.blame("client_name", page.t("client-name-wanted"));
     }
-    let metadata = match ClientMetadata::from_json(document) {
+    let metadata = match ClientMetadata::from_json(document.clone()) {
         Ok(metadata) if !draft.is_wrong() => metadata,
         Ok(_) => return visitor.show_again(&view(&visitor, &client, &draft, None)),
         Err(error) => {
-            draft.blame(place(&error.field), error.reason);
+            let told = clients_faults::of_metadata(page, &document, &error);
+            draft.blame(place(&error.field), told);
             return visitor.show_again(&view(&visitor, &client, &draft, None));
         }
     };
@@ -455,7 +468,10 @@ pub async fn save(visitor: Visitor, request: HttpRequest) -> Answer {
             return visitor.show_again(&view(&visitor, &client, &draft, Some(&stored)));
         }
         Err(error) => {
-            draft.take(error).map_err(|error| visitor.fault(error))?;
+            let error = clients_faults::of_tenant(&visitor, &draft, error);
+            draft
+                .take(page, error)
+                .map_err(|error| visitor.fault(error))?;
             return visitor.show_again(&view(&visitor, &client, &draft, None));
         }
     };

@@ -6,6 +6,7 @@ use url::Url;
 use super::layout::Shell;
 use super::parts::Draft;
 use crate::protocol::client_metadata::{ClientMetadata, GrantType, ResponseType};
+use crate::protocol::redirect_uri::is_host_without_scheme;
 use crate::protocol::scope::{ADDRESS, EMAIL, OFFLINE_ACCESS, OPENID, PHONE, PROFILE};
 use crate::protocol::uri::is_loopback_literal;
 
@@ -181,7 +182,9 @@ impl Kind {
         if matches!(self, Self::Browser | Self::Terminal | Self::Device) {
             method = "none";
         }
-        let on_device = |uri: &String| !uri.starts_with("https:") && !uri.starts_with("http:");
+        let on_device = |uri: &String| {
+            !uri.starts_with("https:") && !uri.starts_with("http:") && !is_host_without_scheme(uri)
+        };
         let native = matches!(self, Self::Terminal | Self::Device)
             || draft.lines("redirect_uris").iter().any(on_device);
         if native && self != Self::Web {

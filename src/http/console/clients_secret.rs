@@ -16,7 +16,7 @@ use crate::flows::admin::{AdminError, Area, Permission};
 use crate::http::error::Answer;
 
 /// For how long the secret before may stay good, in hours.
-const OVERLAPS: [u64; 5] = [0, 1, 24, 168, 720];
+pub(super) const OVERLAPS: [u64; 5] = [0, 1, 24, 168, 720];
 
 /// Asks before a secret is replaced.
 #[derive(Template)]

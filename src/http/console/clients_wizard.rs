@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::clients::{
     SECTION, SettingGroup, client_of, is_built_in, may_change, name_of, settings_to_copy,
 };
+use super::clients_faults;
 use super::clients_kind::Kind;
 use super::layout::Shell;
 use super::notice::Notice;
@@ -244,14 +245,16 @@ pub async fn create(visitor: Visitor, request: HttpRequest) -> Answer {
         let wanted = visitor.shell(&SECTION).t("client-name-wanted");
         draft.blame("client_name", wanted);
     }
-    let metadata = match ClientMetadata::from_json(kind.metadata(&draft)) {
+    let document = kind.metadata(&draft);
+    let metadata = match ClientMetadata::from_json(document.clone()) {
         Ok(metadata) if !draft.is_wrong() => metadata,
         Ok(_) => return visitor.show_again(&view(&visitor, kind, &draft, token)),
         Err(error) => {
-            if error.field != "client_name" {
-                draft.blame(&error.field, error.reason);
-            } else if !draft.is_wrong() {
-                draft.blame("client_name", error.reason);
+            // An empty name is blamed already.
+            if error.field != "client_name" || !draft.is_wrong() {
+                let page = visitor.shell(&SECTION);
+                let told = clients_faults::of_metadata(page, &document, &error);
+                draft.blame(&error.field, told);
             }
             return visitor.show_again(&view(&visitor, kind, &draft, token));
         }
@@ -271,7 +274,10 @@ pub async fn create(visitor: Visitor, request: HttpRequest) -> Answer {
             return Ok(visitor.go(&format!("/clients/{}/connect", ClientId::from(made))));
         }
         Err(error) => {
-            draft.take(error).map_err(|error| visitor.fault(error))?;
+            let error = clients_faults::of_tenant(&visitor, &draft, error);
+            draft
+                .take(visitor.shell(&SECTION), error)
+                .map_err(|error| visitor.fault(error))?;
             return visitor.show_again(&view(&visitor, kind, &draft, token));
         }
     };

@@ -12,7 +12,11 @@ use super::sheets::{self, Act, DetailSheet, Fact, FactGroup, FormSheet, Group, L
 use super::visitor::Visitor;
 use crate::domain::address::{Domain, DomainStage};
 use crate::domain::ids::DomainId;
-use crate::flows::admin::{AdminError, Area, Permission, VERIFICATION_PATH, verification_record};
+use crate::egress::DnsError;
+use crate::flows::admin::{
+    AdminError, Area, FileProblem, Permission, RecordProblem, Unproved, VERIFICATION_PATH,
+    verification_record,
+};
 use crate::http::error::{Answer, PageError};
 use crate::http::extract::Query;
 
@@ -170,14 +174,14 @@ async fn add(visitor: Visitor) -> Answer {
         ),
         Err(error) => {
             let taken = visitor.shell(&SECTION).t("domains-taken");
-            sheets::take(&mut draft, "domain", &taken, error)
+            sheets::take(visitor.shell(&SECTION), &mut draft, "domain", &taken, error)
                 .map_err(|error| visitor.fault(error))?;
             visitor.show_again(&form(&visitor, &draft))
         }
     }
 }
 
-fn sheet<'a>(visitor: &'a Visitor, domain: &Domain, problem: Option<String>) -> DetailSheet<'a> {
+fn sheet<'a>(visitor: &'a Visitor, domain: &Domain, problems: Vec<String>) -> DetailSheet<'a> {
     let page = visitor.shell(&SECTION);
     let path = page.path(&format!("/domains/{}", domain.id));
     let may_write = visitor.may(Permission::Write(Area::Domains));
@@ -247,7 +251,7 @@ fn sheet<'a>(visitor: &'a Visitor, domain: &Domain, problem: Option<String>) -> 
         title: name_of(domain),
         badges: badges(&page, domain),
         lede: String::new(),
-        problems: problem.into_iter().collect(),
+        problems,
         acts,
         groups,
     }
@@ -257,7 +261,32 @@ fn sheet<'a>(visitor: &'a Visitor, domain: &Domain, problem: Option<String>) -> 
 async fn show(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.check(Permission::Read(Area::Domains))?;
     let domain = domain_of(&visitor, &request).await?;
-    visitor.show(&sheet(&visitor, &domain, None))
+    visitor.show(&sheet(&visitor, &domain, Vec::new()))
+}
+
+/// What was found where the proof may be, and what to do. The names and addresses stand below it on the page.
+fn not_proved(page: &Shell<'_>, found: &Unproved) -> Vec<String> {
+    let record = match &found.record {
+        RecordProblem::Impossible(_) => None,
+        RecordProblem::Differs(_) => Some("domains-record-differs"),
+        RecordProblem::Unread { error, .. } => Some(match error {
+            DnsError::Missing => "domains-record-missing",
+            _ => "domains-record-unread",
+        }),
+    };
+    let file = match &found.file {
+        FileProblem::Unfetched { .. } => "domains-file-unfetched",
+        FileProblem::Differs(_) => "domains-file-differs",
+    };
+    let advice = match record {
+        Some(_) => "domains-not-proved",
+        None => "domains-not-proved-file",
+    };
+    [Some(advice), record, Some(file)]
+        .into_iter()
+        .flatten()
+        .map(|id| page.t(id).into_owned())
+        .collect()
 }
 
 /// `POST /console/domains/{id}/verify`.
@@ -275,8 +304,14 @@ async fn verify(visitor: Visitor, request: HttpRequest) -> Answer {
             &Notice::new("domains-verified").name(domain.origin),
         ),
         // What was looked for, and what was found.
-        Err(AdminError::Refused(found)) => {
-            let view = sheet(&visitor, &domain, Some(found));
+        Err(AdminError::Unproved(found)) => {
+            let told = not_proved(&visitor.shell(&SECTION), &found);
+            let view = sheet(&visitor, &domain, told);
+            Ok(visitor.respond(StatusCode::CONFLICT, &view))
+        }
+        Err(AdminError::Refused(_)) => {
+            let told = visitor.shell(&SECTION).t("domains-elsewhere").into_owned();
+            let view = sheet(&visitor, &domain, vec![told]);
             Ok(visitor.respond(StatusCode::CONFLICT, &view))
         }
         Err(error) => Err(visitor.fault(error)),

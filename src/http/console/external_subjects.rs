@@ -216,7 +216,7 @@ async fn create(visitor: Visitor) -> Answer {
     match made {
         Ok(made) => visitor.done(PATH, &Notice::new("names-created").name(made.subject)),
         Err(error) => {
-            sheets::take(&mut draft, "subject", &page.t("names-taken"), error)
+            sheets::take(page, &mut draft, "subject", &page.t("names-taken"), error)
                 .map_err(|error| visitor.fault(error))?;
             visitor.show_again(&form(&visitor, &draft))
         }

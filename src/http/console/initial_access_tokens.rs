@@ -267,7 +267,9 @@ async fn create(visitor: Visitor) -> Answer {
             Ok(response)
         }
         Err(error) => {
-            draft.take(error).map_err(|error| visitor.fault(error))?;
+            draft
+                .take(visitor.shell(&SECTION), error)
+                .map_err(|error| visitor.fault(error))?;
             visitor.show_again(&form(&visitor, &draft, token))
         }
     }

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::kept::SECRETS;
 use super::layout::Shell;
+use super::reasons;
 use crate::clock::Timestamp;
 use crate::flows::admin::AdminError;
 use crate::flows::browser::CheckedForm;
@@ -92,12 +93,16 @@ impl Draft {
     }
 
     /// Takes an error that is about what was typed; gives back any other, which is a page of its own.
-    pub fn take(&mut self, error: AdminError) -> Result<(), AdminError> {
+    pub fn take(&mut self, page: Shell<'_>, error: AdminError) -> Result<(), AdminError> {
         match error {
-            AdminError::Invalid { field, reason } => self.blame(&field, reason),
-            AdminError::Password(problem) => self.blame("password", problem.to_string()),
+            AdminError::Invalid { field, reason } => {
+                self.blame(&field, reasons::in_words(page, &reason));
+            }
+            AdminError::Password(problem) => {
+                self.blame("password", reasons::of_password(page, problem));
+            }
             // About no field, but what was typed mustn't be lost for it.
-            AdminError::Refused(reason) => self.blame("", reason),
+            AdminError::Refused(reason) => self.blame("", reasons::in_words(page, &reason)),
             error => return Err(error),
         }
         Ok(())

@@ -4,6 +4,7 @@ use actix_web::{HttpRequest, web};
 
 use super::notice::Notice;
 use super::parts::{Cell, Confirm, Draft, Empty, Field, FieldKind, ListQuery, Table};
+use super::reasons;
 use super::routes::at;
 use super::sections::{Reach, Section};
 use super::sheets::{self, Act, DetailSheet, Fact, FactGroup, FormSheet, Group, ListSheet};
@@ -86,8 +87,7 @@ fn types_in(visitor: &Visitor, draft: &mut Draft) -> Vec<DetailsType> {
         Ok(types) => types,
         Err(error) => {
             let page = visitor.shell(&SECTION);
-            let problem = page.f("resources-types-wrong", "error", &error.to_string());
-            draft.blame(TYPES, problem);
+            draft.blame(TYPES, reasons::of_json(page, &error));
             Vec::new()
         }
     }
@@ -312,8 +312,9 @@ fn take(visitor: &Visitor, draft: &mut Draft, error: AdminError) -> Result<(), P
         },
         error => error,
     };
-    let taken = visitor.shell(&SECTION).t("resources-taken");
-    sheets::take(draft, "identifier", &taken, error).map_err(|error| visitor.fault(error))
+    let page = visitor.shell(&SECTION);
+    let taken = page.t("resources-taken");
+    sheets::take(page, draft, "identifier", &taken, error).map_err(|error| visitor.fault(error))
 }
 
 /// `GET /console/resources/new`.

@@ -10,6 +10,7 @@ use self::words::{
 use super::layout::Shell;
 use super::notice::Notice;
 use super::parts::{Choice, Draft, Field, FieldKind};
+use super::reasons;
 use super::routes::at;
 use super::sections::{Reach, Section};
 use super::sheets::{DetailSheet, Fact, FactGroup, Fold, FormSheet, Group, Row};
@@ -21,7 +22,7 @@ use crate::flows::browser::CheckedForm;
 use crate::http::error::{Answer, PageError};
 use crate::protocol::fapi::SecurityProfile;
 
-mod words;
+pub(super) mod words;
 
 /// This section.
 pub static SECTION: Section = Section {
@@ -323,8 +324,7 @@ fn read(page: &Shell<'_>, draft: &mut Draft, before: &TenantRecord) -> TenantRec
                 match read {
                     Ok(issuers) => settings.assertion_issuers = issuers,
                     Err(error) => {
-                        let error = error.to_string();
-                        draft.blame(name, page.f("settings-no-list", "error", &error));
+                        draft.blame(name, reasons::of_json(*page, &error));
                     }
                 }
             }
@@ -599,7 +599,9 @@ async fn save(visitor: Visitor) -> Answer {
             Ok(visitor.respond(StatusCode::CONFLICT, &form(&visitor, &draft, &now, true)))
         }
         Err(error) => {
-            draft.take(error).map_err(|error| visitor.fault(error))?;
+            draft
+                .take(visitor.shell(&SECTION), error)
+                .map_err(|error| visitor.fault(error))?;
             let mut view = form(&visitor, &draft, &now, false);
             view.hidden = vec![("version", sent.input("version").to_owned())];
             visitor.show_again(&view)

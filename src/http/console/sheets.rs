@@ -270,6 +270,7 @@ pub struct DetailSheet<'a> {
 
 /// Puts what is wrong beside its field: a name that is taken beside `field`. Gives back what is a page of its own.
 pub fn take(
+    page: Shell<'_>,
     draft: &mut Draft,
     field: &str,
     taken: &str,
@@ -280,6 +281,6 @@ pub fn take(
             draft.blame(field, taken);
             Ok(())
         }
-        error => draft.take(error),
+        error => draft.take(page, error),
     }
 }

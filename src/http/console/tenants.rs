@@ -183,7 +183,7 @@ async fn create(visitor: Visitor) -> Answer {
         ),
         Err(error) => {
             let taken = visitor.shell(&SECTION).t("tenants-taken");
-            sheets::take(&mut draft, "slug", &taken, error)
+            sheets::take(visitor.shell(&SECTION), &mut draft, "slug", &taken, error)
                 .map_err(|error| visitor.fault(error))?;
             visitor.show_again(&form(&visitor, &draft))
         }

@@ -23,7 +23,7 @@ use crate::storage::{EventFilter, PageRequest};
 const FAILURES: u32 = 5;
 
 /// The claims that have a field of their own; the others stay as they are.
-const CLAIMS: [&str; 10] = [
+pub(super) const CLAIMS: [&str; 10] = [
     "name",
     "given_name",
     "family_name",

@@ -163,7 +163,10 @@ fn form<'a>(visitor: &'a Visitor, draft: &Draft) -> FormSheet<'a> {
             page.t("user-password"),
             FieldKind::Line("password"),
         )
-        .hint(page.t("user-password-hint")),
+        .hint(page.messages.format(
+            "user-password-hint",
+            [("least", visitor.tenant.settings().password.minimum_length)],
+        )),
     ];
     if visitor.may(Permission::Write(Area::Administrators)) {
         fields.push(Field::new(
@@ -234,8 +237,9 @@ pub fn take(visitor: &Visitor, draft: &mut Draft, error: AdminError) -> Result<(
         },
         error => error,
     };
-    let taken = visitor.shell(&SECTION).t("user-taken");
-    sheets::take(draft, "email", &taken, error).map_err(|error| visitor.fault(error))
+    let page = visitor.shell(&SECTION);
+    let taken = page.t("user-taken");
+    sheets::take(page, draft, "email", &taken, error).map_err(|error| visitor.fault(error))
 }
 
 fn new_user(sent: &CheckedForm, draft: &Draft, email: EmailAddress) -> NewUser {

@@ -16,6 +16,7 @@ use super::fault::FaultKind;
 use super::kept::{self, Reason};
 use super::layout::{Chrome, NavItem, Shell, VisitedTenant};
 use super::notice::Notice;
+use super::reasons;
 use super::sections::{Reach, SECTIONS, Section};
 use crate::clock::Timestamp;
 use crate::flows::Provider;
@@ -298,7 +299,11 @@ impl Visitor {
     pub fn fault(&self, error: AdminError) -> PageError {
         match error {
             AdminError::Failed(error) => self.fail(error),
-            error => self.trouble(FaultKind::of(&error), &error.to_string()),
+            error => {
+                let shell = Shell::new(self.frame.page(), &self.chrome, "(none)");
+                let detail = reasons::of_refusal(shell, &error);
+                self.trouble(FaultKind::of(&error), &detail)
+            }
         }
     }
 

@@ -108,6 +108,12 @@ impl Messages {
         self.0.tag
     }
 
+    /// Whether this language itself has the message: a missing one is shown in English, or by its id.
+    #[cfg(test)]
+    pub fn knows(self, id: &str) -> bool {
+        self.0.bundle.has_message(id)
+    }
+
     /// The message of this id.
     pub fn get(self, id: &str) -> Cow<'static, str> {
         self.lookup(id, None)

@@ -1,12 +1,9 @@
 //! The rules between the fields.
 
 use super::document::ClientMetadata;
-use super::kinds::{
-    ApplicationType, GrantType, ResponseType, SubjectType, TokenEndpointAuthMethod,
-};
+use super::kinds::{GrantType, ResponseType, TokenEndpointAuthMethod};
 use crate::protocol::authorization_details::{MAX_TYPES, is_type_name};
 use crate::protocol::encryption::KeyManagementAlgorithm;
-use crate::protocol::redirect_uri::RedirectUri;
 use crate::protocol::request_uri::RequestUri;
 use crate::protocol::scope::{self, Scope};
 use crate::protocol::{ErrorCode, OAuthError, email, jwks, resource, uri};
@@ -323,52 +320,6 @@ impl ClientMetadata {
         Ok(())
     }
 
-    fn check_redirects(&self) -> Result<(), MetadataError> {
-        bounded("redirect_uris", &self.redirect_uris, 100)?;
-        bounded(
-            "post_logout_redirect_uris",
-            &self.post_logout_redirect_uris,
-            100,
-        )?;
-        bounded("allowed_origins", &self.allowed_origins, 100)?;
-        if self.has_people_sign_in() && self.redirect_uris.is_empty() {
-            return Err(MetadataError::new(
-                "redirect_uris",
-                "authorization_code and implicit need at least one redirect URI",
-            ));
-        }
-        let redirects = self
-            .parse_redirect_uris()
-            .map_err(|error| MetadataError::new("redirect_uris", error.to_string()))?;
-        // OpenID Connect Dynamic Client Registration §2, application_type: "Web Clients using the OAuth Implicit Grant Type MUST only register URLs
-        // using the https scheme as redirect_uris; they MUST NOT use localhost as the hostname."
-        let bound =
-            self.allows_grant(GrantType::Implicit) && self.application_type == ApplicationType::Web;
-        if bound && !redirects.iter().all(RedirectUri::is_https_elsewhere) {
-            return Err(MetadataError::new(
-                "redirect_uris",
-                "must use https and another host than localhost where implicit is among grant_types; http on the loopback is for application_type native",
-            ));
-        }
-        self.parse_post_logout_redirect_uris()
-            .map_err(|error| MetadataError::new("post_logout_redirect_uris", error.to_string()))?;
-        for origin in &self.allowed_origins {
-            uri::check_origin(origin).map_err(|_| {
-                MetadataError::new(
-                    "allowed_origins",
-                    "must be origins such as https://app.example.com, without a path",
-                )
-            })?;
-        }
-        if self.subject_type == SubjectType::Pairwise && self.sector().is_none() {
-            return Err(MetadataError::new(
-                "subject_type",
-                "pairwise needs redirect URIs that all have the same host, or a sector_identifier_uri",
-            ));
-        }
-        Ok(())
-    }
-
     fn check_texts(&self) -> Result<(), MetadataError> {
         for (field, value) in [
             ("client_name", &self.client_name),
@@ -575,5 +526,6 @@ pub(super) fn web_url(field: &str, value: Option<&str>) -> Result<(), MetadataEr
 }
 
 mod backchannel;
+mod redirects;
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ mod registered;
 mod validated;
 
 pub use post_logout::PostLogoutRedirectUri;
-pub use registered::{RedirectUri, RedirectUriError};
+pub use registered::{RedirectUri, RedirectUriError, is_host_without_scheme};
 pub(super) use validated::append_query;
 pub use validated::{
     RedirectMismatch, RedirectResponse, Response, UnsignedResponse, ValidatedRedirect,

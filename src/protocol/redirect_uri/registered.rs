@@ -40,6 +40,9 @@ pub enum RedirectUriError {
         "the redirect URI must use https; http is accepted for localhost, names below it, 127.0.0.1 and [::1] only"
     )]
     InsecureScheme,
+    /// A host without a scheme before it.
+    #[error("the redirect URI must begin with http:// or https://")]
+    NoScheme,
     /// A private-use scheme at a web client, or one that is no reversed domain name.
     #[error(
         "a private-use scheme is accepted for native applications only and must be a reversed domain name, such as com.example.app (RFC 8252 section 7.1)"
@@ -159,14 +162,42 @@ pub(super) fn check_registration(
     if text.contains('*') {
         return Err(RedirectUriError::Wildcard);
     }
-    let url = uri::parse_absolute(text)?;
+    let url = match uri::parse_absolute(text) {
+        Err(InvalidUri::NotAbsolute) if is_host_without_scheme(text) => {
+            return Err(RedirectUriError::NoScheme);
+        }
+        parsed => parsed?,
+    };
     match url.scheme() {
         "https" | "http" if uri::is_https_or_local(&url) => Ok(url),
         "https" | "http" => Err(RedirectUriError::InsecureScheme),
         // RFC 8252 §7.1: private-use schemes are "based on a domain name under their control, expressed in reverse order"
         scheme if application == ApplicationType::Native && scheme.contains('.') => Ok(url),
+        _ if is_host_without_scheme(text) => Err(RedirectUriError::NoScheme),
         _ => Err(RedirectUriError::PrivateScheme),
     }
+}
+
+/// Whether the text is a web address that lacks its `https://`: `localhost:3000/cb`, whose host a parser takes for a scheme, or
+/// `app.example.com/cb`.
+pub fn is_host_without_scheme(text: &str) -> bool {
+    if text.contains("://") {
+        return false;
+    }
+    let in_brackets = text.starts_with('[').then(|| text.find(']')).flatten();
+    let end = in_brackets.map_or_else(
+        || text.find([':', '/', '?']).unwrap_or(text.len()),
+        |bracket| bracket + 1,
+    );
+    let (host, rest) = text.split_at(end);
+    if let Some(port) = rest.strip_prefix(':') {
+        // A private-use scheme has a path after its colon.
+        let digits = port.bytes().take_while(u8::is_ascii_digit).count();
+        return !host.is_empty()
+            && digits > 0
+            && !port[digits..].starts_with(|c| !"/?".contains(c));
+    }
+    in_brackets.is_some() || host == "localhost" || host.trim_matches('.').contains('.')
 }
 
 /// Where the port of `http://HOST[:PORT]…` stands, colon included; an empty span where there is none.
@@ -290,6 +321,30 @@ mod tests {
             assert_eq!(native(text).unwrap_err(), reason, "{text}");
         }
         assert_eq!(web("com.example.app:/cb"), Err(PrivateScheme));
+        assert_eq!(web("com.example.app:"), Err(PrivateScheme));
+    }
+
+    #[test]
+    fn a_host_without_a_scheme_is_told_what_is_missing() {
+        for text in [
+            "localhost:3000/cb",
+            "localhost/cb",
+            "localhost:3000",
+            "127.0.0.1:3000/cb",
+            "[::1]:3000/cb",
+            "app.example.com/cb",
+            "app.example.com",
+            "app.example.com:8443/cb",
+            "frontend:5173?x",
+        ] {
+            assert_eq!(web(text), Err(RedirectUriError::NoScheme), "{text}");
+        }
+        for text in ["localhost:3000/cb", "app.example.com/cb"] {
+            assert_eq!(native(text), Err(RedirectUriError::NoScheme), "{text}");
+        }
+        for text in ["/cb", "", ":3000/cb", "myapp:/cb", "myapp:3000x", "cb"] {
+            assert!(!is_host_without_scheme(text), "{text}");
+        }
     }
 
     #[test]

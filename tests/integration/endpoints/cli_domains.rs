@@ -359,3 +359,65 @@ fn what_is_no_origin_or_not_a_tenants_is_refused() {
     );
     assert!(told.contains("tessera domain list"), "{told}");
 }
+
+#[test]
+fn where_others_can_reach_it_a_domain_is_a_name_that_they_can_look_up() {
+    let mut here = Installation::sqlite();
+    here.tenant("acme");
+    let add = |here: &Installation, origin: &str| {
+        here.run(&["domain", "add", "--tenant", "acme", "--json", "--", origin])
+    };
+    // DNS's bounds hold for everybody.
+    let label = "a".repeat(64);
+    let name = ["a".repeat(63).as_str(); 4].join(".");
+    for long in [
+        format!("https://{label}.example.com"),
+        format!("https://{name}.example"),
+    ] {
+        let told = here.refused(
+            &["domain", "add", "--tenant", "acme", "--", &long],
+            "invalid_value",
+        );
+        assert!(told.contains("that DNS can't hold"), "{told}");
+    }
+    here.json(&[
+        "domain",
+        "add",
+        "--tenant",
+        "acme",
+        &format!("https://{}.example.com", "a".repeat(63)),
+    ]);
+    // On a developer's machine the domains are there, too.
+    for local in [
+        "https://localhost",
+        "https://10.0.0.1",
+        "https://login.localhost",
+        "https://intranet",
+    ] {
+        assert_eq!(add(&here, local).code, 0, "{local}");
+    }
+    here.set("TESSERA_PUBLIC_URL", "https://{tenant}.id.example.com");
+    for local in [
+        "https://127.0.0.1",
+        "https://10.0.0.2",
+        "https://[2001:db8::1]",
+        "https://sso",
+        "https://acme.localhost",
+        "https://sso.",
+    ] {
+        let told = here.refused(
+            &["domain", "add", "--tenant", "acme", "--", local],
+            "invalid_value",
+        );
+        assert!(told.contains("must be a domain name"), "{local}: {told}");
+    }
+    here.json(&[
+        "domain",
+        "add",
+        "--tenant",
+        "acme",
+        "https://login.acme.example.",
+    ]);
+    here.set("TESSERA_EGRESS_ALLOW", "sso");
+    here.json(&["domain", "add", "--tenant", "acme", "https://sso"]);
+}

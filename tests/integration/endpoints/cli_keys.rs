@@ -80,7 +80,8 @@ command_test! {
         here.refused(&["master-key", "rotate"], "already_exists");
         // Into a file of one's own the present one stays.
         let other = here.path("other.key");
-        here.json(&["master-key", "rotate", "--file", other.to_str().expect("UTF-8")]);
+        let told = here.ok(&["master-key", "rotate", "--file", other.to_str().expect("UTF-8")]);
+        assert!(told.contains(&format!("Keep the old key, which is in {}", path.display())), "{told}");
         let told = here.refused(&["tenant", "list"], "master_key_unusable");
         assert!(told.contains("not the database's"), "{told}");
         std::fs::rename(&other, &path).expect("moved");
@@ -95,6 +96,8 @@ command_test! {
         assert!(told.contains("master.key.new") && told.contains("move it into place"), "{told}");
         std::fs::rename(&new, &present).expect("moved");
         here.ok(&["tenant", "list"]);
+        let told = here.ok(&["master-key", "rotate"]);
+        assert!(told.contains("Keep the old key, which is in ") && told.contains("data/master.key.old"), "{told}");
     }
 
     fn operators_are_programs_or_people(here: Installation) {

@@ -13,6 +13,9 @@ command_test! {
         assert_eq!(made["issuers"], json!(["http://localhost:8080/t/acme"]));
         assert_eq!(here.json(&["tenant", "show", "acme"]), made);
         assert!(here.ok(&["tenant", "show", "acme"]).contains("Acme Corporation"));
+        let told = here.ok(&["tenant", "create", "globex", "--name", "Globex"]);
+        assert!(told.lines().count() < 10 && told.contains("http://localhost:8080/t/globex") && told.contains("tessera tenant show globex"), "{told}");
+        assert!(told.trim_end().lines().last().is_some_and(|line| line.contains("tessera client create --tenant globex")), "{told}");
         assert_eq!(here.events("acme", "tenant.created"), 1);
         assert_eq!(here.events("acme", "key.created"), 1);
         let keys = here.json(&["key", "list", "--tenant", "acme"]);

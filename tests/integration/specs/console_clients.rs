@@ -270,6 +270,48 @@ app_test! {
         assert_eq!(count(&scene).await, before + 1);
     }
 
+    async fn faults_are_told_in_words_of_the_console(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let (mut browser, _) = administrator(&scene).await;
+        let page = browser.open(&scene.tenant.url("/console/clients/new/web")).await;
+        for (uris, told) in [
+            ("localhost:3000/cb", ">Begin it with http:// or https://.<"),
+            ("https://shop.example/cb\r\nlocalhost:3000/cb", ">localhost:3000/cb: Begin it with http:// or https://.<"),
+            ("https://shop.example/cb\r\nmyapp:/cb", ">myapp:/cb: Begin it with https://, or http:// for localhost."),
+            ("http://shop.example/cb", ">It has to begin with https://; http:// is only for localhost"),
+            ("https://*.shop.example/cb", ">A * stands for nothing here"),
+            ("https://shop.example/#x", ">It can’t have a # in it.<"),
+            ("", ">Enter at least one: it is where people come back to"),
+        ] {
+            let again = browser.submit(&page, &with(&WEB, &[("redirect_uris", uris)])).await;
+            again.expect_id("redirect_uris-problem");
+            assert!(again.answer.body.contains(told), "{uris}: {}", again.answer.body);
+        }
+        // One that may be an app on a device, too.
+        let browsers = browser.open(&scene.tenant.url("/console/clients/new/browser")).await;
+        let again = browser.submit(&browsers, &[("client_name", "Board"), ("redirect_uris", "board.example:8443/cb")]).await;
+        assert!(again.answer.status == 422 && again.answer.body.contains(">Begin it with http:// or https://.<"), "{}", again.answer.body);
+        // What the tenant doesn't have.
+        let (_, client) = registered(&scene, &mut browser, "web", &WEB).await;
+        let edit = browser.open(&scene.tenant.url(&format!("/console/clients/{}/edit", client.id))).await;
+        assert!(edit.answer.body.contains("Share its session with other applications"), "{}", edit.answer.body);
+        let sound = [("client_name", "Shop"), ("redirect_uris", "https://shop.example/cb"), ("grant_types", "authorization_code"), ("token_endpoint_auth_method", "client_secret_basic"), ("scope", "openid")];
+        for (field, value, told) in [
+            ("scope", "orders:steal", "No API of this tenant has the scope orders:steal."),
+            ("scope", "device_sso", "The settings don’t let applications share sessions"),
+            ("resources", "urn:nobody", "This tenant has no API with the identifier urn:nobody."),
+            ("token_exchange_targets", "urn:nobody", "urn:nobody is neither the identifier of an API"),
+            ("authorization_details_types", "payment", "No API of this tenant has the type payment."),
+        ] {
+            let again = browser.submit(&edit, &with(&sound, &[(field, value)])).await;
+            again.expect_id(&format!("{field}-problem"));
+            assert!(again.answer.status == 422 && again.answer.body.contains(told), "{field}: {}", again.answer.body);
+            assert!(!again.answer.body.contains("tessera resource"), "{field}: {}", again.answer.body);
+        }
+        let gone = browser.open(&scene.tenant.url("/console/clients/00000000-0000-7000-8000-000000000000")).await;
+        assert!(gone.answer.status == 404 && gone.answer.body.contains("Looked for: 00000000") && !gone.answer.body.contains("tessera client"), "{}", gone.answer.body);
+    }
+
     async fn hostile_names_stay_text(app: TestApp) {
         let scene = Scene::new(app).await;
         let (mut browser, _) = administrator(&scene).await;

@@ -152,7 +152,7 @@ app_test! {
             ("access_token_lifetime", "2000", "Must be between"), ("code_lifetime", "61", "Must be between"), ("session_lifetime", "1e3", "whole number"),
             ("session_lifetime", "99999999999", "whole number"), ("session_idle_lifetime", "9999", "Must be between"), ("name", "", "name"), ("lockout.attempts", "-1", "whole number"),
             ("device_code_lifetime", "31", "Must be between"), ("device_code_limit", "0", "Must be between"), ("device_code_rate", "x", "whole number"),
-            ("backchannel_request_lifetime", "31", "Must be between"), ("backchannel_request_limit", "21", "Must be between"), ("backchannel_request_rate", "0", "Must be between"), ("backchannel_notice_uri", "hooks", "absolute"),
+            ("backchannel_request_lifetime", "31", "Must be between"), ("backchannel_request_limit", "21", "Must be between"), ("backchannel_request_rate", "0", "Must be between"), ("backchannel_notice_uri", "hooks", "A whole address is needed"),
             ("registration_limit", "0", "Must be between"), ("registration_limit", "100001", "Must be between"), ("unused_client_days", "3651", "Must be between"), ("dpop_proof_leeway", "301", "Must be between"),
         ] {
             let wrong = browser.submit(&saved, &with(&SETTINGS, &[(field, value)])).await;
@@ -381,6 +381,20 @@ async fn a_domain_is_proved(app: TestApp) {
         let wrong = browser.submit(&page, &[("domain", wrong)]).await;
         assert_eq!(wrong.expect_id("domain-problem").answer.status, 422);
     }
+    for (wrong, told) in [
+        (
+            "login.acme.example",
+            ">A whole address is needed: it begins with https://",
+        ),
+        ("https://login.acme.example/path", ">Scheme and host only"),
+        (
+            "http://login.acme.example",
+            ">It has to begin with https://",
+        ),
+    ] {
+        let wrong = browser.submit(&page, &[("domain", wrong)]).await;
+        assert!(wrong.answer.body.contains(told), "{}", wrong.answer.body);
+    }
     let added = browser.submit(&page, &[("domain", &origin)]).await;
     assert_eq!(added.answer.status, 200);
     added.expect_id("verify");
@@ -403,16 +417,19 @@ async fn a_domain_is_proved(app: TestApp) {
             .expect_id("problem")
             .answer
             .body
-            .contains("/.well-known/tessera-domain-verification"),
+            .contains("<p>It isn’t proved yet. Make the file as it stands below"),
         "{}",
         missing.answer.body
     );
-    assert_eq!(
-        press(&mut browser, &added, &url("/canonical"), &[])
-            .await
-            .answer
-            .status,
-        409
+    let early = press(&mut browser, &added, &url("/canonical"), &[]).await;
+    assert!(
+        early.answer.status == 409
+            && early
+                .answer
+                .body
+                .contains("A domain has to be verified before it can be the main address."),
+        "{}",
+        early.answer.body
     );
     let body = &added.answer.body;
     let token = body

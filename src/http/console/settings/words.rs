@@ -154,3 +154,31 @@ pub(super) fn lists_in_words(pem: &str) -> String {
         .map(|own| own.names().join("; "))
         .unwrap_or_default()
 }
+
+/// The names of the messages that are put together for the settings.
+#[cfg(test)]
+pub fn message_names() -> Vec<String> {
+    let mut names = Vec::new();
+    for (title, entries) in super::GROUPS {
+        names.push(title.to_owned());
+        names.push(title.replacen("settings-", "settings-about-", 1));
+        for (name, _) in entries {
+            let name = name.replace(['.', '_'], "-");
+            names.extend([format!("setting-{name}"), format!("setting-hint-{name}")]);
+        }
+    }
+    for (unit, _) in UNITS {
+        names.extend([
+            format!("settings-unit-{unit}"),
+            format!("settings-span-{unit}"),
+        ]);
+    }
+    names.extend(
+        RegistrationPolicy::ALL.map(|policy| format!("settings-registration-{}", policy.as_str())),
+    );
+    names.extend(SecurityProfile::ALL.map(|profile| {
+        let name = profile.as_str().replace('_', "-");
+        format!("settings-profile-{name}")
+    }));
+    names
+}

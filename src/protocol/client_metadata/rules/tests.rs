@@ -423,6 +423,25 @@ fn what_is_encrypted_needs_a_key_and_a_way() {
 }
 
 #[test]
+fn of_several_addresses_the_wrong_one_is_named() {
+    let reason = |field: &str, uris: Value| read(json!({ field: uris })).unwrap_err().reason;
+    let (sound, wrong) = ("https://app.example.com/cb", "localhost:3000/cb");
+    let told = "the redirect URI must begin with http:// or https://";
+    for field in ["redirect_uris", "post_logout_redirect_uris"] {
+        assert_eq!(reason(field, json!([wrong])), told);
+        let both = reason(field, json!([sound, wrong]));
+        assert_eq!(both, format!("`{wrong}`: {told}"));
+        let long = format!("http://{}/", "a".repeat(200));
+        let shortened = reason(field, json!([sound, long]));
+        assert!(
+            shortened.starts_with("`http://aaa") && shortened.contains("...`: "),
+            "{shortened}"
+        );
+        assert!(shortened.len() < 300);
+    }
+}
+
+#[test]
 fn addresses_of_request_objects() {
     let with = |uris: Value| {
         read(json!({ "jwks_uri": "https://app.example.com/jwks", "request_uris": uris }))
