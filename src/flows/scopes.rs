@@ -408,6 +408,27 @@ impl<'a> Rules<'a> {
     }
 }
 
+/// The only one of the APIs that a client's scopes are of: what its tokens are for where nothing else is said.
+pub fn only_api<'a>(apis: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let mut apis = apis.into_iter();
+    let first = apis.next()?;
+    apis.all(|other| other == first).then_some(first)
+}
+
+/// [`only_api`] of the tenant's APIs that understand any token of a scope. A token that administers too is asked for by name alone.
+pub fn only_api_of<'a>(resources: &'a [Resource], scope: &Scope) -> Option<&'a str> {
+    if scope.contains(ADMIN) {
+        return None;
+    }
+    let knows = |resource: &&Resource| scope.iter().any(|token| resource.understands(token));
+    only_api(
+        resources
+            .iter()
+            .filter(knows)
+            .map(|resource| resource.identifier.as_str()),
+    )
+}
+
 /// The type of an object among those of resources, and whose it is.
 pub fn find_type<'r>(
     resources: &'r [Resource],
