@@ -229,12 +229,6 @@ command_test! {
         let made: Vec<Value> = commands.iter().map(|(arguments, _)| here.json(&arguments.iter().map(String::as_str).collect::<Vec<_>>())).collect();
         let [api, machine] = &made[..] else { panic!("{commands:?}") };
         assert_eq!(machine["default_audience"], api["identifier"]);
-        let server = here.serve();
-        let token = crate::support::http::Http::new(server.port()).post(&format!("{}/t/acme/token", text(&server.document["root"])));
-        let token = token.basic(text(&machine["client_id"]), text(&machine["client_secret"])).form(&[("grant_type", "client_credentials")]);
-        let token = actix_web::rt::System::new().block_on(token.send()).expect_ok().json();
-        assert_eq!(crate::support::relying_party::claims(text(&token["access_token"]))["aud"], api["identifier"]);
-        server.kill();
         here.json(&["resource", "create", "--tenant", "acme", "--identifier", "https://bills.example", "--scope", "bills:read", "--scope", "shared"]);
         here.json(&["resource", "create", "--tenant", "acme", "--identifier", "https://stock.example", "--scope", "shared"]);
         let create = |scopes: &[&str]| {

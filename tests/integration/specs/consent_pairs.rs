@@ -75,7 +75,7 @@ app_test! {
         for (identifier, words) in [(ORDERS, "See what you ordered"), (STOCK, "Count the shelves")] {
             let scopes = vec![ResourceScope { name: "read".into(), description: Some(words.into()) }];
             let new = NewResource { identifier: identifier.into(), name: None, scopes, details_types: Vec::new() };
-            scene.app.provider.create_resource(&scene.loaded().await, new, &By::command_line()).await.expect("an API");
+            scene.app.provider.create_resource(&*scene.loaded().await, new, &By::command_line()).await.expect("an API");
         }
         let rp = client(&scene).await;
         let mut browser = scene.app.browser();
@@ -99,7 +99,7 @@ app_test! {
         let page = browser.open(&scene.tenant.url("/account/applications")).await;
         let body = &page.answer.body;
         assert!(body.contains("See what you ordered") && body.contains("Count the shelves"), "{body}");
-        let orders = scene.app.provider.load_resource_named(&scene.loaded().await, ORDERS).await.expect("an API");
+        let orders = scene.app.provider.load_resource_named(&*scene.loaded().await, ORDERS).await.expect("an API");
         scene.write(move |repo| repo.delete_resource(orders.id)).await;
         let page = browser.open(&scene.tenant.url("/account/applications")).await;
         let body = &page.answer.body;
