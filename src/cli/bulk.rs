@@ -202,6 +202,11 @@ fn next(imported: &Imported) -> String {
             "clients get new secrets, which go where --secrets-file says",
         ),
         (
+            imported.clients_naming_unknown,
+            "client names a scope or an API that the tenant hasn't got, and gets nothing by it until somebody makes that",
+            "clients name a scope or an API that the tenant hasn't got, and get nothing by it until somebody makes that",
+        ),
+        (
             imported.domains_to_verify,
             "custom domain has to be proved here: `tessera domain list` says how",
             "custom domains have to be proved here: `tessera domain list` says how",

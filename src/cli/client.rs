@@ -1,6 +1,6 @@
 //! `tessera client`: the applications and services of a tenant.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -18,8 +18,10 @@ use crate::flows::admin::{
     AdminError, By, DEFAULT_SECRET_OVERLAP, NewInitialAccessToken, RegisteredClient,
     client_information,
 };
+use crate::flows::scopes::only_api_of;
 use crate::protocol::Scope;
 use crate::protocol::client_metadata::{ClientMetadata, GrantType};
+use crate::protocol::merge_patch;
 
 /// What to do with clients.
 #[derive(Debug, clap::Subcommand)]
@@ -27,8 +29,8 @@ pub enum Command {
     /// Register a client and print its credentials; --json prints RFC 7591's response
     ///
     /// Without options it is a confidential web client with refresh tokens (`client_secret_basic`, PKCE required). `--public` makes one
-    /// that can't keep a secret, `--grant-type client_credentials` one that acts for itself. Everything else is said in RFC 7591's
-    /// metadata.
+    /// that can't keep a secret, `--grant-type client_credentials` one that acts for itself. Where its scopes are those of one API, its
+    /// tokens are for that API without asking (`default_audience`). Everything else is said in RFC 7591's metadata.
     Create {
         /// The tenant's slug
         #[arg(long, value_name = "SLUG")]
@@ -46,7 +48,7 @@ pub enum Command {
     },
     /// Show a client's metadata
     Show(Target),
-    /// Change a client's metadata: the options one by one, --metadata-file all of it
+    /// Change a client's metadata: what is named, by the options or by --metadata-file, and nothing else
     Update {
         #[command(flatten)]
         target: Target,
@@ -151,7 +153,8 @@ pub struct Metadata {
     /// A scope that it may ask for
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
-    /// RFC 7591 client metadata in JSON; `-` for standard input. The other options override it
+    /// RFC 7591 client metadata in JSON; `-` for standard input. The other options override it. To `client update` it is a merge patch
+    /// (RFC 7396): a field that isn't there stays as it is, and `null` takes it away
     #[arg(long = "metadata-file", value_name = "FILE")]
     file: Option<PathBuf>,
 }
@@ -245,39 +248,34 @@ impl Metadata {
         read(members)
     }
 
-    /// The file, or else `present`, with the options over it.
+    /// What is there, the file merged over it, and over that the options.
     fn document(
         self,
-        present: Map<String, Value>,
+        mut members: Map<String, Value>,
         id: Option<ClientId>,
     ) -> Result<Map<String, Value>, Failure> {
-        let mut members = match &self.file {
-            None => present,
-            Some(path) => match json_from_file(path)? {
-                Value::Object(mut members) => {
-                    // What `client show` printed may be edited and given back (RFC 7592 §2.2 asks for the client_id even).
-                    if let Some(id) = id {
-                        if members
-                            .get("client_id")
-                            .is_some_and(|named| *named != id.to_string())
-                        {
-                            return Err(Failure::failed(
-                                "invalid_value",
-                                "client_id: the metadata is another client's",
-                            ));
-                        }
-                        members.retain(|name, _| !OF_RESPONSE.contains(&name.as_str()));
-                    }
-                    members
-                }
-                _ => {
+        if let Some(path) = &self.file {
+            let mut file = object_from(path)?;
+            // What `client show` printed may be edited and given back (RFC 7592 §2.2 asks for the client_id even).
+            if let Some(id) = id {
+                if file
+                    .get("client_id")
+                    .is_some_and(|named| *named != id.to_string())
+                {
                     return Err(Failure::failed(
                         "invalid_value",
-                        format!("{}: must be a JSON object", path.display()),
+                        "client_id: the metadata is another client's",
                     ));
                 }
-            },
-        };
+                file.retain(|name, _| !OF_RESPONSE.contains(&name.as_str()));
+            }
+            let mut merged = Value::Object(members);
+            merge_patch::apply(&mut merged, &Value::Object(file));
+            members = match merged {
+                Value::Object(members) => members,
+                _ => Map::new(),
+            };
+        }
         let mut scopes = Scope::empty();
         for text in &self.scopes {
             scopes = scopes.union(&Scope::parse(text).map_err(|error| invalid("scope", &error))?);
@@ -318,6 +316,16 @@ impl Metadata {
     }
 }
 
+fn object_from(path: &Path) -> Result<Map<String, Value>, Failure> {
+    match json_from_file(path)? {
+        Value::Object(members) => Ok(members),
+        _ => Err(Failure::failed(
+            "invalid_value",
+            format!("{}: must be a JSON object", path.display()),
+        )),
+    }
+}
+
 fn invalid(field: &str, reason: &dyn ToString) -> Failure {
     AdminError::Invalid {
         field: field.to_owned(),
@@ -336,9 +344,15 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
     let by = By::command_line();
     match command {
         Command::Create { tenant, metadata } => {
-            let metadata = metadata.of_new()?;
+            let by_options = metadata.file.is_none();
+            let mut metadata = metadata.of_new()?;
             let provider = open::command(flags).await?;
             let tenant = provider.load_tenant_named(&tenant).await?;
+            if by_options {
+                let scope = metadata.scope.clone().unwrap_or_default();
+                metadata.default_audience =
+                    only_api_of(&tenant.resources, &scope).map(ToOwned::to_owned);
+            }
             let registered = provider.create_client(&tenant, metadata, &by).await?;
             let text = credentials(&registered, &tenant.canonical);
             Ok(Report::new(registered.response(), text))

@@ -91,6 +91,8 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
         } => {
             let kid = kid.positional.or(kid.named).unwrap_or_default();
             let (provider, tenant) = load(&tenant, flags).await?;
+            // Nobody is asked about what isn't there.
+            provider.load_signing_key(&tenant, &kid).await?;
             confirmation.obtain(&format!(
                 "Every token that the key {kid} signed is refused from now on: people sign in again, applications ask for other tokens. \
                  Services refuse them as soon as they fetch the keys again."

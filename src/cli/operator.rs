@@ -1,5 +1,7 @@
 //! `tessera operator`: programs and people who may do everything.
 
+use serde_json::json;
+
 use super::output::{Failure, Report};
 use super::{client, open, user};
 use crate::config::Flags;
@@ -17,7 +19,7 @@ pub enum Command {
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 pub struct Who {
-    /// A program: prints its `client_id` and `client_secret`
+    /// A program: prints its issuer, `client_id` and `client_secret`
     #[arg(long)]
     name: Option<String>,
     /// A person: prints a one-time link
@@ -42,8 +44,8 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
         .create_operator_program(&who.name.unwrap_or_default(), &by)
         .await?;
     let system = provider.ensure_system_tenant().await?;
-    Ok(Report::new(
-        registered.response(),
-        client::credentials(&registered, &system.canonical),
-    ))
+    let mut document = registered.response();
+    document["issuer"] = json!(system.canonical);
+    let text = client::credentials(&registered, &system.canonical);
+    Ok(Report::new(document, text))
 }

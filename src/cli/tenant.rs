@@ -182,6 +182,8 @@ async fn delete(slug: &str, confirmation: Confirmation, flags: Flags) -> Result<
         ..Opening::command(open::config(flags)?)
     };
     let provider = opening.provider().await?;
+    // Nobody is asked about what isn't there.
+    provider.load_tenant_record(slug).await?;
     confirmation.obtain(&format!(
         "The tenant {slug} will be deleted with its people, clients, keys and audit events, and its data key destroyed. Nothing can bring it back."
     ))?;

@@ -71,6 +71,14 @@ impl Permissions {
         self.0.values().flat_map(Scope::iter).collect()
     }
 
+    /// Each scope with the resource at which it counts; without one, what counts at none.
+    pub fn by_resource(&self) -> impl Iterator<Item = (Option<&str>, &Scope)> {
+        self.0.iter().map(|(resource, scope)| {
+            let resource = Some(resource.as_str());
+            (resource.filter(|name| *name != Self::NOWHERE), scope)
+        })
+    }
+
     /// Every resource.
     pub fn resources(&self) -> impl Iterator<Item = &str> {
         self.0
@@ -135,6 +143,14 @@ mod tests {
         }
         assert_eq!(allowed.scope(), scope("openid email read write"));
         assert_eq!(allowed.resources().collect::<Vec<_>>(), [A, B]);
+        let pairs = allowed.by_resource().map(|(at, own)| (at, own.to_string()));
+        let pairs: Vec<_> = pairs.collect();
+        let expected = [
+            (None, "openid email"),
+            (Some(A), "read"),
+            (Some(B), "write"),
+        ];
+        assert_eq!(pairs, expected.map(|(at, own)| (at, own.to_owned())));
     }
 
     #[test]

@@ -46,4 +46,11 @@ impl Resource {
     pub fn understands(&self, scope: &str) -> bool {
         self.scopes.iter().any(|known| known.name == scope)
     }
+
+    /// Its own words for a scope-token; empty where it has none.
+    pub fn words_of(&self, scope: &str) -> &str {
+        let own = self.scopes.iter().find(|known| known.name == scope);
+        own.and_then(|own| own.description.as_deref())
+            .unwrap_or_default()
+    }
 }

@@ -13,6 +13,7 @@ use crate::protocol::authorization_details::{
     AuthorizationDetail, AuthorizationDetails, DetailsType,
 };
 use crate::protocol::client_metadata::GrantType;
+use crate::protocol::errors::short;
 use crate::protocol::resource::ResourceIndicator;
 use crate::protocol::scope::{ADDRESS, DEVICE_SSO, EMAIL, OFFLINE_ACCESS, OPENID, PHONE, PROFILE};
 use crate::protocol::{ErrorCode, OAuthError, Scope};
@@ -111,14 +112,16 @@ impl<'a> Rules<'a> {
         let own = &self.client.metadata.resources;
         for resource in requested.iter().map(ResourceIndicator::as_str) {
             if !self.knows(resource) {
-                return Err(OAuthError::invalid_target(
-                    "a resource is none of this tenant's; register it, or check its identifier for a typing error",
-                ));
+                return Err(OAuthError::invalid_target(format!(
+                    "the resource `{}` is none of this tenant's; register it, or check its identifier for a typing error",
+                    short(resource)
+                )));
             }
             if !own.is_empty() && !own.iter().any(|allowed| allowed == resource) {
-                return Err(OAuthError::invalid_target(
-                    "the client may not ask for this resource; name it in the client's `resources`",
-                ));
+                return Err(OAuthError::invalid_target(format!(
+                    "the client may not ask for the resource `{}`; name it in the client's `resources`",
+                    short(resource)
+                )));
             }
         }
         if requested
@@ -151,34 +154,37 @@ impl<'a> Rules<'a> {
         requested: &AuthorizationDetails,
         mut resources: Vec<String>,
     ) -> Result<Vec<String>, OAuthError> {
-        let invalid =
-            |description| OAuthError::new(ErrorCode::InvalidAuthorizationDetails, description);
+        let invalid = |description: String| {
+            OAuthError::new(ErrorCode::InvalidAuthorizationDetails, description)
+        };
         let named = !resources.is_empty();
         for detail in requested.iter() {
             if !self.may_use_type(detail.kind()) {
-                return Err(invalid(
-                    "the client may not ask for a type of authorization_details; name it in the client's `authorization_details_types`",
-                ));
+                return Err(invalid(format!(
+                    "the client may not ask for `{}` in authorization_details; name it in the client's `authorization_details_types`",
+                    short(detail.kind())
+                )));
             }
             let Some((owner, kind)) = self.type_of(detail) else {
-                return Err(invalid(
-                    "a type of authorization_details belongs to none of the resources that the client may ask for",
-                ));
+                return Err(invalid(format!(
+                    "the type `{}` of authorization_details belongs to none of the resources that the client may ask for",
+                    short(detail.kind())
+                )));
             };
             kind.check_detail(detail, &owner.identifier)?;
             if !resources.contains(&owner.identifier) {
                 if named {
-                    return Err(invalid(
-                        "a type of authorization_details belongs to another resource than those that are named",
-                    ));
+                    return Err(invalid(format!(
+                        "the type `{}` of authorization_details belongs to another resource than those that are named",
+                        short(detail.kind())
+                    )));
                 }
                 resources.push(owner.identifier.clone());
             }
         }
         if resources.iter().map(String::len).sum::<usize>() > RESOURCES_MAX {
-            return Err(invalid(
-                "the types of authorization_details belong to too many resources for one token; ask for a token for each",
-            ));
+            let reason = "the types of authorization_details belong to too many resources for one token; ask for a token for each";
+            return Err(invalid(reason.to_owned()));
         }
         Ok(resources)
     }
@@ -220,17 +226,20 @@ impl<'a> Rules<'a> {
 
     /// Refuses a scope beyond what the client registered and what anything here understands.
     pub fn check_scope(&self, requested: &Scope) -> Result<(), OAuthError> {
-        if !requested.is_subset_of(&self.registered()) {
-            return Err(OAuthError::invalid_scope(
-                "the client may not ask for this scope; name it in the client's `scope`",
-            ));
+        let registered = self.registered();
+        if let Some(beyond) = requested.iter().find(|token| !registered.contains(token)) {
+            return Err(OAuthError::invalid_scope(format!(
+                "the client may not ask for the scope `{}`; name it in the client's `scope`",
+                short(beyond)
+            )));
         }
-        if requested.iter().any(|token| !self.understands(token)) {
-            return Err(OAuthError::invalid_scope(
-                "a scope belongs to none of this tenant's resources",
-            ));
+        match requested.iter().find(|token| !self.understands(token)) {
+            Some(unknown) => Err(OAuthError::invalid_scope(format!(
+                "the scope `{}` belongs to none of this tenant's resources",
+                short(unknown)
+            ))),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn is_of_person(&self, token: &str) -> bool {
@@ -341,10 +350,12 @@ impl<'a> Rules<'a> {
                 "the requested authorization_details are wider than what was granted",
             ));
         }
-        if scope.is_some_and(|scope| !scope.is_subset_of(&granted.scope)) {
-            return Err(OAuthError::invalid_scope(
-                "the requested scope is wider than what was granted",
-            ));
+        let mut requested = scope.into_iter().flat_map(Scope::iter);
+        if let Some(beyond) = requested.find(|token| !granted.scope.contains(token)) {
+            return Err(OAuthError::invalid_scope(format!(
+                "the requested scope is wider than what was granted: `{}` wasn't",
+                short(beyond)
+            )));
         }
         let resources = if resources.is_empty() {
             let remaining = self.remaining_resources(&granted.resources);
@@ -361,10 +372,11 @@ impl<'a> Rules<'a> {
                     && self.client.metadata.default_audience.as_deref() == Some(resource);
                 by_default || granted.resources.iter().any(|known| known == resource)
             };
-            if !resources.iter().all(was_granted) {
-                return Err(OAuthError::invalid_target(
-                    "a requested resource was not granted; name it in the authorization request",
-                ));
+            if let Some(beyond) = resources.iter().find(|resource| !was_granted(resource)) {
+                return Err(OAuthError::invalid_target(format!(
+                    "the requested resource `{}` was not granted; name it in the authorization request",
+                    short(beyond.as_str())
+                )));
             }
             self.check_resources(resources)?
         };
@@ -394,6 +406,27 @@ impl<'a> Rules<'a> {
             details: remaining,
         })
     }
+}
+
+/// The only one of the APIs that a client's scopes are of: what its tokens are for where nothing else is said.
+pub fn only_api<'a>(apis: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let mut apis = apis.into_iter();
+    let first = apis.next()?;
+    apis.all(|other| other == first).then_some(first)
+}
+
+/// [`only_api`] of the tenant's APIs that understand any token of a scope. A token that administers too is asked for by name alone.
+pub fn only_api_of<'a>(resources: &'a [Resource], scope: &Scope) -> Option<&'a str> {
+    if scope.contains(ADMIN) {
+        return None;
+    }
+    let knows = |resource: &&Resource| scope.iter().any(|token| resource.understands(token));
+    only_api(
+        resources
+            .iter()
+            .filter(knows)
+            .map(|resource| resource.identifier.as_str()),
+    )
 }
 
 /// The type of an object among those of resources, and whose it is.

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::errors::{ErrorCode, OAuthError};
+use super::errors::{ErrorCode, OAuthError, short};
 use super::params::Params;
 use super::strict_json::{keeps_numbers, parse_value};
 
@@ -503,11 +503,6 @@ fn among(value: &Value, allowed: &[String]) -> bool {
                     .is_some_and(|text| allowed.iter().any(|own| own == text))
             })
     })
-}
-
-/// A name of the sender's own in a description.
-fn short(name: &str) -> String {
-    name.chars().take(64).collect()
 }
 
 /// A part of a template.

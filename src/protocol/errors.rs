@@ -10,6 +10,17 @@ use serde::{Serialize, Serializer};
 /// The longest description that is sent, in bytes.
 const MAX_DESCRIPTION: usize = 500;
 
+/// The longest name of the sender's own that stands in a description, in characters.
+const MAX_NAME: usize = 64;
+
+/// A name of the sender's own, for a description: so much of it as tells which one it is.
+pub fn short(name: &str) -> String {
+    match name.char_indices().nth(MAX_NAME) {
+        Some((end, _)) => format!("{}...", &name[..end]),
+        None => name.to_owned(),
+    }
+}
+
 macro_rules! error_codes {
     ($( $(#[$doc:meta])* $variant:ident = $text:literal, $status:literal; )+) => {
         /// What went wrong, as the `error` parameter says it.
@@ -347,6 +358,14 @@ mod tests {
             serde_json::to_string(&error).unwrap(),
             r#"{"error":"invalid_request","error_description":"say 'please'  X-Evil: ?"}"#
         );
+    }
+
+    #[test]
+    fn names_of_strangers_are_bounded() {
+        assert_eq!(short("orders:read"), "orders:read");
+        let long = "é".repeat(MAX_NAME);
+        assert_eq!(short(&long), long);
+        assert_eq!(short(&format!("{long}x")), format!("{long}..."));
     }
 
     proptest! {

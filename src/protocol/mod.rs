@@ -29,6 +29,7 @@ pub mod jarm;
 pub mod jwks;
 pub mod logout;
 pub mod logout_token;
+pub mod merge_patch;
 pub mod mutual_tls;
 pub mod native_sso;
 pub mod params;

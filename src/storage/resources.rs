@@ -1,6 +1,10 @@
 //! Resources (APIs) of a tenant. They are part of what caches keep of the tenant.
 
+use std::collections::BTreeSet;
+
 use diesel::prelude::*;
+use serde::Deserialize;
+use uuid::Uuid;
 
 use super::changes::Entity;
 use super::connection::AnyConnection;
@@ -8,16 +12,60 @@ use super::error::{Result, StorageError};
 use super::repo::{Page, PageRequest, Repo};
 use super::schema::{clients, resources, scoped};
 use super::types::{DbInstant, DbUuid};
-use super::users::containing;
 use crate::domain::ids::{ClientId, ResourceId, TenantId};
 use crate::domain::resource::Resource;
-use crate::protocol::client_metadata::ClientMetadata;
 
 /// As many as a tenant's cached context may hold.
 pub const RESOURCES_MAX: i64 = 500;
 
-/// As many clients as are looked at for a resource's name.
-const CANDIDATES: i64 = 200;
+/// As many clients as are told to depend on a resource.
+const DEPENDENTS_MAX: usize = 200;
+
+/// As many clients as are read at a time to find them.
+const DEPENDENTS_READ: i64 = 500;
+
+/// A client that loses something with a resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DependentClient {
+    /// Which.
+    pub id: ClientId,
+    /// What it is called.
+    pub name: String,
+    /// By what.
+    pub tie: Tie,
+}
+
+/// What ties a client to a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tie {
+    /// It names it, as its default audience or among those that it may ask for.
+    Name,
+    /// It may ask for scope-tokens that no other resource of the tenant knows.
+    Scope,
+}
+
+/// What ties a client to resources, in its metadata.
+#[derive(Deserialize)]
+struct Ties {
+    #[serde(default)]
+    scope: Option<String>,
+    #[serde(default)]
+    default_audience: Option<String>,
+    #[serde(default)]
+    resources: Vec<String>,
+}
+
+impl Ties {
+    /// The tie to the resource of this identifier, and with these scope-tokens of its own.
+    fn tie(&self, identifier: &str, own: &BTreeSet<&str>) -> Option<Tie> {
+        let named = self.default_audience.iter().chain(&self.resources);
+        if named.into_iter().any(|name| name == identifier) {
+            return Some(Tie::Name);
+        }
+        let mut scope = self.scope.iter().flat_map(|scope| scope.split(' '));
+        scope.any(|token| own.contains(token)).then_some(Tie::Scope)
+    }
+}
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = resources)]
@@ -186,29 +234,44 @@ impl Repo<'_> {
         Ok(changed == 1)
     }
 
-    /// Clients whose metadata names an API, as their default audience or among those that they may ask for; the first of them where
-    /// there are very many.
-    pub fn list_clients_naming(&mut self, identifier: &str) -> Result<Vec<(ClientId, String)>> {
-        let quoted = serde_json::to_string(identifier)
-            .map_err(|_| StorageError::Corrupt("a resource's identifier"))?;
-        let rows = scoped::clients(self.tenant)
-            .filter(clients::metadata.like(containing(&quoted)).escape('\\'))
-            .select((clients::id, clients::name, clients::metadata))
-            .order(clients::id.asc())
-            .limit(CANDIDATES)
-            .load::<(DbUuid, String, String)>(self.connection)?;
-        let mut naming = Vec::new();
-        for (id, name, metadata) in rows {
-            let metadata: ClientMetadata = serde_json::from_str(&metadata)
-                .map_err(|_| StorageError::Corrupt("client metadata"))?;
-            // The text may stand elsewhere in it too, as an address say.
-            if metadata.default_audience.as_deref() == Some(identifier)
-                || metadata.resources.iter().any(|known| known == identifier)
-            {
-                naming.push((ClientId::from(id.0), name));
+    /// Clients that lose something with a resource, in the order of their making; the first of them where there are very many.
+    pub fn list_dependent_clients(&mut self, resource: &Resource) -> Result<Vec<DependentClient>> {
+        let others = list(self.connection, self.tenant)?;
+        let knows = |token: &str| {
+            let mut others = others.iter().filter(|other| other.id != resource.id);
+            others.any(|other| other.understands(token))
+        };
+        let own: BTreeSet<&str> = resource
+            .scopes
+            .iter()
+            .map(|scope| scope.name.as_str())
+            .filter(|token| !knows(token))
+            .collect();
+        let mut found = Vec::new();
+        let mut after = DbUuid(Uuid::nil());
+        loop {
+            let rows = scoped::clients(self.tenant)
+                .filter(clients::id.gt(after))
+                .select((clients::id, clients::name, clients::metadata))
+                .order(clients::id.asc())
+                .limit(DEPENDENTS_READ)
+                .load::<(DbUuid, String, String)>(self.connection)?;
+            let Some((last, ..)) = rows.last() else {
+                return Ok(found);
+            };
+            after = *last;
+            for (id, name, metadata) in rows {
+                let metadata: Ties = serde_json::from_str(&metadata)
+                    .map_err(|_| StorageError::Corrupt("client metadata"))?;
+                if let Some(tie) = metadata.tie(&resource.identifier, &own) {
+                    let id = ClientId::from(id.0);
+                    found.push(DependentClient { id, name, tie });
+                }
+                if found.len() == DEPENDENTS_MAX {
+                    return Ok(found);
+                }
             }
         }
-        Ok(naming)
     }
 
     /// Deletes a resource.

@@ -1,9 +1,9 @@
 //! Documents about clients, and patches of documents.
 
 use serde_json::{Value, json};
-use tessera::http::api::json::{merge, read, read_value};
+use tessera::http::api::json::{read, read_value};
 use tessera::protocol::client_metadata::{ClientMetadata, GrantType};
-use tessera::protocol::{ErrorCode, OAuthError};
+use tessera::protocol::{ErrorCode, OAuthError, merge_patch};
 use url::Url;
 
 use super::text::{check_error, choice, lines, text};
@@ -127,9 +127,9 @@ pub fn merge_patch(data: &[u8]) {
         }),
     };
     let mut merged = target.clone();
-    merge(&mut merged, &patch);
+    merge_patch::apply(&mut merged, &patch);
     let mut twice = merged.clone();
-    merge(&mut twice, &patch);
+    merge_patch::apply(&mut twice, &patch);
     assert_eq!(twice, merged, "{patch} changes more the second time");
     if let (Value::Object(changes), Value::Object(members)) = (&patch, &merged) {
         for (name, change) in changes {

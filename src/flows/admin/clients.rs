@@ -14,7 +14,7 @@ use crate::domain::ids::ClientId;
 use crate::domain::resource::Resource;
 use crate::flows::client_secrets::Keeper;
 use crate::flows::provider::Provider;
-use crate::flows::scopes::Rules;
+use crate::flows::scopes::{OF_PERSONS, Rules};
 use crate::flows::tenancy::Tenant;
 use crate::flows::trial;
 use crate::protocol::Scope;
@@ -134,7 +134,7 @@ impl Provider {
         let now = self.now();
         let id = ClientId::from(self.clock.uuid_v7());
         let mut client = Client::new(id, self.check_metadata(metadata)?, now);
-        self.prepare_client(tenant, &client, by).await?;
+        self.prepare_client(tenant, &client, None, by).await?;
         let method = client.metadata.token_endpoint_auth_method;
         let secret = if method.uses_secret() {
             let (secret, kept) = Keeper::of(tenant, &self.clock).make(id, method)?;
@@ -191,9 +191,13 @@ impl Provider {
     ) -> Result<RegisteredClient, AdminError> {
         let mut changed = changed;
         changed.metadata = self.check_metadata(changed.metadata)?;
-        self.prepare_client(tenant, &changed, by).await?;
-        let (secret, kept) = secret.unzip();
         let (id, by) = (changed.id, by.clone());
+        // Where it is another version than the one that is changed, nothing is written below.
+        let before = self.db.read(&**tenant, move |repo| repo.find_client(id));
+        let before = before.await?.map(|client| client.metadata);
+        self.prepare_client(tenant, &changed, before.as_ref(), &by)
+            .await?;
+        let (secret, kept) = secret.unzip();
         let stored = self.db.write(&**tenant, move |repo| {
             if let Some(refusal) = beyond(repo, id, &by)? {
                 return Ok(Err(refusal));
@@ -394,11 +398,13 @@ impl Provider {
         Ok(metadata)
     }
 
-    /// Everything that must hold of a client before it is written down, whoever registers it; makes the keys that it needs.
+    /// Everything that must hold of a client before it is written down, whoever registers it; makes the keys that it needs. `before` is what
+    /// is registered of it so far.
     pub(in crate::flows) async fn prepare_client(
         &self,
         tenant: &Arc<Tenant>,
         client: &Client,
+        before: Option<&ClientMetadata>,
         by: &By,
     ) -> Result<(), AdminError> {
         check_client(by, client)?;
@@ -407,7 +413,7 @@ impl Provider {
             .check_profile(client)
             .map_err(|error| AdminError::invalid(&error.field, error.reason))?;
         check_request_encryption(tenant, client)?;
-        self.check_surroundings(tenant.slug(), &tenant.resources, client)?;
+        self.check_surroundings(tenant.slug(), &tenant.resources, client, before)?;
         self.check_sector(tenant, &client.metadata).await?;
         self.ensure_client_key(tenant, client).await
     }
@@ -444,40 +450,53 @@ impl Provider {
         }
     }
 
-    /// What depends on the tenant: scopes and resources have to be there, or no request could ever name them.
+    /// What depends on the tenant: scopes and resources have to be there, or no request could ever name them. What the client names
+    /// `before` may stay though its API is gone: nothing can be had by it, and whoever changes something else needn't mend it first.
     pub(super) fn check_surroundings(
         &self,
         tenant: &Slug,
         resources: &[Resource],
         client: &Client,
+        before: Option<&ClientMetadata>,
     ) -> Result<(), AdminError> {
         let rules = Rules::of_resources(self, resources, client);
-        let scope = rules.registered();
-        if let Some(unknown) = scope.iter().find(|token| !rules.understands(token)) {
+        let metadata = &client.metadata;
+        let had = |list: fn(&ClientMetadata) -> &Vec<String>, name: &String| {
+            before.is_some_and(|before| list(before).contains(name))
+        };
+        let had_token = |scope: fn(&ClientMetadata) -> Option<&Scope>, token: &str| {
+            before
+                .and_then(scope)
+                .is_some_and(|scope| scope.contains(token))
+        };
+        // What speaks of a person is no API's, and depends on the client alone.
+        let stays = |token: &str| {
+            !OF_PERSONS.contains(&token) && had_token(|metadata| metadata.scope.as_ref(), token)
+        };
+        let mut scope = metadata.scope.iter().flat_map(Scope::iter);
+        if let Some(unknown) = scope.find(|token| !rules.understands(token) && !stays(token)) {
             let reason = format!(
                 "`{unknown}` belongs to none of the tenant's resources; make it first: \
                  tessera resource create --tenant {tenant} --identifier URI --scope {unknown}"
             );
             return Err(AdminError::invalid("scope", reason));
         }
-        let known = |resource: &String| {
-            resource == rules.admin_api() || resources.iter().any(|own| own.identifier == *resource)
+        let is_resource = |name: &String| resources.iter().any(|own| own.identifier == *name);
+        let known = |name: &String| {
+            name == rules.admin_api()
+                || is_resource(name)
+                || had(|metadata| &metadata.resources, name)
         };
-        if let Some(unknown) = client
-            .metadata
-            .resources
-            .iter()
-            .find(|resource| !known(resource))
-        {
+        if let Some(unknown) = metadata.resources.iter().find(|name| !known(name)) {
             let reason = format!(
                 "the tenant has no resource `{unknown}`; `tessera resource list --tenant {tenant}` lists them"
             );
             return Err(AdminError::invalid("resources", reason));
         }
-        let metadata = &client.metadata;
         let known = |name: &String| {
             let mut types = resources.iter().flat_map(|own| &own.details_types);
             types.any(|kind| kind.name == *name)
+                || had(|metadata| &metadata.authorization_details_types, name)
         };
         if let Some(unknown) = metadata
             .authorization_details_types
@@ -490,7 +509,8 @@ impl Provider {
         let target = |target: &String| {
             // A client may be made after those that know it, when a tenant is copied say.
             target.parse::<ClientId>().is_ok()
-                || resources.iter().any(|own| own.identifier == *target)
+                || is_resource(target)
+                || had(|metadata| &metadata.token_exchange_targets, target)
         };
         if let Some(unknown) = metadata
             .token_exchange_targets
@@ -502,9 +522,12 @@ impl Provider {
             );
             return Err(AdminError::invalid("token_exchange_targets", reason));
         }
+        let known = |token: &str| {
+            resources.iter().any(|own| own.understands(token))
+                || had_token(|metadata| metadata.token_exchange_scope.as_ref(), token)
+        };
         let mut added = metadata.token_exchange_scope.iter().flat_map(Scope::iter);
-        if let Some(unfit) = added.find(|token| !resources.iter().any(|own| own.understands(token)))
-        {
+        if let Some(unfit) = added.find(|token| !known(token)) {
             let reason = format!("`{unfit}` belongs to none of the tenant's resources");
             return Err(AdminError::invalid("token_exchange_scope", reason));
         }

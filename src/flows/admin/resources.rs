@@ -6,7 +6,7 @@ use super::authority::{Area, Permission};
 use super::error::{AdminError, By, on_conflict};
 use super::once::Claim;
 use crate::domain::audit::Act;
-use crate::domain::ids::{ClientId, ResourceId};
+use crate::domain::ids::ResourceId;
 use crate::domain::resource::SCOPES_MAX;
 use crate::domain::resource::{Resource, ResourceScope};
 use crate::domain::tenant::check_display_name;
@@ -16,7 +16,7 @@ use crate::flows::tenancy::Tenant;
 use crate::protocol::authorization_details::{DetailsType, MAX_TYPES};
 use crate::protocol::resource::ResourceIndicator;
 use crate::protocol::scope::is_scope_token;
-use crate::storage::{Page, PageRequest};
+use crate::storage::{DependentClient, Page, PageRequest};
 
 /// The beginning of scope-tokens that are this server's own.
 const OWN_PREFIX: &str = "tessera:";
@@ -159,16 +159,16 @@ impl Provider {
         found.ok_or_else(|| no_resource(identifier))
     }
 
-    /// Clients whose metadata names the resource, with what they are called.
-    pub async fn list_clients_naming(
+    /// Clients that name the resource or have its scopes.
+    pub async fn list_dependent_clients(
         &self,
         tenant: &Tenant,
-        identifier: &str,
-    ) -> Result<Vec<(ClientId, String)>, AdminError> {
-        let identifier = identifier.to_owned();
+        resource: &Resource,
+    ) -> Result<Vec<DependentClient>, AdminError> {
+        let resource = resource.clone();
         Ok(self
             .db
-            .read(tenant, move |repo| repo.list_clients_naming(&identifier))
+            .read(tenant, move |repo| repo.list_dependent_clients(&resource))
             .await?)
     }
 

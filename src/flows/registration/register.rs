@@ -140,7 +140,7 @@ impl Provider {
             software_statement: statement,
         };
         let client = self.registered_client(at, metadata, &handle, registration)?;
-        self.prepare_client(tenant, &client, &by_itself(id, origin))
+        self.prepare_client(tenant, &client, None, &by_itself(id, origin))
             .await?;
         self.store_registration(tenant, client.clone(), vouched, origin)
             .await?;

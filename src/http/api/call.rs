@@ -22,6 +22,7 @@ use crate::flows::admin::{AdminError, By, Principal, REMEMBERED, Repeated, Subje
 use crate::flows::tenancy::Tenant;
 use crate::http::extract::Caller;
 use crate::protocol::Params;
+use crate::protocol::merge_patch;
 use crate::storage::{Once, Page, PageRequest};
 
 /// By which a creation may be repeated (draft-ietf-httpapi-idempotency-key-header).
@@ -179,7 +180,7 @@ impl Call {
         }
         let mut document = serde_json::to_value(current)
             .map_err(|_| Refusal::new("server_error", "the document can't be written"))?;
-        json::merge(&mut document, &patch);
+        merge_patch::apply(&mut document, &patch);
         json::read_value(&document)
     }
 

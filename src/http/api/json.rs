@@ -74,31 +74,9 @@ fn pointer(path: &Path) -> String {
         .collect()
 }
 
-/// Applies a merge patch (RFC 7396 §2).
-pub fn merge(target: &mut Value, patch: &Value) {
-    let Value::Object(changes) = patch else {
-        *target = patch.clone();
-        return;
-    };
-    if !target.is_object() {
-        *target = Value::Object(serde_json::Map::new());
-    }
-    let Value::Object(members) = target else {
-        return;
-    };
-    for (name, change) in changes {
-        if change.is_null() {
-            members.remove(name);
-        } else {
-            merge(members.entry(name.clone()).or_insert(Value::Null), change);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde::Deserialize;
-    use serde_json::json;
 
     use super::*;
 
@@ -148,32 +126,5 @@ mod tests {
         assert_eq!(fault(""), (400, None));
         assert_eq!(fault(&"[".repeat(100_000)).0, 422);
         assert!(read::<Value>("[".repeat(100_000).as_bytes()).is_err());
-    }
-
-    /// The cases of RFC 7396's appendix A.
-    #[test]
-    fn a_patch_changes_what_it_names() {
-        for (target, patch, result) in [
-            (json!({"a":"b"}), json!({"a":"c"}), json!({"a":"c"})),
-            (json!({"a":"b"}), json!({"b":"c"}), json!({"a":"b","b":"c"})),
-            (json!({"a":"b"}), json!({"a":null}), json!({})),
-            (json!({"a":["b"]}), json!({"a":"c"}), json!({"a":"c"})),
-            (
-                json!({"a":{"b":"c"}}),
-                json!({"a":{"b":"d","c":null}}),
-                json!({"a":{"b":"d"}}),
-            ),
-            (json!({"a":[{"b":"c"}]}), json!({"a":[1]}), json!({"a":[1]})),
-            (json!({"e":null}), json!({"a":1}), json!({"e":null,"a":1})),
-            (
-                json!({}),
-                json!({"a":{"bb":{"ccc":null}}}),
-                json!({"a":{"bb":{}}}),
-            ),
-        ] {
-            let mut merged = target.clone();
-            merge(&mut merged, &patch);
-            assert_eq!(merged, result, "{target} by {patch}");
-        }
     }
 }

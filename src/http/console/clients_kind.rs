@@ -5,6 +5,7 @@ use url::Url;
 
 use super::layout::Shell;
 use super::parts::Draft;
+use crate::flows::scopes::only_api;
 use crate::protocol::client_metadata::{ClientMetadata, GrantType, ResponseType};
 use crate::protocol::redirect_uri::is_host_without_scheme;
 use crate::protocol::scope::{ADDRESS, EMAIL, OFFLINE_ACCESS, OPENID, PHONE, PROFILE};
@@ -141,8 +142,8 @@ impl Kind {
         }
         set("client_name", draft.value("client_name").into());
         set("scope", scopes.join(" ").into());
-        if let [only] = resources.as_slice() {
-            set("default_audience", (*only).into());
+        if let Some(only) = only_api(resources.iter().copied()) {
+            set("default_audience", only.into());
         }
         set("resources", resources.into());
         let mut grants = vec![GrantType::ClientCredentials];

@@ -15,9 +15,13 @@ use crate::flows::admin::{AdminError, Area, NewResource, Permission};
 use crate::http::error::{Answer, PageError};
 use crate::http::extract::Query;
 use crate::protocol::authorization_details::DetailsType;
+use crate::storage::Tie;
 
 /// The field for types of authorization details.
 const TYPES: &str = "authorization_details_types";
+
+/// So many applications that depend on an API are named before it is deleted.
+const NAMED: usize = 20;
 
 /// This section.
 pub static SECTION: Section = Section {
@@ -414,9 +418,9 @@ async fn save(visitor: Visitor, request: HttpRequest) -> Answer {
 async fn ask_to_delete(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.check(Permission::Write(Area::Resources))?;
     let resource = resource_of(&visitor, &request).await?;
-    let naming = visitor
+    let dependents = visitor
         .provider()
-        .list_clients_naming(&visitor.tenant, &resource.identifier)
+        .list_dependent_clients(&visitor.tenant, &resource)
         .await
         .map_err(|error| visitor.fault(error))?;
     let page = visitor.shell(&SECTION);
@@ -424,19 +428,23 @@ async fn ask_to_delete(visitor: Visitor, request: HttpRequest) -> Answer {
         page.t("resources-delete-tokens").into_owned(),
         page.t("resources-delete-out").into_owned(),
     ];
-    if naming.is_empty() {
+    if dependents.is_empty() {
         consequences.push(page.t("resources-delete-nobody").into_owned());
     }
-    for (id, name) in naming.iter().take(20) {
-        let name = if name.is_empty() {
-            id.to_string()
+    for client in dependents.iter().take(NAMED) {
+        let name = if client.name.is_empty() {
+            client.id.to_string()
         } else {
-            name.clone()
+            client.name.clone()
         };
-        consequences.push(page.f("resources-delete-named", "client", &name));
+        let said = match client.tie {
+            Tie::Name => "resources-delete-named",
+            Tie::Scope => "resources-delete-scoped",
+        };
+        consequences.push(page.f(said, "client", &name));
     }
-    if naming.len() > 20 {
-        let more = (naming.len() - 20).to_string();
+    if dependents.len() > NAMED {
+        let more = (dependents.len() - NAMED).to_string();
         consequences.push(page.f("resources-delete-more", "number", &more));
     }
     let back = page.path(&format!("/resources/{}", resource.id));

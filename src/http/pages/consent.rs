@@ -1,5 +1,7 @@
 //! The consent page.
 
+use std::collections::BTreeSet;
+
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use url::Url;
@@ -20,25 +22,37 @@ use crate::http::extract::{FormBody, Query};
 use crate::protocol::authorization_details::AuthorizationDetails;
 use crate::protocol::{OAuthError, Scope};
 
-/// The tenant's own words for a scope-token; empty where it has none.
-pub fn describe<'a>(resources: &'a [Resource], token: &str) -> &'a str {
+/// The tenant's words for a scope-token that stands under no API's heading: those of the APIs that know it, where they say the same.
+fn words_of<'a>(resources: &'a [Resource], token: &str) -> &'a str {
     let mut known = resources
         .iter()
-        .flat_map(|resource| &resource.scopes)
-        .filter(|scope| scope.name == token);
-    known
-        .find_map(|scope| scope.description.as_deref())
-        .unwrap_or_default()
+        .filter(|resource| resource.understands(token))
+        .map(|resource| resource.words_of(token));
+    match known.next() {
+        Some(first) if known.all(|words| words == first) => first,
+        _ => "",
+    }
 }
 
-/// A scope's items, each with the tenant's words.
-pub fn scope_items<'a>(resources: &'a [Resource], scope: &'a Scope) -> Vec<ScopeItem<'a>> {
-    scope
-        .iter()
-        .map(|name| ScopeItem {
+/// What somebody was allowed, each token in the words of the API at which it counts; what reads the same stands there once.
+pub fn allowed_items<'a>(
+    resources: &'a [Resource],
+    allowed: &'a Permissions,
+) -> Vec<ScopeItem<'a>> {
+    let items = allowed.by_resource().flat_map(|(at, scope)| {
+        let mut known = resources.iter();
+        let api = at.map(|at| known.find(|resource| resource.identifier == at));
+        scope.iter().map(move |name| ScopeItem {
             name,
-            description: describe(resources, name),
+            description: match api {
+                Some(api) => api.map_or("", |api| api.words_of(name)),
+                None => words_of(resources, name),
+            },
         })
+    });
+    let mut seen = BTreeSet::new();
+    items
+        .filter(|item| seen.insert((item.name, item.description)))
         .collect()
 }
 
@@ -49,10 +63,6 @@ fn by_resource<'a>(
     named: &[&'a str],
     admin_api: &'a str,
 ) -> (Vec<ScopeItem<'a>>, Vec<ResourceItem<'a>>) {
-    let item = |name: &'a str| ScopeItem {
-        name,
-        description: describe(known, name),
-    };
     let at =
         |resource: &Resource| named.is_empty() || named.contains(&resource.identifier.as_str());
     let mut resources: Vec<_> = known
@@ -64,7 +74,10 @@ fn by_resource<'a>(
             scopes: scope
                 .iter()
                 .filter(|token| resource.understands(token))
-                .map(item)
+                .map(|name| ScopeItem {
+                    name,
+                    description: resource.words_of(name),
+                })
                 .collect(),
             details: Vec::new(),
         })
@@ -79,7 +92,10 @@ fn by_resource<'a>(
     let scopes: Vec<_> = scope
         .iter()
         .filter(|token| !listed(token))
-        .map(item)
+        .map(|name| ScopeItem {
+            name,
+            description: words_of(known, name),
+        })
         .collect();
     if named.contains(&admin_api) {
         resources.push(ResourceItem {

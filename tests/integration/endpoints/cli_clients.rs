@@ -2,10 +2,23 @@
 
 use serde_json::{Value, json};
 
-use crate::support::command::{Installation, command_test};
+use crate::support::command::{Installation, command_test, words};
 
 fn text(value: &Value) -> &str {
     value.as_str().expect("a text")
+}
+
+/// The commands of a page that begin so, each with what it reads.
+fn commands_of(page: &str, beginning: &str, client_id: &str) -> Vec<(Vec<String>, String)> {
+    let lines = page.lines().filter(|line| line.starts_with(beginning));
+    lines
+        .map(|line| {
+            let mut words = words(&line.replace("$CLIENT_ID", client_id)).split_off(1);
+            let at = words.iter().position(|word| word == "<<<");
+            let input = at.map(|at| words.split_off(at).split_off(1).concat());
+            (words, input.unwrap_or_default())
+        })
+        .collect()
 }
 
 command_test! {
@@ -176,6 +189,73 @@ command_test! {
         let changed = here.json(&["client", "update", "--tenant", "acme", text(&public["client_id"]), "--metadata-file", &file]);
         assert!(text(&changed["client_secret"]).starts_with("tscs_"));
         assert_eq!(here.events("acme", "client.updated"), 3);
+    }
+
+    fn a_file_changes_what_it_names_as_the_pages_print_it(here: Installation) {
+        here.tenant("acme");
+        let spa = here.json(&["client", "create", "--tenant", "acme", "--name", "App", "--public", "--redirect-uri", "https://app.example/cb", "--scope", "openid"]);
+        let centre = here.json(&[
+            "client", "create", "--tenant", "acme", "--name", "Call centre", "--grant-type", "urn:openid:params:grant-type:ciba", "--backchannel-token-delivery-mode", "poll",
+        ]);
+        for (page, made, field) in [
+            (include_str!("../../../docs/src/developers.md"), &spa, "popup_sign_in"),
+            (include_str!("../../../docs/src/ciba.md"), &centre, "backchannel_user_code_parameter"),
+        ] {
+            let commands = commands_of(page, "tessera client update", text(&made["client_id"]));
+            let [(arguments, input)] = &commands[..] else { panic!("{field}: {commands:?}") };
+            assert_ne!(made[field], true, "{field}");
+            let mut changed = here.json_with(input, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+            assert_eq!(changed[field], true, "{field}");
+            // Name, scope, where it comes back to, how it proves who it is: all of it stays.
+            let mut before = made.clone();
+            for document in [&mut before, &mut changed] {
+                let members = document.as_object_mut().expect("an object");
+                members.retain(|name, _| name != field && !name.starts_with("client_secret"));
+            }
+            assert_eq!(changed, before, "{field}");
+        }
+        let update = |input: &str, more: &[&str]| here.json_with(input, &[&["client", "update", "--tenant", "acme", text(&spa["client_id"]), "--metadata-file", "-"], more].concat());
+        let changed = update(r#"{"client_uri":"https://app.example/","client_name":"Mine"}"#, &["--name", "Board"]);
+        assert_eq!((&changed["client_uri"], &changed["client_name"]), (&json!("https://app.example/"), &json!("Board")), "the options are over the file");
+        let changed = update(r#"{"client_uri":null}"#, &[]);
+        assert_eq!((changed.get("client_uri"), &changed["client_name"]), (None, &json!("Board")));
+    }
+
+    fn tokens_are_for_the_only_api_whose_scopes_a_client_has(here: Installation) {
+        here.tenant("acme");
+        let page = include_str!("../../../docs/src/developers.md");
+        let section = page.split("\n## ").find(|section| section.starts_with("A machine\n")).expect("the section");
+        let commands = commands_of(section, "tessera ", "");
+        let made: Vec<Value> = commands.iter().map(|(arguments, _)| here.json(&arguments.iter().map(String::as_str).collect::<Vec<_>>())).collect();
+        let [api, machine] = &made[..] else { panic!("{commands:?}") };
+        assert_eq!(machine["default_audience"], api["identifier"]);
+        here.json(&["resource", "create", "--tenant", "acme", "--identifier", "https://bills.example", "--scope", "bills:read", "--scope", "shared"]);
+        here.json(&["resource", "create", "--tenant", "acme", "--identifier", "https://stock.example", "--scope", "shared"]);
+        let create = |scopes: &[&str]| {
+            let mut arguments = vec!["client", "create", "--tenant", "acme", "--name", "X", "--redirect-uri", "https://x.example/cb"];
+            arguments.extend(scopes.iter().flat_map(|scope| ["--scope", *scope]));
+            here.json(&arguments)["default_audience"].clone()
+        };
+        assert_eq!(create(&["openid", "bills:read"]), "https://bills.example");
+        for scopes in [&["openid"][..], &["openid", "bills:read", "notes:read"], &["openid", "shared"], &["openid", "bills:read", "tessera:admin"]] {
+            assert_eq!(create(scopes), Value::Null, "{scopes:?}");
+        }
+        // A file says all that there is to say.
+        let file = here.file("job.json", &json!({ "client_name": "Job", "grant_types": ["client_credentials"], "scope": "bills:read" }).to_string());
+        assert_eq!(here.json(&["client", "create", "--tenant", "acme", "--metadata-file", &file]).get("default_audience"), None);
+    }
+
+    fn a_client_outlives_the_api_whose_scope_it_has(here: Installation) {
+        here.tenant("acme");
+        here.json(&["resource", "create", "--tenant", "acme", "--identifier", "https://a.example", "--scope", "a:r"]);
+        let made = here.json(&["client", "create", "--tenant", "acme", "--name", "Job", "--grant-type", "client_credentials", "--scope", "a:r"]);
+        here.json(&["resource", "delete", "--tenant", "acme", "--identifier", "https://a.example"]);
+        let update = ["client", "update", "--tenant", "acme", text(&made["client_id"])];
+        let changed = here.json(&[&update[..], &["--name", "X"]].concat());
+        assert_eq!((&changed["client_name"], &changed["scope"]), (&json!("X"), &json!("a:r")));
+        here.refused(&[&update[..], &["--scope", "a:r", "--scope", "a:w"]].concat(), "invalid_value");
+        here.json(&[&update[..], &["--metadata-file", &here.file("none.json", r#"{"scope":""}"#)]].concat());
+        here.refused(&[&update[..], &["--scope", "a:r"]].concat(), "invalid_value");
     }
 
     fn secrets_are_rotated_and_clients_deleted(here: Installation) {

@@ -47,6 +47,7 @@ command_test! {
         here.json(&["key", "revoke", "--tenant", "acme", &kid, "--yes"]);
         assert_eq!(here.events("acme", "key.revoked"), 1);
         // A thumbprint may begin with hyphens, whose rest looks like a flag or two.
+        here.refused(&["key", "revoke", "--tenant", "acme", "unknown"], "not_found");
         for unknown in ["unknown", "-unknown", "-hyphenated", "--unknown", "-", "-cHNZQzpArlnCR-2qLPSg2yL0m8fSO-Hj__PX5N9Rlk"] {
             here.refused(&["key", "revoke", "--tenant", "acme", unknown, "--yes"], "not_found");
             here.refused(&["key", "revoke", "--tenant", "acme", "--kid", unknown, "--yes"], "not_found");
@@ -105,6 +106,7 @@ command_test! {
         assert_eq!(program["scope"], "tessera:admin");
         assert_eq!(program["grant_types"], json!(["client_credentials"]));
         assert_eq!(program["default_audience"], "http://localhost:8080/api/v1");
+        assert_eq!(program["issuer"], "http://localhost:8080/t/system");
         assert!(program["client_secret"].is_string());
         let person = here.json(&["operator", "create", "--email", "root@example.com"]);
         assert_eq!(person["roles"], json!(["administrator"]));

@@ -110,6 +110,7 @@ command_test! {
         assert_eq!(here.json(&["tenant", "delete", "acme", "--yes"])["deleted"]["slug"], "acme");
         here.refused(&["tenant", "show", "acme"], "not_found");
         here.refused(&["tenant", "delete", "acme", "--yes"], "not_found");
+        here.refused(&["tenant", "delete", "acme"], "not_found");
         assert_eq!(here.events("system", "tenant.deleted"), 1);
         let mut raw = here.raw();
         for table in ["users", "clients", "domains", "resources"] {

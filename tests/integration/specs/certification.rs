@@ -21,7 +21,7 @@ use super::seed::{Scene, text};
 use crate::support::app::{app_test, on_both};
 use crate::support::browser::Place;
 use crate::support::certificates::{Identity, Wanted};
-use crate::support::command::Installation;
+use crate::support::command::{Installation, words};
 use crate::support::dpop::{Prover, with};
 use crate::support::http::{Answer, Request};
 use crate::support::receiver::{Answering, Receiver};
@@ -571,22 +571,6 @@ fn blocks(language: &str) -> Vec<&'static str> {
         .skip(1)
         .map(|rest| rest.split("\n```").next().unwrap_or_default())
         .collect()
-}
-
-/// The words of a command line, as a shell has them: quotes hold together.
-fn words(line: &str) -> Vec<String> {
-    let (mut words, mut word, mut quote) = (Vec::new(), String::new(), None);
-    for character in line.chars() {
-        match (quote, character) {
-            (Some(open), closing) if open == closing => quote = None,
-            (None, '\'' | '"') => quote = Some(character),
-            (None, ' ') if word.is_empty() => {}
-            (None, ' ') => words.push(std::mem::take(&mut word)),
-            _ => word.push(character),
-        }
-    }
-    words.extend((!word.is_empty()).then_some(word));
-    words
 }
 
 /// The page's files, by the name in the line before each.

@@ -1,6 +1,8 @@
 //! What a person allowed an application at one API says nothing of another that knows the same scope-token.
 
 use serde_json::json;
+use tessera::domain::resource::ResourceScope;
+use tessera::flows::admin::{By, NewResource};
 
 use super::seed::Scene;
 use crate::support::app::app_test;
@@ -66,6 +68,42 @@ app_test! {
         assert_eq!(silent(&rp, &mut browser, "read write", ORDERS).await, None);
         assert_eq!(silent(&rp, &mut browser, "read", STOCK).await.as_deref(), Some("consent_required"));
         assert_eq!(scene.events("consent.granted"), 3);
+    }
+
+    async fn each_api_speaks_for_itself(app: TestApp) {
+        let scene = Scene::new(app).await;
+        for (identifier, words) in [(ORDERS, "See what you ordered"), (STOCK, "Count the shelves")] {
+            let scopes = vec![ResourceScope { name: "read".into(), description: Some(words.into()) }];
+            let new = NewResource { identifier: identifier.into(), name: None, scopes, details_types: Vec::new() };
+            scene.app.provider.create_resource(&*scene.loaded().await, new, &By::command_line()).await.expect("an API");
+        }
+        let rp = client(&scene).await;
+        let mut browser = scene.app.browser();
+        let login = browser.open(&rp.authorization_url(&[("scope", "openid read"), ("resource", STOCK)])).await;
+        let mut page = browser.sign_in(&login, &scene.user).await;
+        for (resource, own, other) in [(STOCK, "Count the shelves", "See what you ordered"), (ORDERS, "See what you ordered", "Count the shelves")] {
+            if resource == ORDERS {
+                page = browser.open(&rp.authorization_url(&[("scope", "openid read"), ("resource", resource)])).await;
+            }
+            let body = &page.expect_id("allow").answer.body;
+            assert!(body.contains(own) && !body.contains(other), "{resource}: {body}");
+            browser.submit(&page, &[("decision", "allow")]).await;
+        }
+        // Both at once, each below its own name.
+        let page = browser.open(&rp.authorization_url(&[("scope", "openid read"), ("resource", ORDERS), ("resource", STOCK), ("prompt", "consent")])).await;
+        let body = &page.expect_id("allow").answer.body;
+        let at = |text: &str| body.find(text).unwrap_or_else(|| panic!("{text}: {body}"));
+        let (first, second) = (at("See what you ordered"), at("Count the shelves"));
+        assert!(at(ORDERS) < first && first < second && body[first..second].contains(STOCK), "{body}");
+        // And what was allowed where.
+        let page = browser.open(&scene.tenant.url("/account/applications")).await;
+        let body = &page.answer.body;
+        assert!(body.contains("See what you ordered") && body.contains("Count the shelves"), "{body}");
+        let orders = scene.app.provider.load_resource_named(&*scene.loaded().await, ORDERS).await.expect("an API");
+        scene.write(move |repo| repo.delete_resource(orders.id)).await;
+        let page = browser.open(&scene.tenant.url("/account/applications")).await;
+        let body = &page.answer.body;
+        assert_eq!(body.matches("Count the shelves").count(), 1, "what was allowed at an API that is gone borrows no words: {body}");
     }
 
     async fn a_link_that_names_a_client_lends_it_no_word_of_ours(app: TestApp) {

@@ -284,7 +284,26 @@ app_test! {
             "client_name": "Warehouse", "grant_types": ["client_credentials"], "response_types": [], "default_audience": "https://orders.example",
         })).await;
         let ask = browser.open(&url("/delete")).await;
-        assert!(ask.answer.body.contains("Warehouse"), "{}", ask.answer.body);
+        assert!(ask.answer.body.contains("Warehouse names it"), "{}", ask.answer.body);
+        // And which have scopes that it alone knows.
+        scene.app.resource(&scene.tenant, "https://stock.example", &["orders:list"]).await;
+        let shared = with(&new, &[("name", "Orders API"), ("scope", "orders:read Sees your orders\r\norders:list")]);
+        let edit = browser.open(&url("/edit")).await;
+        browser.submit(&edit, &shared[1..]).await;
+        for (name, scope) in [("Depot", "orders:read"), ("Shelf", "orders:list"), ("Reader", "orders:reader")] {
+            let metadata = serde_json::json!({ "client_name": name, "grant_types": ["client_credentials"], "response_types": [], "scope": scope });
+            scene.app.client(&scene.tenant, metadata).await;
+        }
+        for number in 0..25 {
+            let name = format!("Job {number}");
+            let metadata = serde_json::json!({ "client_name": name, "grant_types": ["client_credentials"], "response_types": [], "scope": "email orders:read" });
+            scene.app.client(&scene.tenant, metadata).await;
+        }
+        let ask = browser.open(&url("/delete")).await;
+        let body = &ask.answer.body;
+        assert!(body.contains("Warehouse names it") && body.contains("Depot has its scopes"), "{body}");
+        assert!(!body.contains("Shelf") && !body.contains("Reader"), "{body}");
+        assert!(body.contains("Job 17 has") && !body.contains("Job 18 has") && body.contains("And 7 further applications."), "{body}");
         let gone = press(&mut browser, &ask, &url("/delete"), &[]).await;
         assert!(gone.answer.body.contains("is deleted."), "{}", gone.answer.body);
         assert_eq!(press(&mut browser, &ask, &url("/delete"), &[]).await.answer.status, 404);

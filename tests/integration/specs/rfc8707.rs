@@ -2,7 +2,11 @@
 
 use serde_json::json;
 
+use tessera::flows::admin::By;
+
+use super::console::administrator;
 use super::seed::{Scene, text};
+use crate::support::admin::Admin;
 use crate::support::app::{TestApp, app_test};
 use crate::support::http::Answer;
 use crate::support::relying_party::claims;
@@ -78,6 +82,68 @@ app_test! {
         let scene = Scene { rp: scene.with(&bound), ..scene };
         assert_eq!(ask(&scene, &[("resource", ORDERS)]).await.status, 200);
         ask(&scene, &[("resource", BILLS)]).await.expect_error(400, "invalid_target");
+    }
+
+    async fn who_is_refused_is_told_what_was_wrong(app: TestApp) {
+        let scene = scene(app).await;
+        let long = format!("https://nobody.example/{}", "x".repeat(500));
+        let cut = format!("`{}...`", &long[..64]);
+        for (request, error, named) in [
+            (vec![("resource", "https://nobody.example")], "invalid_target", "`https://nobody.example`"),
+            (vec![("resource", long.as_str())], "invalid_target", cut.as_str()),
+            (vec![("scope", "orders:read bills:write")], "invalid_scope", "`bills:write`"),
+        ] {
+            let answer = ask(&scene, &request).await;
+            answer.expect_error(400, error);
+            let body = answer.json();
+            let told = text(&body, "error_description");
+            assert!(told.contains(named) && told.len() < 250, "{told}");
+        }
+        let wrong = scene.rp.authorization_url(&[("scope", "openid bills:write")]);
+        let told = scene.app.browser().open(&wrong).await.answer.location_param("error_description");
+        assert!(told.as_ref().is_some_and(|told| told.contains("`bills:write`")), "{told:?}");
+    }
+
+    async fn a_client_keeps_scopes_of_an_api_that_is_gone_and_gets_nothing_by_them(app: TestApp) {
+        let scene = scene(app).await;
+        let admin = Admin::program(&scene.app, &scene.tenant).await;
+        let (mut browser, _) = administrator(&scene).await;
+        let (body, code) = (scene.tokens().await, scene.code().await);
+        let tenant = scene.loaded().await;
+        let orders = scene.app.provider.load_resource_named(&tenant, ORDERS).await.expect("an API");
+        scene.app.provider.delete_resource(&tenant, orders.id, &By::command_line()).await.expect("deleted");
+
+        // What has nothing to do with scopes is changed by the API and in the console; a token that is added has to be known.
+        let client = scene.rp.client.client_id();
+        let path = format!("/tenants/acme/clients/{client}");
+        let changed = admin.patch(&path, &json!({ "client_name": "Warehouse" })).await.expect_ok().json();
+        assert_eq!(text(&changed, "scope"), "openid offline_access orders:read orders:write bills:read shared tessera:admin");
+        for scope in ["orders:read orders:delete", "orders:read device_sso"] {
+            assert_eq!(admin.patch(&path, &json!({ "scope": scope })).await.status, 422, "{scope}");
+        }
+        let url = scene.tenant.url(&format!("/console/clients/{client}/edit"));
+        let page = browser.open(&url).await;
+        let fields = [
+            ("client_name", "Depot"), ("redirect_uris", "https://orders.example/callback"), ("token_endpoint_auth_method", "client_secret_basic"),
+            ("grant_types", "authorization_code"), ("grant_types", "refresh_token"), ("grant_types", "client_credentials"), ("response_types", "code"),
+            ("scope", "openid"), ("scope", "offline_access"), ("scope", "orders:read"), ("scope", "orders:write"), ("scope", "bills:read"), ("scope", "shared"), ("scope", "tessera:admin"),
+        ];
+        let saved = browser.submit(&page, &fields).await;
+        assert!(saved.answer.status == 200 && saved.answer.body.contains("Depot"), "{}", saved.answer.body);
+
+        // No way leads to a token with what no resource knows.
+        let machine = ask(&scene, &[]).await.expect_ok().json();
+        assert_eq!(text(&machine, "scope"), "bills:read shared tessera:admin");
+        let refused = ask(&scene, &[("scope", "bills:read orders:read")]).await;
+        refused.expect_error(400, "invalid_scope");
+        assert!(refused.body.contains("`orders:read`"), "{}", refused.body);
+        let refreshed = scene.rp.refresh(text(&body, "refresh_token")).await.expect_ok().json();
+        let redeemed = scene.rp.redeem(&code).await.expect_ok().json();
+        for tokens in [&refreshed, &redeemed] {
+            assert_eq!(claims(text(tokens, "access_token"))["scope"], "openid offline_access bills:read shared");
+        }
+        let asked = scene.app.browser().open(&scene.rp.authorization_url(&[("scope", "openid orders:read")])).await;
+        assert_eq!(asked.answer.location_param("error").as_deref(), Some("invalid_scope"));
     }
 
     async fn a_default_audience_stands_in(app: TestApp) {

@@ -37,6 +37,22 @@ macro_rules! command_test {
 }
 pub(crate) use command_test;
 
+/// The words of a command line, as a shell has them: quotes hold together.
+pub fn words(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote) = (Vec::new(), String::new(), None);
+    for character in line.chars() {
+        match (quote, character) {
+            (Some(open), closing) if open == closing => quote = None,
+            (None, '\'' | '"') => quote = Some(character),
+            (None, ' ') if word.is_empty() => {}
+            (None, ' ') => words.push(std::mem::take(&mut word)),
+            _ => word.push(character),
+        }
+    }
+    words.extend((!word.is_empty()).then_some(word));
+    words
+}
+
 /// A command that takes longer has hung.
 const PATIENCE: Duration = Duration::from_mins(2);
 

@@ -118,8 +118,14 @@ impl Provider {
             client.updated_at = at;
         }
         check_client(by, &client)?;
-        self.check_surroundings(draft.slug(), &draft.whole.resources, &client)
-            .map_err(of_line("client"))?;
+        let check = |before: Option<&ClientMetadata>| {
+            self.check_surroundings(draft.slug(), &draft.whole.resources, &client, before)
+        };
+        // What an export gave comes back, where an API was deleted before and clients go on naming it.
+        check(Some(&client.metadata)).map_err(of_line("client"))?;
+        if check(None).is_err() {
+            draft.counts.clients_naming_unknown += 1;
+        }
         no_duplicate(draft.clients.insert(id), "client.client_id")?;
         client.registration = registration_of(draft, &own)?;
         client.secret = self.client_secrets(draft, own, &client)?;

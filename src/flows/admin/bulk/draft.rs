@@ -48,6 +48,7 @@ pub(super) struct Counts {
     pub(super) passwords: u64,
     pub(super) resources: u64,
     pub(super) clients: u64,
+    pub(super) clients_naming_unknown: u64,
     pub(super) secrets: u64,
     pub(super) consents: u64,
     pub(super) domains: u64,

@@ -364,6 +364,7 @@ impl Importer<'_, '_> {
         sum.people_with_password += counts.passwords;
         sum.resources += counts.resources;
         sum.clients += counts.clients;
+        sum.clients_naming_unknown += counts.clients_naming_unknown;
         sum.new_client_secrets += counts.secrets;
         sum.consents += counts.consents;
         sum.domains_to_verify += counts.domains;

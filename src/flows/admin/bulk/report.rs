@@ -49,6 +49,8 @@ pub struct Imported {
     pub resources: u64,
     /// Clients.
     pub clients: u64,
+    /// Those of them that name a scope or an API that the tenant hasn't got.
+    pub clients_naming_unknown: u64,
     /// Secrets that were made for clients that came without one.
     pub new_client_secrets: u64,
     /// Consents.

@@ -11,7 +11,7 @@ use crate::flows::scopes::find_type;
 use crate::flows::sessions::SignedIn;
 use crate::http::error::PageError;
 use crate::http::extract::{FormBody, Query};
-use crate::http::pages::consent::scope_items;
+use crate::http::pages::consent::allowed_items;
 use crate::http::pages::render::Person;
 use crate::http::pages::views::{
     AccountApplications, ApplicationItem, DetailItem, Notice, OwnApplication, Problem, WebLink,
@@ -108,12 +108,13 @@ async fn applications_page(
         .items
         .iter()
         .zip(&ids)
-        .zip(&scopes)
         .zip(&starts)
-        .map(|(((item, id), scope), start)| ApplicationItem {
+        .map(|((item, id), start)| ApplicationItem {
             id,
             client: frame.client(&item.client, id),
-            scopes: scope_items(resources, scope),
+            scopes: item.consent.as_ref().map_or_else(Vec::new, |consent| {
+                allowed_items(resources, &consent.permissions)
+            }),
             start: start.as_deref().and_then(WebLink::parse),
             details: details_of(item, resources, frame.page().messages.lang()),
             granted_at: item.consent.as_ref().map(|consent| consent.created_at),
