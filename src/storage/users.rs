@@ -169,20 +169,6 @@ fn search_key(user: &User) -> String {
     lines.join("\n")
 }
 
-/// The pattern that finds `text` anywhere; its own wildcards are taken literally.
-pub(super) fn containing(text: &str) -> String {
-    let mut pattern = String::with_capacity(text.len() + 2);
-    pattern.push('%');
-    for c in text.chars() {
-        if matches!(c, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(c);
-    }
-    pattern.push('%');
-    pattern
-}
-
 impl Repo<'_> {
     /// Adds a person with their roles. A conflict: the address is another's.
     pub fn insert_user(&mut self, user: &User) -> Result<()> {
@@ -520,15 +506,5 @@ impl Repo<'_> {
             .select(role_assignments::role)
             .load::<String>(self.connection)?;
         parse_roles(roles)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::containing;
-
-    #[test]
-    fn wildcards_of_the_search_are_literal() {
-        assert_eq!(containing("a_b%c\\d@e"), "%a\\_b\\%c\\\\d@e%");
     }
 }
