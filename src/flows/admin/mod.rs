@@ -35,7 +35,7 @@ pub(in crate::flows) use clients::delete_client_row;
 pub use clients::{DEFAULT_SECRET_OVERLAP, RegisteredClient, client_information};
 pub use domains::{VERIFICATION_PATH, removal_consequences, verification_record};
 pub use error::{AdminError, By};
-pub use events::{EventList, Overview, actor_of};
+pub use events::{EventList, Overview, actor_of, operator_of};
 pub use external_subjects::NewExternalSubject;
 pub(in crate::flows) use external_subjects::name_of as external_name;
 pub use initial_access_tokens::{IssuedInitialAccessToken, NewInitialAccessToken};

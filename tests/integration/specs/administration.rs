@@ -203,8 +203,9 @@ app_test! {
             (&admin, &patch, acme.into(), json!({ "name": "Acme Rockets" }), &["tenant.updated"]),
             (&admin, &patch, format!("{acme}/settings"), json!({ "access_token_lifetime": 600 }), &["tenant.updated"]),
             (&admin, &patch, format!("{acme}/branding"), json!({ "accent": "#123456" }), &["tenant.updated"]),
-            (&root, &post, format!("{acme}/suspend"), Value::Null, &["tenant.suspended"]),
-            (&root, &post, format!("{acme}/resume"), Value::Null, &["tenant.resumed"]),
+            // In the tenant's own audit, and in that of the operators.
+            (&root, &post, format!("{acme}/suspend"), Value::Null, &["tenant.suspended", "tenant.suspended"]),
+            (&root, &post, format!("{acme}/resume"), Value::Null, &["tenant.resumed", "tenant.resumed"]),
             (&admin, &post, format!("{acme}/domains"), json!({ "origin": "https://id.acme.example" }), &["domain.added"]),
             (&admin, &post, format!("{acme}/domains/{domain}/set-canonical"), Value::Null, &["domain.canonical_changed"]),
             (&admin, &post, format!("{acme}/domains/reset-canonical"), Value::Null, &["domain.canonical_changed"]),

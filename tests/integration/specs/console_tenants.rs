@@ -66,6 +66,13 @@ app_test! {
         assert_eq!((gone.answer.status, gone.url.path()), (200, "/t/system/console/tenants"));
         assert!(gone.answer.body.contains("is deleted."), "{}", gone.answer.body);
         assert_eq!(browser.submit(&ask, &[("slug", "initech")]).await.answer.status, 404);
+        // Its own audit went with it; the operators' tells of each act once, and by whom.
+        for act in ["created", "suspended", "resumed", "deleted"] {
+            let audit = browser.open(&system.url(&format!("/console/audit?act=tenant.{act}"))).await;
+            let body = audit.answer.body.replace(['\u{2068}', '\u{2069}'], "");
+            assert_eq!(body.matches("Initech &#38; Sons (initech)").count(), 1, "{act}: {body}");
+            assert_eq!(body.matches("Operator root@system.example").count(), 1, "{act}: {body}");
+        }
         // The operators' own stays.
         let ask = browser.open(&system.url("/console/tenant/system/suspend")).await;
         assert_eq!(press(&mut browser, &ask, &system.url("/console/tenant/system/suspend"), &[]).await.answer.status, 409);
