@@ -43,6 +43,8 @@ pub struct Overview {
     pub failures: (Counted, Counted),
     /// The signing keys.
     pub keys: Vec<KeyRecord>,
+    /// Whether somebody is administrator here whose account is open.
+    pub has_administrator: bool,
 }
 
 /// Who acted, where that is a person or a client of the tenant.
@@ -178,6 +180,7 @@ impl Provider {
                 sign_ins,
                 failures,
                 keys: repo.list_keys()?,
+                has_administrator: repo.has_administrator()?,
             })
         });
         Ok(read.await?)

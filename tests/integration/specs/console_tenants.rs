@@ -80,6 +80,26 @@ app_test! {
         assert_eq!(browser.submit(&ask, &[("slug", "system")]).await.answer.status, 409);
     }
 
+    async fn a_tenant_without_an_administrator_says_so_to_operators(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let (system, mut browser) = operator(&scene.app).await;
+        let mut acts = async || {
+            let page = browser.open(&system.url("/console/tenant/acme")).await.answer;
+            ["first-administrator", "appoint-administrator"].map(|id| page.body.contains(&format!("id=\"{id}\"")))
+        };
+        assert_eq!(acts().await, [false, true]);
+        // Another role doesn't do; whoever is shut out neither.
+        appoint(&scene.app, &scene.tenant, &scene.user, Role::UserManager).await;
+        assert_eq!(acts().await, [false, true]);
+        appoint(&scene.app, &scene.tenant, &scene.user, Role::Administrator).await;
+        assert_eq!(acts().await, [false, false]);
+        let tenant = scene.loaded().await;
+        scene.app.provider.disable_user(&tenant, scene.user.id, &By::command_line()).await.expect("disabled");
+        assert_eq!(acts().await, [false, true]);
+        let form = browser.open(&system.url("/console/tenants/acme/administrators/new")).await;
+        form.expect_id("email");
+    }
+
     async fn tenants_are_for_operators(app: TestApp) {
         let scene = Scene::new(app).await;
         let (system, mut operators) = operator(&scene.app).await;
