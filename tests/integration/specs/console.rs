@@ -157,8 +157,16 @@ app_test! {
         let changed = callback.replace("iss=", "iss=x");
         assert_eq!(attacker.fetch(&changed, None).await.status, 400);
         assert_eq!(attacker.open(&callback).await.answer.status, 200);
-        // The code is spent, and so is the sign-in.
-        assert_eq!(attacker.fetch(&callback, None).await.status, 400);
+        // The code is spent, and so is the sign-in. Whoever went back to it is in already, and is sent where nothing of the answer decides.
+        let session = attacker.cookie("tessera_console").map(ToOwned::to_owned);
+        for back in [callback.clone(), scene.tenant.url("/console/callback"), scene.tenant.url("/console/callback?error=access_denied&state=x&return_to=https://evil.example")] {
+            let answer = attacker.fetch(&back, None).await;
+            assert_eq!((answer.status, answer.header("location")), (303, Some("/t/acme/console")), "{back}");
+        }
+        assert_eq!(attacker.cookie("tessera_console"), session.as_deref());
+        // Without that session it is what it was.
+        victim.fetch(&scene.tenant.url("/console"), None).await;
+        assert_eq!(victim.fetch(&callback, None).await.status, 400);
     }
 
     async fn the_client_is_made_once_and_nobody_else_touches_it(app: TestApp) {
