@@ -4,10 +4,11 @@ use diesel::prelude::*;
 
 use super::error::Result;
 use super::repo::Repo;
-use super::schema::{audit_events, clients, scoped, users};
+use super::schema::{audit_events, clients, role_assignments, scoped, users};
 use super::types::{DbInstant, DbUuid};
 use crate::clock::Timestamp;
 use crate::domain::audit::Act;
+use crate::domain::role::Role;
 
 /// How far is counted.
 pub const COUNTED: i64 = 1000;
@@ -54,6 +55,21 @@ impl Repo<'_> {
             .limit(COUNTED)
             .load::<DbUuid>(self.connection)?;
         Ok(counted(&rows))
+    }
+
+    /// Whether somebody is administrator whose account is open; who is only invited counts.
+    pub fn has_administrator(&mut self) -> Result<bool> {
+        let appointed = scoped::role_assignments(self.tenant)
+            .filter(role_assignments::role.eq(Role::Administrator.as_str()))
+            .select(role_assignments::user_id);
+        let one = scoped::users(self.tenant)
+            .filter(users::id.eq_any(appointed))
+            .filter(users::disabled_at.is_null())
+            .select(users::id)
+            .limit(1)
+            .get_result::<DbUuid>(self.connection)
+            .optional()?;
+        Ok(one.is_some())
     }
 
     /// Events of one kind since then.

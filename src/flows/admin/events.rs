@@ -1,11 +1,14 @@
 //! What happened in a tenant: its audit events with the names of those whom they concern, and how it is doing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::Duration;
+use uuid::Uuid;
 
+use super::authority::Principal;
 use super::error::AdminError;
 use crate::domain::audit::{Act, RecordedEvent};
+use crate::domain::client::Client;
 use crate::domain::ids::{ClientId, EventId, UserId};
 use crate::domain::key::KeyRecord;
 use crate::flows::provider::Provider;
@@ -18,11 +21,13 @@ pub struct EventList {
     /// The events, the newest first.
     pub events: Vec<RecordedEvent>,
     /// Where the next page begins.
-    pub next: Option<uuid::Uuid>,
+    pub next: Option<Uuid>,
     /// Addresses of people.
     pub people: BTreeMap<UserId, String>,
     /// Names of clients.
     pub clients: BTreeMap<ClientId, String>,
+    /// What operators are called, for whoever may know it: see [`Provider::name_operators`].
+    pub operators: BTreeMap<Uuid, String>,
 }
 
 /// How a tenant is doing.
@@ -38,6 +43,8 @@ pub struct Overview {
     pub failures: (Counted, Counted),
     /// The signing keys.
     pub keys: Vec<KeyRecord>,
+    /// Whether somebody is administrator here whose account is open.
+    pub has_administrator: bool,
 }
 
 /// Who acted, where that is a person or a client of the tenant.
@@ -48,6 +55,18 @@ pub fn actor_of(event: &RecordedEvent) -> (Option<UserId>, Option<ClientId>) {
         Some("client") => (None, id.and_then(|id| id.parse().ok())),
         _ => (None, None),
     }
+}
+
+/// Which operator acted, by the identifier that they have in the tenant `system`.
+pub fn operator_of(event: &RecordedEvent) -> Option<Uuid> {
+    let said = |name: &str| event.actor.get(name).and_then(serde_json::Value::as_str);
+    let id = said("id").filter(|_| said("kind") == Some("operator"))?;
+    Uuid::try_parse(id).ok()
+}
+
+fn name_of(client: Client) -> String {
+    let name = client.metadata.client_name;
+    name.unwrap_or_else(|| client.id.to_string())
 }
 
 fn with_names(repo: &mut Repo<'_>, mut list: EventList) -> storage::Result<EventList> {
@@ -64,12 +83,7 @@ fn with_names(repo: &mut Repo<'_>, mut list: EventList) -> storage::Result<Event
             if let std::collections::btree_map::Entry::Vacant(place) = list.clients.entry(id)
                 && let Some(client) = repo.find_client(id)?
             {
-                place.insert(
-                    client
-                        .metadata
-                        .client_name
-                        .unwrap_or_else(|| id.to_string()),
-                );
+                place.insert(name_of(client));
             }
         }
     }
@@ -116,6 +130,36 @@ impl Provider {
         Ok(found)
     }
 
+    /// Adds what the operators in a list of this tenant's events are called, where the reader may know it: they are people and programs of the
+    /// tenant `system`, so whoever is neither an operator nor reads that tenant's own events goes without.
+    pub async fn name_operators(
+        &self,
+        tenant: &Tenant,
+        list: EventList,
+        reader: &Principal,
+    ) -> Result<EventList, AdminError> {
+        let wanted: BTreeSet<_> = list.events.iter().filter_map(operator_of).collect();
+        if wanted.is_empty() || !(reader.is_operator() || tenant.record.is_system()) {
+            return Ok(list);
+        }
+        let system = self.system_tenant().await?;
+        let read = self.db.read(&*system, move |repo| {
+            let mut operators = BTreeMap::new();
+            for id in &wanted {
+                let name = match repo.find_user(UserId::from(*id))? {
+                    Some(user) => Some(user.email.as_str().to_owned()),
+                    None => repo.find_client(ClientId::from(*id))?.map(name_of),
+                };
+                operators.extend(name.map(|name| (*id, name)));
+            }
+            Ok(operators)
+        });
+        Ok(EventList {
+            operators: read.await?,
+            ..list
+        })
+    }
+
     /// How the tenant is doing.
     pub async fn overview(&self, tenant: &Tenant) -> Result<Overview, AdminError> {
         let (day, week) = (
@@ -136,6 +180,7 @@ impl Provider {
                 sign_ins,
                 failures,
                 keys: repo.list_keys()?,
+                has_administrator: repo.has_administrator()?,
             })
         });
         Ok(read.await?)

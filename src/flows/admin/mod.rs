@@ -38,7 +38,7 @@ pub use domains::{
     verification_record,
 };
 pub use error::{AdminError, By};
-pub use events::{EventList, Overview, actor_of};
+pub use events::{EventList, Overview, actor_of, operator_of};
 pub use external_subjects::NewExternalSubject;
 pub(in crate::flows) use external_subjects::name_of as external_name;
 pub use initial_access_tokens::{IssuedInitialAccessToken, NewInitialAccessToken};

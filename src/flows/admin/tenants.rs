@@ -8,7 +8,7 @@ use super::authority::{Area, Permission};
 use super::error::{AdminError, By};
 use super::once::Claim;
 use crate::config::nearest;
-use crate::domain::audit::Act;
+use crate::domain::audit::{Act, Event};
 use crate::domain::ids::TenantId;
 use crate::domain::settings::{AssertionIssuer, SoftwareStatementIssuer, TenantSettings};
 use crate::domain::tenant::{SYSTEM_SLUG, TenantRecord, TenantStatus, check_display_name};
@@ -84,6 +84,24 @@ pub(super) fn other_master_key() -> AdminError {
     )
 }
 
+fn system_slug() -> Result<Slug, AdminError> {
+    Slug::parse(SYSTEM_SLUG).map_err(|error| AdminError::invalid("slug", error))
+}
+
+/// Tells the operators of an act on a whole tenant: in their own audit it is found when the tenant is gone, and its events with it. Nothing
+/// else of the tenant is said there than which it is.
+fn tell_operators(all: &mut Installation<'_>, system: &Slug, event: Event) -> storage::Result<()> {
+    if let Some(system) = all.find_tenant(system)? {
+        all.tenant(system.scope, |repo| repo.record(event))?;
+    }
+    Ok(())
+}
+
+/// Which tenant it is, for the operators' audit.
+fn identity(id: TenantId, slug: &Slug, name: &str) -> Value {
+    json!({ "slug": slug, "tenant_id": id, "name": name })
+}
+
 impl Provider {
     /// Makes a tenant: it works at once.
     pub async fn create_tenant(
@@ -110,7 +128,7 @@ impl Provider {
 
     /// The built-in tenant of the operators, made where it isn't there yet. Any number of nodes may do this at once.
     pub async fn ensure_system_tenant(&self) -> Result<Arc<Tenant>, AdminError> {
-        let slug = Slug::parse(SYSTEM_SLUG).map_err(|error| AdminError::invalid("slug", error))?;
+        let slug = system_slug()?;
         // Past the cache, which would remember that it wasn't there though another process made it meanwhile.
         let wanted = slug.clone();
         let there = self
@@ -155,7 +173,7 @@ impl Provider {
             }
             None => None,
         };
-        let by = by.clone();
+        let (by, operators) = (by.clone(), system_slug()?);
         let written = self.db.write_installation(move |all| {
             if let Some((system, claim)) = &claim {
                 all.tenant(*system, |repo| Claim::check(Some(claim), repo))?;
@@ -168,6 +186,10 @@ impl Provider {
             }
             if let Some((system, claim)) = &claim {
                 all.tenant(*system, |repo| Claim::write(Some(claim), repo))?;
+            }
+            if tenant.slug != operators {
+                let which = identity(tenant.id, &tenant.slug, &tenant.name);
+                tell_operators(all, &operators, by.event(Act::TenantCreated).detail(which))?;
             }
             let scope = all.insert_tenant(&tenant)?;
             all.tenant(scope, |repo| {
@@ -279,11 +301,14 @@ impl Provider {
             (from, TenantStatus::Suspended) => (from, Act::TenantSuspended),
             (from, _) => (from, Act::TenantResumed),
         };
-        let (by, scope) = (by.clone(), loaded.scope);
+        let (by, scope, operators) = (by.clone(), loaded.scope, system_slug()?);
+        let which = identity(scope.id(), &loaded.record.slug, &loaded.record.name);
         let done = self.db.write_installation(move |all| {
             let done = all.set_tenant_status(scope.id(), from, to)?;
             if done {
                 all.tenant(scope, |repo| repo.record(by.event(act)))?;
+                let event = by.event(act).detail(which.clone());
+                tell_operators(all, &operators, event)?;
             }
             Ok(done)
         });
@@ -315,8 +340,7 @@ impl Provider {
         self.db
             .write_installation(move |all| {
                 if record.status != TenantStatus::Deleting {
-                    let detail =
-                        json!({ "slug": record.slug, "tenant_id": record.id, "name": record.name });
+                    let detail = identity(record.id, &record.slug, &record.name);
                     all.tenant(scope, |repo| {
                         repo.record(by.event(Act::TenantDeleted).detail(detail))
                     })?;
@@ -388,7 +412,8 @@ fn differences(before: &TenantRecord, after: &TenantRecord) -> Vec<String> {
     names
 }
 
-fn compare(before: &Value, after: &Value, path: &str, names: &mut Vec<String>) {
+/// The paths of what differs between two documents.
+pub(super) fn compare(before: &Value, after: &Value, path: &str, names: &mut Vec<String>) {
     let (Value::Object(one), Value::Object(other)) = (before, after) else {
         if before != after {
             names.push(path.to_owned());

@@ -6,6 +6,7 @@ use super::authority::{Area, Authority, Permission};
 use super::error::{AdminError, By, on_conflict};
 use super::links::{self, IssuedLink};
 use super::once::Claim;
+use super::tenants::compare;
 use crate::domain::audit::Act;
 use crate::domain::ids::UserId;
 use crate::domain::role::Role;
@@ -127,6 +128,14 @@ fn irremovable(repo: &mut Repo<'_>, id: UserId, by: &By) -> storage::Result<Opti
     let last = last_administrator(repo, id, by)?;
     // That somebody is out of reach is said first.
     Ok(beyond(repo, id, by)?.or(last))
+}
+
+/// The names of what differs, and none of the values: `email`, `claims.address.locality`.
+fn differences(before: &User, after: &User) -> Vec<String> {
+    let said = |user: &User| json!({ "email": user.email, "email_verified": user.email_verified, "claims": user.claims });
+    let mut names = Vec::new();
+    compare(&said(before), &said(after), "", &mut names);
+    names
 }
 
 const WRITE: Permission = Permission::Write(Area::Users);
@@ -270,14 +279,15 @@ impl Provider {
             if let Some(refusal) = beyond(repo, id, &by)? {
                 return Ok(Err(refusal));
             }
+            let Some(before) = repo.find_user(id)? else {
+                return Ok(Ok(false));
+            };
             if !repo.update_user(&changed)? {
                 return Ok(Ok(false));
             }
-            repo.record(
-                by.event(Act::UserUpdated)
-                    .user(changed.id)
-                    .detail(json!({ "email": changed.email })),
-            )?;
+            repo.record(by.event(Act::UserUpdated).user(id).detail(
+                json!({ "email": changed.email, "changed": differences(&before, &changed) }),
+            ))?;
             Ok(Ok(true))
         });
         if written

@@ -270,6 +270,11 @@ impl CheckedForm {
         self.params.get(name).ok().flatten().unwrap_or_default()
     }
 
+    /// Whether an input of this name was sent, if only empty.
+    pub fn has(&self, name: &str) -> bool {
+        self.params.contains(name)
+    }
+
     /// What inputs of one name hold: boxes that are ticked, say.
     pub fn inputs<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.params.get_all(name)

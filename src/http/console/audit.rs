@@ -13,7 +13,7 @@ use super::visitor::Visitor;
 use crate::clock::Timestamp;
 use crate::domain::audit::{Act, RecordedEvent};
 use crate::domain::ids::{ClientId, EventId, UserId};
-use crate::flows::admin::{Area, EventList, Permission, actor_of};
+use crate::flows::admin::{Area, EventList, Permission, actor_of, operator_of};
 use crate::http::error::{Answer, PageError};
 use crate::http::extract::Query;
 use crate::storage::EventFilter;
@@ -89,7 +89,11 @@ fn actor(page: &Shell<'_>, event: &RecordedEvent, list: &EventList) -> String {
         (Some(id), _) => name(list.people.get(&id), || unknown(&id.to_string())),
         (_, Some(id)) => name(list.clients.get(&id), || unknown(&id.to_string())),
         _ => match kind {
-            Some("operator") => page.t("actor-operator").into_owned(),
+            Some("operator") => {
+                let called = |id: uuid::Uuid| name(list.operators.get(&id), || id.to_string());
+                let who = operator_of(event).map(called).unwrap_or_default();
+                page.f("actor-operator", "who", &who)
+            }
             Some("command_line") => page.t("actor-command-line").into_owned(),
             Some("system") => page.t("actor-system").into_owned(),
             _ => page.t("actor-anonymous").into_owned(),
@@ -101,15 +105,47 @@ fn name(known: Option<&String>, otherwise: impl FnOnce() -> String) -> String {
     known.cloned().unwrap_or_else(otherwise)
 }
 
-/// Whom an event concerns, in words; empty where it is nobody.
+/// Something that an event's explanation names.
+fn said<'a>(event: &'a RecordedEvent, pointer: &str) -> Option<&'a str> {
+    event.detail.pointer(pointer)?.as_str()
+}
+
+/// What the person is called whom an event concerns; who was deleted, as the event says.
+fn person(event: &RecordedEvent, list: &EventList) -> Option<String> {
+    let id = event.user_id?;
+    let otherwise = || said(event, "/email").map_or_else(|| id.to_string(), ToOwned::to_owned);
+    Some(name(list.people.get(&id), otherwise))
+}
+
+/// The same of the client.
+fn client(event: &RecordedEvent, list: &EventList) -> Option<String> {
+    let id = event.client_id?;
+    let otherwise =
+        || said(event, "/client_name").map_or_else(|| id.to_string(), ToOwned::to_owned);
+    Some(name(list.clients.get(&id), otherwise))
+}
+
+/// The tenant, API, domain, key or token that an event is about, by the name that its explanation gives it.
+fn thing(event: &RecordedEvent) -> Option<String> {
+    let said = |pointer| said(event, pointer);
+    let (kind, _) = event.act.split_once('.')?;
+    let name = match kind {
+        "tenant" => match (said("/slug")?, said("/name")) {
+            (slug, Some(name)) => return Some(format!("{name} ({slug})")),
+            (slug, None) => slug,
+        },
+        "resource" => said("/identifier")?,
+        "domain" => said("/origin")?,
+        "key" => said("/kid")?,
+        "initial_access_token" => said("/initial_access_token/name")?,
+        _ => return None,
+    };
+    Some(name.to_owned())
+}
+
+/// Whom and what an event concerns, in words; empty where nothing is named.
 fn concerned(event: &RecordedEvent, list: &EventList) -> String {
-    let person = event
-        .user_id
-        .map(|id| name(list.people.get(&id), || id.to_string()));
-    let client = event
-        .client_id
-        .map(|id| name(list.clients.get(&id), || id.to_string()));
-    [person, client]
+    [person(event, list), client(event, list), thing(event)]
         .into_iter()
         .flatten()
         .collect::<Vec<_>>()
@@ -159,6 +195,11 @@ async fn filter(visitor: &Visitor, draft: &mut Draft) -> Result<EventFilter, Pag
             (None, _) => draft.blame(name, page.t("audit-no-date")),
         }
     }
+    if let (Some(since), Some(until)) = (filter.since, filter.until)
+        && until <= since
+    {
+        draft.blame("until", page.t("audit-turned-round"));
+    }
     Ok(filter)
 }
 
@@ -181,6 +222,15 @@ fn fields(page: Shell<'_>, draft: &Draft) -> Vec<Field> {
     .collect()
 }
 
+/// With the names of operators, where the visitor may know them.
+async fn with_operators(visitor: &Visitor, list: EventList) -> Result<EventList, PageError> {
+    visitor
+        .provider()
+        .name_operators(&visitor.tenant, list, visitor.principal())
+        .await
+        .map_err(|error| visitor.fault(error))
+}
+
 /// `GET /console/audit`.
 async fn list(visitor: Visitor, Query(params): Query) -> Answer {
     visitor.check(Permission::Read(Area::Events))?;
@@ -190,11 +240,12 @@ async fn list(visitor: Visitor, Query(params): Query) -> Answer {
     let found = if draft.is_wrong() {
         EventList::default()
     } else {
-        visitor
+        let found = visitor
             .provider()
             .list_events(&visitor.tenant, wanted, query.page())
             .await
-            .map_err(|error| visitor.fault(error))?
+            .map_err(|error| visitor.fault(error))?;
+        with_operators(&visitor, found).await?
     };
     let page = visitor.shell(&SECTION);
     let row = |event: &RecordedEvent| {
@@ -209,20 +260,29 @@ async fn list(visitor: Visitor, Query(params): Query) -> Answer {
             Cell::moment(&page, &event.at),
         ]
     };
+    let filtered = FILTERS.iter().any(|name| draft.given(name).is_some());
     let columns = ["audit-act", "audit-who", "audit-where", "audit-when"];
     let view = Audit {
         page,
         filters: fields(page, &draft),
-        filtered: FILTERS.iter().any(|name| draft.given(name).is_some()),
+        filtered,
         table: Table {
             caption: page.t("section-audit").into_owned(),
             columns: columns.map(|id| page.t(id).into_owned()).into(),
             rows: found.events.iter().map(row).collect(),
         },
-        empty: Empty {
-            title: page.t("audit-empty").into_owned(),
-            text: page.t("audit-empty-text").into_owned(),
-            action: None,
+        empty: if filtered {
+            Empty {
+                title: page.t("nothing-found").into_owned(),
+                text: page.t("audit-nothing-found-text").into_owned(),
+                action: None,
+            }
+        } else {
+            Empty {
+                title: page.t("audit-empty").into_owned(),
+                text: page.t("audit-empty-text").into_owned(),
+                action: None,
+            }
         },
         pager: query.pager(&page.path("/audit"), found.next),
     };
@@ -242,6 +302,7 @@ async fn event(visitor: Visitor, request: HttpRequest) -> Answer {
         .load_event(&visitor.tenant, id)
         .await
         .map_err(|error| visitor.fault(error))?;
+    let list = with_operators(&visitor, list).await?;
     let event = list.events.first().ok_or_else(|| visitor.not_found())?;
     let page = visitor.shell(&SECTION);
     let view = EventPage {
@@ -273,21 +334,16 @@ fn facts(page: Shell<'_>, event: &RecordedEvent, list: &EventList) -> Vec<Fact> 
         fact("audit-when", page.moment(&event.at), None),
         fact("audit-who", actor(&page, event, list), by),
     ];
-    if let Some(id) = event.user_id {
-        let text = name(list.people.get(&id), || id.to_string());
-        facts.push(fact(
-            "audit-of-person",
-            text,
-            others("person", id.to_string()),
-        ));
+    if let (Some(id), Some(text)) = (event.user_id, person(event, list)) {
+        let others = others("person", id.to_string());
+        facts.push(fact("audit-of-person", text, others));
     }
-    if let Some(id) = event.client_id {
-        let text = name(list.clients.get(&id), || id.to_string());
-        facts.push(fact(
-            "audit-of-client",
-            text,
-            others("client", id.to_string()),
-        ));
+    if let (Some(id), Some(text)) = (event.client_id, client(event, list)) {
+        let others = others("client", id.to_string());
+        facts.push(fact("audit-of-client", text, others));
+    }
+    if let Some(text) = thing(event) {
+        facts.push(fact("audit-of-thing", text, None));
     }
     if let Some(address) = &event.address {
         facts.push(fact("audit-where", address.clone(), None));

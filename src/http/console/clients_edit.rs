@@ -310,20 +310,7 @@ fn view<'a>(
             field.required = true;
         }
         if let Some(stored) = stored {
-            let all = |draft: &Draft| {
-                let values = draft.values(name).flat_map(str::lines);
-                values.map(str::trim).collect::<Vec<_>>().join(" ")
-            };
-            let now = all(stored);
-            if now != all(draft) {
-                let now = match (shape, now.as_str()) {
-                    (Shape::Flag, "") => page.t("client-off").into_owned(),
-                    (Shape::Flag, _) => page.t("client-on").into_owned(),
-                    (_, "") => page.t("client-nothing").into_owned(),
-                    _ => now,
-                };
-                field = field.hint(page.f("client-stored-now", "value", &now));
-            }
+            field.compare(&page, draft, stored);
         }
         field
     };

@@ -10,7 +10,7 @@ use super::visitor::Visitor;
 use crate::domain::user::User;
 use crate::flows::browser::{Cookie, CookiePlace};
 use crate::flows::console::{
-    CallbackRefusal, ConsoleSession, PATH, SIGN_IN_LIFETIME, open, page_to_return_to, seal,
+    CallbackRefusal, ConsoleSession, Door, PATH, SIGN_IN_LIFETIME, open, page_to_return_to, seal,
 };
 use crate::flows::tenancy::Tenant;
 use crate::http::error::{Answer, PageError};
@@ -229,10 +229,11 @@ pub async fn callback(
     Query(params): Query,
     request: HttpRequest,
 ) -> Result<HttpResponse, PageError> {
-    let waiting = ConsoleCookies::of(&request, &visit.at.issuer).sign_in;
+    let cookies = ConsoleCookies::of(&request, &visit.at.issuer);
+    let waiting = cookies.sign_in.as_deref();
     let arrived = visit
         .provider
-        .finish_console_session(&visit.at, waiting.as_deref(), &params, &visit.caller.origin)
+        .finish_console_session(&visit.at, waiting, &params, &visit.caller.origin)
         .await;
     let (mut response, session) = match arrived {
         Ok(arrived) => (
@@ -243,6 +244,15 @@ pub async fn callback(
         // What came is not what this browser waits for: what it waits for may still come.
         Err(CallbackRefusal::Unexpected) => {
             tracing::info!("an answer that no sign-in at the console waits for");
+            let known = visit
+                .provider
+                .find_console_session(&visit.at, cookies.session.as_deref())
+                .await
+                .map_err(|error| visit.fail(error))?;
+            // Whoever went back after signing in is here already. Where they go depends on nothing that came with the answer.
+            if !matches!(known, Door::Shut) {
+                return Ok(visit.see_other(PATH, &[]));
+            }
             return Ok(outside(&visit, StatusCode::BAD_REQUEST, "interrupted", ""));
         }
         Err(refusal) => {

@@ -9,7 +9,6 @@ use super::routes::at;
 use super::sections::{Reach, Section};
 use super::visitor::Visitor;
 use crate::domain::address::DomainStage;
-use crate::domain::key::KeyStage;
 use crate::flows::admin::{Area, Overview, Permission};
 use crate::flows::console::SOFTWARE_ID;
 use crate::http::error::Answer;
@@ -122,22 +121,30 @@ fn link(page: Shell<'_>, path: &str) -> Option<String> {
 
 fn steps(visitor: &Visitor, page: Shell<'_>, overview: &Overview, own_clients: i64) -> Vec<Step> {
     let mut steps = Vec::new();
-    let mut step = |id: &str, href: Option<String>| {
+    let mut step = |id: &str, text: &str, href: Option<String>| {
         steps.push(Step {
             title: page.t(&format!("step-{id}")).into_owned(),
-            text: page.t(&format!("step-{id}-text")).into_owned(),
+            text: page.t(text).into_owned(),
             href,
         });
     };
     if own_clients <= 0 && visitor.may(Permission::Write(Area::Clients)) {
         step(
             "client",
+            "step-client-text",
             link(page, "/clients").map(|path| format!("{path}/new")),
         );
     }
     if overview.users.number() <= 1 && visitor.may(Permission::Write(Area::Users)) {
+        let at_home = visitor.principal().home.id() == visitor.tenant.id();
+        let text = match overview.users.number() {
+            0 => "step-user-text-none",
+            _ if at_home => "step-user-text",
+            _ => "step-user-text-one",
+        };
         step(
             "user",
+            text,
             link(page, "/users").map(|path| format!("{path}/new")),
         );
     }
@@ -147,7 +154,7 @@ fn steps(visitor: &Visitor, page: Shell<'_>, overview: &Overview, own_clients: i
         .iter()
         .any(|domain| matches!(domain.stage, DomainStage::Pending { .. }));
     if waiting && visitor.may(Permission::Write(Area::Domains)) {
-        step("domain", link(page, "/domains"));
+        step("domain", "step-domain-text", link(page, "/domains"));
     }
     steps
 }
@@ -208,9 +215,8 @@ fn states(visitor: &Visitor, page: Shell<'_>, overview: &Overview) -> Vec<State>
     let mut states = Vec::new();
     if visitor.may(Permission::Read(Area::Keys)) {
         for key in &overview.keys {
-            let signs = !key.algorithm.is_encryption()
-                && matches!(key.stage, KeyStage::Published { signs_from } if signs_from <= visitor.now());
-            if !signs {
+            // One whose successor waits signs until that takes over.
+            if key.algorithm.is_encryption() || !key.signs(visitor.now()) {
                 continue;
             }
             let old = visitor.now() - key.created_at > chrono::Duration::days(365);

@@ -41,6 +41,7 @@ pub mod tenants;
 pub mod try_it;
 pub mod user;
 pub mod user_access;
+pub mod user_claims;
 pub mod users;
 pub mod visitor;
 

@@ -59,6 +59,16 @@ impl Draft {
         }
     }
 
+    /// With what `stored` holds under these names: of fields that weren't sent at all, as the page is older than they are.
+    #[must_use]
+    pub fn with(mut self, stored: &Self, names: &[&str]) -> Self {
+        self.values.extend(names.iter().map(|name| {
+            let kept = stored.value(name).to_owned();
+            ((*name).to_owned(), kept)
+        }));
+        self
+    }
+
     /// A field's value; empty where there is none.
     pub fn value(&self, name: &str) -> &str {
         let found = self.values.iter().find(|(known, _)| known == name);
@@ -261,6 +271,31 @@ impl Field {
             }
         }
         self
+    }
+
+    /// Says what is stored now where that isn't what the draft holds; whether it isn't.
+    pub fn compare(&mut self, page: &Shell<'_>, draft: &Draft, stored: &Draft) -> bool {
+        let name = self.name;
+        let all = |draft: &Draft| {
+            let values = draft.values(name).flat_map(str::lines);
+            values.map(str::trim).collect::<Vec<_>>().join(" ")
+        };
+        let now = all(stored);
+        if now == all(draft) {
+            return false;
+        }
+        let now = match (&self.kind, now.as_str()) {
+            (FieldKind::Box, "") => page.t("stored-off").into_owned(),
+            (FieldKind::Box, _) => page.t("stored-on").into_owned(),
+            (_, "") => page.t("nothing").into_owned(),
+            _ => now,
+        };
+        let now = page.f("stored-now", "value", &now);
+        self.hint = Some(match self.hint.take() {
+            Some(hint) => format!("{hint} {now}"),
+            None => now,
+        });
+        true
     }
 
     /// The ids of what describes it, for `aria-describedby`.

@@ -357,16 +357,20 @@ async fn create(visitor: Visitor) -> Answer {
     }
 }
 
+/// The form as the resource is stored.
+fn draft_of(resource: &Resource) -> Draft {
+    Draft::new([
+        ("name", resource.name.clone()),
+        ("scope", lines_of(resource)),
+        (TYPES, types_of(resource)),
+    ])
+}
+
 /// `GET /console/resources/{id}/edit`.
 async fn ask_to_edit(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.check(Permission::Write(Area::Resources))?;
     let resource = resource_of(&visitor, &request).await?;
-    let draft = Draft::new([
-        ("name", resource.name.clone()),
-        ("scope", lines_of(&resource)),
-        (TYPES, types_of(&resource)),
-    ]);
-    visitor.show(&form(&visitor, &draft, Some(&resource)))
+    visitor.show(&form(&visitor, &draft_of(&resource), Some(&resource)))
 }
 
 /// `POST /console/resources/{id}/edit`.
@@ -401,10 +405,8 @@ async fn save(visitor: Visitor, request: HttpRequest) -> Answer {
             &Notice::new("changes-saved"),
         ),
         Err(AdminError::Stale(_)) => {
-            let page = visitor.shell(&SECTION);
-            let now = format!("{}\n{}", resource.name, lines_of(&resource));
-            let mut view = form(&visitor, &draft, Some(&resource));
-            view.stale = page.f("stale-now", "now", &now);
+            let now = resource_of(&visitor, &request).await?;
+            let view = form(&visitor, &draft, Some(&now)).beside(&draft, &draft_of(&now));
             Ok(visitor.respond(actix_web::http::StatusCode::CONFLICT, &view))
         }
         Err(error) => {

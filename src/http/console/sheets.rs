@@ -181,6 +181,24 @@ pub struct FormSheet<'a> {
 }
 
 impl FormSheet<'_> {
+    /// The same where somebody else came first: nothing was saved, and each field that differs says what is stored now.
+    #[must_use]
+    pub fn beside(mut self, draft: &Draft, stored: &Draft) -> Self {
+        self.stale = self.page.t("stale-beside").into_owned();
+        for group in &mut self.groups {
+            let mut differs = false;
+            for row in &mut group.rows {
+                if let Row::Field(field) = row {
+                    differs |= field.compare(&self.page, draft, stored);
+                }
+            }
+            if let Some(fold) = &mut group.fold {
+                fold.open |= differs;
+            }
+        }
+        self
+    }
+
     /// Whether some of it is folded away. A browser can't point at a field there, so that what is wrong is left to the server to say.
     fn is_folded(&self) -> bool {
         self.groups.iter().any(|group| group.fold.is_some())

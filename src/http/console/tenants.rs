@@ -12,7 +12,7 @@ use super::sections::{Reach, Section};
 use super::sheets::{self, Act, DetailSheet, Fact, FactGroup, FormSheet, Group, ListSheet};
 use super::visitor::Visitor;
 use crate::domain::tenant::{TenantRecord, TenantStatus};
-use crate::flows::admin::{Area, Permission};
+use crate::flows::admin::{Area, Overview, Permission};
 use crate::http::error::{Answer, PageError};
 use crate::http::extract::Query;
 use crate::storage::Counted;
@@ -222,6 +222,36 @@ fn life_acts(page: &Shell<'_>, record: &TenantRecord, path: &str) -> Vec<Act> {
     acts
 }
 
+/// What is to be done first where nobody can look after a tenant: the words, and what leads there.
+fn next_step(page: &Shell<'_>, overview: &Overview, console: &str) -> Option<(FactGroup, Act)> {
+    let (text, id, path, label) = if overview.users.is_zero() {
+        (
+            "tenants-next-text",
+            "first-administrator",
+            "/users/new",
+            "tenants-first-administrator",
+        )
+    } else if overview.has_administrator {
+        return None;
+    } else {
+        (
+            "tenants-next-appoint-text",
+            "appoint-administrator",
+            "/administrators/new",
+            "tenants-appoint-administrator",
+        )
+    };
+    let group = FactGroup {
+        title: page.t("tenants-next").into_owned(),
+        text: page.t(text).into_owned(),
+        facts: Vec::new(),
+    };
+    Some((
+        group,
+        Act::link(id, format!("{console}{path}"), page.t(label)),
+    ))
+}
+
 /// `GET /console/tenant/{slug}`.
 async fn show(visitor: Visitor, request: HttpRequest) -> Answer {
     enter(&visitor, READ)?;
@@ -257,24 +287,12 @@ async fn show(visitor: Visitor, request: HttpRequest) -> Answer {
             page.t("figure-clients"),
             number(overview.clients),
         ));
-        let people = page
-            .chrome
-            .nav
-            .iter()
-            .any(|item| item.section.path == "/users");
-        if overview.users.number() == 0 && record.slug != *visitor.tenant.slug() {
-            groups.push(FactGroup {
-                title: page.t("tenants-next").into_owned(),
-                text: page.t("tenants-next-text").into_owned(),
-                facts: Vec::new(),
-            });
-            if people {
-                acts.push(Act::link(
-                    "first-administrator",
-                    format!("{console}/users/new"),
-                    page.t("tenants-first-administrator"),
-                ));
-            }
+        if record.slug != *visitor.tenant.slug() {
+            let next = next_step(&page, &overview, &console);
+            groups.extend(next.map(|(group, act)| {
+                acts.push(act);
+                group
+            }));
         }
         acts.push(Act::link("open", console, page.t("tenants-open")));
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::clients_kind::Kind;
 use super::clients_secret::OVERLAPS;
 use super::samples::render_all;
-use super::user::CLAIMS;
+use super::user_claims;
 use super::{clients_edit, settings};
 use crate::domain::audit::Act;
 use crate::domain::role::Role;
@@ -122,7 +122,10 @@ fn families() -> Vec<(&'static str, Vec<String>)> {
         ),
         (
             "user-claim-",
-            CLAIMS.map(|name| name.replace('_', "-")).into(),
+            user_claims::texts()
+                .chain([user_claims::PHONE_VERIFIED])
+                .map(user_claims::word)
+                .collect(),
         ),
     ]
 }

@@ -9,6 +9,7 @@ use super::parts::{Confirm, Draft, Field, FieldKind, Tone};
 use super::routes::at;
 use super::sheets::{Act, DetailSheet, Fact, FactGroup, FormSheet, Group, Row};
 use super::shown_once;
+use super::user_claims;
 use super::users::{READ, SECTION, WRITE, called, email_in, take};
 use super::visitor::Visitor;
 use crate::domain::audit::{Act as Happened, RecordedEvent};
@@ -16,25 +17,13 @@ use crate::domain::ids::UserId;
 use crate::domain::user::{User, UserStatus};
 use crate::flows::admin::{AdminError, Area, Permission, Subject};
 use crate::http::error::{Answer, PageError};
-use crate::protocol::claims::StandardClaims;
 use crate::storage::{EventFilter, PageRequest};
 
 /// How many sign-ins that failed are told of.
 const FAILURES: u32 = 5;
 
-/// The claims that have a field of their own; the others stay as they are.
-pub(super) const CLAIMS: [&str; 10] = [
-    "name",
-    "given_name",
-    "family_name",
-    "nickname",
-    "preferred_username",
-    "phone_number",
-    "birthdate",
-    "locale",
-    "zoneinfo",
-    "picture",
-];
+/// Whether the address is known to be the person's: a box.
+const EMAIL_VERIFIED: &str = "email_verified";
 
 /// Its routes.
 pub fn routes(pages: &mut web::ServiceConfig) {
@@ -176,25 +165,6 @@ fn facts(page: &Shell<'_>, user: &User) -> Vec<Fact> {
     facts
 }
 
-fn claims(page: &Shell<'_>, user: &User) -> Option<FactGroup> {
-    let mut known = user.claims.clone();
-    let facts: Vec<_> = CLAIMS
-        .iter()
-        .filter_map(|name| {
-            let value = claim_mut(&mut known, name)?.take()?;
-            Some(Fact::said(
-                page.t(&format!("user-claim-{}", name.replace('_', "-"))),
-                value,
-            ))
-        })
-        .collect();
-    (!facts.is_empty()).then(|| FactGroup {
-        title: page.t("user-claims").into_owned(),
-        text: page.t("user-claims-text").into_owned(),
-        facts,
-    })
-}
-
 /// Why a sign-in failed, in words for whoever answers the telephone.
 fn why(page: &Shell<'_>, event: &RecordedEvent) -> String {
     let reason = event
@@ -281,7 +251,7 @@ async fn show(visitor: Visitor, request: HttpRequest) -> Answer {
         text: String::new(),
         facts: facts(&page, &user),
     });
-    groups.extend(claims(&page, &user));
+    groups.extend(user_claims::facts(&page, &user));
     groups.extend(failures(&visitor, &user).await?);
     let badge = if user.is_active() {
         (Tone::Good, page.t("user-active").into_owned())
@@ -304,22 +274,6 @@ async fn show(visitor: Visitor, request: HttpRequest) -> Answer {
     Ok(response)
 }
 
-fn claim_mut<'a>(claims: &'a mut StandardClaims, name: &str) -> Option<&'a mut Option<String>> {
-    Some(match name {
-        "name" => &mut claims.name,
-        "given_name" => &mut claims.given_name,
-        "family_name" => &mut claims.family_name,
-        "nickname" => &mut claims.nickname,
-        "preferred_username" => &mut claims.preferred_username,
-        "phone_number" => &mut claims.phone_number,
-        "birthdate" => &mut claims.birthdate,
-        "locale" => &mut claims.locale,
-        "zoneinfo" => &mut claims.zoneinfo,
-        "picture" => &mut claims.picture,
-        _ => return None,
-    })
-}
-
 fn form<'a>(visitor: &'a Visitor, draft: &Draft, user: &User) -> FormSheet<'a> {
     let page = visitor.shell(&SECTION);
     let above = page.path(&format!("/users/{}", user.id));
@@ -328,7 +282,7 @@ fn form<'a>(visitor: &'a Visitor, draft: &Draft, user: &User) -> FormSheet<'a> {
             .hint(page.t("user-email-hint"))
             .required(),
         Field::new(
-            "email_verified",
+            EMAIL_VERIFIED,
             page.t("user-email-verified"),
             FieldKind::Box,
         ),
@@ -336,17 +290,14 @@ fn form<'a>(visitor: &'a Visitor, draft: &Draft, user: &User) -> FormSheet<'a> {
     .into_iter()
     .map(|field| field.of(draft))
     .collect();
-    let claims: Vec<_> = CLAIMS
-        .into_iter()
-        .map(|name| {
-            Field::text(
-                name,
-                page.t(&format!("user-claim-{}", name.replace('_', "-"))),
-            )
-            .of(draft)
-        })
-        .collect();
-    let all: Vec<_> = account.iter().chain(&claims).cloned().collect();
+    let mut groups = vec![Group {
+        title: String::new(),
+        fold: None,
+        rows: account.into_iter().map(Row::Field).collect(),
+    }];
+    groups.extend(user_claims::groups(&page, draft));
+    let rows = groups.iter().flat_map(|group| &group.rows);
+    let all: Vec<_> = rows.map(|row| row.field().clone()).collect();
     FormSheet {
         page,
         back: Some((above.clone(), called(user))),
@@ -357,18 +308,7 @@ fn form<'a>(visitor: &'a Visitor, draft: &Draft, user: &User) -> FormSheet<'a> {
         problems: draft.other_problems(&all),
         action: format!("{above}/edit"),
         hidden: vec![("version", user.version.to_string())],
-        groups: vec![
-            Group {
-                title: String::new(),
-                fold: None,
-                rows: account.into_iter().map(Row::Field).collect(),
-            },
-            Group {
-                title: page.t("user-claims").into_owned(),
-                fold: None,
-                rows: claims.into_iter().map(Row::Field).collect(),
-            },
-        ],
+        groups,
         preview: None,
         button: page.t("save-changes").into_owned(),
         danger: false,
@@ -376,20 +316,21 @@ fn form<'a>(visitor: &'a Visitor, draft: &Draft, user: &User) -> FormSheet<'a> {
     }
 }
 
+/// The form as the person is stored.
+fn draft_of(user: &User) -> Draft {
+    let mut values = vec![("email", user.email.to_string())];
+    if user.email_verified {
+        values.push((EMAIL_VERIFIED, "1".to_owned()));
+    }
+    values.extend(user_claims::values(&user.claims));
+    Draft::new(values)
+}
+
 /// `GET /console/users/{id}/edit`.
 async fn ask_to_edit(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.check(WRITE)?;
     let user = user_of(&visitor, &request).await?;
-    let mut known = user.claims.clone();
-    let mut values = vec![("email", user.email.to_string())];
-    if user.email_verified {
-        values.push(("email_verified", "1".to_owned()));
-    }
-    for name in CLAIMS {
-        let value = claim_mut(&mut known, name).and_then(Option::take);
-        values.push((name, value.unwrap_or_default()));
-    }
-    visitor.show(&form(&visitor, &Draft::new(values), &user))
+    visitor.show(&form(&visitor, &draft_of(&user), &user))
 }
 
 /// `POST /console/users/{id}/edit`.
@@ -397,11 +338,10 @@ async fn save(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.check(WRITE)?;
     let sent = visitor.take()?;
     let user = user_of(&visitor, &request).await?;
-    let names: Vec<_> = ["email", "email_verified"]
-        .into_iter()
-        .chain(CLAIMS)
-        .collect();
-    let mut draft = Draft::sent(&sent, &names);
+    let (given, unsent): (Vec<_>, Vec<_>) = user_claims::texts().partition(|name| sent.has(name));
+    let mut names = vec!["email", EMAIL_VERIFIED, user_claims::PHONE_VERIFIED];
+    names.extend(given);
+    let mut draft = Draft::sent(&sent, &names).with(&draft_of(&user), &unsent);
     // Of what was changed, so that correcting a field doesn't overwrite what somebody else saved meanwhile.
     let again = |draft: &Draft| {
         let mut view = form(&visitor, draft, &user);
@@ -411,17 +351,13 @@ async fn save(visitor: Visitor, request: HttpRequest) -> Answer {
     let Some(email) = email_in(&visitor, &mut draft) else {
         return again(&draft);
     };
-    let mut changed = User {
+    let changed = User {
         email,
-        email_verified: draft.value("email_verified") == "1",
+        email_verified: draft.value(EMAIL_VERIFIED) == "1",
+        claims: user_claims::read(&draft, &user.claims),
         version: sent.input("version").parse().unwrap_or_default(),
         ..user.clone()
     };
-    for name in CLAIMS {
-        if let Some(claim) = claim_mut(&mut changed.claims, name) {
-            *claim = draft.given(name).map(ToOwned::to_owned);
-        }
-    }
     let saved = visitor
         .provider()
         .update_user(&visitor.tenant, changed, &visitor.by())
@@ -432,10 +368,8 @@ async fn save(visitor: Visitor, request: HttpRequest) -> Answer {
             &Notice::new("changes-saved"),
         ),
         Err(AdminError::Stale(_)) => {
-            let page = visitor.shell(&SECTION);
-            let now = format!("{} {}", called(&user), user.email);
-            let mut view = form(&visitor, &draft, &user);
-            view.stale = page.f("stale-now", "now", &now);
+            let now = user_of(&visitor, &request).await?;
+            let view = form(&visitor, &draft, &now).beside(&draft, &draft_of(&now));
             Ok(visitor.respond(StatusCode::CONFLICT, &view))
         }
         Err(error) => {

@@ -101,7 +101,7 @@ pub struct Address {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{claim} {reason}")]
 pub struct InvalidClaim {
-    /// Which claim.
+    /// Which claim; of the address, which member: `address.locality`.
     pub claim: &'static str,
     /// What is wrong with it, as the rest of a sentence.
     pub reason: &'static str,
@@ -173,19 +173,19 @@ impl StandardClaims {
         )?;
         if let Some(address) = &self.address {
             let parts = [
-                &address.formatted,
-                &address.street_address,
-                &address.locality,
-                &address.region,
-                &address.postal_code,
-                &address.country,
+                ("address.formatted", &address.formatted),
+                ("address.street_address", &address.street_address),
+                ("address.locality", &address.locality),
+                ("address.region", &address.region),
+                ("address.postal_code", &address.postal_code),
+                ("address.country", &address.country),
             ];
-            for part in parts {
+            for (claim, part) in parts {
                 check(
-                    "address",
+                    claim,
                     part.as_deref(),
                     is_lines,
-                    "must consist of texts of 1 to 500 characters without control characters but line ends",
+                    "must be 1 to 500 characters without control characters but line ends",
                 )?;
             }
         }
@@ -354,7 +354,7 @@ mod tests {
             assert_eq!(faulty.validate().unwrap_err().claim, claim, "{value}");
         }
         let faulty = claims(serde_json::json!({"address": {"locality": "\u{1b}[2J"}}));
-        assert_eq!(faulty.validate().unwrap_err().claim, "address");
+        assert_eq!(faulty.validate().unwrap_err().claim, "address.locality");
         assert!(serde_json::from_str::<StandardClaims>(r#"{"sub": "x"}"#).is_err());
     }
 

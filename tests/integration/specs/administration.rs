@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 use tessera::domain::ids::{ClientId, UserId};
 use tessera::domain::role::Role;
 use tessera::flows::admin::{Authority, By, NewUser};
+use tessera::flows::keys::RotationStart;
 use tessera::protocol::client_metadata::ClientMetadata;
 use tessera::protocol::email::EmailAddress;
 
 use super::api::{operator, problem};
-use super::console::{administrator, appoint, entered};
+use super::console::{self, administrator, appoint, entered};
 use super::seed::Scene;
 use crate::support::admin::Admin;
 use crate::support::app::{TestUser, app_test};
@@ -203,8 +204,9 @@ app_test! {
             (&admin, &patch, acme.into(), json!({ "name": "Acme Rockets" }), &["tenant.updated"]),
             (&admin, &patch, format!("{acme}/settings"), json!({ "access_token_lifetime": 600 }), &["tenant.updated"]),
             (&admin, &patch, format!("{acme}/branding"), json!({ "accent": "#123456" }), &["tenant.updated"]),
-            (&root, &post, format!("{acme}/suspend"), Value::Null, &["tenant.suspended"]),
-            (&root, &post, format!("{acme}/resume"), Value::Null, &["tenant.resumed"]),
+            // In the tenant's own audit, and in that of the operators.
+            (&root, &post, format!("{acme}/suspend"), Value::Null, &["tenant.suspended", "tenant.suspended"]),
+            (&root, &post, format!("{acme}/resume"), Value::Null, &["tenant.resumed", "tenant.resumed"]),
             (&admin, &post, format!("{acme}/domains"), json!({ "origin": "https://id.acme.example" }), &["domain.added"]),
             (&admin, &post, format!("{acme}/domains/{domain}/set-canonical"), Value::Null, &["domain.canonical_changed"]),
             (&admin, &post, format!("{acme}/domains/reset-canonical"), Value::Null, &["domain.canonical_changed"]),
@@ -280,6 +282,34 @@ app_test! {
             assert_eq!(labels, sees(role), "{role}");
             assert!(!page.answer.body.contains("Verify your domain"), "{role}");
             assert_eq!(page.answer.body.contains("Not verified"), role == Role::Auditor, "{role}");
+        }
+    }
+
+    async fn the_first_page_shows_the_key_that_signs_while_its_successor_waits(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let (mut browser, page) = administrator(&scene).await;
+        let signing = |page: &Page| page.answer.body.matches("Signs</span>").count();
+        let keys = signing(&page);
+        assert!(keys > 0, "{}", page.answer.body);
+        let tenant = scene.loaded().await;
+        let made = scene.app.provider.rotate_signing_keys(&tenant, None, RotationStart::PublishedFirst, &By::command_line()).await.expect("rotated");
+        assert_eq!(made.len(), keys);
+        assert_eq!(signing(&browser.open(&scene.tenant.url("/console")).await), keys);
+        // Neither is there twice once the successor has taken over.
+        scene.app.time.advance(std::time::Duration::from_hours(48));
+        let page = browser.open(&scene.tenant.url("/console")).await;
+        assert_eq!(signing(&browser.sign_in(&page, &scene.user).await), keys);
+    }
+
+    async fn the_first_page_counts_its_visitor_where_they_belong(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let (system, root) = console::operator(&scene.app).await;
+        let (mut browser, own) = entered(&scene.app, &system, &root).await;
+        assert!(own.answer.body.contains("You are the only one here so far."), "{}", own.answer.body);
+        scene.app.tenant("globex").await;
+        for (slug, said) in [("globex", "Nobody is here yet."), ("acme", "Only one person is here so far.")] {
+            let page = browser.open(&system.url(&format!("/console/tenants/{slug}"))).await;
+            assert!(page.answer.body.contains(said) && !page.answer.body.contains("You are the only one"), "{slug}: {}", page.answer.body);
         }
     }
 }

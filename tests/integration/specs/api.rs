@@ -369,9 +369,13 @@ app_test! {
         let client = scene.app.web_client(&scene.tenant).await.client_id();
         let too_long = admin.post(&format!("/tenants/acme/clients/{client}/rotate-secret"), &json!({ "overlap_seconds": 90 * 86_400 + 1 })).await;
         assert_eq!(pointer(&problem(&too_long, 422, "invalid_value")), "/overlap_seconds");
-        for (claim, value) in [("website", json!("nowhere")), ("locale", json!("??")), ("address", json!({ "country": "a\u{7}b" }))] {
-            let refused = admin.patch(&format!("{users}/{}", scene.user.id), &json!({ "claims": { claim: value } })).await;
-            assert_eq!(pointer(&problem(&refused, 422, "invalid_value")), format!("/claims/{claim}"));
+        for (claims, at) in [
+            (json!({ "website": "nowhere" }), "/claims/website"),
+            (json!({ "locale": "??" }), "/claims/locale"),
+            (json!({ "address": { "country": "a\u{7}b" } }), "/claims/address/country"),
+        ] {
+            let refused = admin.patch(&format!("{users}/{}", scene.user.id), &json!({ "claims": claims })).await;
+            assert_eq!(pointer(&problem(&refused, 422, "invalid_value")), at);
         }
         let short = admin.post(users, &json!({ "email": "a@acme.example", "password": "short" })).await;
         assert_eq!(pointer(&problem(&short, 422, "unacceptable_password")), "/password");

@@ -7,6 +7,7 @@ use tessera::domain::role::Role;
 use tessera::flows::admin::By;
 use tessera::flows::console;
 
+use super::console_settings::press;
 use super::seed::{Scene, until_current};
 use crate::support::app::{TestApp, TestTenant, TestUser, app_test, on_both};
 use crate::support::browser::{Browser, Page};
@@ -156,8 +157,16 @@ app_test! {
         let changed = callback.replace("iss=", "iss=x");
         assert_eq!(attacker.fetch(&changed, None).await.status, 400);
         assert_eq!(attacker.open(&callback).await.answer.status, 200);
-        // The code is spent, and so is the sign-in.
-        assert_eq!(attacker.fetch(&callback, None).await.status, 400);
+        // The code is spent, and so is the sign-in. Whoever went back to it is in already, and is sent where nothing of the answer decides.
+        let session = attacker.cookie("tessera_console").map(ToOwned::to_owned);
+        for back in [callback.clone(), scene.tenant.url("/console/callback"), scene.tenant.url("/console/callback?error=access_denied&state=x&return_to=https://evil.example")] {
+            let answer = attacker.fetch(&back, None).await;
+            assert_eq!((answer.status, answer.header("location")), (303, Some("/t/acme/console")), "{back}");
+        }
+        assert_eq!(attacker.cookie("tessera_console"), session.as_deref());
+        // Without that session it is what it was.
+        victim.fetch(&scene.tenant.url("/console"), None).await;
+        assert_eq!(victim.fetch(&callback, None).await.status, 400);
     }
 
     async fn the_client_is_made_once_and_nobody_else_touches_it(app: TestApp) {
@@ -213,8 +222,10 @@ app_test! {
             assert_eq!(page.answer.status, 200, "{query}");
             let found = if page.answer.body.contains("<table") { rows(&page.answer.body) } else { 0 };
             assert_eq!(found, expected, "{query}: {}", page.answer.body);
+            assert_eq!(page.answer.body.contains("Nothing found"), expected == 0, "{query}: {}", page.answer.body);
+            assert!(!page.answer.body.contains("No events"), "{query}: {}", page.answer.body);
         }
-        for (query, field) in [("act=x", "act"), ("person=nobody@acme.example", "person"), ("person=%3Cb%3E", "person"), ("client=1", "client"), ("since=yesterday", "since"), ("until=2026-02-30", "until")] {
+        for (query, field) in [("act=x", "act"), ("person=nobody@acme.example", "person"), ("person=%3Cb%3E", "person"), ("client=1", "client"), ("since=yesterday", "since"), ("until=2026-02-30", "until"), ("since=2026-02-02&until=2026-02-01", "until")] {
             let page = browser.open(&format!("{url}?{query}")).await;
             assert_eq!(page.answer.status, 422, "{query}");
             page.expect_id(&format!("{field}-problem"));
@@ -254,6 +265,45 @@ app_test! {
             let status = browser.open(&scene.tenant.url("/console/audit")).await.answer.status;
             assert_eq!(status, if sees { 200 } else { 403 }, "{role}");
         }
+    }
+
+    async fn the_audit_names_what_was_done_and_operators_to_operators(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let (system, root) = operator(&scene.app).await;
+        let (mut operators, _) = entered(&scene.app, &system, &root).await;
+        let api = |rest: &str| system.url(&format!("/console/tenants/acme/resources{rest}"));
+        let new = operators.open(&api("/new")).await;
+        let made = operators.submit(&new, &[("identifier", "https://orders.example"), ("name", "Orders"), ("scope", "orders:read")]).await;
+        assert_eq!(made.answer.status, 200, "{}", made.answer.body);
+        let ask = operators.open(&format!("{}/delete", made.url)).await;
+        assert_eq!(press(&mut operators, &ask, ask.url.as_str(), &[]).await.answer.status, 200);
+        let gone = scene.app.user(&scene.tenant, "gone@acme.example", "a long enough password").await;
+        let ask = operators.open(&system.url(&format!("/console/tenants/acme/users/{}/delete", gone.id))).await;
+        assert_eq!(press(&mut operators, &ask, ask.url.as_str(), &[]).await.answer.status, 200);
+        let plain = |page: Page| page.answer.body.replace(['\u{2068}', '\u{2069}'], "");
+        let (mut own, _) = administrator(&scene).await;
+        for (act, named) in [("resource.created", "https://orders.example"), ("resource.deleted", "https://orders.example"), ("user.deleted", "gone@acme.example")] {
+            let theirs = plain(operators.open(&system.url(&format!("/console/tenants/acme/audit?act={act}"))).await);
+            assert!(theirs.contains(named) && theirs.contains("Operator root@system.example"), "{act}: {theirs}");
+            // The tenant's own people see who it was, and no address of another tenant's.
+            let ours = plain(own.open(&scene.tenant.url(&format!("/console/audit?act={act}"))).await);
+            assert!(ours.contains(named) && ours.contains(&format!("Operator {}", root.id)) && !ours.contains("root@system"), "{act}: {ours}");
+            let path = ours.split("<td").nth(1).and_then(|cell| cell.split("href=\"").nth(1)).and_then(|rest| rest.split('"').next()).expect("a link").to_owned();
+            let event = plain(own.open(&format!("{}{path}", scene.app.root())).await);
+            assert!(event.contains(&format!("Operator {}", root.id)) && event.contains(named) && !event.contains("root@system"), "{act}: {event}");
+            let event = plain(operators.open(&system.url(&format!("/console/tenants/acme/audit/{}", path.rsplit('/').next().expect("an id")))).await);
+            assert!(event.contains("Operator root@system.example"), "{act}: {event}");
+        }
+        // Whoever is gone from the operators is known by their id.
+        let by = By::command_line();
+        let home = scene.app.load(&system).await;
+        let next = scene.app.user(&system, "next@system.example", "a long enough password").await;
+        appoint(&scene.app, &system, &next, Role::Administrator).await;
+        let record = scene.app.provider.load_user(&home, root.id).await.expect("there");
+        scene.app.provider.delete_user(&home, &record, &by).await.expect("deleted");
+        let (mut browser, _) = entered(&scene.app, &system, &next).await;
+        let theirs = plain(browser.open(&system.url("/console/tenants/acme/audit?act=resource.created")).await);
+        assert!(theirs.contains(&format!("Operator {}", root.id)), "{theirs}");
     }
 
     async fn operators_look_at_other_tenants_from_their_own_console(app: TestApp) {

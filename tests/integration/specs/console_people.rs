@@ -5,7 +5,7 @@ use tessera::flows::admin::{By, NewExternalSubject};
 use tessera::storage::PageRequest;
 
 use super::console::{appoint, entered};
-use super::console_settings::press;
+use super::console_settings::{press, with};
 use super::seed::Scene;
 use crate::support::app::{TestUser, app_test};
 use crate::support::browser::{Browser, Page};
@@ -87,7 +87,9 @@ app_test! {
         let saved = browser.submit(&first, &[("email", EMAIL), ("given_name", "Nora")]).await;
         assert!(saved.answer.status == 200 && saved.answer.body.contains("Nora"), "{}", saved.answer.body);
         let stale = browser.submit(&second, &[("email", EMAIL), ("given_name", "Nina")]).await;
-        assert!(stale.answer.status == 409 && stale.answer.body.contains("Nina"), "{}", stale.answer.body);
+        let body = stale.answer.body.replace(['\u{2068}', '\u{2069}'], "");
+        assert!(stale.answer.status == 409 && body.contains("value=\"Nina\"") && body.contains("Stored now: Nora"), "{body}");
+        assert_eq!(body.matches("Stored now").count(), 1, "what is the same is said once: {body}");
         // Nor once a field of it has been put right.
         let wrong = browser.submit(&second, &[("email", "nobody")]).await;
         assert_eq!(wrong.answer.status, 422);
@@ -97,9 +99,10 @@ app_test! {
         let wrong = browser.submit(&form, &[("email", "nobody")]).await;
         assert!(wrong.answer.status == 422 && wrong.answer.body.contains("value=\"nobody\""), "{}", wrong.answer.body);
         // Whoever has no name is called by their address, and it is said once.
-        for fields in [&[("email", EMAIL)][..], &[("email", EMAIL), ("given_name", "Nora")]] {
+        for given in ["", "Nora"] {
             let form = open(&scene, &mut browser, &format!("{path}/edit")).await;
-            assert_eq!(browser.submit(&form, fields).await.answer.status, 200);
+            let fields = [("email", EMAIL), ("name", ""), ("given_name", given)];
+            assert_eq!(browser.submit(&form, &fields).await.answer.status, 200);
             for listed in ["/users".to_owned(), path.replace("/users/", "/administrators/")] {
                 let page = open(&scene, &mut browser, &listed).await;
                 let main = page.answer.body.split("<main").nth(1).expect("a page");
@@ -107,6 +110,57 @@ app_test! {
             }
         }
         assert_eq!(scene.events("user.updated"), 3);
+    }
+
+    async fn every_claim_of_a_person_is_filled_in_and_none_is_lost(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let other = scene.app.user(&scene.tenant, EMAIL, "a long enough password").await;
+        let mut browser = at(&scene, Role::UserManager).await;
+        let path = format!("/users/{}", other.id);
+        let claims = async || {
+            let user = scene.app.provider.load_user(&*scene.loaded().await, other.id).await.expect("there");
+            serde_json::to_value(user.claims).expect("JSON")
+        };
+        let form = open(&scene, &mut browser, &format!("{path}/edit")).await;
+        let all = [
+            ("email", EMAIL), ("email_verified", "1"), ("name", "Nora New"), ("given_name", "Nora"), ("family_name", "New"), ("phone_number", "+44 20 7946 0000"), ("phone_number_verified", "1"), ("zoneinfo", "Europe/London"),
+            ("middle_name", "May"), ("gender", "female"), ("profile", "https://nora.example/me"), ("website", "https://nora.example"),
+            ("address.street_address", "1 Street\r\n2nd floor"), ("address.locality", "Town"), ("address.country", "UK"),
+        ];
+        // What is wrong with a field that is folded away is said beside it, and it is unfolded.
+        let wrong = browser.submit(&form, &with(&all, &[("website", "nora"), ("address.locality", "x\u{7}y")])).await;
+        assert_eq!(wrong.answer.status, 422);
+        wrong.expect_id("website-problem");
+        assert!(wrong.answer.body.contains("id=\"user-claims-rare\" open"), "{}", wrong.answer.body);
+        let wrong = browser.submit(&form, &with(&all, &[("address.locality", "x\u{7}y")])).await;
+        wrong.expect_id("address.locality-problem");
+        assert!(wrong.answer.body.contains("id=\"user-claims-address\" open"), "{}", wrong.answer.body);
+        let saved = browser.submit(&form, &all).await;
+        assert!(saved.answer.status == 200 && saved.answer.body.contains("2nd floor") && saved.answer.body.contains("https://nora.example/me"), "{}", saved.answer.body);
+        let whole = claims().await;
+        assert_eq!(whole["address"], serde_json::json!({ "street_address": "1 Street\n2nd floor", "locality": "Town", "country": "UK" }));
+        assert!(whole["middle_name"] == "May" && whole["gender"] == "female" && whole["phone_number_verified"] == true, "{whole}");
+        // A page that is older than these fields doesn't send them: they stay.
+        let (first, second) = (open(&scene, &mut browser, &format!("{path}/edit")).await, open(&scene, &mut browser, &format!("{path}/edit")).await);
+        browser.submit(&first, &[("email", EMAIL), ("email_verified", "1"), ("phone_number", "+44 20 7946 0001"), ("phone_number_verified", "1")]).await;
+        let mut expected = whole.clone();
+        expected["phone_number"] = "+44 20 7946 0001".into();
+        assert_eq!(claims().await, expected);
+        // Somebody who looked at it before sees both, and what is folded away where it differs.
+        let stale = browser.submit(&second, &with(&all, &[("phone_number", "+44 20 7946 0002"), ("address.locality", "City")])).await;
+        let body = stale.expect_id("stale").answer.body.replace(['\u{2068}', '\u{2069}'], "");
+        assert!(stale.answer.status == 409 && body.contains("Stored now: +44 20 7946 0001") && body.contains("value=\"+44 20 7946 0002\""), "{body}");
+        assert!(body.contains("Stored now: Town") && body.contains("id=\"user-claims-address\" open") && !body.contains("id=\"user-claims-rare\" open"), "{body}");
+        assert_eq!((body.matches("Stored now").count(), claims().await), (2, expected));
+        // What is emptied goes, and the audit has the names of what changed and none of the values.
+        let empty = all.map(|(name, value)| (name, if name == "email" { value } else { "" }));
+        let form = open(&scene, &mut browser, &format!("{path}/edit")).await;
+        assert_eq!(browser.submit(&form, &empty).await.answer.status, 200);
+        assert_eq!(claims().await, serde_json::json!({ "phone_number_verified": false }));
+        let told = scene.app.database.raw().texts("SELECT detail AS value FROM audit_events WHERE act = 'user.updated' ORDER BY id");
+        let changed: Vec<serde_json::Value> = told.iter().map(|detail| serde_json::from_str::<serde_json::Value>(detail).expect("JSON")["changed"].take()).collect();
+        assert_eq!((changed.len(), &changed[1]), (3, &serde_json::json!(["claims.phone_number"])));
+        assert!(changed[0].as_array().expect("names").contains(&"claims.address.locality".into()) && !told.concat().contains("7946"), "{told:?}");
     }
 
     async fn a_person_is_shut_out_let_in_again_and_deleted(app: TestApp) {

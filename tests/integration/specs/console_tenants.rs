@@ -66,11 +66,38 @@ app_test! {
         assert_eq!((gone.answer.status, gone.url.path()), (200, "/t/system/console/tenants"));
         assert!(gone.answer.body.contains("is deleted."), "{}", gone.answer.body);
         assert_eq!(browser.submit(&ask, &[("slug", "initech")]).await.answer.status, 404);
+        // Its own audit went with it; the operators' tells of each act once, and by whom.
+        for act in ["created", "suspended", "resumed", "deleted"] {
+            let audit = browser.open(&system.url(&format!("/console/audit?act=tenant.{act}"))).await;
+            let body = audit.answer.body.replace(['\u{2068}', '\u{2069}'], "");
+            assert_eq!(body.matches("Initech &#38; Sons (initech)").count(), 1, "{act}: {body}");
+            assert_eq!(body.matches("Operator root@system.example").count(), 1, "{act}: {body}");
+        }
         // The operators' own stays.
         let ask = browser.open(&system.url("/console/tenant/system/suspend")).await;
         assert_eq!(press(&mut browser, &ask, &system.url("/console/tenant/system/suspend"), &[]).await.answer.status, 409);
         let ask = browser.open(&system.url("/console/tenant/system/delete")).await;
         assert_eq!(browser.submit(&ask, &[("slug", "system")]).await.answer.status, 409);
+    }
+
+    async fn a_tenant_without_an_administrator_says_so_to_operators(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let (system, mut browser) = operator(&scene.app).await;
+        let mut acts = async || {
+            let page = browser.open(&system.url("/console/tenant/acme")).await.answer;
+            ["first-administrator", "appoint-administrator"].map(|id| page.body.contains(&format!("id=\"{id}\"")))
+        };
+        assert_eq!(acts().await, [false, true]);
+        // Another role doesn't do; whoever is shut out neither.
+        appoint(&scene.app, &scene.tenant, &scene.user, Role::UserManager).await;
+        assert_eq!(acts().await, [false, true]);
+        appoint(&scene.app, &scene.tenant, &scene.user, Role::Administrator).await;
+        assert_eq!(acts().await, [false, false]);
+        let tenant = scene.loaded().await;
+        scene.app.provider.disable_user(&tenant, scene.user.id, &By::command_line()).await.expect("disabled");
+        assert_eq!(acts().await, [false, true]);
+        let form = browser.open(&system.url("/console/tenants/acme/administrators/new")).await;
+        form.expect_id("email");
     }
 
     async fn tenants_are_for_operators(app: TestApp) {

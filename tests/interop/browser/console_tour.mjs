@@ -111,8 +111,6 @@ async function onceSeen(tour, page, start, world) {
   await tour.look(page, 'try-it-callback')
   await go('/users/00000000-0000-7000-8000-000000000000')
   await tour.look(page, 'fault-not-found')
-  await go('/callback')
-  await tour.look(page, 'callback')
   await go('/signed-out')
   await tour.look(page, 'signed-out')
 }
@@ -149,6 +147,9 @@ async function tooLate(tour, page, start, world, admin, administrator, since) {
   await page.context().clearCookies()
   await follow(page, '#confirm')
   await tour.look(page, 'ended')
+  // Whoever is signed in is sent on from there.
+  await page.goto(`${start}/callback`)
+  await tour.look(page, 'callback')
 }
 
 /** `desk` is the page of this administrator, who signed in at `since`. */

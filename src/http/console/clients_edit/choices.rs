@@ -58,7 +58,7 @@ pub(super) fn kind(visitor: &Visitor, shape: Shape, draft: &Draft) -> FieldKind 
             &KeyManagementAlgorithm::ALL.map(KeyManagementAlgorithm::as_str),
         ),
         Shape::Delivery => menu(
-            visitor.shell(&SECTION).t("client-nothing").into_owned(),
+            visitor.shell(&SECTION).t("nothing").into_owned(),
             &DeliveryMode::ALL.map(DeliveryMode::as_str),
         ),
         Shape::ContentEncryption => algorithms(
