@@ -56,8 +56,11 @@ impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
     }
 
     /// Keeps what was looked up since there were so many removals. Where there is one more, perhaps of this very key, what was found may be older
-    /// than that, and isn't kept.
+    /// than that, and isn't kept; what is there already stays, as it was looked up by somebody else since, or the removal was of another key.
     pub fn keep(&self, key: &K, value: V, removals: u64) {
+        if self.removals() != removals {
+            return;
+        }
         self.values.insert(key.clone(), value);
         if self.removals() != removals {
             self.values.remove(key);
@@ -198,6 +201,9 @@ mod tests {
         let before = cache.removals();
         cache.keep(&1, 7, before);
         assert_eq!(cache.get(&1), Some(7));
+        cache.remove(&2);
+        cache.keep(&1, 8, before);
+        assert_eq!(cache.get(&1), Some(7), "of another key");
         cache.clear();
         cache.keep(&1, 7, before);
         assert_eq!(cache.get(&1), None);

@@ -312,6 +312,7 @@ impl Provider {
             return Ok(None);
         }
         let before = self.caches.unknown.removals();
+        let known = self.caches.last_known.removals();
         let load = async {
             let loaded = self.load_tenant(slug).await?;
             Ok::<_, FlowError>(loaded.map(|tenant| (tenant.id(), tenant)))
@@ -319,7 +320,10 @@ impl Provider {
         let found = self.caches.tenants.load(load).await?;
         if let Some(tenant) = &found {
             self.caches.slugs.put(slug, tenant.id());
-            self.caches.remember(tenant);
+            // Also where everything was to be loaded again meanwhile: that this tenant changed is what would be removed there.
+            self.caches
+                .last_known
+                .keep(&tenant.id(), Arc::clone(tenant), known);
         } else {
             let key = slug.as_str().to_owned();
             self.caches.unknown.keep(&key, (), before);

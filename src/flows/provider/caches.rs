@@ -73,15 +73,6 @@ impl Caches {
         }
     }
 
-    pub(super) fn remember(&self, tenant: &Arc<Tenant>) {
-        let id = tenant.id();
-        self.last_known.put(&id, Arc::clone(tenant));
-        // Where a change came in between, whoever heard of it may have looked before this was here.
-        if self.tenants.get(&id).is_none() {
-            self.last_known.remove(&id);
-        }
-    }
-
     pub(super) fn hear(&self, notice: &Notice<'_>) {
         match notice {
             Notice::Changes(changes) => {
@@ -108,7 +99,6 @@ impl Caches {
         let tenant = change.tenant;
         match change.entity {
             Entity::Tenant => {
-                // In this order: see `remember`.
                 self.tenants.remove(&tenant);
                 self.last_known.remove(&tenant);
             }

@@ -122,10 +122,7 @@ fn families() -> Vec<(&'static str, Vec<String>)> {
         ),
         (
             "user-claim-",
-            user_claims::texts()
-                .chain([user_claims::PHONE_VERIFIED])
-                .map(user_claims::word)
-                .collect(),
+            user_claims::texts().map(user_claims::word).collect(),
         ),
     ]
 }

@@ -1,6 +1,7 @@
 //! `tessera tenant export`, `tessera tenant import` and `tessera user import`.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -126,11 +127,33 @@ fn permissions(file: &str) -> u32 {
 fn token_status(here: &Installation, tenant: &str, client: &str, secret: &str) -> u16 {
     let server = here.serve();
     let root = server.document["root"].as_str().expect("a root");
-    let request = Http::new(server.port()).post(&format!("{root}/t/{tenant}/token"));
-    let request = request
-        .basic(client, secret)
-        .form(&[("grant_type", "client_credentials")]);
-    actix_web::rt::System::new().block_on(request.send()).status
+    let http = Http::new(server.port());
+    actix_web::rt::System::new().block_on(async {
+        until_ready(&http, root).await;
+        let request = http.post(&format!("{root}/t/{tenant}/token"));
+        let request = request
+            .basic(client, secret)
+            .form(&[("grant_type", "client_credentials")]);
+        request.send().await.status
+    })
+}
+
+/// Until the server has heard what others changed: before that it serves no tokens, as load balancers know.
+async fn until_ready(http: &Http, root: &str) {
+    let begun = Instant::now();
+    while http
+        .get(&format!("{root}/health/ready"))
+        .send()
+        .await
+        .status
+        != 200
+    {
+        assert!(
+            begun.elapsed() < Duration::from_secs(20),
+            "it never gets ready"
+        );
+        actix_web::rt::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 fn counts(here: &Installation) -> Vec<i64> {
