@@ -13,7 +13,7 @@ use crate::clock::Timestamp;
 use crate::protocol::slug::Slug;
 
 /// The slug of the built-in tenant that holds the installation's operators.
-pub const SYSTEM_SLUG: &str = "system";
+pub const SYSTEM_SLUG: &str = crate::protocol::slug::SYSTEM;
 
 /// A tenant as it is stored. What a request works with adds its addresses and keys.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -45,7 +45,7 @@ const RESERVED: [&str; 44] = [
     "static",
     "status",
     "support",
-    "system",
+    SYSTEM,
     "t",
     "token",
     "userinfo",
@@ -60,6 +60,9 @@ pub struct Slug(Box<str>);
 
 /// The most characters: those of a label of the DNS (RFC 1035 §2.3.4).
 pub const LENGTH_MAX: usize = 63;
+
+/// The slug of the built-in tenant.
+pub const SYSTEM: &str = "system";
 
 /// The grammar but the length, as a regular expression of ECMA-262.
 pub const PATTERN: &str = "^[a-z0-9]+(-[a-z0-9]+)*$";
@@ -76,6 +79,11 @@ pub enum InvalidSlug {
 }
 
 impl Slug {
+    /// That of the built-in tenant, which holds the operators.
+    pub fn system() -> Self {
+        Self(SYSTEM.into())
+    }
+
     /// Checks the grammar only: what an existing tenant may be called, `system` included.
     pub fn parse(text: &str) -> Result<Self, InvalidSlug> {
         // RFC 5891 §4.2.3.1 gives labels like `xn--…` a meaning of their own; no two hyphens in a row excludes them.

@@ -267,6 +267,20 @@ impl Repo<'_> {
         insert_people(self.connection, people.iter().map(|user| (tenant, *user)))
     }
 
+    /// Writes many events down.
+    pub fn record_all(&mut self, events: &[Event]) -> Result<()> {
+        let (tenant, clock) = (self.tenant, self.clock);
+        let rows = events
+            .iter()
+            .map(|event| NewEventRow::new(tenant, event.clone(), clock));
+        insert_all!(
+            self.connection,
+            audit_events,
+            rows.collect::<Result<Vec<_>>>()?
+        );
+        Ok(())
+    }
+
     /// Adds many clients. A conflict: an identifier is another's.
     pub fn insert_clients(&mut self, all: &[Client]) -> Result<()> {
         let tenant = self.tenant;

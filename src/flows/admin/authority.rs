@@ -356,7 +356,7 @@ fn homes(about: Option<&Slug>, token: &str) -> Vec<Slug> {
     let mut slugs: Vec<_> = about
         .cloned()
         .into_iter()
-        .chain(Slug::parse(SYSTEM_SLUG))
+        .chain(Some(Slug::system()))
         .collect();
     slugs.dedup();
     slugs

@@ -84,21 +84,19 @@ pub(super) fn other_master_key() -> AdminError {
     )
 }
 
-fn system_slug() -> Result<Slug, AdminError> {
-    Slug::parse(SYSTEM_SLUG).map_err(|error| AdminError::invalid("slug", error))
-}
-
-/// Tells the operators of an act on a whole tenant: in their own audit it is found when the tenant is gone, and its events with it. Nothing
-/// else of the tenant is said there than which it is.
-fn tell_operators(all: &mut Installation<'_>, system: &Slug, event: Event) -> storage::Result<()> {
-    if let Some(system) = all.find_tenant(system)? {
-        all.tenant(system.scope, |repo| repo.record(event))?;
+/// Tells the operators of acts on whole tenants: in their own audit they are found when the tenant is gone, and its events with it. Nothing
+/// else of a tenant is said there than which it is, and whether its keys went along.
+pub(super) fn tell_operators(all: &mut Installation<'_>, events: &[Event]) -> storage::Result<()> {
+    if !events.is_empty()
+        && let Some(system) = all.find_tenant(&Slug::system())?
+    {
+        all.tenant(system.scope, |repo| repo.record_all(events))?;
     }
     Ok(())
 }
 
 /// Which tenant it is, for the operators' audit.
-fn identity(id: TenantId, slug: &Slug, name: &str) -> Value {
+pub(super) fn identity(id: TenantId, slug: &Slug, name: &str) -> Value {
     json!({ "slug": slug, "tenant_id": id, "name": name })
 }
 
@@ -128,7 +126,7 @@ impl Provider {
 
     /// The built-in tenant of the operators, made where it isn't there yet. Any number of nodes may do this at once.
     pub async fn ensure_system_tenant(&self) -> Result<Arc<Tenant>, AdminError> {
-        let slug = system_slug()?;
+        let slug = Slug::system();
         // Past the cache, which would remember that it wasn't there though another process made it meanwhile.
         let wanted = slug.clone();
         let there = self
@@ -173,7 +171,7 @@ impl Provider {
             }
             None => None,
         };
-        let (by, operators) = (by.clone(), system_slug()?);
+        let by = by.clone();
         let written = self.db.write_installation(move |all| {
             if let Some((system, claim)) = &claim {
                 all.tenant(*system, |repo| Claim::check(Some(claim), repo))?;
@@ -187,9 +185,10 @@ impl Provider {
             if let Some((system, claim)) = &claim {
                 all.tenant(*system, |repo| Claim::write(Some(claim), repo))?;
             }
-            if tenant.slug != operators {
+            if tenant.slug != Slug::system() {
                 let which = identity(tenant.id, &tenant.slug, &tenant.name);
-                tell_operators(all, &operators, by.event(Act::TenantCreated).detail(which))?;
+                let event = by.event(Act::TenantCreated).detail(which);
+                tell_operators(all, &[event])?;
             }
             let scope = all.insert_tenant(&tenant)?;
             all.tenant(scope, |repo| {
@@ -301,14 +300,14 @@ impl Provider {
             (from, TenantStatus::Suspended) => (from, Act::TenantSuspended),
             (from, _) => (from, Act::TenantResumed),
         };
-        let (by, scope, operators) = (by.clone(), loaded.scope, system_slug()?);
+        let (by, scope) = (by.clone(), loaded.scope);
         let which = identity(scope.id(), &loaded.record.slug, &loaded.record.name);
         let done = self.db.write_installation(move |all| {
             let done = all.set_tenant_status(scope.id(), from, to)?;
             if done {
                 all.tenant(scope, |repo| repo.record(by.event(act)))?;
                 let event = by.event(act).detail(which.clone());
-                tell_operators(all, &operators, event)?;
+                tell_operators(all, &[event])?;
             }
             Ok(done)
         });

@@ -185,6 +185,7 @@ command_test! {
         assert_eq!(permissions(&file), 0o600);
         assert!(!here.path("acme.jsonl.partial").exists());
         assert_eq!(here.events(slug, "tenant.exported"), 1);
+        assert_eq!(here.events("system", "tenant.exported"), 1, "found when the tenant is gone");
         let there = elsewhere(here);
         let checked = there.json(&["tenant", "import", "--dry-run", &file]);
         assert_eq!((&checked["dry_run"], &checked["imported"]["people"]), (&json!(true), &json!(2)));
@@ -207,6 +208,7 @@ command_test! {
         };
         assert_eq!(resources(&there), resources(here));
         assert_eq!((there.events(slug, "*"), there.events(slug, "tenant.imported")), (1, 1), "one event, not one for everything");
+        assert_eq!(there.events("system", "tenant.imported"), 1, "found when the tenant is gone");
         // The secret and the password that were given out there hold here.
         let text = |name: &str| made[name].as_str().expect("a text").to_owned();
         assert_eq!(token_status(&there, slug, &text("client_id"), &text("client_secret")), 200);
@@ -400,7 +402,7 @@ command_test! {
         assert_eq!((&imported["imported"]["tenants"], &imported["imported"]["people"]), (&json!(1), &json!(4000)));
         assert_eq!(here.json(&["tenant", "show", "large"])["status"], "suspended");
         assert_eq!((here.raw().count("users"), here.raw().count("role_assignments")), (4000, 4000));
-        assert_eq!(here.events("large", "*"), 1);
+        assert_eq!((here.events("large", "*"), here.events("system", "tenant.imported")), (1, 1), "one that became whole");
         let skipped = here.json_with(&lines(&all), &["tenant", "import", "--skip-existing"]);
         assert_eq!((&skipped["imported"]["skipped_tenants"], &skipped["imported"]["people"]), (&json!(1), &json!(0)));
     }

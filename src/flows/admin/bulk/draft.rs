@@ -10,7 +10,7 @@ use serde_json::json;
 use super::super::error::{AdminError, By};
 use super::super::external_subjects::{check_name, name_at};
 use super::super::resources::{NewResource, type_of_another};
-use super::super::tenants::check_tenant;
+use super::super::tenants::{check_tenant, identity};
 use super::clients::NewClientSecret;
 use super::format::{
     ConsentLine, DomainLine, ExternalSubjectLine, KeyLine, ResourceLine, TenantLine, TenantState,
@@ -197,6 +197,14 @@ impl Draft {
             created_at: key.created_at,
         });
         Ok(())
+    }
+
+    /// The same for the operators' audit, which outlives the tenant.
+    pub(super) fn told_operators(&self, by: &By) -> Event {
+        let record = &self.whole.record;
+        let mut which = identity(record.id, &record.slug, &record.name);
+        which["with_data_key"] = self.moved.into();
+        by.event(Act::TenantImported).detail(which)
     }
 
     /// The one event that tells of an imported tenant.

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::super::authority::{Area, Permission};
 use super::super::clients::client_information;
 use super::super::error::{AdminError, By};
+use super::super::tenants::{identity, tell_operators};
 use super::format::{
     ClientLine, ConsentLine, DomainLine, EndLine, ExportLine, ExternalSubjectLine, FORMAT, KeyLine,
     ResourceLine, TenantLine, TenantState, UserLine, UserState,
@@ -25,7 +26,7 @@ use crate::flows::console;
 use crate::flows::provider::Provider;
 use crate::flows::tenancy::Tenant;
 use crate::flows::trial;
-use crate::storage::{Page, PageRequest};
+use crate::storage::{Page, PageRequest, TenantScope};
 
 /// Whether an export holds what lets somebody else be the tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,8 +104,16 @@ impl Provider {
         let event = by.event(Act::TenantExported).detail(json!({
             "with_secrets": secrets == Secrets::With, "people": exported.people, "clients": exported.clients,
         }));
+        // Of an export with keys and hashes the operators know also when the tenant is gone.
+        let mut which = identity(tenant.id(), tenant.slug(), &tenant.record.name);
+        which["with_secrets"] = (secrets == Secrets::With).into();
+        let told = by.event(Act::TenantExported).detail(which);
+        let scope = *AsRef::<TenantScope>::as_ref(tenant);
         self.db
-            .write(tenant, move |repo| repo.record(event.clone()))
+            .write_installation(move |all| {
+                all.tenant(scope, |repo| repo.record(event.clone()))?;
+                tell_operators(all, std::slice::from_ref(&told))
+            })
             .await?;
         Ok(exported)
     }

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::super::authority::{Area, Permission};
 use super::super::error::{AdminError, By};
-use super::super::tenants::{is_sealed_under, other_master_key};
+use super::super::tenants::{is_sealed_under, other_master_key, tell_operators};
 use super::draft::Draft;
 use super::format::{ExportLine, FORMAT};
 use super::lines::{Line, Lines, Record};
@@ -262,9 +262,11 @@ impl Importer<'_, '_> {
     fn submit(&self, group: Group) -> Writing {
         let (db, mode) = (self.provider.db.clone(), self.mode);
         let fingerprint = self.provider.master.fingerprint();
+        let by = self.by.clone();
         tokio::spawn(async move {
             let begun = Instant::now();
-            let written = db.write_installation(move |all| write(all, &group, mode, &fingerprint));
+            let written =
+                db.write_installation(move |all| write(all, &group, mode, &fingerprint, &by));
             let written = written.await;
             (written, begun.elapsed())
         })
@@ -381,7 +383,8 @@ impl Importer<'_, '_> {
             .delete_unfinished(id)
             .await
             .map_err(&problem)?;
-        self.insert(draft).await?;
+        self.insert(draft, Some(draft.told_operators(self.by)))
+            .await?;
         self.count(draft);
         Ok(())
     }
@@ -429,6 +432,7 @@ fn write(
     group: &[Draft],
     mode: Mode,
     fingerprint: &str,
+    by: &By,
 ) -> storage::Result<Written> {
     if !is_sealed_under(all, fingerprint)? {
         return Ok(Written::OtherMasterKey);
@@ -451,7 +455,10 @@ fn write(
         .collect::<HashSet<_>>();
     let new = group.iter().enumerate().take(end);
     let new = new.filter(|(place, _)| !places.contains(place));
-    all.insert_whole_tenants(&new.map(|(_, draft)| &draft.whole).collect::<Vec<_>>())?;
+    let new = new.map(|(_, draft)| draft).collect::<Vec<_>>();
+    all.insert_whole_tenants(&new.iter().map(|draft| &draft.whole).collect::<Vec<_>>())?;
+    let told = new.iter().map(|draft| draft.told_operators(by));
+    tell_operators(all, &told.collect::<Vec<_>>())?;
     Ok(Written::Done(known))
 }
 

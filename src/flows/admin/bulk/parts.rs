@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use super::super::error::AdminError;
-use super::super::tenants::{is_sealed_under, other_master_key};
+use super::super::tenants::{is_sealed_under, other_master_key, tell_operators};
 use super::draft::Draft;
 use super::import::{BREATH, Current, Importer};
 use super::report::Problem;
@@ -69,23 +69,25 @@ impl Importer<'_, '_> {
                 .map_err(&problem)?;
         }
         self.keep_secrets(std::slice::from_ref(&*draft), &[])?;
-        self.insert(&draft).await?;
+        // Whoever looks after the installation hears of it once it is whole.
+        self.insert(&draft, None).await?;
         draft.begun = true;
         draft.clear();
         self.current = Current::Draft(draft);
         Ok(())
     }
 
-    /// Makes a tenant of what there is of it.
-    pub(super) async fn insert(&self, draft: &Draft) -> Result<(), Problem> {
+    /// Makes a tenant of what there is of it, and tells the operators where `told` says so.
+    pub(super) async fn insert(&self, draft: &Draft, told: Option<Event>) -> Result<(), Problem> {
         let problem = Problem::at(Some(draft.line));
         let (whole, fingerprint) = (draft.whole.clone(), self.provider.master.fingerprint());
         let written = self.provider.db.write_installation(move |all| {
-            if is_sealed_under(all, &fingerprint)? {
-                all.insert_whole_tenants(&[&whole]).map(Some)
-            } else {
-                Ok(None)
+            if !is_sealed_under(all, &fingerprint)? {
+                return Ok(None);
             }
+            all.insert_whole_tenants(&[&whole])?;
+            tell_operators(all, told.as_slice())?;
+            Ok(Some(()))
         });
         match written.await {
             Ok(Some(())) => Ok(()),
@@ -97,12 +99,12 @@ impl Importer<'_, '_> {
         }
     }
 
-    /// Adds a part, and opens the tenant where it is the last.
+    /// Adds a part, and opens the tenant where it is the last: then there are events, the tenant's own and that of the operators.
     async fn append(
         &mut self,
         draft: &Draft,
         part: WholeTenant,
-        last: Option<Event>,
+        last: Option<(Event, Event)>,
     ) -> Result<(), Problem> {
         let problem = Problem::at(None);
         let lines = draft.line + draft.lines;
@@ -138,7 +140,7 @@ impl Importer<'_, '_> {
                 if let Some(user) = repo.find_overnamed(&named, NAMES_MAX)? {
                     return Ok(Some(user));
                 }
-                if let Some(event) = &last {
+                if let Some((event, _)) = &last {
                     repo.record(event.clone())?;
                 }
                 Ok(None)
@@ -146,10 +148,14 @@ impl Importer<'_, '_> {
             if let Some(user) = overnamed {
                 return Ok(Appended::Overnamed(user));
             }
-            Ok(match &last {
-                Some(_) if !all.finish_import(&part.record)? => Appended::Gone,
-                _ => Appended::Yes,
-            })
+            let Some((_, told)) = &last else {
+                return Ok(Appended::Yes);
+            };
+            if !all.finish_import(&part.record)? {
+                return Ok(Appended::Gone);
+            }
+            tell_operators(all, std::slice::from_ref(told))?;
+            Ok(Appended::Yes)
         });
         let written = written.await.map_err(AdminError::from);
         match written.map_err(told).map_err(&problem)? {
@@ -180,8 +186,8 @@ impl Importer<'_, '_> {
         };
         let mut part = draft.take_part();
         part.record.status = draft.status;
-        let event = draft.event(self.by);
-        let written = self.append(&draft, part, Some(event)).await;
+        let events = (draft.event(self.by), draft.told_operators(self.by));
+        let written = self.append(&draft, part, Some(events)).await;
         if written.is_ok() {
             self.count(&draft);
         } else {
