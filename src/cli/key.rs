@@ -140,7 +140,7 @@ fn report(keys: &[KeyRecord], now: Timestamp, text: &str) -> Report {
             vec![
                 key.kid.clone(),
                 key.algorithm.to_string(),
-                state(key, now).to_owned(),
+                key.state(now).as_str().to_owned(),
                 since(key),
             ]
         })
@@ -160,26 +160,6 @@ fn report(keys: &[KeyRecord], now: Timestamp, text: &str) -> Report {
         report
     } else {
         report.with_text(text)
-    }
-}
-
-/// Where the key stands at this moment.
-fn state(key: &KeyRecord, now: Timestamp) -> &'static str {
-    if key.algorithm.is_encryption() {
-        return match key.stage {
-            KeyStage::Published { .. } => "encrypting",
-            KeyStage::Retired { removed_at, .. } if now < removed_at => "decrypting",
-            KeyStage::Retired { .. } => "removed",
-            KeyStage::Revoked { .. } => "revoked",
-        };
-    }
-    match key.stage {
-        KeyStage::Published { signs_from } if now < signs_from => "published",
-        KeyStage::Published { .. } => "signing",
-        KeyStage::Retired { retired_at, .. } if now < retired_at => "signing",
-        KeyStage::Retired { removed_at, .. } if now < removed_at => "verifying",
-        KeyStage::Retired { .. } => "removed",
-        KeyStage::Revoked { .. } => "revoked",
     }
 }
 
@@ -210,6 +190,6 @@ fn since(key: &KeyRecord) -> String {
 
 fn document(key: &KeyRecord, now: Timestamp) -> Value {
     let mut document = serde_json::to_value(key).unwrap_or_default();
-    document["state"] = json!(state(key, now));
+    document["state"] = json!(key.state(now).as_str());
     document
 }

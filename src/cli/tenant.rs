@@ -25,7 +25,7 @@ pub enum Command {
     },
     /// List tenants
     List {
-        /// Those whose slug begins with this
+        /// Those whose slug or name begins with this
         #[arg(long, value_name = "PREFIX")]
         search: Option<String>,
         #[command(flatten)]

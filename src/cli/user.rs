@@ -258,7 +258,7 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
             let (provider, tenant, user) = target.open(flags).await?;
             let text = match provider.disable_user(&tenant, user.id, &by).await? {
                 Some(ended) => format!(
-                    "{} is disabled. Ended with it: sessions {}, grants {}. Services that verify access tokens offline accept one for {} seconds at most.",
+                    "{} is disabled. Ended with it: sessions {}, grants {}. Services that verify access tokens offline accept one until it expires: {} seconds, or what its client has registered.",
                     user.email,
                     ended.sessions,
                     ended.grants,

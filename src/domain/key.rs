@@ -136,7 +136,60 @@ pub enum KeyStage {
     },
 }
 
+/// What a key is good for at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyState {
+    /// In JWKS, and not in use yet.
+    Published,
+    /// Tokens are signed by it.
+    Signing,
+    /// Others encrypt to it.
+    Encrypting,
+    /// What was made by it is still verified, or decrypted.
+    Retired,
+    /// Nothing is good by it any more, as everything has expired.
+    Removed,
+    /// Nothing is good by it any more, as somebody said so.
+    Revoked,
+}
+
+impl KeyState {
+    /// Its name in answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Published => "published",
+            Self::Signing => "signing",
+            Self::Encrypting => "encrypting",
+            Self::Retired => "retired",
+            Self::Removed => "removed",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
 impl KeyRecord {
+    /// What the key is good for at `now`.
+    pub fn state(&self, now: Timestamp) -> KeyState {
+        let used = if self.algorithm.is_encryption() {
+            KeyState::Encrypting
+        } else {
+            KeyState::Signing
+        };
+        match self.stage {
+            // One that was replaced before its time came still waits for it.
+            KeyStage::Published { signs_from } | KeyStage::Retired { signs_from, .. }
+                if now < signs_from =>
+            {
+                KeyState::Published
+            }
+            KeyStage::Published { .. } => used,
+            KeyStage::Retired { retired_at, .. } if now < retired_at => used,
+            KeyStage::Retired { removed_at, .. } if now < removed_at => KeyState::Retired,
+            KeyStage::Retired { .. } => KeyState::Removed,
+            KeyStage::Revoked { .. } => KeyState::Revoked,
+        }
+    }
+
     /// Whether the key is the one that signs, or that is encrypted to, at `now`.
     pub fn signs(&self, now: Timestamp) -> bool {
         match self.stage {
@@ -169,5 +222,57 @@ impl KeyRecord {
             KeyStage::Retired { removed_at, .. } => now < removed_at,
             KeyStage::Revoked { .. } => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Duration};
+
+    use super::*;
+    use crate::protocol::KeyManagementAlgorithm;
+
+    #[test]
+    fn a_key_is_said_to_be_what_it_is_good_for() {
+        let at = |hour: i64| DateTime::UNIX_EPOCH + Duration::hours(hour);
+        let states = |algorithm: KeyAlgorithm, stage: KeyStage| {
+            let key = KeyRecord {
+                id: KeyId::from(uuid::Uuid::nil()),
+                kid: "k".to_owned(),
+                algorithm,
+                stage,
+                public_jwk: serde_json::Value::Null,
+                sealed_private_jwk: Vec::new(),
+                created_at: at(0),
+            };
+            let told = [0, 1, 2, 3].map(|hour| (key.state(at(hour)), key.signs(at(hour))));
+            for (state, signs) in told {
+                let used = matches!(state, KeyState::Signing | KeyState::Encrypting);
+                assert_eq!(used, signs, "{stage:?}");
+            }
+            told.map(|(state, _)| state.as_str())
+        };
+        let signing = KeyAlgorithm::Signing(SigningAlgorithm::Es256);
+        let published = KeyStage::Published { signs_from: at(1) };
+        let retired = KeyStage::Retired {
+            signs_from: at(1),
+            retired_at: at(2),
+            removed_at: at(3),
+        };
+        let revoked = KeyStage::Revoked { revoked_at: at(1) };
+        assert_eq!(
+            states(signing, published),
+            ["published", "signing", "signing", "signing"]
+        );
+        assert_eq!(
+            states(signing, retired),
+            ["published", "signing", "retired", "removed"]
+        );
+        assert_eq!(states(signing, revoked), ["revoked"; 4]);
+        let encryption = KeyAlgorithm::Encryption(KeyManagementAlgorithm::EcdhEs);
+        assert_eq!(
+            states(encryption, published),
+            ["published", "encrypting", "encrypting", "encrypting"]
+        );
     }
 }

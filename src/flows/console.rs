@@ -11,16 +11,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
+use serde_json::json;
 use url::form_urlencoded::Serializer;
 use uuid::Uuid;
 
 use super::access::AccessRefusal;
 use super::admin::{AdminError, DoorError, Principal};
 use super::browser::issuer_path;
-use super::client_authentication::Sent;
 use super::grants::TokenRefusal;
+use super::own_sign_in::{OwnClient, Remembered, location, part, random};
 use super::provider::{FlowError, Provider};
 use super::scopes::{ADMIN, admin_api};
 use super::tenancy::{Tenant, TenantAt};
@@ -69,6 +68,14 @@ fn callback(issuer: &str) -> String {
     format!("{issuer}{PATH}/callback")
 }
 
+/// The console's client, as it signs in.
+fn own_client(issuer: &str) -> OwnClient {
+    OwnClient {
+        id: client_id(),
+        redirect_uri: callback(issuer),
+    }
+}
+
 /// Where whoever signed out is sent.
 fn signed_out(issuer: &str) -> String {
     format!("{issuer}{PATH}/signed-out")
@@ -114,8 +121,8 @@ const SESSION: &str = "console session";
 #[derive(Serialize, Deserialize)]
 struct Waiting {
     state: String,
-    nonce: String,
-    code_verifier: String,
+    #[serde(flatten)]
+    sign_in: Remembered,
     return_to: String,
     issuer: String,
 }
@@ -304,26 +311,15 @@ impl Provider {
         demand: Option<Demand>,
     ) -> Result<Begun, FlowError> {
         self.ensure_console_client(at).await?;
-        let random = || URL_SAFE_NO_PAD.encode(self.clock.random_bytes::<32>());
         let waiting = Waiting {
-            state: random(),
-            nonce: random(),
-            code_verifier: random(),
+            state: random(&self.clock),
+            sign_in: Remembered::new(&self.clock),
             return_to: page_to_return_to(return_to).to_owned(),
             issuer: at.issuer.to_string(),
         };
-        let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(&waiting.code_verifier));
-        let mut query = Serializer::new(String::new());
-        query
-            .append_pair("response_type", "code")
-            .append_pair("client_id", &client_id().to_string())
-            .append_pair("redirect_uri", &callback(&at.issuer))
-            .append_pair("scope", SCOPE)
-            .append_pair("resource", &admin_api(self))
-            .append_pair("state", &waiting.state)
-            .append_pair("nonce", &waiting.nonce)
-            .append_pair("code_challenge", &challenge)
-            .append_pair("code_challenge_method", "S256");
+        let client = own_client(&at.issuer);
+        let mut query = waiting.sign_in.request(&client, SCOPE, &waiting.state);
+        query.append_pair("resource", &admin_api(self));
         if let Some(session) = renewed {
             // Nobody else takes over silently.
             query.append_pair("id_token_hint", &session.id_token);
@@ -332,12 +328,7 @@ impl Provider {
             query.append_pair("max_age", &demand.max_age.to_string());
         }
         Ok(Begun {
-            location: format!(
-                "{}{}?{}",
-                issuer_path(&at.issuer),
-                paths::AUTHORIZE,
-                query.finish()
-            ),
+            location: location(at, query),
             cookie: seal(&at.tenant, WAITING, &waiting, &self.clock)?,
         })
     }
@@ -364,24 +355,18 @@ impl Provider {
         if params.contains("error") {
             return Err(CallbackRefusal::Denied(given("error").to_owned()));
         }
-        let (redirect_uri, id) = (callback(&at.issuer), client_id().to_string());
-        let body: Params = [
-            ("grant_type", "authorization_code"),
-            ("code", given("code")),
-            ("redirect_uri", &redirect_uri),
-            ("code_verifier", &waiting.code_verifier),
-            ("client_id", &id),
-        ]
-        .into_iter()
-        .collect();
-        let answer = match self.token(at, Sent::alone(origin), &body).await {
-            Ok(answer) => answer.response,
+        let own = (&own_client(&at.issuer), &waiting.sign_in);
+        let answer = match self.redeem_own_code(at, own, given("code"), origin).await {
+            Ok(answer) => answer,
             Err(TokenRefusal::Failed(error)) => return Err(error.into()),
             Err(refusal) => return Err(CallbackRefusal::Code(refusal.to_string())),
         };
+        let answers = |token: &String| {
+            part(token, 1).is_some_and(|claims| waiting.sign_in.is_answered_by(&claims))
+        };
         let id_token = answer
             .id_token
-            .filter(|token| nonce_of(token).as_deref() == Some(&*waiting.nonce))
+            .filter(answers)
             .ok_or_else(|| CallbackRefusal::Code("the nonce is another one".to_owned()))?;
         let kept = Kept {
             access_token: answer.access_token,
@@ -450,13 +435,6 @@ impl Provider {
             Err(_) => Ok(Door::NoRole(Box::new(user))),
         }
     }
-}
-
-/// The nonce of an ID token that our own token endpoint has just handed out.
-fn nonce_of(token: &str) -> Option<String> {
-    let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
-    let claims: Value = serde_json::from_slice(&payload).ok()?;
-    claims.get("nonce")?.as_str().map(ToOwned::to_owned)
 }
 
 #[cfg(test)]

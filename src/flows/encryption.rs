@@ -133,23 +133,6 @@ impl Provider {
         // A key that reads like one and can't be encrypted to is the client's fault.
         Ok(encrypted.map_err(|_| NoRecipient::NoKey(encryption.alg))?)
     }
-
-    /// A signed token as its client gets it: encrypted where that registered so.
-    pub(super) async fn nest(
-        &self,
-        tenant: &Tenant,
-        client: &Client,
-        encryption: Option<Encryption>,
-        signed: String,
-    ) -> Result<String, FlowError> {
-        match encryption {
-            Some(encryption) => {
-                self.encrypt(tenant, client, encryption, Some(NESTED), signed)
-                    .await
-            }
-            None => Ok(signed),
-        }
-    }
 }
 
 /// Which keys of a client these are, for what is kept of them: an import makes a client anew under its old name, and counts its versions from one.

@@ -11,6 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::encryption::NESTED;
 use super::provider::{FlowError, Provider};
 use super::scopes::{Rules, Target};
 use super::tenancy::Tenant;
@@ -34,7 +35,7 @@ use crate::protocol::jarm::{self, ResponseClaims};
 use crate::protocol::logout_token::{self, LogoutTokenClaims};
 use crate::protocol::token_exchange::MayAct;
 use crate::protocol::userinfo::{self, SignedUserInfo};
-use crate::protocol::{Scope, SigningAlgorithm};
+use crate::protocol::{Encryption, Scope, SigningAlgorithm};
 use crate::secret::Purpose;
 
 /// What access tokens are signed by unless their client says otherwise: every tenant has such a key from its first token on, and it costs the
@@ -277,12 +278,12 @@ impl Provider {
             tenant_id: tenant.id().uuid(),
             released: ReleasedClaims::new(claims_of(user).select(asked)),
         };
-        let signed = self.sign(tenant, algorithm, id_token::TYP, &claims).await?;
-        self.nest(
-            tenant,
+        let encryption = client.metadata.id_token_encryption();
+        self.sign_for(
             client,
-            client.metadata.id_token_encryption(),
-            signed,
+            (tenant, algorithm, id_token::TYP),
+            encryption,
+            &claims,
         )
         .await
     }
@@ -306,14 +307,12 @@ impl Provider {
             sid: delivery.session_id.to_string(),
         };
         let algorithm = client.metadata.id_token_signed_response_alg;
-        let signed = self
-            .sign(tenant, algorithm, logout_token::TYP, &claims)
-            .await?;
-        self.nest(
-            tenant,
+        let encryption = client.metadata.id_token_encryption();
+        self.sign_for(
             client,
-            client.metadata.id_token_encryption(),
-            signed,
+            (tenant, algorithm, logout_token::TYP),
+            encryption,
+            &claims,
         )
         .await
     }
@@ -355,9 +354,9 @@ impl Provider {
         claims: &ResponseClaims,
     ) -> Result<String, FlowError> {
         let algorithm = client.metadata.authorization_response_algorithm();
-        let signed = self.sign(tenant, algorithm, jarm::TYP, claims).await?;
         let encryption = client.metadata.authorization_response_encryption();
-        self.nest(tenant, client, encryption, signed).await
+        self.sign_for(client, (tenant, algorithm, jarm::TYP), encryption, claims)
+            .await
     }
 
     /// What the userinfo endpoint says as a JWT: signed, encrypted, or one in the other (`OpenID` Connect Core §5.3.2).
@@ -376,10 +375,8 @@ impl Provider {
             }
             (algorithm, encryption) => {
                 let algorithm = algorithm.unwrap_or(client.metadata.id_token_signed_response_alg);
-                let signed = self
-                    .sign(tenant, algorithm, userinfo::SIGNED_TYP, claims)
-                    .await?;
-                self.nest(tenant, client, encryption, signed).await
+                let signed = (tenant, algorithm, userinfo::SIGNED_TYP);
+                self.sign_for(client, signed, encryption, claims).await
             }
         }
     }
@@ -393,11 +390,27 @@ impl Provider {
         claims: &SignedIntrospection,
     ) -> Result<String, FlowError> {
         let algorithm = client.metadata.introspection_algorithm();
-        let signed = self
-            .sign(tenant, algorithm, introspection::SIGNED_TYP, claims)
-            .await?;
         let encryption = client.metadata.introspection_encryption();
-        self.nest(tenant, client, encryption, signed).await
+        let signed = (tenant, algorithm, introspection::SIGNED_TYP);
+        self.sign_for(client, signed, encryption, claims).await
+    }
+
+    /// A JWT for a client: signed by the tenant, and encrypted to the client where that wants it (RFC 7519 §5.2).
+    async fn sign_for(
+        &self,
+        client: &Client,
+        (tenant, algorithm, typ): (&Arc<Tenant>, SigningAlgorithm, &'static str),
+        encryption: Option<Encryption>,
+        claims: &(impl Serialize + Clone + Send + 'static),
+    ) -> Result<String, FlowError> {
+        let signed = self.sign(tenant, algorithm, typ, claims).await?;
+        match encryption {
+            Some(encryption) => {
+                self.encrypt(tenant, client, encryption, Some(NESTED), signed)
+                    .await
+            }
+            None => Ok(signed),
+        }
     }
 
     async fn sign(

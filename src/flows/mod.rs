@@ -33,6 +33,7 @@ pub mod links;
 pub mod logout;
 pub mod logout_delivery;
 mod native_sso;
+mod own_sign_in;
 pub mod password_policy;
 pub mod provider;
 pub mod registration;

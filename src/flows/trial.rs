@@ -9,19 +9,15 @@
 //! What differs from the real thing: `client_id` and the ID token's `aud` name the stand-in, and a pairwise `sub` is made for our own
 //! host. The scope `tessera:admin` and refresh tokens are left out, so that a trial is no way to administer or to stay.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use url::form_urlencoded::Serializer;
 use uuid::{Builder, Uuid};
 
 use super::admin::{AdminError, By};
-use super::browser::issuer_path;
-use super::client_authentication::Sent;
 use super::console::{self, PATH};
 use super::grants::TokenRefusal;
+use super::own_sign_in::{OwnClient, Remembered, location, part};
 use super::provider::{FlowError, Provider};
 use super::scopes::{ADMIN, admin_api};
 use super::tenancy::TenantAt;
@@ -33,8 +29,6 @@ use crate::protocol::Params;
 use crate::protocol::client_metadata::{
     ApplicationType, ClientMetadata, GrantType, ResponseType, TokenEndpointAuthMethod,
 };
-use crate::protocol::discovery::paths;
-use crate::protocol::fapi::SecurityProfile;
 use crate::protocol::scope::OFFLINE_ACCESS;
 
 /// What marks a stand-in: nobody registers, changes or deletes a client with this `software_id`.
@@ -84,8 +78,8 @@ pub struct TrialRequest {
 struct Waiting {
     client: Uuid,
     sid: Uuid,
-    nonce: String,
-    code_verifier: String,
+    #[serde(flatten)]
+    sign_in: Remembered,
     issuer: String,
     until: i64,
 }
@@ -140,88 +134,56 @@ fn callback(issuer: &str) -> String {
     format!("{issuer}{PATH}{CALLBACK}")
 }
 
-/// The stand-in's metadata: the client's own, less what a trial doesn't need and must not have.
+/// The stand-in for a client, as it signs in.
+fn own_client(client: ClientId, issuer: &str) -> OwnClient {
+    OwnClient {
+        id: stand_in_id(client),
+        redirect_uri: callback(issuer),
+    }
+}
+
+/// The stand-in's metadata: of the client's own what a sign-in and its tokens show, and nothing that a trial doesn't need.
 fn stand_in(client: &Client, issuer: &str, admin_api: &str) -> ClientMetadata {
     let own = &client.metadata;
     let scope = own.scope.iter().flat_map(|scope| scope.iter());
+    let is_tried = |api: &&String| *api != admin_api;
     ClientMetadata {
+        client_name: own.client_name.clone(),
+        client_uri: own.client_uri.clone(),
+        logo_uri: own.logo_uri.clone(),
+        policy_uri: own.policy_uri.clone(),
+        tos_uri: own.tos_uri.clone(),
+        localized: own.localized.clone(),
         redirect_uris: vec![callback(issuer)],
-        post_logout_redirect_uris: Vec::new(),
         grant_types: vec![GrantType::AuthorizationCode],
         response_types: vec![ResponseType::Code],
+        token_endpoint_auth_method: TokenEndpointAuthMethod::None,
+        application_type: ApplicationType::Web,
+        require_pkce: true,
         scope: Some(
             scope
                 .filter(|token| ![ADMIN, OFFLINE_ACCESS].contains(token))
                 .collect(),
         ),
-        token_endpoint_auth_method: TokenEndpointAuthMethod::None,
-        token_endpoint_auth_signing_alg: None,
-        jwks: None,
-        jwks_uri: None,
-        resources: own
-            .resources
-            .iter()
-            .filter(|resource| *resource != admin_api)
-            .cloned()
-            .collect(),
-        default_audience: own
-            .default_audience
-            .clone()
-            .filter(|audience| audience != admin_api),
-        application_type: ApplicationType::Web,
-        initiate_login_uri: None,
-        allowed_origins: Vec::new(),
-        backchannel_logout_uri: None,
-        backchannel_logout_session_required: false,
-        frontchannel_logout_uri: None,
-        frontchannel_logout_session_required: false,
-        backchannel_token_delivery_mode: None,
-        backchannel_client_notification_endpoint: None,
-        backchannel_authentication_request_signing_alg: None,
-        require_pkce: true,
-        require_pushed_authorization_requests: false,
-        require_signed_request_object: false,
-        request_object_signing_alg: None,
-        request_object_encryption_alg: None,
-        request_object_encryption_enc: None,
-        request_uris: Vec::new(),
-        // The page that shows what came has none of the client's keys.
-        id_token_encrypted_response_alg: None,
-        id_token_encrypted_response_enc: None,
-        authorization_encrypted_response_alg: None,
-        authorization_encrypted_response_enc: None,
-        userinfo_encrypted_response_alg: None,
-        userinfo_encrypted_response_enc: None,
-        introspection_encrypted_response_alg: None,
-        introspection_encrypted_response_enc: None,
-        dpop_bound_access_tokens: false,
-        tls_client_auth_subject_dn: None,
-        tls_client_auth_san_dns: None,
-        tls_client_auth_san_uri: None,
-        tls_client_auth_san_ip: None,
-        tls_client_auth_san_email: None,
-        tls_client_certificate_bound_access_tokens: false,
-        security_profile: SecurityProfile::None,
-        require_dpop_nonce: false,
-        token_exchange_subjects: Vec::new(),
-        token_exchange_targets: Vec::new(),
-        token_exchange_scope: None,
-        token_exchange_impersonation: false,
-        token_exchange_issuers: Vec::new(),
-        token_exchange_may_act: None,
-        native_sso_group: None,
-        refresh_token_lifetime: None,
-        refresh_token_leeway: 0,
+        resources: own.resources.iter().filter(is_tried).cloned().collect(),
+        default_audience: own.default_audience.iter().find(is_tried).cloned(),
+        authorization_details_types: own.authorization_details_types.clone(),
+        // Signed as the client's are, but encrypted to nobody: the page that shows what came has none of the client's keys.
+        id_token_signed_response_alg: own.id_token_signed_response_alg,
+        authorization_signed_response_alg: own.authorization_signed_response_alg,
+        userinfo_signed_response_alg: own.userinfo_signed_response_alg,
+        introspection_signed_response_alg: own.introspection_signed_response_alg,
+        access_token_format: own.access_token_format,
+        access_token_signed_response_alg: own.access_token_signed_response_alg,
+        access_token_lifetime: own.access_token_lifetime,
+        subject_type: own.subject_type,
+        default_max_age: own.default_max_age,
+        require_auth_time: own.require_auth_time,
+        default_acr_values: own.default_acr_values.clone(),
+        skip_consent: own.skip_consent,
         software_id: Some(SOFTWARE_ID.to_owned()),
-        software_version: None,
-        ..own.clone()
+        ..ClientMetadata::default()
     }
-}
-
-/// A part of a JWT of our own as JSON.
-fn part(token: &str, index: usize) -> Option<Value> {
-    let part = URL_SAFE_NO_PAD.decode(token.split('.').nth(index)?).ok()?;
-    serde_json::from_slice(&part).ok()
 }
 
 impl Provider {
@@ -242,41 +204,23 @@ impl Provider {
         let metadata = stand_in(client, &at.issuer, &admin_api(self));
         let scope = metadata.scope.clone().unwrap_or_default();
         self.register_stand_in(at, client, metadata, by).await?;
-        let random = || URL_SAFE_NO_PAD.encode(self.clock.random_bytes::<32>());
         let waiting = Waiting {
             client: client.id.uuid(),
             sid: request.sid,
-            nonce: random(),
-            code_verifier: random(),
+            sign_in: Remembered::new(&self.clock),
             issuer: at.issuer.to_string(),
             until: self.clock.unix() + LIFETIME,
         };
-        let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(&waiting.code_verifier));
-        let mut query = Serializer::new(String::new());
-        query
-            .append_pair("response_type", "code")
-            .append_pair("client_id", &stand_in_id(client.id).to_string())
-            .append_pair("redirect_uri", &callback(&at.issuer))
-            .append_pair("scope", &scope.to_string())
-            .append_pair(
-                "state",
-                &console::seal(&at.tenant, STATE, &waiting, &self.clock)?,
-            )
-            .append_pair("nonce", &waiting.nonce)
-            .append_pair("code_challenge", &challenge)
-            .append_pair("code_challenge_method", "S256");
+        let state = console::seal(&at.tenant, STATE, &waiting, &self.clock)?;
+        let own = own_client(client.id, &at.issuer);
+        let mut query = waiting.sign_in.request(&own, &scope.to_string(), &state);
         if let Some(resource) = &request.resource {
             query.append_pair("resource", resource);
         }
         if request.sign_in_anew {
             query.append_pair("prompt", "login");
         }
-        Ok(format!(
-            "{}{}?{}",
-            issuer_path(&at.issuer),
-            paths::AUTHORIZE,
-            query.finish()
-        ))
+        Ok(location(at, query))
     }
 
     /// Writes the stand-in as it has to be; whoever comes second finds nothing left to do.
@@ -354,27 +298,17 @@ impl Provider {
         by: &By,
     ) -> Result<Trial, TrialRefusal> {
         let client = ClientId::from(waiting.client);
-        let stand_in = stand_in_id(client);
         let refused = |reason: String| TrialRefusal::Code { client, reason };
-        let (redirect_uri, id) = (callback(&at.issuer), stand_in.to_string());
-        let body: Params = [
-            ("grant_type", "authorization_code"),
-            ("code", code),
-            ("redirect_uri", &redirect_uri),
-            ("code_verifier", &waiting.code_verifier),
-            ("client_id", &id),
-        ]
-        .into_iter()
-        .collect();
-        let answer = match self.token(at, Sent::alone(&by.origin), &body).await {
-            Ok(answer) => answer.response,
+        let own = own_client(client, &at.issuer);
+        let redeemed = self.redeem_own_code(at, (&own, &waiting.sign_in), code, &by.origin);
+        let answer = match redeemed.await {
+            Ok(answer) => answer,
             Err(TokenRefusal::Failed(error)) => return Err(error.into()),
             Err(refusal) => return Err(refused(refusal.to_string())),
         };
         let id_token = answer.id_token.as_deref().and_then(|token| part(token, 1));
-        let nonce =
-            |claims: &Value| claims.get("nonce").and_then(Value::as_str) == Some(&*waiting.nonce);
-        if id_token.as_ref().is_some_and(|claims| !nonce(claims)) {
+        let is_another = |claims: &Value| !waiting.sign_in.is_answered_by(claims);
+        if id_token.as_ref().is_some_and(is_another) {
             return Err(refused("the nonce is another one".to_owned()));
         }
         let told = match self.check_access(&at.tenant, &answer.access_token).await {
@@ -399,7 +333,7 @@ impl Provider {
         }
         Ok(Trial {
             client,
-            stand_in,
+            stand_in: own.id,
             id_token,
             access_token,
             answer: rest,
@@ -447,6 +381,7 @@ mod tests {
             "scope": "openid email offline_access tessera:admin", "default_audience": api, "resources": [api],
             "allowed_origins": ["https://shop.example"], "initiate_login_uri": "https://shop.example/login",
             "access_token_format": "opaque", "refresh_token_leeway": 5, "require_pkce": false, "subject_type": "pairwise",
+            "sector_identifier_uri": "https://sector.example/uris.json",
             "require_pushed_authorization_requests": true, "require_signed_request_object": true,
             "request_object_signing_alg": "ES256", "jwks_uri": "https://shop.example/jwks", "dpop_bound_access_tokens": true,
         }));
@@ -460,6 +395,11 @@ mod tests {
         assert!(!made.dpop_bound_access_tokens);
         assert!(made.default_audience.is_none() && made.allowed_origins.is_empty());
         assert_eq!(made.grant_types, [GrantType::AuthorizationCode]);
+        assert_eq!(
+            made.sector().as_deref(),
+            Some("id.example"),
+            "a person is somebody else at the host that tries"
+        );
         assert_eq!(made.client_name, tried.metadata.client_name);
         assert_eq!(made.localized, tried.metadata.localized);
         assert_eq!(made.clone().validate().unwrap(), made);

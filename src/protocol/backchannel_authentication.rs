@@ -209,7 +209,7 @@ fn read_binding_message(params: &Params) -> Result<String, OAuthError> {
 
 /// What can't be anybody's code is as wrong as another's, and no guess.
 fn read_user_code(params: &Params) -> Result<Option<PersonCode>, OAuthError> {
-    let Some(text) = params.get("user_code")?.filter(|text| !text.is_empty()) else {
+    let Some(text) = params.get("user_code")? else {
         return Ok(None);
     };
     let code = PersonCode::parse(text).ok_or_else(wrong_user_code)?;

@@ -26,9 +26,7 @@ pub fn is_group(name: &str) -> bool {
 /// Reads the device secret that comes with a code or a refresh token (§3.3).
 pub fn read_device_secret(params: &Params) -> Result<Option<PlainSecret>, OAuthError> {
     let text = params.get_bounded("device_secret", MAX_TOKEN)?;
-    Ok(text
-        .filter(|text| !text.is_empty())
-        .map(|text| PlainSecret::new(text.to_owned())))
+    Ok(text.map(|text| PlainSecret::new(text.to_owned())))
 }
 
 /// A token exchange by a device secret (§4.2), but its resources, which every token request may name.

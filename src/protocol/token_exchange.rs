@@ -105,9 +105,7 @@ impl ExchangeRequest {
                 .ok_or_else(|| OAuthError::invalid_request("subject_token_type is missing"))?,
         };
         let actor = match (
-            params
-                .get("actor_token")?
-                .is_some_and(|token| !token.is_empty()),
+            params.get("actor_token")?.is_some(),
             TokenKind::read(params, "actor_token_type")?,
         ) {
             (false, None) => None,
@@ -133,7 +131,7 @@ impl ExchangeRequest {
 
     pub(super) fn read_audiences(params: &Params) -> Result<Vec<String>, OAuthError> {
         let mut audiences: Vec<String> = Vec::new();
-        for audience in params.get_all("audience").filter(|text| !text.is_empty()) {
+        for audience in params.get_all("audience") {
             if audience.len() > MAX_AUDIENCE {
                 return Err(OAuthError::invalid_target("an audience is too long"));
             }

@@ -19,7 +19,6 @@ use crate::flows::tenancy::Tenant;
 use crate::flows::trial;
 use crate::protocol::Scope;
 use crate::protocol::client_metadata::{AccessTokenFormat, ClientMetadata};
-use crate::protocol::slug::Slug;
 use crate::secret::PlainSecret;
 use crate::storage::{self, Page, PageRequest, Repo};
 
@@ -112,6 +111,11 @@ fn check_front_channel(tenant: &Tenant, client: &Client) -> Result<(), AdminErro
 }
 
 /// Refuses a client that says that it encrypts its requests, where there is no key to encrypt to.
+/// Of a scope or a type of authorization details.
+fn none_has(name: &str) -> String {
+    format!("`{name}` belongs to none of the tenant's resources; give it to one first")
+}
+
 fn check_request_encryption(tenant: &Tenant, client: &Client) -> Result<(), AdminError> {
     match client.metadata.request_object_encryption_alg {
         Some(_) if !tenant.settings().request_object_encryption => Err(AdminError::invalid(
@@ -413,7 +417,7 @@ impl Provider {
             .check_profile(client)
             .map_err(|error| AdminError::invalid(&error.field, error.reason))?;
         check_request_encryption(tenant, client)?;
-        self.check_surroundings(tenant.slug(), &tenant.resources, client, before)?;
+        self.check_surroundings(&tenant.resources, client, before)?;
         self.check_sector(tenant, &client.metadata).await?;
         self.ensure_client_key(tenant, client).await
     }
@@ -454,7 +458,6 @@ impl Provider {
     /// `before` may stay though its API is gone: nothing can be had by it, and whoever changes something else needn't mend it first.
     pub(super) fn check_surroundings(
         &self,
-        tenant: &Slug,
         resources: &[Resource],
         client: &Client,
         before: Option<&ClientMetadata>,
@@ -475,10 +478,7 @@ impl Provider {
         };
         let mut scope = metadata.scope.iter().flat_map(Scope::iter);
         if let Some(unknown) = scope.find(|token| !rules.understands(token) && !stays(token)) {
-            let reason = format!(
-                "`{unknown}` belongs to none of the tenant's resources; make it first: \
-                 tessera resource create --tenant {tenant} --identifier URI --scope {unknown}"
-            );
+            let reason = none_has(unknown);
             return Err(AdminError::invalid("scope", reason));
         }
         let is_resource = |name: &String| resources.iter().any(|own| own.identifier == *name);
@@ -488,9 +488,7 @@ impl Provider {
                 || had(|metadata| &metadata.resources, name)
         };
         if let Some(unknown) = metadata.resources.iter().find(|name| !known(name)) {
-            let reason = format!(
-                "the tenant has no resource `{unknown}`; `tessera resource list --tenant {tenant}` lists them"
-            );
+            let reason = format!("the tenant has no resource `{unknown}`; make it first");
             return Err(AdminError::invalid("resources", reason));
         }
         let known = |name: &String| {
@@ -503,7 +501,7 @@ impl Provider {
             .iter()
             .find(|name| !known(name))
         {
-            let reason = format!("`{unknown}` belongs to none of the tenant's resources");
+            let reason = none_has(unknown);
             return Err(AdminError::invalid("authorization_details_types", reason));
         }
         let target = |target: &String| {
@@ -517,9 +515,7 @@ impl Provider {
             .iter()
             .find(|named| !target(named))
         {
-            let reason = format!(
-                "`{unknown}` is neither a resource of the tenant nor a client_id; `tessera resource list --tenant {tenant}` lists its resources"
-            );
+            let reason = format!("`{unknown}` is neither a resource of the tenant nor a client_id");
             return Err(AdminError::invalid("token_exchange_targets", reason));
         }
         let known = |token: &str| {
@@ -528,7 +524,7 @@ impl Provider {
         };
         let mut added = metadata.token_exchange_scope.iter().flat_map(Scope::iter);
         if let Some(unfit) = added.find(|token| !known(token)) {
-            let reason = format!("`{unfit}` belongs to none of the tenant's resources");
+            let reason = none_has(unfit);
             return Err(AdminError::invalid("token_exchange_scope", reason));
         }
         Ok(())

@@ -118,7 +118,7 @@ fn no_domain(origin: &str) -> AdminError {
     AdminError::NotFound {
         kind: "domain",
         name: origin.to_owned(),
-        list: "tessera domain list",
+        list: Some("tessera domain list"),
     }
 }
 

@@ -52,14 +52,14 @@ impl By {
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
     /// What it was to be done to isn't there.
-    #[error("there is no {kind} `{name}` here; `{list}` lists them")]
+    #[error("there is no {kind} `{name}` here{}", or_list(*list))]
     NotFound {
         /// What was looked for.
         kind: &'static str,
         /// By which name.
         name: String,
-        /// The command that lists them.
-        list: &'static str,
+        /// The command that lists them, if there is one.
+        list: Option<&'static str>,
     },
     /// The name is taken.
     #[error("a {kind} `{name}` exists already")]
@@ -102,6 +102,10 @@ pub enum AdminError {
     Failed(#[from] FlowError),
 }
 
+fn or_list(command: Option<&str>) -> String {
+    command.map_or_else(String::new, |command| format!("; `{command}` lists them"))
+}
+
 impl AdminError {
     pub(super) fn invalid(field: &str, reason: impl ToString) -> Self {
         Self::Invalid {
@@ -118,7 +122,7 @@ impl AdminError {
         Self::NotFound {
             kind: "tenant",
             name: name.to_string(),
-            list: "tessera tenant list",
+            list: Some("tessera tenant list"),
         }
     }
 
@@ -126,7 +130,7 @@ impl AdminError {
         Self::NotFound {
             kind: "person",
             name: name.to_string(),
-            list: "tessera user list",
+            list: Some("tessera user list"),
         }
     }
 
@@ -134,7 +138,7 @@ impl AdminError {
         Self::NotFound {
             kind: "session",
             name: name.to_string(),
-            list: "tessera user show",
+            list: None,
         }
     }
 
@@ -142,7 +146,7 @@ impl AdminError {
         Self::NotFound {
             kind: "client",
             name: name.to_string(),
-            list: "tessera client list",
+            list: Some("tessera client list"),
         }
     }
 
@@ -150,7 +154,7 @@ impl AdminError {
         Self::NotFound {
             kind: "initial access token",
             name: name.to_string(),
-            list: "GET /api/v1/tenants/{tenant}/initial-access-tokens",
+            list: Some("tessera client initial-access-tokens"),
         }
     }
 
@@ -158,7 +162,7 @@ impl AdminError {
         Self::NotFound {
             kind: "logout delivery",
             name: name.to_string(),
-            list: "GET /api/v1/tenants/{tenant}/logout-deliveries",
+            list: None,
         }
     }
 

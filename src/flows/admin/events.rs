@@ -124,7 +124,7 @@ impl Provider {
             return Err(AdminError::NotFound {
                 kind: "event",
                 name: id.to_string(),
-                list: "the audit page",
+                list: None,
             });
         }
         Ok(found)

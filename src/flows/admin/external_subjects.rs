@@ -66,7 +66,7 @@ fn no_subject(id: ExternalSubjectId) -> AdminError {
     AdminError::NotFound {
         kind: "external subject",
         name: id.to_string(),
-        list: "GET /api/v1/tenants/{tenant}/external-subjects",
+        list: Some("tessera external-subject list"),
     }
 }
 

@@ -17,7 +17,7 @@ fn no_key(kid: &str) -> AdminError {
     AdminError::NotFound {
         kind: "key",
         name: kid.to_owned(),
-        list: "tessera key list",
+        list: Some("tessera key list"),
     }
 }
 

@@ -236,7 +236,7 @@ fn no_resource(name: impl ToString) -> AdminError {
     AdminError::NotFound {
         kind: "resource",
         name: name.to_string(),
-        list: "tessera resource list",
+        list: Some("tessera resource list"),
     }
 }
 

@@ -1,11 +1,11 @@
 //! A client comes for what a person was asked by the back channel (OpenID Connect CIBA §10.1, §11), or is sent it (§10.3.1).
 //!
-//! It is held to its interval as a device is, see `device_code`.
+//! It is held to its interval as a device is, see `awaited`.
 
 use std::sync::Arc;
 
-use super::authorization_code::{Presented, Proofs, redeem_presented};
-use super::device_code::polls_too_soon;
+use super::authorization_code::Proofs;
+use super::awaited::{check_own, longer, polls_too_soon, redeem};
 use super::issued::{Decision, may_refresh, refresh_expiry};
 use super::pipeline::{Call, check_kept};
 use super::refusal::{GrantRefusal, TokenRefusal};
@@ -23,7 +23,6 @@ use crate::flows::tenancy::Tenant;
 use crate::protocol::OAuthError;
 use crate::protocol::authorization_details::AuthorizationDetails;
 use crate::protocol::backchannel_authentication::DeliveryMode;
-use crate::protocol::device_authorization::{INTERVAL_MAX, INTERVAL_STEP};
 use crate::protocol::scope::OPENID;
 use crate::protocol::token::{TokenResponse, TokenType};
 use crate::secret::{Handle, PlainSecret, Purpose};
@@ -52,15 +51,8 @@ pub(super) async fn poll(call: &Call<'_>, name: &PlainSecret) -> Result<Decision
         .await?;
     // What was cleared away a while ago may have a grant still, which a second redemption has to end.
     if let Some(request) = found {
-        if !request.proof.matches(&proof) {
-            return Err(GrantRefusal::Unknown.into());
-        }
-        if request.client_id != call.client.id {
-            return Err(GrantRefusal::OtherClient.into());
-        }
-        if *request.issuer != *call.at.issuer {
-            return Err(GrantRefusal::Issuer.into());
-        }
+        let shown = (&request.proof, &proof);
+        check_own(call, shown, (request.client_id, &request.issuer))?;
         // Its tokens are on their way, whatever the client has registered since.
         if request.delivery == DeliveryMode::Push {
             return Err(pushes().into());
@@ -81,20 +73,8 @@ pub(super) async fn poll(call: &Call<'_>, name: &PlainSecret) -> Result<Decision
     } else {
         check_kept(call, GrantId::from(id), proof).await?;
     }
-    call.spend_proof().await?;
-    let presented = Presented {
-        id: GrantId::from(id),
-        proof,
-        issuer: Arc::clone(&call.at.issuer),
-        proofs: Proofs::Backchannel,
-        binding: call.binding,
-    };
-    redeem_presented(call, presented)
-        .await
-        .map_err(|refusal| match refusal {
-            TokenRefusal::Grant(GrantRefusal::Expired) => GrantRefusal::BackchannelExpired.into(),
-            refusal => refusal,
-        })
+    let (id, proved) = (GrantId::from(id), (proof, Proofs::Backchannel));
+    redeem(call, id, proved, GrantRefusal::BackchannelExpired).await
 }
 
 /// Whether the client waits as it was told.
@@ -102,9 +82,8 @@ async fn wait(call: &Call<'_>, request: &BackchannelRequest) -> Result<GrantRefu
     if !polls_too_soon(call, request.id.uuid(), request.interval) {
         return Ok(GrantRefusal::BackchannelPending);
     }
-    if request.interval < INTERVAL_MAX {
-        let (id, from) = (request.id, request.interval);
-        let to = (from + INTERVAL_STEP).min(INTERVAL_MAX);
+    let (id, from) = (request.id, request.interval);
+    if let Some(to) = longer(from) {
         call.provider
             .db
             .write(&*call.at.tenant, move |repo| {

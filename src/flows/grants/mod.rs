@@ -5,6 +5,7 @@
 //! whom, so that none can forget the rest. Tokens are minted after the grant's commit.
 
 mod authorization_code;
+mod awaited;
 mod backchannel;
 mod client_credentials;
 mod device_code;

@@ -79,12 +79,10 @@ pub struct Home<'a> {
     pub states: Vec<State>,
 }
 
-fn number(counted: Counted) -> String {
-    if counted.is_bound() {
-        format!("{}+", counted.number())
-    } else {
-        counted.number().to_string()
-    }
+/// How many there are, as far as it was counted.
+pub fn number(counted: Counted) -> String {
+    let sign = if counted.is_bound() { "+" } else { "" };
+    format!("{}{sign}", counted.number())
 }
 
 /// `GET /console`.

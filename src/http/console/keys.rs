@@ -10,7 +10,7 @@ use super::sections::{Reach, Section};
 use super::sheets::{Act, DetailSheet, Fact, FactGroup, FormSheet, Group, ListSheet};
 use super::visitor::Visitor;
 use crate::clock::{Timestamp, span};
-use crate::domain::key::{KeyRecord, KeyStage};
+use crate::domain::key::{KeyRecord, KeyStage, KeyState};
 use crate::flows::admin::{Area, Permission};
 use crate::flows::keys::RotationStart;
 use crate::http::error::{Answer, PageError};
@@ -41,29 +41,33 @@ pub static SECTION: Section = Section {
 /// Where a key stands, in words.
 fn stage(page: &Shell<'_>, key: &KeyRecord, now: Timestamp) -> (Tone, String) {
     let until = |id: &str, at: &Timestamp| page.f(id, "when", &page.moment(at));
-    match key.stage {
-        KeyStage::Published { signs_from } if key.algorithm.is_encryption() => {
+    let (state, encrypts) = (key.state(now), key.algorithm.is_encryption());
+    match (key.stage, state) {
+        (
+            KeyStage::Published { signs_from } | KeyStage::Retired { signs_from, .. },
+            KeyState::Published,
+        ) => (Tone::Quiet, until("keys-stage-published", &signs_from)),
+        (KeyStage::Published { signs_from }, _) if encrypts => {
             (Tone::Good, until("keys-stage-encrypts", &signs_from))
         }
-        KeyStage::Retired { removed_at, .. }
-            if key.algorithm.is_encryption() && now < removed_at =>
-        {
-            (Tone::Quiet, until("keys-stage-decrypts", &removed_at))
+        (KeyStage::Published { signs_from }, _) => {
+            (Tone::Good, until("keys-stage-signs", &signs_from))
         }
-        KeyStage::Published { signs_from } if now < signs_from => {
-            (Tone::Quiet, until("keys-stage-published", &signs_from))
-        }
-        KeyStage::Published { signs_from } => (Tone::Good, until("keys-stage-signs", &signs_from)),
-        KeyStage::Retired { retired_at, .. } if now < retired_at => {
+        (KeyStage::Retired { retired_at, .. }, KeyState::Signing) => {
             (Tone::Good, until("keys-stage-signs-until", &retired_at))
         }
-        KeyStage::Retired { removed_at, .. } if now < removed_at => {
-            (Tone::Quiet, until("keys-stage-verifies", &removed_at))
-        }
-        KeyStage::Retired { removed_at, .. } => {
+        (KeyStage::Retired { removed_at, .. }, KeyState::Removed) => {
             (Tone::Quiet, until("keys-stage-removed", &removed_at))
         }
-        KeyStage::Revoked { revoked_at } => (Tone::Bad, until("keys-stage-revoked", &revoked_at)),
+        (KeyStage::Retired { removed_at, .. }, _) if encrypts => {
+            (Tone::Quiet, until("keys-stage-decrypts", &removed_at))
+        }
+        (KeyStage::Retired { removed_at, .. }, _) => {
+            (Tone::Quiet, until("keys-stage-verifies", &removed_at))
+        }
+        (KeyStage::Revoked { revoked_at }, _) => {
+            (Tone::Bad, until("keys-stage-revoked", &revoked_at))
+        }
     }
 }
 

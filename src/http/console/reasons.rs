@@ -11,7 +11,7 @@ use crate::protocol::redirect_uri::RedirectUriError;
 
 /// What the core says, `{}` for what varies in it, and the message that says it here: with `$value` for the first of them and `$other` for
 /// the second.
-const KNOWN: [(&str, &str); 46] = [
+const KNOWN: [(&str, &str); 49] = [
     ("is longer than 2048 characters", "reason-uri-long"),
     (
         "contains a character that a URI can't hold unencoded (RFC 3986); write international host names in their ASCII form",
@@ -152,6 +152,18 @@ const KNOWN: [(&str, &str); 46] = [
     (
         "it is being delivered at this moment",
         "notices-not-retried",
+    ),
+    (
+        "`{}` belongs to none of the tenant's resources; give it to one first",
+        "reason-no-api-has",
+    ),
+    (
+        "the tenant has no resource `{}`; make it first",
+        "reason-no-api",
+    ),
+    (
+        "`{}` is neither a resource of the tenant nor a client_id",
+        "reason-no-target",
     ),
     (
         "nobody signs in with this client, so there is nothing to try",

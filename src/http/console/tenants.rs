@@ -4,6 +4,7 @@
 
 use actix_web::{HttpRequest, web};
 
+use super::home::number;
 use super::layout::Shell;
 use super::notice::Notice;
 use super::parts::{Cell, Confirm, Draft, Empty, Field, ListQuery, Table, Tone};
@@ -15,7 +16,6 @@ use crate::domain::tenant::{TenantRecord, TenantStatus};
 use crate::flows::admin::{Area, Overview, Permission};
 use crate::http::error::{Answer, PageError};
 use crate::http::extract::Query;
-use crate::storage::Counted;
 
 /// This section.
 pub static SECTION: Section = Section {
@@ -188,11 +188,6 @@ async fn create(visitor: Visitor) -> Answer {
             visitor.show_again(&form(&visitor, &draft))
         }
     }
-}
-
-fn number(counted: Counted) -> String {
-    let sign = if counted.is_bound() { "+" } else { "" };
-    format!("{}{sign}", counted.number())
 }
 
 /// What can be done about its being there at all.

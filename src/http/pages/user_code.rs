@@ -51,6 +51,20 @@ fn sign_in(visit: &Visit, typed: &str) -> HttpResponse {
     visit.see_other("/login", &[("return_to", &path_of(typed))])
 }
 
+/// The same for who is signed in, but longer than the application wants.
+fn sign_in_anew(visit: &Visit, typed: &str) -> HttpResponse {
+    visit.see_other(
+        "/login",
+        &[("return_to", &path_of(typed)), ("elsewhere", "1")],
+    )
+}
+
+/// The code, where it is the device's: whoever made up the address or the form doesn't say what the person compares.
+fn code_of(visit: &Visit, waiting: &WaitingDevice, typed: &str) -> String {
+    let code = UserCode::parse(typed).filter(|code| waiting.shows(visit.tenant(), code));
+    code.map(|code| code.to_string()).unwrap_or_default()
+}
+
 /// What the page says.
 #[derive(Default)]
 struct Said<'a> {
@@ -156,10 +170,7 @@ pub async fn post(visit: Visit, FormBody(params): FormBody) -> Result<HttpRespon
             Some(Problem::UserCodeUnknown),
             None,
         ),
-        Found::SignInAgain => visit.see_other(
-            "/login",
-            &[("return_to", &path_of(typed)), ("elsewhere", "1")],
-        ),
+        Found::SignInAgain => sign_in_anew(&visit, typed),
         Found::Throttled { minutes } => again(
             StatusCode::TOO_MANY_REQUESTS,
             None,
@@ -202,7 +213,8 @@ fn confirmation(
     let lang = frame.page().messages.lang();
     let (scopes, resources) = in_words(visit, asked, &admin_api, lang);
     let form = visit.form(CONFIRM, FormPurpose::Device);
-    let hidden = [("device", ticket)];
+    // The code comes back, for the case that the person has to sign in anew by then.
+    let hidden = [("device", ticket), ("user_code", user_code)];
     let view = ConnectDevice {
         page: frame.page(),
         form: form.with(&hidden),
@@ -232,9 +244,10 @@ pub async fn question(visit: Visit, Query(params): Query) -> Result<HttpResponse
     let Some((waiting, person)) = found else {
         return Ok(gone(&visit, &people));
     };
-    // It is only shown where it is the device's: whoever made up the address doesn't say what the person compares.
-    let code = UserCode::parse(typed).filter(|code| waiting.shows(visit.tenant(), code));
-    let code = code.map(|code| code.to_string()).unwrap_or_default();
+    let code = code_of(&visit, &waiting, typed);
+    if visit.provider.is_sign_in_too_old(&waiting.client, person) {
+        return Ok(sign_in_anew(&visit, &code));
+    }
     Ok(confirmation(&visit, (&waiting, person), ticket, &code))
 }
 
@@ -252,6 +265,10 @@ pub async fn answer(visit: Visit, FormBody(params): FormBody) -> Result<HttpResp
     let Some((waiting, person)) = found else {
         return Ok(gone(&visit, &people));
     };
+    if visit.provider.is_sign_in_too_old(&waiting.client, person) {
+        let code = code_of(&visit, &waiting, form.input("user_code"));
+        return Ok(sign_in_anew(&visit, &code));
+    }
     let decided = visit
         .provider
         .decide_device(

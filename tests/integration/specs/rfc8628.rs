@@ -823,6 +823,17 @@ app_test! {
         let page = browser.sign_in(&page, &scene.user).await;
         let page = browser.submit(&page, &[("user_code", &asked.user)]).await;
         page.expect_id("allow");
+        // Who takes their time at the question is asked anew as well, before it is shown again and before an answer counts.
+        scene.app.time.advance(Duration::from_mins(6));
+        browser.open(page.url.as_str()).await.expect_id("password");
+        let page = browser.submit(&page, &[("decision", "allow")]).await;
+        page.expect_id("password");
+        poll(&strict, &asked.device).await.expect_error(400, "authorization_pending");
+        let page = browser.sign_in(&page, &scene.user).await;
+        assert!(page.url.query().is_some_and(|query| query.contains(&asked.user)), "the code is filled in: {}", page.url);
+        let page = browser.submit(&page, &[("user_code", &asked.user)]).await;
+        browser.submit(&page, &[("decision", "allow")]).await.answer.expect_ok();
+        poll(&strict, &asked.device).await.expect_ok();
         let lax = begin(&scene).await;
         scene.app.time.advance(Duration::from_mins(6));
         let page = browser.open(&lax.complete).await;

@@ -119,7 +119,7 @@ impl Provider {
         }
         check_client(by, &client)?;
         let check = |before: Option<&ClientMetadata>| {
-            self.check_surroundings(draft.slug(), &draft.whole.resources, &client, before)
+            self.check_surroundings(&draft.whole.resources, &client, before)
         };
         // What an export gave comes back, where an API was deleted before and clients go on naming it.
         check(Some(&client.metadata)).map_err(of_line("client"))?;

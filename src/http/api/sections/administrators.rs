@@ -26,7 +26,7 @@ pub const SECTION: Section = Section {
             .says("Grant a role", "Counts at once, for tokens that are out too. Nothing happens where it is held already.")
             .needs(Permission::Write(Area::Administrators)),
         Operation::delete("revokeRole", "/tenants/{tenant}/administrators/{user}/roles/{role}", |call| Box::pin(revoke(call)))
-            .says("Take a role away", "Counts at once. Nothing happens where it isn't held. `administrator` is refused (409) where nobody else would be left who holds it and isn't disabled, unless an operator asks.")
+            .says("Take a role away", "Counts at once. Nothing happens where it isn't held. `administrator` is refused (409) where nobody else would be left who holds it and can sign in (has a password and isn't disabled), unless an operator asks.")
             .needs(Permission::Write(Area::Administrators)),
     ],
 };

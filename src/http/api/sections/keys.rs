@@ -86,7 +86,7 @@ fn view(key: &KeyRecord, now: Timestamp) -> TenantKey {
     let mut view = TenantKey {
         kid: key.kid.clone(),
         algorithm: key.algorithm,
-        state: "revoked",
+        state: key.state(now).as_str(),
         signs_from: None,
         retired_at: None,
         removed_at: None,
@@ -95,24 +95,12 @@ fn view(key: &KeyRecord, now: Timestamp) -> TenantKey {
         created_at: key.created_at,
     };
     match key.stage {
-        KeyStage::Published { signs_from } => {
-            view.state = match (signs_from > now, key.algorithm) {
-                (true, _) => "published",
-                (false, KeyAlgorithm::Signing(_)) => "signing",
-                (false, KeyAlgorithm::Encryption(_)) => "encrypting",
-            };
-            view.signs_from = Some(signs_from);
-        }
+        KeyStage::Published { signs_from } => view.signs_from = Some(signs_from),
         KeyStage::Retired {
             signs_from,
             retired_at,
             removed_at,
         } => {
-            view.state = match (retired_at > now, removed_at > now) {
-                (true, _) => "signing",
-                (false, true) => "retired",
-                (false, false) => "removed",
-            };
             view.signs_from = Some(signs_from);
             view.retired_at = Some(retired_at);
             view.removed_at = Some(removed_at);

@@ -51,7 +51,7 @@ pub const SECTION: Section = Section {
         )
         .says(
             "Try a logout delivery again",
-            "At once. One that is older than a day fails for good where that doesn't succeed either; one that was delivered is refused.",
+            "At once. One that is older than a day, or than an hour where it isn't of a sign-out, fails for good where that doesn't succeed either; one that was delivered is refused.",
         )
         .needs(Permission::Write(Area::Clients))
         .gives::<LogoutDelivery>(),

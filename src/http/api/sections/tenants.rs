@@ -25,9 +25,9 @@ pub const SECTION: Section = Section {
     description: "Made, suspended and deleted by operators; name, settings and look are their administrators' too.",
     operations: &[
         Operation::get("listTenants", "/tenants", |call| Box::pin(list(call)))
-            .says("List tenants", "In the order of their slugs.")
+            .says("List tenants", "In the order of their slugs. With `search`, those whose slug begins so come first, and after them those whose name does, by name.")
             .needs(Permission::Read(Area::Tenants))
-            .asks(&[Parameter { name: "search", description: "The beginning of a slug, or of a word of the name.", required: false, schema: search_text }])
+            .asks(&[Parameter { name: "search", description: "The beginning of a slug or of a name.", required: false, schema: search_text }])
             .lists::<Tenant>(),
         Operation::post("createTenant", "/tenants", |call| Box::pin(create(call)))
             .says("Make a tenant", "It has a signing key at once and serves from the moment of the answer.")

@@ -1,6 +1,6 @@
 //! What the settings say, in words.
 
-use super::{Entry, Kind, switch};
+use super::groups::{Entry, Kind};
 use crate::domain::settings::{
     Bound, ConsentPolicy, RegistrationPolicy, SoftwareStatementIssuer, TenantSettings,
 };
@@ -29,10 +29,9 @@ fn span_in_words(page: &Shell<'_>, seconds: u32) -> String {
 }
 
 pub(super) fn in_words(page: &Shell<'_>, kind: Kind, number: u32) -> String {
-    if kind == Kind::Span {
-        span_in_words(page, number)
-    } else {
-        number.to_string()
+    match kind {
+        Kind::Span(_) => span_in_words(page, number),
+        _ => number.to_string(),
     }
 }
 
@@ -58,13 +57,12 @@ pub(super) fn bound(settings: &TenantSettings, name: &str) -> Option<Bound> {
 pub(super) fn value_in_words(
     page: &Shell<'_>,
     settings: &TenantSettings,
-    (name, kind): Entry,
+    (_, kind): Entry,
 ) -> String {
     match kind {
-        Kind::Span | Kind::Number => bound(settings, name)
-            .map_or_else(String::new, |bound| in_words(page, kind, bound.value)),
-        Kind::Switch => page
-            .t(if switch(settings, name) {
+        Kind::Span(of) | Kind::Number(of) => in_words(page, kind, (of.get)(settings)),
+        Kind::Switch(of) => page
+            .t(if (of.get)(settings) {
                 "settings-yes"
             } else {
                 "settings-no"
@@ -78,34 +76,29 @@ pub(super) fn value_in_words(
             .into_owned(),
         Kind::Registration => registration_in_words(page, settings.registration),
         Kind::Profile => profile_in_words(page, settings.security_profile),
-        Kind::Authorities | Kind::Revoked => {
-            let names = if kind == Kind::Authorities {
-                authorities_in_words(&settings.client_certificate_authorities)
-            } else {
-                lists_in_words(&settings.client_certificate_revocation_lists)
-            };
-            if names.is_empty() {
-                page.t("settings-nobody").into_owned()
-            } else {
-                names
-            }
-        }
-        Kind::Address if settings.backchannel_notice_uri.is_empty() => {
-            page.t("settings-nobody").into_owned()
-        }
-        Kind::Address => settings.backchannel_notice_uri.clone(),
-        Kind::Issuers if settings.software_statement_issuers.is_empty() => {
-            page.t("settings-nobody").into_owned()
-        }
-        Kind::Issuers => issuers_in_lines(settings).replace('\n', ", "),
-        Kind::Assertions if settings.assertion_issuers.is_empty() => {
-            page.t("settings-nobody").into_owned()
-        }
+        Kind::Authorities => or_nobody(
+            page,
+            authorities_in_words(&settings.client_certificate_authorities),
+        ),
+        Kind::Revoked => or_nobody(
+            page,
+            lists_in_words(&settings.client_certificate_revocation_lists),
+        ),
+        Kind::Address => or_nobody(page, settings.backchannel_notice_uri.clone()),
+        Kind::Issuers => or_nobody(page, issuers_in_lines(settings).replace('\n', ", ")),
         Kind::Assertions => {
             let issuers = settings.assertion_issuers.iter();
             let names: Vec<_> = issuers.map(|one| one.issuer.as_str()).collect();
-            names.join(", ")
+            or_nobody(page, names.join(", "))
         }
+    }
+}
+
+fn or_nobody(page: &Shell<'_>, names: String) -> String {
+    if names.is_empty() {
+        page.t("settings-nobody").into_owned()
+    } else {
+        names
     }
 }
 
@@ -159,7 +152,7 @@ pub(super) fn lists_in_words(pem: &str) -> String {
 #[cfg(test)]
 pub fn message_names() -> Vec<String> {
     let mut names = Vec::new();
-    for (title, entries) in super::GROUPS {
+    for (title, entries) in super::groups::GROUPS {
         names.push(title.to_owned());
         names.push(title.replacen("settings-", "settings-about-", 1));
         for (name, _) in entries {
