@@ -61,6 +61,12 @@ impl HashedSecret {
         self.0.ct_eq(&other.0).into()
     }
 
+    /// Whether it is one of these.
+    #[must_use]
+    pub fn matches_one_of(&self, others: &[Self]) -> bool {
+        others.iter().any(|other| self.matches(other))
+    }
+
     /// The bytes to keep.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -271,6 +277,21 @@ impl Handle {
             purpose.label(),
             &[self.id.as_bytes(), self.proof.as_slice()],
         )
+    }
+
+    /// What is kept of one that is good at a single address of its tenant: elsewhere it proves nothing. Whoever holds a domain after the tenant
+    /// gave it up is sent what browsers and old mail kept for it.
+    #[must_use]
+    pub fn hash_at(&self, key: &HashKey, purpose: Purpose, issuer: &str) -> HashedSecret {
+        key.mac(
+            purpose.label(),
+            &[self.id.as_bytes(), self.proof.as_slice(), issuer.as_bytes()],
+        )
+    }
+
+    /// What may be kept of it where it is presented at this address: as [`Self::hash_at`] says, or, in rows of before that, as [`Self::hash`].
+    pub fn proofs_at(&self, key: &HashKey, purpose: Purpose, issuer: &str) -> [HashedSecret; 2] {
+        [self.hash_at(key, purpose, issuer), self.hash(key, purpose)]
     }
 
     /// The handle that follows this one under `new_id`. Only who holds this one (and the key) can make it, and always makes the same:

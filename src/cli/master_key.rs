@@ -25,7 +25,7 @@ pub enum Command {
         #[arg(long)]
         print: bool,
     },
-    /// Seal everything anew under a new master key; every running node has to be started again with it
+    /// Seal everything anew under a new master key; nodes that don't read it from the same file have to be given it
     Rotate {
         /// Write the new key to this new file, and leave the present one alone
         #[arg(long, value_name = "FILE")]
@@ -137,7 +137,7 @@ async fn rotate(config: Config, file: Option<PathBuf>) -> Result<Report, Failure
         format!(", which is in {}", path.display())
     });
     let text = format!(
-        "{tenants} tenants are sealed under the new master key in {}.\nStart every node again with it now: those that run hold the old one and fail as soon as they load a tenant.\n\
+        "{tenants} tenants are sealed under the new master key in {}.\nNodes that read it from there take it by themselves. Give it to every other node now, and start those again that get it from the environment: until then they answer 503 for tenants that they don't hold.\n\
          Keep the old key{previous}, for as long as you keep backups made under it.\nfingerprint  {}",
         place.display(),
         key.fingerprint()

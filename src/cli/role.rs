@@ -41,11 +41,20 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
     let role = assignment.role;
     let text = if grant {
         let done = provider.grant_role(&tenant, &user, role, &by).await?;
-        format!(
+        let had_password = user.password.is_some();
+        let after = provider.load_user(&tenant, user.id).await?;
+        let text = format!(
             "{} {} {role}.",
             user.email,
             if done { "is now" } else { "is already" }
-        )
+        );
+        if had_password && after.password.is_none() {
+            format!(
+                "{text} Somebody with less power may have known the password, so it is good no more: `tessera user reset-password` makes a link."
+            )
+        } else {
+            text
+        }
     } else {
         let done = provider.revoke_role(&tenant, &user, role, &by).await?;
         format!(

@@ -176,16 +176,12 @@ impl KeyRecord {
             KeyState::Signing
         };
         match self.stage {
-            // One that was replaced before its time came still waits for it.
-            KeyStage::Published { signs_from } | KeyStage::Retired { signs_from, .. }
-                if now < signs_from =>
-            {
-                KeyState::Published
-            }
+            KeyStage::Published { signs_from } if now < signs_from => KeyState::Published,
             KeyStage::Published { .. } => used,
-            KeyStage::Retired { retired_at, .. } if now < retired_at => used,
-            KeyStage::Retired { removed_at, .. } if now < removed_at => KeyState::Retired,
-            KeyStage::Retired { .. } => KeyState::Removed,
+            KeyStage::Retired { removed_at, .. } if now >= removed_at => KeyState::Removed,
+            KeyStage::Retired { retired_at, .. } if now >= retired_at => KeyState::Retired,
+            KeyStage::Retired { signs_from, .. } if now < signs_from => KeyState::Published,
+            KeyStage::Retired { .. } => used,
             KeyStage::Revoked { .. } => KeyState::Revoked,
         }
     }
@@ -199,6 +195,15 @@ impl KeyRecord {
                 retired_at,
                 ..
             } => signs_from <= now && now < retired_at,
+            KeyStage::Revoked { .. } => false,
+        }
+    }
+
+    /// Whether the key signs, or will, at some time after `at`.
+    pub fn goes_on_after(&self, at: Timestamp) -> bool {
+        match self.stage {
+            KeyStage::Published { .. } => true,
+            KeyStage::Retired { retired_at, .. } => at < retired_at,
             KeyStage::Revoked { .. } => false,
         }
     }
@@ -259,6 +264,11 @@ mod tests {
             retired_at: at(2),
             removed_at: at(3),
         };
+        let overtaken = KeyStage::Retired {
+            signs_from: at(2),
+            retired_at: at(1),
+            removed_at: at(3),
+        };
         let revoked = KeyStage::Revoked { revoked_at: at(1) };
         assert_eq!(
             states(signing, published),
@@ -267,6 +277,11 @@ mod tests {
         assert_eq!(
             states(signing, retired),
             ["published", "signing", "retired", "removed"]
+        );
+        assert_eq!(
+            states(signing, overtaken),
+            ["published", "retired", "retired", "removed"],
+            "another took over before its time came"
         );
         assert_eq!(states(signing, revoked), ["revoked"; 4]);
         let encryption = KeyAlgorithm::Encryption(KeyManagementAlgorithm::EcdhEs);

@@ -48,6 +48,9 @@ pub struct PasswordHash {
     pub phc: String,
     /// When it was set.
     pub set_at: Timestamp,
+    /// Whether somebody with less power than an administrator may know it: they chose it, or made the link by which it was chosen. What its
+    /// owner changes it to since is no better, as nobody knows who the owner was by then.
+    pub by_lesser: bool,
 }
 
 impl std::fmt::Debug for PasswordHash {

@@ -137,11 +137,12 @@ impl Provider {
             let current = repo
                 .find_user(user)?
                 .filter(User::is_active)
-                .and_then(|user| user.password);
-            if current.is_none_or(|password| password.phc != old) {
+                .and_then(|user| user.password)
+                .filter(|password| password.phc == old);
+            let Some(current) = current else {
                 return Ok(false);
-            }
-            repo.set_password(user, &phc)?;
+            };
+            repo.set_password(user, &phc, current.by_lesser)?;
             repo.clear_failures(&counted.counter)?;
             if end_others {
                 repo.end_sessions(user, Some(session), SessionGrants::All)?;

@@ -10,6 +10,7 @@ use crate::domain::client::Client;
 use crate::domain::consent::Permissions;
 use crate::domain::grant::Grant;
 use crate::domain::ids::{ClientId, UserId};
+use crate::protocol::claims::ClaimsRequest;
 use crate::protocol::redirect_uri::RedirectResponse;
 use crate::protocol::{OAuthError, Scope};
 use crate::storage::{self, Repo};
@@ -29,14 +30,17 @@ pub enum Decided {
 }
 
 /// A request's scope and resources as pairs: a token counts at those of the resources that understand it, as they are now. Without a
-/// resource named, it is the client's default audience that a token is for.
+/// resource named, it is the client's default audience that a token is for. Who asks for single claims (`OpenID` Connect Core §5.5) asks for
+/// what the scope token of these allows, and has to be allowed that.
 pub fn permissions_of(
     tenant: &Tenant,
     admin_api: &str,
     client: &Client,
-    scope: &Scope,
+    (scope, claims): (&Scope, Option<&ClaimsRequest>),
     resources: &[String],
 ) -> Permissions {
+    let implied = claims_for(client, claims).map(|claims| claims.implied_scope());
+    let scope = &scope.union(&implied.unwrap_or_default());
     let by_default = client.metadata.default_audience.as_slice();
     let resources = if resources.is_empty() {
         by_default
@@ -62,6 +66,13 @@ pub fn permissions_of(
         permissions = permissions.at(resource, there.collect());
     }
     permissions
+}
+
+/// The single claims of a request that its client may have: those outside of its scope are left out, as claims are wishes (`OpenID` Connect
+/// Core §5.5.1) and nobody was shown them.
+pub(super) fn claims_for(client: &Client, asked: Option<&ClaimsRequest>) -> Option<ClaimsRequest> {
+    let registered = client.metadata.scope.clone().unwrap_or_default();
+    asked.map(|claims| claims.within(&registered))
 }
 
 /// Whether what a grant's person has allowed its client covers this, as it is in this transaction.

@@ -7,7 +7,7 @@ use chrono::Duration;
 use serde_json::Value;
 
 use super::authorize::{Decision, Granted};
-use super::consent::permissions_of;
+use super::consent::{claims_for, permissions_of};
 use super::provider::{FlowError, Provider};
 use super::scopes::{Rules, admin_api};
 use super::sessions::SignedIn;
@@ -139,7 +139,7 @@ impl Provider {
             tenant,
             &admin_api(self),
             &client,
-            asked.scope,
+            (asked.scope, asked.claims),
             asked.resources,
         );
         Ok(Some((client, permissions)))
@@ -167,7 +167,7 @@ impl Provider {
             resources: asked.resources,
         };
         let mut grant = self.grant_to(at, person, asked.grant, granted);
-        grant.claims = asked.claims.cloned();
+        grant.claims = claims_for(client, asked.claims);
         grant.details.clone_from(asked.details);
         told["scope"] = serde_json::json!(asked.scope);
         if !asked.details.is_empty() {

@@ -26,7 +26,7 @@ use crate::jose::half_hash::half_hash;
 use crate::jose::seal::SealContext;
 use crate::protocol::access_token::{self, AccessTokenClaims, Audience};
 use crate::protocol::backchannel_authentication::{NOTICE_TYP, NoticeClaims};
-use crate::protocol::claims::{StandardClaims, claims_for_scope};
+use crate::protocol::claims::{StandardClaims, claims_for_scope, may_have};
 use crate::protocol::client_metadata::{AccessTokenFormat, SubjectType};
 use crate::protocol::dpop::Confirmation;
 use crate::protocol::id_token::{self, IdTokenClaims, ReleasedClaims};
@@ -256,6 +256,8 @@ impl Provider {
             .claims
             .iter()
             .flat_map(|claims| claims.id_token.keys().map(String::as_str))
+            // The client's scope may have been narrowed since.
+            .filter(|name| may_have(client.metadata.scope.as_ref(), name))
             .chain(by_scope);
         let claims = IdTokenClaims {
             iss: grant.issuer.clone(),

@@ -191,7 +191,11 @@ impl Provider {
                 if !holds {
                     return Ok(false);
                 }
-                for key in live {
+                // Those too that were to sign until a later one took over: nothing signs beside the successor, nor again once that is revoked.
+                let ending = keys
+                    .iter()
+                    .filter(|key| key.algorithm == algorithm && key.goes_on_after(signs_from));
+                for key in ending {
                     repo.retire_key(key.id, signs_from, removed_at)?;
                 }
                 repo.insert_key(&created, signs_from)?;
@@ -223,6 +227,7 @@ impl Provider {
             .new_key(tenant.id(), tenant.data_key(), target.algorithm, now)
             .await?;
         let (id, algorithm, revoked) = (target.id, target.algorithm, target.clone());
+        let removed_at = now + retention(tenant.settings());
         self.db
             .write(&**tenant, move |repo| {
                 repo.hold_tenant()?;
@@ -230,8 +235,16 @@ impl Provider {
                     return Ok(());
                 }
                 repo.record(key_event(Act::KeyRevoked, actor.clone(), &origin, &revoked))?;
-                let signs = |key: &KeyRecord| key.algorithm == algorithm && key.signs(now);
-                if !repo.list_keys()?.iter().any(signs) {
+                let keys = repo.list_keys()?;
+                let others = keys.iter().filter(|key| key.algorithm == algorithm);
+                // One that signs until the revoked one was to take over is no successor, and signs no more either.
+                let is_followed = |key: &KeyRecord| {
+                    matches!(key.stage, KeyStage::Published { .. }) && key.signs(now)
+                };
+                if !others.clone().any(is_followed) {
+                    for key in others.filter(|key| key.signs(now)) {
+                        repo.retire_key(key.id, now, removed_at)?;
+                    }
                     repo.insert_key(&successor, now)?;
                     repo.record(key_event(
                         Act::KeyCreated,

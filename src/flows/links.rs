@@ -3,7 +3,7 @@
 use super::browser::CheckedForm;
 use super::provider::{FlowError, Provider};
 use super::signin::{EntryProblem, take_new_password};
-use super::tenancy::Tenant;
+use super::tenancy::{Tenant, TenantAt};
 use crate::domain::audit::{Act, Actor, Event, Origin};
 use crate::domain::ids::LinkId;
 use crate::domain::user::User;
@@ -13,6 +13,8 @@ use crate::storage::SessionGrants;
 /// A link that is good at this moment.
 pub struct GoodLink {
     id: LinkId,
+    /// Whether somebody with less power than an administrator made it, and may have used it.
+    by_lesser: bool,
     /// Whose password it sets.
     pub user: User,
 }
@@ -31,20 +33,21 @@ impl Provider {
     /// The link of a text; `None` for one that was used, is too old, or never was.
     pub async fn find_link(
         &self,
-        tenant: &Tenant,
+        at: &TenantAt,
         text: &str,
     ) -> Result<Option<GoodLink>, FlowError> {
         let Some(handle) = Handle::parse(Purpose::OneTimeLink, text) else {
             return Ok(None);
         };
-        let (id, proof) = (
-            LinkId::from(handle.id()),
-            handle.hash(tenant.handle_key(), Purpose::OneTimeLink),
-        );
-        let read = self.db.read(tenant, move |repo| {
+        let tenant = &at.tenant;
+        let id = LinkId::from(handle.id());
+        let proofs = handle.proofs_at(tenant.handle_key(), Purpose::OneTimeLink, &at.issuer);
+        let read = self.db.read(&**tenant, move |repo| {
             let now = repo.now();
             let good = |link: &crate::domain::one_time_link::OneTimeLink| {
-                link.proof.matches(&proof) && link.consumed_at.is_none() && now < link.expires_at
+                link.proof.matches_one_of(&proofs)
+                    && link.consumed_at.is_none()
+                    && now < link.expires_at
             };
             let Some(link) = repo.find_link(id)?.filter(good) else {
                 return Ok(None);
@@ -52,7 +55,11 @@ impl Provider {
             Ok(repo
                 .find_user(link.user_id)?
                 .filter(User::is_active)
-                .map(|user| GoodLink { id, user }))
+                .map(|user| GoodLink {
+                    id,
+                    by_lesser: !link.by_administrator,
+                    user,
+                }))
         });
         Ok(read.await?)
     }
@@ -75,7 +82,7 @@ impl Provider {
             if !repo.consume_link(link.id, repo.now())? {
                 return Ok(false);
             }
-            repo.set_password(user, &phc)?;
+            repo.set_password(user, &phc, link.by_lesser)?;
             repo.end_sessions(user, None, SessionGrants::All)?;
             repo.revoke_grants_of_user(user, None)?;
             let detail = serde_json::json!({ "link": link.id });

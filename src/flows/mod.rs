@@ -32,6 +32,7 @@ pub mod keys;
 pub mod links;
 pub mod logout;
 pub mod logout_delivery;
+mod master;
 mod native_sso;
 mod own_sign_in;
 pub mod password_policy;
@@ -46,5 +47,6 @@ pub mod tenancy;
 pub mod trial;
 pub mod userinfo;
 
+pub use master::MasterKeyState;
 pub use provider::Provider;
 pub use tenancy::Tenant;

@@ -12,6 +12,7 @@ use super::client_uses::ClientUses;
 use super::encryption::NoRecipient;
 use super::issue::claims_of;
 use super::logout_delivery::Deliveries;
+use super::master::{HeldMasterKey, MasterKeyState};
 use super::rsa_pool::RsaPool;
 use super::tenancy::{Tenant, TenantError};
 use crate::clock::{Clock, Timestamp};
@@ -53,6 +54,9 @@ pub enum FlowError {
     /// More work is waiting than may wait.
     #[error("too much work is waiting")]
     Busy,
+    /// The database is sealed under another master key than this process can get at.
+    #[error("the master key was rotated: start this process again with the new one")]
+    OtherMasterKey,
     /// A fault of ours.
     #[error("{0}")]
     Internal(&'static str),
@@ -64,7 +68,7 @@ impl FlowError {
         match self {
             Self::Storage(error) => error.is_transient(),
             Self::Recipient(refusal) => refusal.is_transient(),
-            Self::Busy => true,
+            Self::Busy | Self::OtherMasterKey => true,
             _ => false,
         }
     }
@@ -128,7 +132,7 @@ pub struct Provider {
     pub client_uses: ClientUses,
     /// Logout tokens on their way.
     pub deliveries: Arc<Deliveries>,
-    pub(super) master: MasterKey,
+    pub(super) master: Arc<HeldMasterKey>,
     blocking: Arc<ThreadPool>,
     rsa_keys: Arc<RsaPool>,
     caches: Arc<Caches>,
@@ -196,7 +200,7 @@ impl Provider {
             dns: DnsClient::new(&config),
             clock,
             db,
-            master,
+            master: Arc::new(HeldMasterKey::new(master, &config)),
             blocking: Arc::new(blocking),
             rsa_keys: Arc::default(),
             caches,
@@ -367,6 +371,19 @@ impl Provider {
     }
 
     async fn load_tenant(&self, slug: &Slug) -> Result<Option<Arc<Tenant>>, FlowError> {
+        match self.build_tenant(slug).await {
+            Err(FlowError::Tenant(TenantError::Seal(error))) => {
+                match self.follow_master_key().await? {
+                    MasterKeyState::Same => Err(TenantError::Seal(error).into()),
+                    MasterKeyState::Followed => self.build_tenant(slug).await,
+                    MasterKeyState::Rotated => Err(FlowError::OtherMasterKey),
+                }
+            }
+            built => built,
+        }
+    }
+
+    async fn build_tenant(&self, slug: &Slug) -> Result<Option<Arc<Tenant>>, FlowError> {
         let wanted = slug.clone();
         let Some(loaded) = self
             .db
@@ -378,7 +395,7 @@ impl Provider {
         let tenant = Tenant::build(
             loaded,
             self.config.public_url.issuer(slug.as_str()),
-            &self.master,
+            &self.master(),
             self.now(),
         )?;
         Ok(tenant.map(Arc::new))

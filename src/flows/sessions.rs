@@ -2,13 +2,13 @@
 
 use super::browser::SessionCookie;
 use super::provider::{FlowError, Provider};
-use super::tenancy::Tenant;
+use super::tenancy::{Tenant, TenantAt};
 use crate::domain::audit::{Act, Actor, Event, Origin};
 use crate::domain::consent::Consent;
 use crate::domain::ids::{ClientId, SessionId, UserId};
 use crate::domain::session::Session;
 use crate::domain::user::User;
-use crate::secret::Purpose;
+use crate::secret::{Handle, HashedSecret, Purpose};
 use crate::storage::{FrontChannelClient, Page, PageRequest, SessionGrants};
 
 /// A person who is signed in in this browser.
@@ -56,32 +56,43 @@ pub fn grants_ended_by_sign_out(tenant: &Tenant) -> SessionGrants {
     }
 }
 
+/// The sessions that a browser claims, each with what proves it here.
+pub(super) fn proofs_of(
+    at: &TenantAt,
+    cookie: &SessionCookie,
+) -> Vec<(SessionId, [HashedSecret; 2])> {
+    let key = at.tenant.handle_key();
+    let handles = cookie.handles().iter();
+    let proofs = |handle: &Handle| handle.proofs_at(key, Purpose::Session, &at.issuer);
+    handles
+        .map(|handle| (SessionId::from(handle.id()), proofs(handle)))
+        .collect()
+}
+
 impl Provider {
     /// The people who are signed in in the browser that sent the cookie, in its order; with what they allowed `client`.
     pub async fn find_signed_in(
         &self,
-        tenant: &Tenant,
+        at: &TenantAt,
         cookie: &SessionCookie,
         client: Option<ClientId>,
     ) -> Result<Vec<SignedIn>, FlowError> {
-        self.find_sessions(tenant, cookie, client, Which::Alive)
-            .await
+        self.find_sessions(at, cookie, client, Which::Alive).await
     }
 
     /// Whom signing out signs out: a session that nobody used for too long, or whose time is over, opens nothing any more, but its clients
     /// haven't been told and its grants may live. A person may be there by several of them.
     pub async fn find_not_signed_out(
         &self,
-        tenant: &Tenant,
+        at: &TenantAt,
         cookie: &SessionCookie,
     ) -> Result<Vec<SignedIn>, FlowError> {
-        self.find_sessions(tenant, cookie, None, Which::NotEnded)
-            .await
+        self.find_sessions(at, cookie, None, Which::NotEnded).await
     }
 
     async fn find_sessions(
         &self,
-        tenant: &Tenant,
+        at: &TenantAt,
         cookie: &SessionCookie,
         client: Option<ClientId>,
         which: Which,
@@ -89,20 +100,12 @@ impl Provider {
         if cookie.is_empty() {
             return Ok(Vec::new());
         }
-        let claimed: Vec<_> = cookie
-            .handles()
-            .iter()
-            .map(|handle| {
-                (
-                    SessionId::from(handle.id()),
-                    handle.hash(tenant.handle_key(), Purpose::Session),
-                )
-            })
-            .collect();
+        let tenant = &at.tenant;
+        let claimed = proofs_of(at, cookie);
         let idle_lifetime = tenant.settings().session_idle_lifetime;
-        let found = self.db.read(tenant, move |repo| {
+        let found = self.db.read(&**tenant, move |repo| {
             let mut found: Vec<SignedIn> = Vec::new();
-            for (id, proof) in &claimed {
+            for (id, proofs) in &claimed {
                 let Some(session) = repo.find_session(*id)? else {
                     continue;
                 };
@@ -110,7 +113,7 @@ impl Provider {
                     Which::Alive => session.is_alive(repo.now(), idle_lifetime),
                     Which::NotEnded => session.ended_at.is_none(),
                 };
-                if !counts || !session.proof.matches(proof) {
+                if !counts || !session.proof.matches_one_of(proofs) {
                     continue;
                 }
                 let Some(user) = repo.find_user(session.user_id)?.filter(User::is_active) else {

@@ -4,7 +4,7 @@ use super::access::{Access, AccessRefusal, Presented};
 use super::issue::subject_of;
 use super::provider::Provider;
 use super::tenancy::TenantAt;
-use crate::protocol::claims::claims_for_scope;
+use crate::protocol::claims::{claims_for_scope, may_have};
 use crate::protocol::id_token::ReleasedClaims;
 use crate::protocol::scope::OPENID;
 use crate::protocol::userinfo::{SignedUserInfo, UserInfo};
@@ -73,7 +73,10 @@ impl Provider {
             .scope
             .iter()
             .flat_map(|token| claims_for_scope(token).iter().map(|name| -> &str { name }));
+        // The client's scope may have been narrowed since.
+        let registered = access.client.metadata.scope.as_ref();
         let by_request = person.userinfo_claims.iter().map(String::as_str);
+        let by_request = by_request.filter(|name| may_have(registered, name));
         let claims = by_scope
             .chain(by_request)
             .filter_map(|name| person.state.claims.get_key_value(name))

@@ -4,7 +4,7 @@ use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, web};
 use serde_json::json;
 
-use crate::flows::Provider;
+use crate::flows::{MasterKeyState, Provider};
 
 /// The process runs and answers.
 pub async fn live() -> HttpResponse {
@@ -13,17 +13,19 @@ pub async fn live() -> HttpResponse {
         .json(json!({ "status": "ok" }))
 }
 
-/// The database answers, and this node hears of the others' changes.
+/// The database answers, this node hears of the others' changes, and it can open what the database seals.
 pub async fn ready(provider: web::Data<Provider>) -> HttpResponse {
-    let database = provider
-        .db
-        .read_installation(|all| all.master_key_fingerprint())
-        .await
-        .is_ok();
+    let master_key = provider.follow_master_key().await;
+    let database = master_key.is_ok();
     let feed = provider.is_current();
+    let is_rotated = matches!(master_key, Ok(MasterKeyState::Rotated));
+    let is_ready = database && feed && !is_rotated;
     let word = |good| if good { "ok" } else { "failing" };
-    let body = json!({ "status": word(database && feed), "database": word(database), "change_feed": word(feed) });
-    let mut response = if database && feed {
+    let body = json!({
+        "status": word(is_ready), "database": word(database), "change_feed": word(feed),
+        "master_key": if is_rotated { "rotated" } else { "ok" },
+    });
+    let mut response = if is_ready {
         HttpResponse::Ok()
     } else {
         HttpResponse::ServiceUnavailable()

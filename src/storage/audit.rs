@@ -1,6 +1,6 @@
 //! Audit events: written in the transaction of the act that they tell of.
 
-use chrono::Duration;
+use chrono::{Datelike as _, Duration};
 use diesel::prelude::*;
 use uuid::Uuid;
 
@@ -31,6 +31,13 @@ pub struct EventFilter {
     pub since: Option<Timestamp>,
     /// Before then.
     pub until: Option<Timestamp>,
+}
+
+impl EventFilter {
+    /// Whether a filter may hold this time: databases know fewer years than programs.
+    pub fn may_be_asked(moment: Timestamp) -> bool {
+        (1970..=9999).contains(&moment.year())
+    }
 }
 
 #[derive(Queryable, Selectable)]

@@ -204,7 +204,8 @@ struct Seen {
 /// One statement, so that the notes and the next cursor are of the same snapshot.
 const NEXT: &str = "SELECT s.snapshot, c.tenant_id, c.entity, c.entity_id \
     FROM (SELECT pg_current_snapshot()::text AS snapshot) s \
-    LEFT JOIN changes c ON c.xid >= pg_snapshot_xmin($1::pg_snapshot) AND NOT pg_visible_in_snapshot(c.xid, $1::pg_snapshot)";
+    LEFT JOIN changes c ON c.xid >= pg_snapshot_xmin($1::pg_snapshot) AND NOT pg_visible_in_snapshot(c.xid, $1::pg_snapshot) \
+        AND c.xid < pg_snapshot_xmax(pg_current_snapshot())";
 
 impl Reader {
     fn begin(mut connection: AnyConnection) -> Result<Self> {

@@ -168,7 +168,8 @@ impl Repo<'_> {
             .transpose()
     }
 
-    /// Has a key sign until `retired_at` and stay published until `removed_at`. `false` where another node came first.
+    /// Has a key sign until `retired_at` and stay published until `removed_at`; one that has been retired for later is so from then on.
+    /// `false` where another node came first.
     pub fn retire_key(
         &mut self,
         id: KeyId,
@@ -178,7 +179,11 @@ impl Repo<'_> {
         let changed = diesel::update(
             scoped::signing_keys(self.tenant)
                 .filter(signing_keys::id.eq(DbUuid::from(id)))
-                .filter(signing_keys::retired_at.is_null())
+                .filter(
+                    signing_keys::retired_at
+                        .is_null()
+                        .or(signing_keys::retired_at.gt(DbInstant(retired_at))),
+                )
                 .filter(signing_keys::revoked_at.is_null()),
         )
         .set((

@@ -107,6 +107,7 @@ tenant_tables! {
         email_verified -> Bool,
         password_phc -> Nullable<Text>,
         password_set_at -> Nullable<InstantType>,
+        password_by_lesser -> Bool,
         disabled_at -> Nullable<InstantType>,
         claims -> Text,
         version -> BigInt,

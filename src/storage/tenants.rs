@@ -479,7 +479,8 @@ impl Installation<'_> {
             .collect())
     }
 
-    /// Replaces a tenant's sealed data key.
+    /// Replaces how a tenant's data key is sealed. Nobody is told: what is in the caches is as good as before, and whoever dropped it would have to
+    /// open the new seal, which a process may not be able to yet.
     pub fn replace_data_key(&mut self, id: TenantId, sealed: &[u8]) -> Result<()> {
         diesel::update(
             tenants::table
@@ -488,6 +489,6 @@ impl Installation<'_> {
         )
         .set(tenants::sealed_data_key.eq(Some(sealed.to_vec())))
         .execute(self.connection)?;
-        self.note(id, Entity::Tenant, id)
+        Ok(())
     }
 }

@@ -25,6 +25,7 @@ pub(super) struct UserRow {
     email_verified: bool,
     password_phc: Option<String>,
     password_set_at: Option<DbInstant>,
+    password_by_lesser: bool,
     disabled_at: Option<DbInstant>,
     claims: String,
     version: i64,
@@ -52,6 +53,7 @@ impl UserRow {
                 .map(|(phc, set_at)| PasswordHash {
                     phc,
                     set_at: set_at.0,
+                    by_lesser: self.password_by_lesser,
                 }),
             roles,
             version: self.version,
@@ -73,6 +75,7 @@ pub(super) struct NewUserRow<'a> {
     email_verified: bool,
     password_phc: Option<String>,
     password_set_at: Option<DbInstant>,
+    password_by_lesser: bool,
     disabled_at: Option<DbInstant>,
     claims: String,
     version: i64,
@@ -92,6 +95,7 @@ impl<'a> NewUserRow<'a> {
             email_verified: user.email_verified,
             password_phc: password.map(|password| password.phc.clone()),
             password_set_at: password.map(|password| DbInstant(password.set_at)),
+            password_by_lesser: password.is_some_and(|password| password.by_lesser),
             disabled_at: match user.status {
                 UserStatus::Active => None,
                 UserStatus::Disabled { since } => Some(DbInstant(since)),
@@ -294,20 +298,42 @@ impl Repo<'_> {
         self.note_user(user.id, changed)
     }
 
-    /// Gives a person another password; one-time links that are out are good no more.
-    pub fn set_password(&mut self, id: UserId, phc: &str) -> Result<()> {
+    /// Gives a person another password, which somebody with less power than an administrator may know or not; one-time links that are out are
+    /// good no more.
+    pub fn set_password(&mut self, id: UserId, phc: &str, by_lesser: bool) -> Result<()> {
         let now = self.db_now();
         let changed =
             diesel::update(scoped::users(self.tenant).filter(users::id.eq(DbUuid::from(id))))
                 .set((
                     users::password_phc.eq(Some(phc.to_owned())),
                     users::password_set_at.eq(Some(now)),
+                    users::password_by_lesser.eq(by_lesser),
                     users::version.eq(users::version + 1),
                     users::updated_at.eq(now),
                 ))
                 .execute(self.connection)?;
         self.note_user(id, changed)?;
         self.revoke_links(id)
+    }
+
+    /// Takes a person's password away where somebody with less power than an administrator may know it; whether it was so.
+    pub fn forget_lesser_password(&mut self, id: UserId) -> Result<bool> {
+        let now = self.db_now();
+        let changed = diesel::update(
+            scoped::users(self.tenant)
+                .filter(users::id.eq(DbUuid::from(id)))
+                .filter(users::password_by_lesser.eq(true)),
+        )
+        .set((
+            users::password_phc.eq(None::<String>),
+            users::password_set_at.eq(None::<DbInstant>),
+            users::password_by_lesser.eq(false),
+            users::version.eq(users::version + 1),
+            users::updated_at.eq(now),
+        ))
+        .execute(self.connection)?;
+        self.note_user(id, changed)?;
+        Ok(changed == 1)
     }
 
     /// Keeps the same password under other parameters; nothing where it was changed meanwhile. No change of the person: version and

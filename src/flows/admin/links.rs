@@ -36,7 +36,8 @@ impl Provider {
             tenant.canonical,
             handle.to_text(Purpose::OneTimeLink).expose()
         ));
-        let proof = handle.hash(tenant.handle_key(), Purpose::OneTimeLink);
+        let key = tenant.handle_key();
+        let proof = handle.hash_at(key, Purpose::OneTimeLink, &tenant.canonical);
         (
             OneTimeLink {
                 id: LinkId::from(handle.id()),

@@ -18,16 +18,12 @@ enum Rotated {
 
 impl Provider {
     /// Seals every data key under `new` instead of the present master key; says how many. All or nothing: where this fails, the present
-    /// key is the right one still. This process and every running node hold the old key and have to be started again.
+    /// key is the right one still. Running nodes go on with the tenants that they hold, and take the new key where its file has taken the old
+    /// one's place; those that get it from the environment have to be started again.
     pub async fn rotate_master_key(&self, new: &MasterKey, by: &By) -> Result<usize, AdminError> {
         let system = self.ensure_system_tenant().await?;
         let scope: TenantScope = *AsRef::<TenantScope>::as_ref(&*system);
-        let (old, new, clock, by) = (
-            self.master.clone(),
-            new.clone(),
-            self.clock.clone(),
-            by.clone(),
-        );
+        let (old, new, clock, by) = (self.master(), new.clone(), self.clock.clone(), by.clone());
         let rotated = self.db.write_installation(move |all| {
             // First, as it takes the lock that keeps new tenants out.
             if !all.replace_master_key_fingerprint(&old.fingerprint(), &new.fingerprint())? {

@@ -12,13 +12,20 @@ use crate::domain::role::Role;
 use crate::domain::user::User;
 use crate::flows::provider::Provider;
 use crate::flows::tenancy::Tenant;
-use crate::storage::{self, Repo};
+use crate::storage::{self, Repo, SessionGrants};
 
 const WRITE: Permission = Permission::Write(Area::Administrators);
 
+/// What ended with a role, beside names at issuers.
+struct Ended {
+    link: bool,
+    password: bool,
+}
+
 /// Ends that by which others become a person who has just got a role, as whoever made it may have less power than the person has from now on: what
-/// issuers of assertions call the person, and a link to their password that wasn't made by an administrator. Whether there was such a link.
-fn end_keys_of_others(repo: &mut Repo<'_>, id: UserId, by: &By) -> storage::Result<bool> {
+/// issuers of assertions call the person, a link to their password that wasn't made by an administrator, and a password that such a one may know,
+/// with all who signed in by it.
+fn end_keys_of_others(repo: &mut Repo<'_>, id: UserId, by: &By) -> storage::Result<Ended> {
     let names = forget_names(repo, id)?;
     if names > 0 {
         repo.record(
@@ -27,13 +34,22 @@ fn end_keys_of_others(repo: &mut Repo<'_>, id: UserId, by: &By) -> storage::Resu
                 .detail(json!({ "names": names, "reason": "a role was granted" })),
         )?;
     }
-    repo.revoke_lesser_links(id)
+    let password = repo.forget_lesser_password(id)?;
+    if password {
+        repo.end_sessions(id, None, SessionGrants::All)?;
+        repo.revoke_grants_of_user(id, None)?;
+    }
+    let link = repo.revoke_lesser_links(id)?;
+    Ok(Ended { link, password })
 }
 
-fn granted(by: &By, id: UserId, role: Role, link_ended: bool) -> Event {
+fn granted(by: &By, id: UserId, role: Role, ended: &Ended) -> Event {
     let mut detail = json!({ "role": role });
-    if link_ended {
+    if ended.link {
         detail["link_ended"] = true.into();
+    }
+    if ended.password {
+        detail["password_ended"] = true.into();
     }
     by.event(Act::RoleGranted).user(id).detail(detail)
 }
@@ -53,7 +69,7 @@ impl Provider {
             let done = repo.grant_role(id, role)?;
             if done {
                 let ended = end_keys_of_others(repo, id, &by)?;
-                repo.record(granted(&by, id, role, ended))?;
+                repo.record(granted(&by, id, role, &ended))?;
             }
             Ok(done)
         });
@@ -111,11 +127,14 @@ impl Provider {
                 return Ok(Err(AdminError::Stale("person")));
             }
             let gains = wanted.iter().any(|role| !user.roles.contains(role));
-            let ended = gains && end_keys_of_others(repo, id, &by)?;
+            let ended = match gains {
+                true => Some(end_keys_of_others(repo, id, &by)?),
+                false => None,
+            };
             for role in Role::ALL {
-                let event = match (user.roles.contains(&role), wanted.contains(&role)) {
-                    (false, true) => granted(&by, id, role, ended),
-                    (true, false) => by
+                let event = match (user.roles.contains(&role), wanted.contains(&role), &ended) {
+                    (false, true, Some(ended)) => granted(&by, id, role, ended),
+                    (true, false, _) => by
                         .event(Act::RoleRevoked)
                         .user(id)
                         .detail(json!({ "role": role })),

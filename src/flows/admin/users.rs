@@ -163,6 +163,7 @@ impl Provider {
                 Some(PasswordHash {
                     phc: self.hash_new_password(tenant, password).await?,
                     set_at: now,
+                    by_lesser: !by.authority.holds(&[Role::Administrator]),
                 })
             }
             None => None,

@@ -349,15 +349,15 @@ impl Provider {
         // From here on the client is told.
         match self.check_whole(at, client, &presented.params) {
             Ok((request, scope, resources, expected_sub)) => Ok(CheckedRequest {
-                request,
-                redirect,
                 permissions: permissions_of(
                     &at.tenant,
                     &admin_api(self),
                     client,
-                    &scope,
+                    (&scope, request.claims.as_ref()),
                     &resources,
                 ),
+                request,
+                redirect,
                 client: Arc::clone(client),
                 scope,
                 resources,

@@ -9,7 +9,7 @@ use crate::domain::client::Client;
 use crate::domain::grant::{Grant, GrantStage, PendingCode};
 use crate::domain::ids::GrantId;
 use crate::flows::Provider;
-use crate::flows::consent::is_covered;
+use crate::flows::consent::{claims_for, is_covered};
 use crate::flows::provider::FlowError;
 use crate::flows::sessions::SignedIn;
 use crate::flows::tenancy::TenantAt;
@@ -172,7 +172,7 @@ impl Provider {
             resources: &checked.resources,
         };
         let mut grant = self.grant_to(flow.at, person, GrantId::from(handle.id()), granted);
-        grant.claims.clone_from(&checked.request.claims);
+        grant.claims = claims_for(&checked.client, checked.request.claims.as_ref());
         grant
             .details
             .clone_from(&checked.request.authorization_details);

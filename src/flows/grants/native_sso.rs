@@ -257,7 +257,7 @@ fn permissions_asked(call: &Call<'_>, target: &Target) -> Option<Permissions> {
         &call.at.tenant,
         call.rules().admin_api(),
         &call.client,
-        &target.scope,
+        (&target.scope, None),
         &target.resources,
     ))
 }

@@ -15,6 +15,7 @@ use crate::domain::user::User;
 use crate::flows::Provider;
 use crate::flows::browser::{CheckedForm, DeviceCookie, SessionCookie};
 use crate::flows::provider::FlowError;
+use crate::flows::sessions::proofs_of;
 use crate::flows::tenancy::{Tenant, TenantAt};
 use crate::jose::passwords::{MAX_PASSWORD, PasswordError, Verification, dummy_phc, hash, verify};
 use crate::protocol::email::EmailAddress;
@@ -168,12 +169,12 @@ fn admit(
 fn end_displaced(
     repo: &mut Repo<'_>,
     id: SessionId,
-    proof: &HashedSecret,
+    proofs: &[HashedSecret],
     origin: &Origin,
 ) -> storage::Result<()> {
     let Some(session) = repo
         .find_session(id)?
-        .filter(|session| session.proof.matches(proof) && session.ended_at.is_none())
+        .filter(|session| session.proof.matches_one_of(proofs) && session.ended_at.is_none())
     else {
         return Ok(());
     };
@@ -353,11 +354,11 @@ impl Provider {
     ) -> Result<SignIn, FlowError> {
         let (tenant, visitor) = (&attempt.at.tenant, attempt.visitor);
         let handle = Handle::generate(&self.clock);
-        let mut session = self.new_session(tenant, &user, &handle, visitor);
+        let mut session = self.new_session(attempt.at, &user, &handle, visitor);
         let id = session.id;
         // Whoever was away for too long is carried on, too: their clients know them by that session.
         let theirs: Vec<_> = self
-            .find_not_signed_out(tenant, visitor.sessions)
+            .find_not_signed_out(attempt.at, visitor.sessions)
             .await?
             .into_iter()
             .filter(|other| other.user.id == user.id)
@@ -375,16 +376,8 @@ impl Provider {
             .with_first(handle);
         // A browser keeps so many and no more: the oldest isn't left alive where nobody can end it from here. One that carries on another
         // of the same person's leaves no third.
-        let displaced: Vec<_> = visitor
-            .sessions
-            .handles()
-            .iter()
-            .map(|old| {
-                (
-                    SessionId::from(old.id()),
-                    old.hash(tenant.handle_key(), Purpose::Session),
-                )
-            })
+        let displaced: Vec<_> = proofs_of(attempt.at, visitor.sessions)
+            .into_iter()
             .filter(|(old, _)| Some(*old) != replaced && !sessions.holds(*old))
             .collect();
         let write = self.db.write(&**tenant, move |repo| {
@@ -401,8 +394,8 @@ impl Provider {
             if let Some(replaced) = replaced {
                 repo.replace_session(user.id, replaced, SessionGrants::KeepOffline)?;
             }
-            for (old, proof) in &displaced {
-                end_displaced(repo, *old, proof, &origin)?;
+            for (old, proofs) in &displaced {
+                end_displaced(repo, *old, proofs, &origin)?;
             }
             repo.insert_session(&session)?;
             repo.clear_failures(&counted.counter)?;
@@ -430,7 +423,7 @@ impl Provider {
 
     fn new_session(
         &self,
-        tenant: &Tenant,
+        at: &TenantAt,
         user: &User,
         handle: &Handle,
         visitor: Visitor<'_>,
@@ -439,13 +432,13 @@ impl Provider {
         Session {
             id: SessionId::from(handle.id()),
             user_id: user.id,
-            proof: handle.hash(tenant.handle_key(), Purpose::Session),
+            proof: handle.hash_at(at.tenant.handle_key(), Purpose::Session, &at.issuer),
             auth_time: now,
             amr: vec!["pwd".to_owned()],
             user_agent: visitor.user_agent.to_owned(),
             address: visitor.address.to_owned(),
             last_used_at: now,
-            expires_at: now + Duration::seconds(i64::from(tenant.settings().session_lifetime)),
+            expires_at: now + Duration::seconds(i64::from(at.tenant.settings().session_lifetime)),
             ended_at: None,
             lineage: SessionId::from(handle.id()),
         }

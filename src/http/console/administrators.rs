@@ -278,8 +278,15 @@ async fn save(visitor: Visitor, request: HttpRequest) -> Answer {
         .await;
     match saved {
         Ok(()) => {
-            let notice = Notice::new("administrators-saved").name(called(&user));
-            visitor.done("/administrators", &notice)
+            let after = visitor.provider().load_user(&visitor.tenant, user.id);
+            let after = after.await.map_err(|error| visitor.fault(error))?;
+            // Whoever knew it had less power than the person has now.
+            let notice = if user.password.is_some() && after.password.is_none() {
+                Notice::new("administrators-saved-password")
+            } else {
+                Notice::new("administrators-saved")
+            };
+            visitor.done("/administrators", &notice.name(called(&user)))
         }
         Err(AdminError::Stale(_)) => stale(&visitor, &request, &draft).await,
         Err(error) => {

@@ -156,7 +156,8 @@ fn concerned(event: &RecordedEvent, list: &EventList) -> String {
 fn day(text: &str, later: u64) -> Option<Timestamp> {
     let day: NaiveDate = text.parse().ok()?;
     let day = day.checked_add_days(Days::new(later))?;
-    Some(day.and_hms_opt(0, 0, 0)?.and_utc())
+    let begun = day.and_hms_opt(0, 0, 0)?.and_utc();
+    EventFilter::may_be_asked(begun).then_some(begun)
 }
 
 /// What is looked for; what can't be understood is said beside its field.

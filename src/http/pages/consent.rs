@@ -170,8 +170,10 @@ fn page(visit: &Visit, pending: &Pending, person: &SignedIn, text: &str) -> Http
     let frame = visit.frame(&checked.request.ui_locales);
     let (client_id, account) = (checked.client.id.to_string(), Person::of(&person.user));
     let admin_api = admin_api(&visit.provider);
+    // With what single claims stand for.
+    let scope = checked.scope.union(&checked.permissions.scope());
     let asked = Asked {
-        scope: &checked.scope,
+        scope: &scope,
         permissions: &checked.permissions,
         details: &checked.request.authorization_details,
     };

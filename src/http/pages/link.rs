@@ -56,7 +56,7 @@ fn spent(visit: &Visit) -> HttpResponse {
 pub async fn get(visit: Visit, token: web::Path<String>) -> Result<HttpResponse, PageError> {
     let link = visit
         .provider
-        .find_link(visit.tenant(), &token)
+        .find_link(&visit.at, &token)
         .await
         .map_err(|error| visit.fail(error))?;
     Ok(match link {
@@ -80,7 +80,7 @@ pub async fn post(
     let form = visit.check(FormPurpose::Link, params.read(&visit)?)?;
     let link = visit
         .provider
-        .find_link(visit.tenant(), &token)
+        .find_link(&visit.at, &token)
         .await
         .map_err(|error| visit.fail(error))?;
     let Some(link) = link else {

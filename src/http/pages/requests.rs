@@ -187,8 +187,10 @@ fn page_of(visit: &Visit, (waiting, person): (&WaitingRequest, &SignedIn)) -> Ht
     let frame = visit.frame(&[]);
     let (client_id, account) = (client.id.to_string(), Person::of(&person.user));
     let admin_api = admin_api(&visit.provider);
+    // With what single claims stand for.
+    let scope = request.scope.union(&permissions.scope());
     let asked = Asked {
-        scope: &request.scope,
+        scope: &scope,
         permissions,
         details: &request.details,
     };

@@ -199,7 +199,7 @@ impl Visit {
     /// Who is signed in in this browser; with what they allowed `client`.
     pub async fn signed_in(&self, client: Option<ClientId>) -> Result<Vec<SignedIn>, PageError> {
         self.provider
-            .find_signed_in(self.tenant(), &self.jar.sessions, client)
+            .find_signed_in(&self.at, &self.jar.sessions, client)
             .await
             .map_err(|error| self.fail(error))
     }
@@ -207,7 +207,7 @@ impl Visit {
     /// Whom signing out signs out, whether or not they have been away for too long.
     pub async fn not_signed_out(&self) -> Result<Vec<SignedIn>, PageError> {
         self.provider
-            .find_not_signed_out(self.tenant(), &self.jar.sessions)
+            .find_not_signed_out(&self.at, &self.jar.sessions)
             .await
             .map_err(|error| self.fail(error))
     }

@@ -6,5 +6,5 @@
 mod request;
 mod standard;
 
-pub use request::{ClaimRequest, ClaimsRequest, InvalidClaimsRequest};
-pub use standard::{Address, InvalidClaim, StandardClaims, claims_for_scope};
+pub use request::{ClaimRequest, ClaimsRequest, InvalidClaimsRequest, may_have};
+pub use standard::{Address, InvalidClaim, StandardClaims, claims_for_scope, scope_of_claim};

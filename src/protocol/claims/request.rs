@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::standard::scope_of_claim;
+use crate::protocol::scope::Scope;
+
 /// The longest parameter, in bytes: as it comes, and as it is printed again.
 const MAX_TEXT: usize = 8192;
 
@@ -99,12 +102,39 @@ impl ClaimsRequest {
         Ok(request)
     }
 
+    /// The scope tokens whose claims are asked for here one by one: what a person who allows it gives away.
+    pub fn implied_scope(&self) -> Scope {
+        let names = self.id_token.keys().chain(self.userinfo.keys());
+        names.filter_map(|name| scope_of_claim(name)).collect()
+    }
+
+    /// Without the claims about a person that no token of `scope` stands for.
+    #[must_use]
+    pub fn within(&self, scope: &Scope) -> Self {
+        let keep = |claims: &BTreeMap<String, Option<ClaimRequest>>| {
+            let kept = claims
+                .iter()
+                .filter(|(name, _)| may_have(Some(scope), name));
+            kept.map(|(name, asked)| (name.clone(), asked.clone()))
+                .collect()
+        };
+        Self {
+            userinfo: keep(&self.userinfo),
+            id_token: keep(&self.id_token),
+        }
+    }
+
     /// The subject that must be the one signed in, where the request names one (§5.5.1, §3.1.2.2).
     pub fn required_subject(&self) -> Option<&str> {
         [&self.id_token, &self.userinfo]
             .into_iter()
             .find_map(|claims| claims.get("sub")?.as_ref()?.value.as_ref()?.as_str())
     }
+}
+
+/// Whether whoever may ask for this scope may ask for this claim.
+pub fn may_have(scope: Option<&Scope>, claim: &str) -> bool {
+    scope_of_claim(claim).is_none_or(|token| scope.is_some_and(|scope| scope.contains(token)))
 }
 
 /// Whether the document, both its members and each claim in them are objects; a claim may be `null`.
@@ -147,6 +177,23 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn single_claims_stand_for_the_scope_that_a_person_is_shown() {
+        let asked = ClaimsRequest::parse(
+            r#"{"userinfo":{"phone_number":{"essential":true},"sub":null},"id_token":{"name":null,"acr":{"values":["1"]},"phone_number":null}}"#,
+        )
+        .unwrap();
+        let implied = asked.implied_scope();
+        assert!(implied.is_subset_of(&"profile phone".parse().unwrap()));
+        assert!(implied.contains("profile") && implied.contains("phone"));
+        let less = asked.within(&"openid profile".parse().unwrap());
+        assert!(less.userinfo.contains_key("sub") && less.userinfo.len() == 1);
+        assert!(less.id_token.contains_key("name") && less.id_token.contains_key("acr"));
+        assert_eq!(less.implied_scope().to_string(), "profile");
+        assert_eq!(asked.within(&implied), asked);
+        assert!(ClaimsRequest::default().implied_scope().is_empty());
+    }
 
     #[test]
     fn the_specifications_example() {

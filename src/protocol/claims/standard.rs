@@ -295,9 +295,38 @@ pub fn claims_for_scope(token: &str) -> &'static [&'static str] {
     }
 }
 
+/// The scope token whose claims this one is among (§5.4); none for what says nothing of a person's.
+pub fn scope_of_claim(name: &str) -> Option<&'static str> {
+    [scope::PROFILE, scope::EMAIL, scope::ADDRESS, scope::PHONE]
+        .into_iter()
+        .find(|token| claims_for_scope(token).contains(&name))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_claim_about_a_person_is_some_scopes() {
+        let everything = StandardClaims {
+            email: Some("ada@example.com".to_owned()),
+            email_verified: Some(true),
+            updated_at: Some(1),
+            ..claims(serde_json::json!({
+                "name": "A", "given_name": "A", "family_name": "A", "middle_name": "A", "nickname": "A", "preferred_username": "a",
+                "profile": "https://a.example", "picture": "https://a.example", "website": "https://a.example", "gender": "f",
+                "birthdate": "0000-12-10", "zoneinfo": "Europe/London", "locale": "en", "phone_number": "+1", "phone_number_verified": false,
+                "address": {"country": "UK"},
+            }))
+        };
+        let names = serde_json::to_value(&everything).unwrap();
+        for name in names.as_object().unwrap().keys() {
+            assert!(scope_of_claim(name).is_some(), "{name}");
+        }
+        assert_eq!(names.as_object().unwrap().len(), 19);
+        assert_eq!(scope_of_claim("phone_number"), Some("phone"));
+        assert_eq!(scope_of_claim("acr"), None);
+    }
 
     fn claims(json: serde_json::Value) -> StandardClaims {
         serde_json::from_value(json).unwrap()

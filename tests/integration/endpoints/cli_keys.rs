@@ -37,6 +37,34 @@ command_test! {
         assert_eq!(here.events("acme", "key.rotated"), 2);
     }
 
+    /// Who rotates at once ends all that signed before, one that was to sign until tomorrow too: it never signs again.
+    fn a_key_that_was_left_never_signs_again(here: Installation) {
+        here.tenant("acme");
+        let kid_of = |state: &str| {
+            let listed = here.json(&["key", "list", "--tenant", "acme"]);
+            let keys = listed["keys"].as_array().expect("keys").clone();
+            let mut fitting = keys.iter().filter(|key| key["state"] == state);
+            let kid = fitting.next().expect("a key")["kid"].as_str().expect("a kid").to_owned();
+            assert!(fitting.next().is_none(), "{state}: {listed}");
+            kid
+        };
+        let first = kid_of("signing");
+        here.json(&["key", "rotate", "--tenant", "acme"]);
+        let ahead = kid_of("published");
+        here.json(&["key", "rotate", "--tenant", "acme", "--immediately"]);
+        let second = kid_of("signing");
+        assert!(second != first && second != ahead);
+        here.json(&["key", "revoke", "--tenant", "acme", "--kid", &second, "--yes"]);
+        let third = kid_of("signing");
+        assert!(![&first, &ahead, &second].contains(&&third), "neither the leaked one nor one that was overtaken");
+        assert_eq!(states(here), ["ES256 retired", "ES256 retired", "ES256 revoked", "ES256 signing"]);
+        // Nor where the one ahead is revoked before its time: what signs until then has no successor.
+        here.json(&["key", "rotate", "--tenant", "acme"]);
+        here.json(&["key", "revoke", "--tenant", "acme", "--kid", &kid_of("published"), "--yes"]);
+        assert!(kid_of("signing") != third);
+        assert_eq!(states(here).iter().filter(|state| *state == "ES256 retired").count(), 3);
+    }
+
     fn a_revoked_key_is_followed_by_another(here: Installation) {
         here.tenant("acme");
         let kid = here.json(&["key", "list", "--tenant", "acme"])["keys"][0]["kid"].as_str().expect("a kid").to_owned();

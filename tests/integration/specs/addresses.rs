@@ -3,6 +3,9 @@
 use serde_json::json;
 use tessera::domain::address::{Domain, DomainStage};
 use tessera::domain::ids::DomainId;
+use tessera::flows::admin::By;
+use tessera::flows::browser::SessionCookie;
+use tessera::flows::tenancy::TenantAt;
 
 use crate::support::app::{TestApp, TestTenant, on_both};
 use crate::support::relying_party::RelyingParty;
@@ -179,5 +182,70 @@ fn a_domain_of_its_own_is_an_issuer_in_full_once_it_is_verified() {
             .userinfo(access)
             .await
             .expect_error(401, "invalid_token");
+    });
+}
+
+/// A browser keeps a session for the address where it began, and old mail the links that lead there: whoever has the name next is sent them, and
+/// they open nothing at the tenant's other addresses, neither while it has the domain nor afterwards.
+#[test]
+fn what_began_at_a_domain_is_good_there_alone() {
+    on_both("", async |app: TestApp| {
+        let acme = app.tenant("acme").await;
+        let ana = app.user(&acme, "ana@example.com", PASSWORD).await;
+        let client = app.web_client(&acme).await;
+        let origin = "https://login.acme.com";
+        let id = own_domain(&app, &acme, origin).await;
+        let opened = app
+            .provider
+            .db
+            .write(&*app.load(&acme).await, move |repo| {
+                Ok(repo.verify_domain(id)? && repo.set_canonical_domain(Some(id))?)
+            })
+            .await;
+        assert!(opened.expect("storage works"));
+        let mut by_domain = RelyingParty::new(&app, &acme, &client).with_scope("openid");
+        by_domain.issuer = origin.to_owned();
+        let mut browser = app.browser();
+        by_domain.code(&mut browser, &ana).await;
+        let cookie = SessionCookie::parse(browser.cookie("tessera_session"));
+        assert!(!cookie.is_empty());
+        let tenant = app.load(&acme).await;
+        let user = app
+            .provider
+            .load_user(&tenant, ana.id)
+            .await
+            .expect("a person");
+        let by = By::command_line();
+        let link = app.provider.reset_password(&tenant, &user, &by).await;
+        let url = link.expect("a link").url;
+        let (at, token) = url.expose().split_once("/link/").expect("a link");
+        assert_eq!(at, origin);
+        for removed in [false, true] {
+            if removed {
+                let gone = app.provider.remove_domain(&tenant, origin, &by).await;
+                gone.expect("removed");
+            }
+            let tenant = app.load(&acme).await;
+            for (issuer, good) in [
+                (origin, !removed),
+                (acme.issuer.as_str(), false),
+                ("https://evil.example", false),
+            ] {
+                // The door lets nobody in at an address that isn't the tenant's; what is looked at here is the room behind it.
+                if issuer == origin && removed {
+                    continue;
+                }
+                let at = TenantAt {
+                    issuer: issuer.into(),
+                    tenant: tenant.clone(),
+                    rest: String::new(),
+                    alias: None,
+                };
+                let people = app.provider.find_signed_in(&at, &cookie, None).await;
+                assert_eq!(people.expect("runs").len(), usize::from(good), "{issuer}");
+                let link = app.provider.find_link(&at, token).await.expect("runs");
+                assert_eq!(link.is_some(), good, "{issuer}");
+            }
+        }
     });
 }

@@ -72,7 +72,9 @@ async fn rehash(scene: &Scene, id: UserId, password: &str, memory_kib: u32) {
     };
     let clock = &scene.app.provider.clock;
     let phc = hash(password, parameters, clock, &mut Workspace::default()).expect("a hash");
-    scene.write(move |repo| repo.set_password(id, &phc)).await;
+    scene
+        .write(move |repo| repo.set_password(id, &phc, false))
+        .await;
 }
 
 async fn close(scene: &Scene, id: UserId) {

@@ -50,7 +50,9 @@ impl Fate {
                     .id;
                 let phc = scene.write(move |repo| repo.find_user(other)).await;
                 let phc = phc.and_then(|user| user.password).expect("a hash").phc;
-                scene.write(move |repo| repo.set_password(id, &phc)).await;
+                scene
+                    .write(move |repo| repo.set_password(id, &phc, false))
+                    .await;
             }
         }
     }

@@ -229,7 +229,7 @@ app_test! {
                         // back, for those that come after
                         let loaded = scene.loaded().await;
                         let phc = tessera::jose::passwords::hash(&scene.user.password, scene.app.provider.password_parameters(), &scene.app.provider.clock, &mut tessera::jose::passwords::Workspace::default()).expect("a hash");
-                        scene.app.provider.db.write(&*loaded, move |repo| repo.set_password(user, &phc)).await.expect("storage works");
+                        scene.app.provider.db.write(&*loaded, move |repo| repo.set_password(user, &phc, false)).await.expect("storage works");
                     }
                 }
                 "administrator" => assert_eq!(admin.delete(&format!("/tenants/{slug}/sessions/{}", sid(&tokens))).await.status, 204),

@@ -729,10 +729,11 @@ app_test! {
         assert_eq!(claims(text(&bound, "access_token"))["cnf"]["jkt"], prover.jkt());
         // Tokens for an API, and claims one by one.
         scene.app.resource(&scene.tenant, "https://calls.example", &["calls:read"]).await;
-        let rp = scene.with(&caller(&scene.app, &scene.tenant, json!({ "scope": "openid calls:read" })).await).with_scope("openid calls:read");
+        let rp = scene.with(&caller(&scene.app, &scene.tenant, json!({ "scope": "openid email calls:read" })).await).with_scope("openid calls:read");
         let asked = ask(&rp, &[("login_hint", &scene.user.email), ("resource", "https://calls.example"), ("claims", r#"{"id_token":{"email":null}}"#)]).await.expect_ok().json();
         let (_, page) = question(&scene).await;
         assert!(page.answer.body.contains("calls:read"), "{}", page.answer.body);
+        assert!(page.answer.body.contains("See your email address"), "a single claim is shown as what it stands for: {}", page.answer.body);
         decide(&scene, "allow").await;
         let tokens = poll(&rp, text(&asked, "auth_req_id")).await.expect_ok().json();
         let access = claims(text(&tokens, "access_token"));

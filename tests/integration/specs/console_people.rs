@@ -320,6 +320,62 @@ app_test! {
         assert_eq!(scene.app.browser().open(&link).await.answer.status, 400);
     }
 
+    /// Nor the password that they chose, or could have chosen by a link of theirs; whatever it was changed to since.
+    async fn whoever_has_less_power_is_signed_out_of_who_gets_more(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let (tenant, by) = (scene.loaded().await, By::command_line());
+        let provider = &scene.app.provider;
+        let mut manager = at(&scene, Role::UserManager).await;
+        let password = "violet kettle heron";
+        for (number, role) in [(1, Role::Auditor), (2, Role::Administrator), (3, Role::Administrator)] {
+            let other = scene.app.user(&scene.tenant, &format!("other{number}@acme.example"), "a long enough password").await;
+            let by_manager = number != 3;
+            let link = if by_manager {
+                let ask = open(&scene, &mut manager, &format!("/users/{}/reset", other.id)).await;
+                link_on(&confirm(&mut manager, &ask).await)
+            } else {
+                let user = provider.load_user(&tenant, other.id).await.expect("there");
+                provider.reset_password(&tenant, &user, &by).await.expect("a link").url.expose().to_owned()
+            };
+            let mut browser = scene.app.browser();
+            let page = browser.open(&link).await;
+            browser.submit(&page, &[("new_password", password), ("confirm_password", password)]).await;
+            let changed = TestUser { password: password.into(), ..other.clone() };
+            let tokens = scene.rp.sign_in(&mut browser, &changed).await;
+            let user = provider.load_user(&tenant, other.id).await.expect("there");
+            assert_eq!(user.password.as_ref().map(|password| password.by_lesser), Some(by_manager));
+            if number == 2 {
+                // Changed on the account's page, by whoever is there.
+                scene.write(move |repo| {
+                    let hash = repo.find_user(other.id)?.and_then(|user| user.password).expect("a password");
+                    repo.set_password(other.id, &hash.phc, hash.by_lesser)
+                }).await;
+            }
+            let user = provider.load_user(&tenant, other.id).await.expect("there");
+            if number == 1 {
+                provider.grant_role(&tenant, &user, role, &by).await.expect("granted");
+            } else {
+                provider.set_roles(&tenant, &user, &[role], &by).await.expect("set");
+            }
+            let user = provider.load_user(&tenant, other.id).await.expect("there");
+            assert_eq!(user.password.is_none(), by_manager, "{number}");
+            let renewed = scene.rp.refresh(tokens.refresh()).await.status;
+            assert_eq!(renewed, if by_manager { 400 } else { 200 }, "{number}");
+            let account = browser.fetch(&scene.tenant.url("/account"), None).await.status;
+            assert_eq!(account, if by_manager { 303 } else { 200 }, "{number}");
+        }
+        // By a link of whoever may appoint they come in again, and a further role ends nothing.
+        let address = tessera::protocol::email::EmailAddress::parse("other1@acme.example").expect("an address");
+        let user = provider.load_user_by_email(&tenant, &address).await.expect("there");
+        let link = provider.reset_password(&tenant, &user, &by).await.expect("a link").url;
+        let mut browser = scene.app.browser();
+        let page = browser.open(link.expose()).await;
+        browser.submit(&page, &[("new_password", password), ("confirm_password", password)]).await;
+        let user = provider.load_user(&tenant, user.id).await.expect("there");
+        provider.grant_role(&tenant, &user, Role::ClientManager, &by).await.expect("granted");
+        assert!(provider.load_user(&tenant, user.id).await.expect("there").password.is_some());
+    }
+
     async fn each_role_sees_and_does_its_part(app: TestApp) {
         let scene = Scene::new(app).await;
         let boss = scene.app.user(&scene.tenant, "boss@acme.example", "a long enough password").await;

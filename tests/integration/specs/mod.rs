@@ -82,6 +82,7 @@ pub mod seed;
 pub mod session_management;
 pub mod sign_in;
 pub mod signed_answers;
+pub mod single_claims;
 pub mod software_statements;
 pub mod step_up;
 pub mod tenancy;

@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tessera::domain::tenant::TenantStatus::{Active, Suspended};
+use tessera::flows::admin::By;
+use tessera::jose::seal::MasterKey;
 
-use crate::support::app::app_test;
+use crate::support::app::{app_test, on_both};
 use crate::support::relying_party::RelyingParty;
 
 /// Looks until it is so; a second is what the design promises, ten what a busy machine may take.
@@ -15,6 +17,64 @@ async fn eventually(what: &str, mut look: impl AsyncFnMut() -> bool) {
         assert!(begun.elapsed() < Duration::from_secs(10), "{what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// A node goes on with what it holds while the master key is rotated, says that it isn't ready for more, and takes the new key where its file has it.
+#[test]
+fn a_rotation_of_the_master_key_ends_nobodys_service() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("master.key");
+    let settings = format!("master_key_file = '{}'\n", file.display());
+    on_both(&settings, async |app| {
+        let _ = std::fs::remove_file(&file);
+        let other = app.second_node();
+        let acme = app.tenant("acme").await;
+        let globex = app.tenant("globex").await;
+        let machine = app.machine_client(&acme, "").await;
+        let here = RelyingParty::new(&app, &acme, &machine).with_scope("");
+        let mut there = here.clone();
+        there.move_to(&other.http);
+        there
+            .token(&[("grant_type", "client_credentials")])
+            .await
+            .expect_ok();
+        let ready = format!("{}/health/ready", app.root());
+        other.http.get(&ready).send().await.expect_ok();
+
+        let new = MasterKey::generate(&app.provider.clock);
+        app.provider
+            .rotate_master_key(&new, &By::command_line())
+            .await
+            .expect("rotated");
+        let told = other.http.get(&ready).send().await;
+        assert_eq!(
+            (told.status, told.json()["master_key"].as_str()),
+            (503, Some("rotated"))
+        );
+        there
+            .token(&[("grant_type", "client_credentials")])
+            .await
+            .expect_ok();
+        other.http.get(&acme.url("/jwks")).send().await.expect_ok();
+        let unknown = other.http.get(&globex.url("/jwks")).send().await;
+        assert_eq!(unknown.status, 503, "{}", unknown.body);
+
+        new.write_new_file(&file).expect("written");
+        other
+            .http
+            .get(&globex.url("/jwks"))
+            .send()
+            .await
+            .expect_ok();
+        let told = other.http.get(&ready).send().await.expect_ok().json();
+        assert_eq!(
+            (&told["status"], &told["master_key"]),
+            (&json!("ok"), &json!("ok"))
+        );
+        // The other node takes it as well, and seals by it.
+        let made = app.tenant("initech").await;
+        other.http.get(&made.url("/jwks")).send().await.expect_ok();
+    });
 }
 
 app_test! {

@@ -687,7 +687,7 @@ app_test! {
         let tenant = scene.loaded().await;
         let at = TenantAt { issuer: tenant.issuers[0].clone(), tenant: tenant.clone(), rest: String::new(), alias: None };
         let cookie = SessionCookie::parse(browser.cookie("tessera_session"));
-        let person = scene.app.provider.find_signed_in(&tenant, &cookie, None).await.expect("runs").remove(0);
+        let person = scene.app.provider.find_signed_in(&at, &cookie, None).await.expect("runs").remove(0);
         let guess = async |address: &str, code: &str| {
             let mut somebody = person.clone();
             somebody.user.id = UserId::from(scene.app.provider.clock.uuid_v7());
@@ -865,7 +865,7 @@ app_test! {
         let (tenant, provider) = (scene.loaded().await, &scene.app.provider);
         let at = TenantAt { issuer: tenant.issuers[0].clone(), tenant: tenant.clone(), rest: String::new(), alias: None };
         let cookie = SessionCookie::parse(browser.cookie("tessera_session"));
-        let people = provider.find_signed_in(&tenant, &cookie, None).await.expect("runs");
+        let people = provider.find_signed_in(&at, &cookie, None).await.expect("runs");
         let ticket = page.hidden("device").expect("a device");
         let (waiting, person) = provider.load_device(&at, &people, &ticket).await.expect("runs").expect("it waits");
         let out = browser.open(&scene.tenant.url("/logout")).await;

@@ -201,7 +201,7 @@ app_test! {
         let cheap = PasswordParameters { memory_kib: 32, passes: 1, lanes: 1 };
         let old = hash(&scene.user.password, cheap, &scene.app.provider.clock, &mut Workspace::default()).expect("a hash");
         let id = scene.user.id;
-        scene.write(move |repo| repo.set_password(id, &old)).await;
+        scene.write(move |repo| repo.set_password(id, &old, false)).await;
         let mut browser = scene.app.browser();
         for _ in 0..2 {
             let page = attempt(&scene, &mut browser, &scene.user.email, &scene.user.password).await;

@@ -86,7 +86,7 @@ db_test! {
             assert!(is_empty(repo.list_users(Some("ada"), ALL)?));
             assert_eq!(repo.count_users()?, 0);
             assert!(!repo.update_user(&User { email: fixture::email("eve@globex.example"), ..rows.user.clone() })?);
-            repo.set_password(id, "$argon2id$theirs")?;
+            repo.set_password(id, "$argon2id$theirs", false)?;
             repo.rehash_password(id, "$argon2id$first", "$argon2id$theirs")?;
             assert!(!repo.set_user_disabled(id, true)?);
             assert!(!repo.grant_role(id, Role::UserManager)?);

@@ -153,6 +153,36 @@ fn a_late_commit_is_not_lost() {
     });
 }
 
+/// PostgreSQL: a restored database brings notes from the numbers of another cluster, which are still to come in this one.
+#[test]
+fn notes_of_another_cluster_are_not_told_again_and_again() {
+    crate::support::database::run(TestDatabase::postgres(), |database| async move {
+        let tenant = database.tenant("acme").await.id();
+        let (_node, heard, _feed) = listening_node(&database).await;
+        let [restored, own] = [4, 5].map(Uuid::from_u128);
+        database
+            .raw()
+            .execute(&format!(
+                "INSERT INTO changes (tenant_id, entity, entity_id, created_at, xid) VALUES ('{tenant}', 'client', '{restored}', now(), '900000000000')"
+            ))
+            .expect("restored");
+        database
+            .raw()
+            .execute(&insert_note(tenant, own))
+            .expect("committed");
+        let told = |id: Uuid| {
+            heard
+                .changes()
+                .iter()
+                .filter(|change| change.id == id)
+                .count()
+        };
+        assert!(within_a_second(|| told(own) == 1).await);
+        tokio::time::sleep(INTERVAL * 3).await;
+        assert_eq!((told(restored), told(own)), (0, 1));
+    });
+}
+
 /// PostgreSQL: after a lost connection the feed comes back by itself, and caches begin anew.
 #[test]
 fn a_lost_connection_comes_back() {

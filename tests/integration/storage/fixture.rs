@@ -69,6 +69,7 @@ pub fn user(clock: &Clock, address: &str) -> User {
             ..StandardClaims::default()
         },
         password: Some(PasswordHash {
+            by_lesser: true,
             phc: "$argon2id$first".into(),
             set_at: now,
         }),

@@ -272,7 +272,7 @@ impl TestApp {
                 "address": { "locality": "Aarhus", "country": "Denmark" }
             }))
             .expect("claims"),
-            password: Some(PasswordHash { phc, set_at: now }),
+            password: Some(PasswordHash { phc, set_at: now, by_lesser: false }),
             roles: Vec::new(),
             version: 1,
             created_at: now,

@@ -270,7 +270,7 @@ impl Provider {
             lines: 1,
             waiting: (1, 0),
             whole: WholeTenant {
-                sealed_data_key: data_key.seal_under(&self.master, id.uuid(), &self.clock)?,
+                sealed_data_key: data_key.seal_under(&self.master(), id.uuid(), &self.clock)?,
                 record: TenantRecord {
                     id,
                     slug,

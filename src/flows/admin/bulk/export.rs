@@ -355,6 +355,7 @@ fn user_line(user: User, with_secrets: bool) -> UserLine {
     };
     let password = user.password.filter(|_| with_secrets);
     let set_at = password.as_ref().map(|password| password.set_at);
+    let by_lesser = password.as_ref().is_some_and(|password| password.by_lesser);
     UserLine {
         id: Some(user.id.uuid()),
         email: user.email.to_string(),
@@ -363,6 +364,7 @@ fn user_line(user: User, with_secrets: bool) -> UserLine {
         disabled_at,
         password_hash: password.map(|password| password.phc),
         password_set_at: set_at,
+        password_by_lesser: by_lesser,
         roles: user.roles,
         claims: user.claims,
         created_at: Some(user.created_at),

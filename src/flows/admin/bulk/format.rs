@@ -158,6 +158,9 @@ pub struct UserLine {
     /// When they set it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_set_at: Option<Timestamp>,
+    /// Whether somebody with less power than an administrator may know it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub password_by_lesser: bool,
     /// What they administer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<Role>,

@@ -261,7 +261,7 @@ impl Importer<'_, '_> {
 
     fn submit(&self, group: Group) -> Writing {
         let (db, mode) = (self.provider.db.clone(), self.mode);
-        let fingerprint = self.provider.master.fingerprint();
+        let fingerprint = self.provider.master().fingerprint();
         let by = self.by.clone();
         tokio::spawn(async move {
             let begun = Instant::now();

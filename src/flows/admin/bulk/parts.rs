@@ -80,7 +80,7 @@ impl Importer<'_, '_> {
     /// Makes a tenant of what there is of it, and tells the operators where `told` says so.
     pub(super) async fn insert(&self, draft: &Draft, told: Option<Event>) -> Result<(), Problem> {
         let problem = Problem::at(Some(draft.line));
-        let (whole, fingerprint) = (draft.whole.clone(), self.provider.master.fingerprint());
+        let (whole, fingerprint) = (draft.whole.clone(), self.provider.master().fingerprint());
         let written = self.provider.db.write_installation(move |all| {
             if !is_sealed_under(all, &fingerprint)? {
                 return Ok(None);

@@ -64,6 +64,7 @@ pub(super) fn person(
             Some(PasswordHash {
                 phc: hash,
                 set_at: moment("password_set_at", line.password_set_at, now)?.unwrap_or(created_at),
+                by_lesser: line.password_by_lesser,
             })
         }
         None => None,

@@ -23,7 +23,7 @@ pub const SECTION: Section = Section {
             .needs(Permission::Read(Area::Administrators))
             .lists::<Administrator>(),
         Operation::put("grantRole", "/tenants/{tenant}/administrators/{user}/roles/{role}", |call| Box::pin(grant(call)))
-            .says("Grant a role", "Counts at once, for tokens that are out too. Nothing happens where it is held already.")
+            .says("Grant a role", "Counts at once, for tokens that are out too. With it ends that by which somebody with less power could become them: names at issuers, links that a user manager made, and a password that a user manager chose or made the link for, with its sessions; make a link then. Nothing happens where it is held already.")
             .needs(Permission::Write(Area::Administrators)),
         Operation::delete("revokeRole", "/tenants/{tenant}/administrators/{user}/roles/{role}", |call| Box::pin(revoke(call)))
             .says("Take a role away", "Counts at once. Nothing happens where it isn't held. `administrator` is refused (409) where nobody else would be left who holds it and can sign in (has a password and isn't disabled), unless an operator asks.")

@@ -121,6 +121,18 @@ fn view(event: &RecordedEvent) -> AuditEvent {
     }
 }
 
+/// A time that may have been.
+fn time(call: &Call, name: &'static str) -> Result<Option<Timestamp>, Refusal> {
+    let moment = call.parsed::<Timestamp>(name, "a time as of RFC 3339")?;
+    match moment {
+        Some(moment) if !EventFilter::may_be_asked(moment) => Err(Refusal::parameter(
+            name,
+            "must be between the years 1970 and 9999",
+        )),
+        moment => Ok(moment),
+    }
+}
+
 async fn list(call: Call) -> Answer {
     let act = match call.parameter("act") {
         None => None,
@@ -133,8 +145,8 @@ async fn list(call: Call) -> Answer {
         act,
         user_id: call.parsed("user", "a UUID")?,
         client_id: call.parsed("client", "a UUID")?,
-        since: call.parsed("since", "a time as of RFC 3339")?,
-        until: call.parsed("until", "a time as of RFC 3339")?,
+        since: time(&call, "since")?,
+        until: time(&call, "until")?,
     };
     let found = call
         .provider

@@ -1010,6 +1010,7 @@ administrators-email-hint = Von jemandem, der schon hier ist; andere werden zuer
 administrators-nobody = Diese Adresse hat hier niemand.
 administrators-empty = Niemand hat eine Rolle
 administrators-empty-text = Bis jemand eine hat, betreuen die Betreiber der Installation diesen Mandanten.
+administrators-saved-password = Die Rollen von { $name } sind gespeichert. Jemand mit weniger Rechten kann das Passwort gekannt haben, darum gilt es nicht mehr: Erstellen Sie auf der Seite der Person einen Link, über den sie ein neues wählt.
 administrators-saved = Die Rollen von { $name } sind gespeichert. Sie gelten sofort.
 administrators-oneself = Die eigene Administration aufgeben
 administrators-oneself-text = Sie können das nicht selbst zurücknehmen: Jemand aus der Administration oder ein Betreiber muss es tun.

@@ -1010,6 +1010,7 @@ administrators-email-hint = Of somebody who is here already; others are added un
 administrators-nobody = Nobody here has this address.
 administrators-empty = Nobody has a role
 administrators-empty-text = Operators of the installation look after this tenant until somebody does.
+administrators-saved-password = The roles of { $name } are saved. Somebody with less power may have known their password, so it is good no more: make them a link on their page, by which they choose another.
 administrators-saved = The roles of { $name } are saved. They count at once.
 administrators-oneself = Give up your own administration
 administrators-oneself-text = You won’t be able to undo this yourself: another administrator, or an operator, has to.
