@@ -134,7 +134,7 @@ db_test! {
             let second = fixture::link(&clock, user);
             repo.insert_link(&second)?;
             assert!(!repo.consume_link(rows.link.id, clock.now())?, "a newer one is out");
-            repo.set_password(user, "$argon2id$second")?;
+            repo.set_password(user, "$argon2id$second", false)?;
             assert!(!repo.consume_link(second.id, clock.now())?, "the password was changed");
             let third = fixture::link(&clock, user);
             repo.insert_link(&third)?;
