@@ -54,7 +54,8 @@ fn forms(secret: &str) -> Vec<String> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let bytes = bytes.iter();
+    bytes.fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 db_test! {
