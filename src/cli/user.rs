@@ -355,12 +355,8 @@ impl Change {
         }
         let (provider, tenant, mut user) = self.target.open(flags).await?;
         user.claims = self.claims.apply(&user.claims)?;
-        if let Some(email) = self.new_email {
-            // What was proved is the old address.
-            user.email_verified = user.email_verified && user.email.key() == email.key();
-            user.email = email;
-        }
-        user.email_verified = self.email_verified.unwrap_or(user.email_verified);
+        let email = self.new_email.unwrap_or_else(|| user.email.clone());
+        let user = user.with_address(email, self.email_verified);
         let user = provider.update_user(&tenant, user, by).await?;
         Ok(Report::new(document(&user), describe(&user)))
     }

@@ -196,7 +196,7 @@ settings! {
         request_body_limit: ByteSize = "256 KiB";
         /// How long a client may take to send a request's head.
         header_timeout: Duration = "5s";
-        /// How long a client may take to send a request's body.
+        /// How long a client may take to send a request's body; who takes longer is answered 408.
         body_timeout: Duration = "30s";
         /// How long a connection may idle between requests.
         keep_alive: Duration = "75s";

@@ -48,6 +48,13 @@ impl Client {
             last_used: LastUse::default(),
         }
     }
+
+    /// What to call it where no language is known, as to administrators, programs and the audit. To people it shows itself in theirs: see
+    /// `Frame::client` of the pages.
+    pub fn name(&self) -> String {
+        let name = self.metadata.client_name.clone();
+        name.unwrap_or_else(|| self.id.to_string())
+    }
 }
 
 /// What is kept of a client's secrets: of the present one and, for a while after a rotation, of the one before.

@@ -394,6 +394,19 @@ impl TenantSettings {
         })
     }
 
+    /// Every address that requests are sent to on behalf of the tenant itself, with the setting that names it.
+    pub fn outward_uris(&self) -> Vec<(&'static str, &str)> {
+        let statements = self.software_statement_issuers.iter();
+        let statements = statements.map(|one| ("software_statement_issuers", &*one.jwks_uri));
+        let assertions = self.assertion_issuers.iter();
+        let assertions = assertions.filter_map(|one| one.jwks_uri.as_deref());
+        let notices = Some(&*self.backchannel_notice_uri).filter(|uri| !uri.is_empty());
+        statements
+            .chain(assertions.map(|uri| ("assertion_issuers", uri)))
+            .chain(notices.map(|uri| ("backchannel_notice_uri", uri)))
+            .collect()
+    }
+
     /// Checks each value against its bounds, and those that depend on each other.
     pub fn check(&self) -> Result<(), OutOfBounds> {
         for Bound {

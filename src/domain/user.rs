@@ -39,6 +39,18 @@ impl User {
     pub fn is_active(&self) -> bool {
         self.status == UserStatus::Active
     }
+
+    /// The same person with another address to sign in with. What was proved is the old one: the new one counts as verified only where whoever
+    /// changes it says so. One that differs in capitals alone is the same address, and as proved as it was.
+    #[must_use]
+    pub fn with_address(self, email: EmailAddress, verified: Option<bool>) -> Self {
+        let is_same = self.email.key() == email.key();
+        Self {
+            email_verified: verified.unwrap_or(self.email_verified && is_same),
+            email,
+            ..self
+        }
+    }
 }
 
 /// A stored password hash in PHC form, and when it was set.

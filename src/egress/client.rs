@@ -339,15 +339,31 @@ impl Worker {
                     continue;
                 };
                 let (client, running) = (client.clone(), Arc::clone(&running));
+                let timeout = self.timeout;
                 actix_web::rt::spawn(async move {
-                    let Job { outward, uri, deadline, mut answer, .. } = job;
+                    let Job {
+                        outward,
+                        uri,
+                        deadline,
+                        mut answer,
+                        ..
+                    } = job;
                     let work = async {
-                        let _turn = place.turn().await;
-                        let _permit = running.acquire().await;
-                        fetch(&client, outward, &uri).await
+                        let turn = async { (place.turn().await, running.acquire().await) };
+                        let Ok(_turn) = timeout_at(deadline, turn).await else {
+                            return Err(EgressError::Late);
+                        };
+                        // Whose turn came late says nothing of the host by taking what was left.
+                        let late = if Instant::now() + timeout / 2 > deadline {
+                            EgressError::Late
+                        } else {
+                            EgressError::Deadline
+                        };
+                        let fetched = timeout_at(deadline, fetch(&client, outward, &uri));
+                        fetched.await.unwrap_or(Err(late))
                     };
                     let result = tokio::select! {
-                        result = timeout_at(deadline, work) => result.unwrap_or(Err(EgressError::Deadline)),
+                        result = work => result,
                         // Whoever asked has left.
                         () = answer.closed() => return,
                     };

@@ -1,9 +1,16 @@
 //! How long an answer says that it may be used without asking again (RFC 9111 §4.2, §5.2.2): `Cache-Control` and `Age`, as a cache of nobody else's
-//! reads them. `Expires` is left out, and so is `s-maxage`, which is for caches that are shared.
+//! reads them; and how old something is that was kept. `Expires` is left out, and so is `s-maxage`, which is for caches that are shared.
 
 use std::time::Duration;
 
 use awc::http::header::{AGE, CACHE_CONTROL, HeaderMap};
+
+use crate::clock::Timestamp;
+
+/// Time between two moments, whichever came first: a clock that was set back must not keep anything alive.
+pub(super) fn age(now: Timestamp, then: Timestamp) -> Duration {
+    (now - then).abs().to_std().unwrap_or(Duration::MAX)
+}
 
 /// What the answer says; nothing where it says nothing that can be understood.
 pub(super) fn of(headers: &HeaderMap) -> Option<Duration> {

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::client::{EgressClient, Outward};
 use super::error::EgressError;
+use super::freshness::age;
 use crate::clock::{Clock, Timestamp};
 
 /// How long an unknown key id, or a fetch that failed, waits for the next fetch.
@@ -207,7 +208,10 @@ impl JwksCache {
                 Ok((Arc::new(set), fetched.fresh_for))
             });
         let now = self.clock.now();
-        entry.attempt = Some((now, fetched.as_ref().err().cloned()));
+        // Otherwise nobody asked there, and whoever comes next may.
+        if fetched.as_ref().err().is_none_or(EgressError::was_asked) {
+            entry.attempt = Some((now, fetched.as_ref().err().cloned()));
+        }
         match (fetched, self.usable(&entry)) {
             (Ok((set, asked)), _) => {
                 // Whoever can name the client can have its keys fetched as often as this.
@@ -228,11 +232,6 @@ impl JwksCache {
             (Err(error), None) => Err(error),
         }
     }
-}
-
-/// Time between two moments, whichever came first: a clock that was set back must not keep anything alive.
-fn age(now: Timestamp, then: Timestamp) -> Duration {
-    (now - then).abs().to_std().unwrap_or(Duration::MAX)
 }
 
 #[cfg(test)]

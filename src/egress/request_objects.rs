@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::client::{EgressClient, Outward};
 use super::error::EgressError;
+use super::freshness::age;
 use crate::clock::{Clock, Timestamp};
 use crate::protocol::request_uri::Meant;
 
@@ -184,9 +185,7 @@ impl RequestObjectCache {
         };
         match self.fetch_apart(reference, limit, &entry, turn, lock).await {
             Ok(text) => Ok(text),
-            Err(error @ (EgressError::Busy | EgressError::Stopped)) => {
-                self.stale(&entry, meant).ok_or(error)
-            }
+            Err(error) if !error.was_asked() => self.stale(&entry, meant).ok_or(error),
             Err(error) => Err(error),
         }
     }
@@ -233,7 +232,7 @@ impl RequestObjectCache {
             })
         });
         // Otherwise nobody asked there.
-        if !matches!(outcome, Err(EgressError::Busy | EgressError::Stopped)) {
+        if outcome.as_ref().err().is_none_or(EgressError::was_asked) {
             let mut state = locked(&entry.state);
             state.failure = outcome.as_ref().err().map(|error| (now, error.clone()));
             // What was there before serves on for those who know its hash where nothing came.
@@ -268,9 +267,4 @@ impl RequestObjectCache {
 /// Nothing that is done under these locks can panic half way.
 fn locked<T>(mutex: &std::sync::Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Time between two moments, whichever came first: a clock that was set back must not keep anything alive.
-fn age(now: Timestamp, then: Timestamp) -> Duration {
-    (now - then).abs().to_std().unwrap_or(Duration::MAX)
 }

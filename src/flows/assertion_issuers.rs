@@ -52,17 +52,6 @@ pub(in crate::flows) fn name_of_jti(
     tenant.handle_key().mac("bearer assertion", &parts)
 }
 
-/// Whether keys may be had if they are asked for again.
-pub(in crate::flows) const fn is_passing(error: &EgressError) -> bool {
-    matches!(
-        error,
-        EgressError::Busy
-            | EgressError::Stopped
-            | EgressError::Deadline
-            | EgressError::Unreachable(_)
-    )
-}
-
 impl Provider {
     /// The keys of an issuer, given or published. Without an error they are there, and can't be used.
     pub(in crate::flows) async fn keys_of_issuer(

@@ -1,7 +1,8 @@
 //! Client authentication (RFC 6749 §2.3, RFC 7523 §3, RFC 8705 §2): whether a request is from the client that it names.
 //!
 //! A client is held to the method that it registered. Every refusal says the same to a stranger and costs about the same; whoever has
-//! proved to hold the client's key is told what is wrong with an assertion.
+//! proved to hold the client's key is told what is wrong with an assertion. Keys that can't be fetched at present are no refusal: nothing was
+//! decided, the answer is 503, and no failure stands in the audit.
 
 use std::sync::{Arc, LazyLock};
 
@@ -113,6 +114,13 @@ pub enum ClientRefusal {
     Failed(#[from] FlowError),
 }
 
+impl ClientRefusal {
+    /// Whether nothing is known of the client yet: what is to be believed or not is looked at when its keys can be had again.
+    fn is_undecided(&self) -> bool {
+        matches!(self, Self::Keys(error) if error.is_passing())
+    }
+}
+
 impl From<ClientRefusal> for OAuthError {
     fn from(refusal: ClientRefusal) -> Self {
         match refusal {
@@ -129,9 +137,9 @@ impl From<ClientRefusal> for OAuthError {
             | ClientRefusal::NoCertificate
             | ClientRefusal::Certificate(_) => Self::invalid_client(refusal.to_string()),
             ClientRefusal::Profile(_) => Self::unauthorized_client(refusal.to_string()),
-            ClientRefusal::Keys(EgressError::Busy | EgressError::Stopped) => {
-                Self::temporarily_unavailable("too many keys are being fetched; try again shortly")
-            }
+            ClientRefusal::Keys(ref error) if error.is_passing() => Self::temporarily_unavailable(
+                "the client's keys can't be fetched at present; try again shortly",
+            ),
             _ => Self::invalid_client(
                 "client authentication failed: check the client_id, its secret or key, and that the method is the registered token_endpoint_auth_method",
             ),
@@ -459,7 +467,8 @@ impl Provider {
         }
     }
 
-    /// Logs every failure, and writes down the first of each client and minute.
+    /// Logs every failure, and writes down the first of each client and minute; not one that is nobody's word about the client: its keys
+    /// can't be had now.
     async fn note_failure(
         &self,
         tenant: &Tenant,
@@ -467,6 +476,10 @@ impl Provider {
         refusal: &ClientRefusal,
         origin: &Origin,
     ) -> Result<(), FlowError> {
+        if refusal.is_undecided() {
+            tracing::warn!(tenant = %tenant.slug(), client = ?client.map(|id| id.to_string()), reason = %refusal, "a client can't be authenticated now");
+            return Ok(());
+        }
         tracing::info!(tenant = %tenant.slug(), client = ?client.map(|id| id.to_string()), reason = %refusal, "client authentication failed");
         // Names that nobody has would make a counter each.
         let client = client.filter(|_| !matches!(refusal, ClientRefusal::Unknown));

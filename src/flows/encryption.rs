@@ -36,14 +36,7 @@ impl NoRecipient {
     /// Whether the same request may succeed a little later.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Keys(EgressError::Status(status)) => *status >= 500,
-            Self::Keys(error) => matches!(
-                error,
-                EgressError::Busy
-                    | EgressError::Stopped
-                    | EgressError::Deadline
-                    | EgressError::Unreachable(_)
-            ),
+            Self::Keys(error) => error.is_passing(),
             Self::NoKey(_) => false,
         }
     }

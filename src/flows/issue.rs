@@ -327,7 +327,6 @@ impl Provider {
         request: &BackchannelRequest,
     ) -> Result<String, FlowError> {
         let now = self.clock.unix();
-        let name = client.metadata.client_name.clone();
         let types = request.details.iter();
         let claims = NoticeClaims {
             iss: request.issuer.clone(),
@@ -337,7 +336,7 @@ impl Provider {
             jti: self.clock.uuid_v7(),
             sub: request.user_id.to_string(),
             client_id: client.id.to_string(),
-            client_name: name.unwrap_or_else(|| client.id.to_string()),
+            client_name: client.name(),
             scope: request.scope.clone(),
             authorization_details_types: types.map(|detail| detail.kind().to_owned()).collect(),
             binding_message: request.binding_message.clone(),

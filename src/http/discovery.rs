@@ -33,8 +33,8 @@ fn answer(request: &HttpRequest, document: Option<Document>) -> HttpResponse {
     };
     let known = request
         .headers()
-        .get(IF_NONE_MATCH)
-        .is_some_and(|value| *value == document.tag);
+        .get_all(IF_NONE_MATCH)
+        .any(|value| *value == document.tag || names(value.as_bytes(), document.tag.as_bytes()));
     let mut response = if known {
         HttpResponse::NotModified().finish()
     } else {
@@ -45,6 +45,36 @@ fn answer(request: &HttpRequest, document: Option<Document>) -> HttpResponse {
         response.headers_mut().remove(CONTENT_TYPE);
     }
     response
+}
+
+/// Whether a value of `If-None-Match` is `*` or a list that has the tag. RFC 9110 §13.1.2 has tags compared weakly: a cache on the way that packs
+/// answers marks ours with `W/`, and they are the same document.
+fn names(value: &[u8], tag: &[u8]) -> bool {
+    let mut rest = value.trim_ascii();
+    if rest == b"*" {
+        return true;
+    }
+    loop {
+        // RFC 9110 §5.6.1.2: empty members are passed over.
+        while let Some((b',' | b' ' | b'\t', more)) = rest.split_first() {
+            rest = more;
+        }
+        let strong = rest.strip_prefix(b"W/").unwrap_or(rest);
+        let Some(inner) = strong.strip_prefix(b"\"") else {
+            return false;
+        };
+        // A tag may hold commas, and no quotation mark.
+        let Some(end) = inner.iter().position(|byte| *byte == b'"') else {
+            return false;
+        };
+        if &strong[..end + 2] == tag {
+            return true;
+        }
+        rest = inner[end + 1..].trim_ascii_start();
+        if !rest.is_empty() && !rest.starts_with(b",") {
+            return false;
+        }
+    }
 }
 
 /// Whether certificates can be shown, and where. With addresses of their own they can at these, and not at the tenant's other issuers.
@@ -101,4 +131,44 @@ pub(super) fn metadata_of(provider: &Provider, at: &TenantAt) -> Option<Vec<u8>>
         ..Capabilities::default()
     };
     serde_json::to_vec(&ProviderMetadata::new(&at.issuer, capabilities)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names;
+
+    #[test]
+    fn a_tag_is_found_in_whatever_a_cache_asks_with() {
+        let tag = br#""ab12""#;
+        for given in [
+            r#""ab12""#,
+            r#"W/"ab12""#,
+            "*",
+            " * ",
+            r#""x", "ab12""#,
+            r#""x","y,z" , W/"ab12", "w""#,
+            r#",, "ab12""#,
+            r#""", "ab12""#,
+        ] {
+            assert!(names(given.as_bytes(), tag), "{given}");
+        }
+        for given in [
+            "",
+            ",",
+            "ab12",
+            r#""ab12"#,
+            r#"ab12""#,
+            r#""AB12""#,
+            r#"w/"ab12""#,
+            r#"W/ "ab12""#,
+            r#""x", "ab1""#,
+            r#""ab123""#,
+            r#""x" "ab12""#,
+            r#"x, "ab12""#,
+            r#"*, "x""#,
+            r#""x, "ab12""#,
+        ] {
+            assert!(!names(given.as_bytes(), tag), "{given}");
+        }
+    }
 }

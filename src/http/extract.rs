@@ -4,12 +4,10 @@ use std::future::{Future, Ready, ready};
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{
-    ACCEPT, ACCEPT_LANGUAGE, CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT,
-};
+use actix_web::http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, USER_AGENT};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
-use futures_util::StreamExt;
 
+use super::body::{self, is_packed};
 use super::error::ApiError;
 use super::telemetry::{RequestId, address_of, client_of};
 use crate::domain::audit::Origin;
@@ -172,7 +170,9 @@ impl FromRequest for FormBody {
                     &request,
                 ));
             }
-            let body = read_body(&request, payload).await?;
+            let body = body::read(&request, payload)
+                .await
+                .map_err(|unread| ApiError::new(unread.into(), &request))?;
             Params::parse(&body).map(Self).map_err(|error| {
                 ApiError::new(OAuthError::invalid_request(error.to_string()), &request)
             })
@@ -200,54 +200,12 @@ impl FromRequest for JsonBody {
                     &request,
                 ));
             }
-            read_body(&request, payload).await.map(Self)
+            body::read(&request, payload)
+                .await
+                .map(Self)
+                .map_err(|unread| ApiError::new(unread.into(), &request))
         })
     }
-}
-
-/// Reads a body as it is, within the limits of size and time.
-async fn read_body(request: &HttpRequest, mut payload: Payload) -> Result<Vec<u8>, ApiError> {
-    let refuse = |error| ApiError::new(error, request);
-    if is_packed(request) {
-        return Err(refuse(OAuthError::new(
-            ErrorCode::UnsupportedMediaType,
-            "the body must be sent as it is, without Content-Encoding",
-        )));
-    }
-    let Some(provider) = request.app_data::<web::Data<Provider>>() else {
-        return Err(refuse(OAuthError::server_error("the server isn't ready")));
-    };
-    let most = provider.config.request_body_limit.as_usize();
-    let deadline = provider.config.body_timeout;
-    let read = async {
-        let mut body = Vec::new();
-        while let Some(chunk) = payload.next().await {
-            let chunk = chunk.map_err(|_| OAuthError::invalid_request("the body ended early"))?;
-            if body.len() + chunk.len() > most {
-                return Err(OAuthError::new(
-                    ErrorCode::RequestTooLarge,
-                    "the body is too large",
-                ));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body)
-    };
-    match tokio::time::timeout(deadline, read).await {
-        Ok(body) => body.map_err(refuse),
-        Err(_) => Err(refuse(OAuthError::new(
-            ErrorCode::RequestTooLarge,
-            "the body took too long to arrive",
-        ))),
-    }
-}
-
-/// Nothing is unpacked here: what a few bytes may become has no bound.
-fn is_packed(request: &HttpRequest) -> bool {
-    request
-        .headers()
-        .get_all(CONTENT_ENCODING)
-        .any(|coding| !coding.is_empty() && !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 fn is_form(request: &HttpRequest) -> bool {

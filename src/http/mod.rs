@@ -4,7 +4,8 @@
 //! ([`routes`]) is written once for tenants by path, by subdomain and by domain.
 
 pub mod api;
-pub mod client_certificate;
+pub mod body;
+mod client_certificate;
 pub mod connections;
 pub mod console;
 pub mod cors;

@@ -192,6 +192,8 @@ error_codes! {
     MethodNotAllowed = "method_not_allowed", 405;
     /// The request is larger than accepted ([RFC 9126 §2.3](https://www.rfc-editor.org/rfc/rfc9126#section-2.3) asks for 413 here).
     RequestTooLarge = "request_too_large", 413;
+    /// The request did not arrive in time.
+    RequestTimeout = "request_timeout", 408;
     /// The body has a content type that this endpoint does not read.
     UnsupportedMediaType = "unsupported_media_type", 415;
     /// Too many requests in too short a time ([RFC 9126 §2.3](https://www.rfc-editor.org/rfc/rfc9126#section-2.3) asks for 429 here).

@@ -47,6 +47,7 @@ pub(super) struct NewSubjectRow {
     user_id: DbUuid,
     issuer: String,
     subject: String,
+    search_key: String,
     name_hash: Vec<u8>,
     created_at: DbInstant,
 }
@@ -59,10 +60,16 @@ impl NewSubjectRow {
             user_id: DbUuid::from(subject.user_id),
             issuer: subject.issuer.clone(),
             subject: subject.subject.clone(),
+            search_key: search_key(subject),
             name_hash: subject.name.as_bytes().to_vec(),
             created_at: DbInstant(subject.created_at),
         }
     }
+}
+
+/// What it is found by: the name and its issuer's, a line each, whatever their capitals.
+fn search_key(subject: &ExternalSubject) -> String {
+    format!("{}\n{}", subject.subject, subject.issuer).to_lowercase()
 }
 
 impl Repo<'_> {
@@ -76,6 +83,7 @@ impl Repo<'_> {
                 external_subjects::user_id.eq(DbUuid::from(subject.user_id)),
                 external_subjects::issuer.eq(subject.issuer.clone()),
                 external_subjects::subject.eq(subject.subject.clone()),
+                external_subjects::search_key.eq(search_key(subject)),
                 external_subjects::name_hash.eq(subject.name.as_bytes().to_vec()),
                 external_subjects::created_at.eq(DbInstant(subject.created_at)),
             )
@@ -123,7 +131,8 @@ impl Repo<'_> {
         Ok(held == 1)
     }
 
-    /// Lists them in the order of their making, of one person or of all; `search` is a part of the name or of its issuer's.
+    /// Lists them in the order of their making, of one person or of all; `search` is a part of the name or of its
+    /// issuer's, whatever its capitals.
     pub fn list_external_subjects(
         &mut self,
         user: Option<UserId>,
@@ -140,10 +149,8 @@ impl Repo<'_> {
         }
         if let Some(text) = search.map(str::trim).filter(|text| !text.is_empty()) {
             query = query.filter(
-                without(external_subjects::subject, text.to_owned())
-                    .ne(external_subjects::subject)
-                    .or(without(external_subjects::issuer, text.to_owned())
-                        .ne(external_subjects::issuer)),
+                without(external_subjects::search_key, text.to_lowercase())
+                    .ne(external_subjects::search_key),
             );
         }
         if let Some(after) = page.after {

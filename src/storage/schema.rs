@@ -196,6 +196,7 @@ tenant_tables! {
         user_id -> UuidType,
         issuer -> Text,
         subject -> Text,
+        search_key -> Text,
         name_hash -> Binary,
         created_at -> InstantType,
     }

@@ -117,8 +117,6 @@ fn render(page: Page<'_>, text: &str, link: Option<WebLink<'_>>) -> Vec<String> 
             status: 400,
             description: text,
             request_id: text,
-            retry: Some(text),
-            back: link,
         }
         .render(),
         SelectAccount {
@@ -154,7 +152,6 @@ fn render(page: Page<'_>, text: &str, link: Option<WebLink<'_>>) -> Vec<String> 
         FormPost {
             page,
             redirect_uri: text,
-            client_name: text,
             parameters: vec![(text, text)],
         }
         .render(),
@@ -176,7 +173,7 @@ fn render(page: Page<'_>, text: &str, link: Option<WebLink<'_>>) -> Vec<String> 
         .render(),
     ];
     pages.extend(sign_in(page, form, client, account));
-    pages.extend(outside(page, form, client, link));
+    pages.extend(outside(page, form, client));
     pages.extend(connecting(page, form, client, account));
     pages.extend(connecting(page, form, client, account));
     pages.extend(own_account(page, form, client, account));
@@ -266,12 +263,7 @@ fn connecting<'a>(
     ]
 }
 
-fn outside<'a>(
-    page: Page<'a>,
-    form: Form<'a>,
-    client: ClientMark<'a>,
-    link: Option<WebLink<'a>>,
-) -> [Rendered; 3] {
+fn outside<'a>(page: Page<'a>, form: Form<'a>, client: ClientMark<'a>) -> [Rendered; 3] {
     let text = client.name;
     let account = Account {
         name: text,
@@ -287,9 +279,7 @@ fn outside<'a>(
         .render(),
         SignedOut {
             page,
-            client: Some(client),
             sign_in: Some(text),
-            back: link,
             frames: vec![text],
             onward: Some(text),
         }

@@ -34,11 +34,15 @@ fn server() -> (String, Arc<AtomicUsize>) {
 }
 
 fn egress() -> EgressClient {
+    egress_of(4, Duration::from_secs(5))
+}
+
+fn egress_of(per_tenant: usize, timeout: Duration) -> EgressClient {
     EgressClient::new(EgressOptions {
         allow: vec![AllowedHost::parse("127.0.0.1").unwrap()],
         ca_file: None,
-        timeout: Duration::from_secs(5),
-        per_tenant: 4,
+        timeout,
+        per_tenant,
         resolver: Arc::new(SystemResolver),
     })
     .unwrap()
@@ -92,6 +96,54 @@ async fn an_unknown_key_id_fetches_again_but_not_at_once() {
         5,
         "another client, another entry"
     );
+}
+
+/// Where the line was full nobody was asked, and nothing is known of the client's host.
+#[actix_web::test]
+async fn a_full_line_is_no_failure_of_the_client() {
+    let (url, count) = server();
+    // It accepts connections, and answers none.
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let silent = format!("http://{}/jwks", listener.local_addr().unwrap());
+    let egress = egress_of(1, Duration::from_millis(300));
+    let cache = JwksCache::new(egress.clone(), Clock::system());
+    let others = (0..5).map(|_| egress.send(TENANT, Outward::get(&silent, 10)));
+    let refused = async {
+        actix_web::rt::time::sleep(Duration::from_millis(50)).await;
+        cache.load(TENANT, CLIENT, &url, None).await
+    };
+    let (_, refused) =
+        futures_util::future::join(futures_util::future::join_all(others), refused).await;
+    assert_eq!(refused, Err(EgressError::Busy));
+    assert_eq!(count.load(Ordering::SeqCst), 0);
+    // Long before a failure would be forgotten.
+    let set = cache.load(TENANT, CLIENT, &url, None).await;
+    assert!(set.unwrap().holds("0"));
+    assert_eq!(count.load(Ordering::SeqCst), 1);
+}
+
+/// Nor is anything known of one that got its turn when its time was nearly over.
+#[actix_web::test]
+async fn a_turn_that_comes_late_is_no_failure_of_the_client() {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let silent = format!("http://{}/jwks", listener.local_addr().unwrap());
+    let egress = egress_of(1, Duration::from_millis(600));
+    let cache = JwksCache::new(egress.clone(), Clock::system());
+    let other = egress.send(TENANT, Outward::get(&silent, 10));
+    let load = || cache.load(TENANT, CLIENT, &silent, None);
+    let waiting = async {
+        actix_web::rt::time::sleep(Duration::from_millis(100)).await;
+        load().await
+    };
+    let (other, waiting) = futures_util::future::join(other, waiting).await;
+    assert_eq!(other.err(), Some(EgressError::Deadline));
+    assert_eq!(waiting, Err(EgressError::Late));
+    // It is asked in earnest, and then not again for a while.
+    for most in [2_000, 100] {
+        let begun = std::time::Instant::now();
+        assert_eq!(load().await, Err(EgressError::Deadline));
+        assert!(begun.elapsed() < Duration::from_millis(most));
+    }
 }
 
 #[actix_web::test]

@@ -8,7 +8,6 @@ use uuid::Uuid;
 use super::authority::Principal;
 use super::error::AdminError;
 use crate::domain::audit::{Act, RecordedEvent};
-use crate::domain::client::Client;
 use crate::domain::ids::{ClientId, EventId, UserId};
 use crate::domain::key::KeyRecord;
 use crate::flows::provider::Provider;
@@ -64,11 +63,6 @@ pub fn operator_of(event: &RecordedEvent) -> Option<Uuid> {
     Uuid::try_parse(id).ok()
 }
 
-fn name_of(client: Client) -> String {
-    let name = client.metadata.client_name;
-    name.unwrap_or_else(|| client.id.to_string())
-}
-
 fn with_names(repo: &mut Repo<'_>, mut list: EventList) -> storage::Result<EventList> {
     for event in &list.events {
         let (person, client) = actor_of(event);
@@ -83,7 +77,7 @@ fn with_names(repo: &mut Repo<'_>, mut list: EventList) -> storage::Result<Event
             if let std::collections::btree_map::Entry::Vacant(place) = list.clients.entry(id)
                 && let Some(client) = repo.find_client(id)?
             {
-                place.insert(name_of(client));
+                place.insert(client.name());
             }
         }
     }
@@ -148,7 +142,9 @@ impl Provider {
             for id in &wanted {
                 let name = match repo.find_user(UserId::from(*id))? {
                     Some(user) => Some(user.email.as_str().to_owned()),
-                    None => repo.find_client(ClientId::from(*id))?.map(name_of),
+                    None => repo
+                        .find_client(ClientId::from(*id))?
+                        .map(|client| client.name()),
                 };
                 operators.extend(name.map(|name| (*id, name)));
             }

@@ -1,6 +1,6 @@
 //! One-time links, by which a person sets a password. This server sends no mail: whoever makes one hands it over.
 
-use super::error::By;
+use super::error::{AdminError, By};
 use crate::clock::Timestamp;
 use crate::domain::audit::Act;
 use crate::domain::ids::{LinkId, UserId};
@@ -49,6 +49,26 @@ impl Provider {
             },
             IssuedLink { url, expires_at },
         )
+    }
+}
+
+impl Provider {
+    /// A link that was shown once, with the end that is stored of it; none where it is forgotten.
+    pub async fn find_issued_link(
+        &self,
+        tenant: &Tenant,
+        url: PlainSecret,
+    ) -> Result<Option<IssuedLink>, AdminError> {
+        let text = url.expose().rsplit('/').next().unwrap_or_default();
+        let Some(handle) = Handle::parse(Purpose::OneTimeLink, text) else {
+            return Ok(None);
+        };
+        let id = LinkId::from(handle.id());
+        let stored = self.db.read(tenant, move |repo| repo.find_link(id)).await?;
+        Ok(stored.map(|link| IssuedLink {
+            url,
+            expires_at: link.expires_at,
+        }))
     }
 }
 

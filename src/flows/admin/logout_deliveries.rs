@@ -52,8 +52,7 @@ impl Provider {
             if !names.contains_key(&id)
                 && let Some(client) = self.find_client(tenant, id).await?
             {
-                let name = client.metadata.client_name.clone();
-                names.insert(id, name.unwrap_or_else(|| id.to_string()));
+                names.insert(id, client.name());
             }
         }
         Ok(names)

@@ -52,7 +52,7 @@ const STATEMENT_ISSUERS: &str = "software_statement_issuers";
 const ASSERTION_ISSUERS: &str = "assertion_issuers";
 
 /// What a tenant's name and settings have to be.
-pub(super) fn check_tenant(name: &str, settings: &TenantSettings) -> Result<(), AdminError> {
+fn check_values(name: &str, settings: &TenantSettings) -> Result<(), AdminError> {
     check_display_name(name).map_err(|error| AdminError::invalid("name", error))?;
     settings.check().map_err(|error| {
         AdminError::invalid(
@@ -101,6 +101,22 @@ pub(super) fn identity(id: TenantId, slug: &Slug, name: &str) -> Value {
 }
 
 impl Provider {
+    /// The same, and that this installation would send requests to each address among the settings. An import is asked too, as it is of its
+    /// clients: what can't be reached from here has to be mended in the file, or allowed by whoever runs this installation.
+    pub(super) fn check_tenant(
+        &self,
+        name: &str,
+        settings: &TenantSettings,
+    ) -> Result<(), AdminError> {
+        check_values(name, settings)?;
+        for (field, uri) in settings.outward_uris() {
+            self.egress
+                .check(uri)
+                .map_err(|error| AdminError::invalid(field, error))?;
+        }
+        Ok(())
+    }
+
     /// Makes a tenant: it works at once.
     pub async fn create_tenant(
         &self,
@@ -239,12 +255,7 @@ impl Provider {
         by: &By,
     ) -> Result<Arc<Tenant>, AdminError> {
         by.check(Permission::Write(Area::Settings))?;
-        check_tenant(&changed.name, &changed.settings)?;
-        for one in &changed.settings.software_statement_issuers {
-            self.egress
-                .check(&one.jwks_uri)
-                .map_err(|error| AdminError::invalid(STATEMENT_ISSUERS, error))?;
-        }
+        self.check_tenant(&changed.name, &changed.settings)?;
         let (slug, by) = (changed.slug.clone(), by.clone());
         // Before the switch: one that is on without its keys would take what nobody can encrypt, until somebody sets it again. Keys without the
         // switch are neither published nor used.

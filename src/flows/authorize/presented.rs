@@ -10,7 +10,6 @@ use super::reference::ReferenceRefusal;
 use crate::clock::Timestamp;
 use crate::domain::client::Client;
 use crate::domain::ids::PushedRequestId;
-use crate::egress::EgressError;
 use crate::flows::Provider;
 use crate::flows::client_authentication::ClientRefusal;
 use crate::flows::console;
@@ -102,8 +101,10 @@ impl From<ObjectRefusal> for OAuthError {
             ObjectRefusal::Failed(error) => error.into(),
             ObjectRefusal::Encryption(refusal) => refusal.into(),
             ObjectRefusal::Reference(refusal) => refusal.into(),
-            ObjectRefusal::Keys(ClientRefusal::Keys(EgressError::Busy | EgressError::Stopped)) => {
-                Self::temporarily_unavailable("too many keys are being fetched; try again shortly")
+            ObjectRefusal::Keys(ClientRefusal::Keys(error)) if error.is_passing() => {
+                Self::temporarily_unavailable(
+                    "the client's keys can't be fetched at present; try again shortly",
+                )
             }
             // What came back from the address is the client's business; where it leads isn't the browser's.
             ObjectRefusal::Keys(_) => Self::new(

@@ -38,7 +38,7 @@ impl From<ReferenceRefusal> for OAuthError {
                     "the request_uri parameter is not supported here but for pushed requests",
                 );
             }
-            ReferenceRefusal::NotFetched(EgressError::Busy | EgressError::Stopped) => {
+            ReferenceRefusal::NotFetched(error) if !error.was_asked() => {
                 return Self::temporarily_unavailable(
                     "too many request objects are being fetched; try again shortly",
                 );
@@ -47,7 +47,8 @@ impl From<ReferenceRefusal> for OAuthError {
             ReferenceRefusal::NotRegistered => {
                 "the request_uri is none of the client's request_uris, to which it is compared exactly".to_owned()
             }
-            // What came back from the address is the client's business; where it leads isn't the browser's.
+            // RFC 9101 §7: this code is for an address that "returns an error" as well, whether that passes or not. What came back from there is the
+            // client's business; where it leads isn't the browser's.
             ReferenceRefusal::NotFetched(_) => {
                 "the request_uri can't be fetched".to_owned()
             }

@@ -12,7 +12,7 @@ use crate::domain::settings::{AssertionIssuer, SubjectMapping};
 use crate::domain::user::User;
 use crate::egress::EgressError;
 use crate::flows::Provider;
-use crate::flows::assertion_issuers::{Subject, find_issuer, is_passing, name_of_jti};
+use crate::flows::assertion_issuers::{Subject, find_issuer, name_of_jti};
 use crate::flows::grants::TokenRefusal;
 use crate::flows::hint::check_id_token_hint;
 use crate::flows::issue::subject_of;
@@ -118,7 +118,7 @@ enum HintRefusal {
 impl From<HintRefusal> for OAuthError {
     fn from(refusal: HintRefusal) -> Self {
         match refusal {
-            HintRefusal::Keys(Some(error)) if is_passing(&error) => Self::temporarily_unavailable(
+            HintRefusal::Keys(Some(error)) if error.is_passing() => Self::temporarily_unavailable(
                 "the keys of the login_hint_token's issuer can't be fetched at present; try again shortly",
             ),
             // Which issuers there are is nobody's business but the administrators'.

@@ -18,7 +18,7 @@ use crate::domain::ids::{GrantId, SessionId, UserId};
 use crate::domain::settings::AssertionIssuer;
 use crate::domain::user::User;
 use crate::egress::EgressError;
-use crate::flows::assertion_issuers::{Subject, Untrusted, find_issuer, is_passing, name_of_jti};
+use crate::flows::assertion_issuers::{Subject, Untrusted, find_issuer, name_of_jti};
 use crate::flows::issue::access_token_lifetime;
 use crate::flows::provider::FlowError;
 use crate::flows::scopes::Target;
@@ -58,7 +58,7 @@ pub enum BearerRefusal {
 impl From<BearerRefusal> for OAuthError {
     fn from(refusal: BearerRefusal) -> Self {
         match refusal {
-            BearerRefusal::Keys(Some(error)) if is_passing(&error) => {
+            BearerRefusal::Keys(Some(error)) if error.is_passing() => {
                 Self::temporarily_unavailable(
                     "the keys of the assertion's issuer can't be fetched at present; try again shortly",
                 )

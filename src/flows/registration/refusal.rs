@@ -39,8 +39,8 @@ pub enum RegistrationRefusal {
     /// A software statement of an issuer whom the tenant doesn't trust.
     #[error("a software statement, whose issuer nobody here trusts")]
     StatementIssuer,
-    /// Too much is being fetched to fetch the keys of a statement's issuer.
-    #[error("the keys of a software statement's issuer aren't fetched now")]
+    /// The keys of a statement's issuer can't be fetched at present.
+    #[error("the keys of a software statement's issuer can't be fetched at present")]
     StatementKeysLater,
     /// Too many registrations from one address.
     #[error("too many registrations from one address")]
@@ -129,7 +129,7 @@ impl From<RegistrationRefusal> for OAuthError {
                 "software_statement: its issuer is none that this tenant trusts; say what it says as members of the request, or ask the tenant's administrators",
             ),
             R::StatementKeysLater => OAuthError::temporarily_unavailable(
-                "too many keys are being fetched; try again shortly",
+                "the keys of the software statement's issuer can't be fetched at present; try again shortly",
             ),
             R::TooFast => OAuthError::new(
                 ErrorCode::TooManyRequests,

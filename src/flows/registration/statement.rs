@@ -6,7 +6,6 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::RegistrationRefusal;
-use crate::egress::EgressError;
 use crate::flows::provider::Provider;
 use crate::flows::tenancy::{Tenant, TenantAt};
 use crate::jose::software_statement::{StatementRules, UnverifiedStatement, of_verified};
@@ -84,11 +83,11 @@ impl Provider {
         let keys = self
             .published_keys(tenant, Uuid::nil(), &issuer.jwks_uri, unverified.kid())
             .await
-            .map_err(|error| match error {
-                Some(EgressError::Busy | EgressError::Stopped) => RegistrationRefusal::StatementKeysLater,
-                error => {
-                    tracing::warn!(tenant = %tenant.slug(), issuer = %issuer.issuer, error = ?error, "the keys of an issuer of software statements can't be had");
-                    RegistrationRefusal::Statement("its issuer's keys can't be had at present")
+            .map_err(|error| {
+                tracing::warn!(tenant = %tenant.slug(), issuer = %issuer.issuer, ?error, "the keys of an issuer of software statements can't be had");
+                match error {
+                    Some(error) if error.is_passing() => RegistrationRefusal::StatementKeysLater,
+                    _ => RegistrationRefusal::Statement("its issuer's keys can't be had"),
                 }
             })?;
         let rules = StatementRules {

@@ -8,6 +8,7 @@ use crate::flows::access::AccessRefusal;
 use crate::flows::admin::{AdminError, DoorError};
 use crate::flows::dpop::DpopRefusal;
 use crate::flows::provider::FlowError;
+use crate::http::body::Unread;
 use crate::protocol::OAuthError;
 use crate::protocol::bearer::{BearerChallenge, Scheme};
 use crate::protocol::dpop::DpopChallenge;
@@ -72,7 +73,7 @@ pub struct Refusal {
 }
 
 /// Every kind of problem: code, status, title, and what to do.
-pub const KINDS: [(&str, u16, &str, &str); 21] = [
+pub const KINDS: [(&str, u16, &str, &str); 19] = [
     (
         "malformed_request",
         400,
@@ -143,7 +144,7 @@ pub const KINDS: [(&str, u16, &str, &str); 21] = [
         "unsupported_media_type",
         415,
         "Unsupported media type",
-        "Bodies are `application/json`, for PATCH `application/merge-patch+json` too.",
+        "Bodies are `application/json`, for PATCH `application/merge-patch+json` too, and are sent without `Content-Encoding`.",
     ),
     (
         "invalid_value",
@@ -180,18 +181,6 @@ pub const KINDS: [(&str, u16, &str, &str); 21] = [
         503,
         "Temporarily unavailable",
         "Try again shortly.",
-    ),
-    (
-        "database_failed",
-        503,
-        "Temporarily unavailable",
-        "Try again shortly.",
-    ),
-    (
-        "failed",
-        500,
-        "Server error",
-        "The fault is ours; the log has it under the request's id.",
     ),
     (
         "timeout",
@@ -368,6 +357,25 @@ impl From<FlowError> for Refusal {
                 "the fault is ours; the log has it under the request's id",
             )
         }
+    }
+}
+
+impl From<Unread> for Refusal {
+    fn from(unread: Unread) -> Self {
+        let code = match unread {
+            Unread::Packed => {
+                return Self::header(
+                    "unsupported_media_type",
+                    "Content-Encoding",
+                    "must be left out: a body is sent as it is",
+                );
+            }
+            Unread::TooLarge(_) => "request_too_large",
+            Unread::TooSlow => "timeout",
+            Unread::Broken => "malformed_request",
+            Unread::NotReady => "server_error",
+        };
+        Self::new(code, unread.to_string())
     }
 }
 

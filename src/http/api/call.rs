@@ -184,6 +184,12 @@ impl Call {
         json::read_value(&document)
     }
 
+    /// Whether the patch in the body says something of this member, that it goes too.
+    pub fn patches(&self, member: &str) -> Result<bool, Refusal> {
+        let patch: Value = self.json()?;
+        Ok(patch.get(member).is_some())
+    }
+
     /// Refuses a change of another version than the present one (RFC 9110 §13.1.1).
     pub fn check_version(&self, version: i64) -> Result<(), Refusal> {
         let mut wanted = self.request.headers().get_all(IF_MATCH).peekable();

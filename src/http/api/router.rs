@@ -9,7 +9,6 @@ use actix_web::http::header::{
 };
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
-use futures_util::StreamExt as _;
 
 use super::answer::Refusal;
 use super::call::Call;
@@ -19,6 +18,7 @@ use crate::flows::access::Presented;
 use crate::flows::admin::Principal;
 use crate::flows::dpop::ProofRequest;
 use crate::flows::tenancy::Tenant;
+use crate::http::body;
 use crate::http::client_certificate::find_certificate;
 use crate::http::extract::{Caller, Sender, proofs};
 use crate::http::locate::AtAlias;
@@ -138,7 +138,8 @@ async fn enter(
     let query = Params::parse(request.query_string().as_bytes())
         .map_err(|error| Refusal::new("malformed_request", error.to_string()))?;
     check_query(operation, &query)?;
-    let body = check_body(operation, request, read(&provider, body).await?)?;
+    let body = body::read(request, body.into_inner()).await?;
+    let body = check_body(operation, request, body)?;
     Ok(Call {
         caller: Caller::of(request),
         nonce,
@@ -241,28 +242,6 @@ fn check_query(operation: &Operation, query: &Params) -> Result<(), Refusal> {
         seen.push(name);
     }
     Ok(())
-}
-
-async fn read(provider: &Provider, mut body: web::Payload) -> Result<Vec<u8>, Refusal> {
-    let most = provider.config.request_body_limit.as_usize();
-    let read = async {
-        let mut whole = Vec::new();
-        while let Some(chunk) = body.next().await {
-            let chunk =
-                chunk.map_err(|_| Refusal::new("malformed_request", "the body ended early"))?;
-            if whole.len() + chunk.len() > most {
-                return Err(Refusal::new(
-                    "request_too_large",
-                    format!("a body has at most {most} bytes"),
-                ));
-            }
-            whole.extend_from_slice(&chunk);
-        }
-        Ok(whole)
-    };
-    tokio::time::timeout(provider.config.body_timeout, read)
-        .await
-        .unwrap_or_else(|_| Err(Refusal::new("timeout", "the body took too long to arrive")))
 }
 
 fn check_body(

@@ -144,12 +144,6 @@ pub fn may_change(visitor: &Visitor, client: &Client) -> bool {
         && visitor.by().authority.check_client(client).is_ok()
 }
 
-/// What to call it.
-pub fn name_of(client: &Client) -> String {
-    let name = client.metadata.client_name.clone();
-    name.unwrap_or_else(|| client.id.to_string())
-}
-
 /// The day on which its use was noted last: a time of day would be more than is known.
 fn last_used(page: &Shell<'_>, client: &Client) -> String {
     match client.last_used.at() {
@@ -197,7 +191,7 @@ async fn list(visitor: Visitor, Query(params): Query) -> Answer {
         vec![
             Cell::Link {
                 href: page.path(&format!("/clients/{}", client.id)),
-                text: name_of(client),
+                text: client.name(),
                 detail: client.id.to_string(),
             },
             kind,
@@ -385,7 +379,7 @@ async fn show(visitor: Visitor, request: HttpRequest) -> Answer {
     let built_in = is_built_in(&client);
     visitor.show(&ClientPage {
         page,
-        name: name_of(&client),
+        name: client.name(),
         kind: if built_in {
             page.t("client-built-in").into_owned()
         } else {
@@ -421,7 +415,7 @@ async fn ask_to_delete(visitor: Visitor, request: HttpRequest) -> Answer {
     let path = format!("/clients/{}", client.id);
     visitor.show(&Confirm {
         page,
-        title: page.f("client-delete-title", "name", &name_of(&client)),
+        title: page.f("client-delete-title", "name", &client.name()),
         lede: String::new(),
         consequences: consequences
             .into_iter()
@@ -444,6 +438,6 @@ async fn delete(visitor: Visitor, request: HttpRequest) -> Answer {
         .delete_client(&visitor.tenant, client.id, &visitor.by())
         .await
         .map_err(|error| visitor.fault(error))?;
-    let notice = Notice::new("client-deleted").name(name_of(&client));
+    let notice = Notice::new("client-deleted").name(client.name());
     visitor.done("/clients", &notice)
 }

@@ -8,7 +8,7 @@ use askama::Template;
 
 use self::choices::kind;
 use self::document::{document_of, draft_of, place};
-use super::clients::{SECTION, client_of, is_built_in, name_of};
+use super::clients::{SECTION, client_of, is_built_in};
 use super::clients_faults;
 use super::layout::Shell;
 use super::notice::Notice;
@@ -332,7 +332,7 @@ fn view<'a>(
         .collect();
     EditClient {
         page,
-        name: name_of(client),
+        name: client.name(),
         path: format!("/clients/{}", client.id),
         version: client.version,
         stale: stored.is_some(),
@@ -462,7 +462,7 @@ pub async fn save(visitor: Visitor, request: HttpRequest) -> Answer {
             return visitor.show_again(&view(&visitor, &client, &draft, None));
         }
     };
-    let notice = Notice::new("client-saved").name(name_of(&updated.client));
+    let notice = Notice::new("client-saved").name(updated.client.name());
     let path = format!("/clients/{}", client.id);
     match &updated.secret {
         // It needs a secret from now on, and has its first.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix_web::HttpRequest;
 use askama::Template;
 
-use super::clients::{SECTION, client_of, name_of};
+use super::clients::{SECTION, client_of};
 use super::layout::Shell;
 use super::notice::Notice;
 use super::parts::{Choice, Draft, Field, FieldKind};
@@ -42,7 +42,7 @@ fn view<'a>(visitor: &'a Visitor, client: &Client, draft: &Draft) -> RotateSecre
     });
     RotateSecret {
         page,
-        name: name_of(client),
+        name: client.name(),
         path: format!("/clients/{}", client.id),
         version: client.version,
         fields: vec![
@@ -91,7 +91,7 @@ pub async fn rotate(visitor: Visitor, request: HttpRequest) -> Answer {
         )
         .await
         .map_err(|error| visitor.fault(error))?;
-    let notice = Notice::new("client-secret-rotated").name(name_of(&client));
+    let notice = Notice::new("client-secret-rotated").name(client.name());
     let mut response = visitor.done(&format!("/clients/{}/connect", client.id), &notice)?;
     if let Some(secret) = &rotated.secret {
         shown_once::keep(&visitor, &mut response, client.id.uuid(), secret);

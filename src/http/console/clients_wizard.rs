@@ -8,9 +8,7 @@ use askama::Template;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::clients::{
-    SECTION, SettingGroup, client_of, is_built_in, may_change, name_of, settings_to_copy,
-};
+use super::clients::{SECTION, SettingGroup, client_of, is_built_in, may_change, settings_to_copy};
 use super::clients_faults;
 use super::clients_kind::Kind;
 use super::layout::Shell;
@@ -282,7 +280,7 @@ pub async fn create(visitor: Visitor, request: HttpRequest) -> Answer {
         }
     };
     let id = created.client.id;
-    let notice = Notice::new("client-created").name(name_of(&created.client));
+    let notice = Notice::new("client-created").name(created.client.name());
     let mut response = visitor.done(&format!("/clients/{id}/connect"), &notice)?;
     if let Some(made) = &created.secret {
         shown_once::keep(&visitor, &mut response, id.uuid(), made);
@@ -302,7 +300,7 @@ pub async fn connect(visitor: Visitor, request: HttpRequest) -> Answer {
     let made = shown_once::find(&visitor, &request, client.id.uuid());
     let view = Connect {
         page: visitor.shell(&SECTION),
-        name: name_of(&client),
+        name: client.name(),
         kind,
         path: format!("/clients/{}", client.id),
         has_secret: client.metadata.token_endpoint_auth_method.uses_secret(),

@@ -11,7 +11,7 @@ use crate::protocol::redirect_uri::RedirectUriError;
 
 /// What the core says, `{}` for what varies in it, and the message that says it here: with `$value` for the first of them and `$other` for
 /// the second.
-const KNOWN: [(&str, &str); 49] = [
+const KNOWN: [(&str, &str); 50] = [
     ("is longer than 2048 characters", "reason-uri-long"),
     (
         "contains a character that a URI can't hold unencoded (RFC 3986); write international host names in their ASCII form",
@@ -36,6 +36,7 @@ const KNOWN: [(&str, &str); 49] = [
         "reason-uri-https",
     ),
     ("must use https", "reason-uri-only-https"),
+    ("the URL must begin with https://", "reason-uri-only-https"),
     (
         "must be origins such as https://app.example.com, without a path",
         "reason-origins",
@@ -302,7 +303,7 @@ mod tests {
     #[test]
     fn the_core_says_each_of_them_and_each_has_its_words() {
         let mut core = String::new();
-        for layer in ["protocol", "domain", "flows"] {
+        for layer in ["protocol", "domain", "egress", "flows"] {
             sources(
                 &Path::new(env!("CARGO_MANIFEST_DIR"))
                     .join("src")

@@ -4,7 +4,7 @@ use actix_web::HttpRequest;
 use askama::Template;
 use serde_json::Value;
 
-use super::clients::{SECTION, client_of, is_built_in, name_of};
+use super::clients::{SECTION, client_of, is_built_in};
 use super::clients_kind::Kind;
 use super::layout::Shell;
 use super::parts::{Choice, Draft, Field, FieldKind};
@@ -116,7 +116,7 @@ fn view<'a>(visitor: &'a Visitor, client: &Client, draft: &Draft) -> TryIt<'a> {
     );
     TryIt {
         page,
-        name: name_of(client),
+        name: client.name(),
         command: match kind {
             Kind::Service => Some(snippets::curl(&values)),
             Kind::Device => Some(snippets::curl_of_device(&values)),
@@ -250,7 +250,7 @@ pub async fn finish(visitor: Visitor, Query(params): Query) -> Answer {
     }
     visitor.show(&TryItResult {
         page,
-        name: name_of(&client),
+        name: client.name(),
         path: format!("/clients/{}", client.id),
         problem,
         notes,

@@ -285,7 +285,8 @@ fn form<'a>(visitor: &'a Visitor, draft: &Draft, user: &User) -> FormSheet<'a> {
             EMAIL_VERIFIED,
             page.t("user-email-verified"),
             FieldKind::Box,
-        ),
+        )
+        .hint(page.t("user-email-verified-hint")),
     ]
     .into_iter()
     .map(|field| field.of(draft))
@@ -351,13 +352,15 @@ async fn save(visitor: Visitor, request: HttpRequest) -> Answer {
     let Some(email) = email_in(&visitor, &mut draft) else {
         return again(&draft);
     };
+    let ticked = draft.value(EMAIL_VERIFIED) == "1";
+    // A tick that was there when the form was opened says nothing of another address.
+    let said = (!ticked || !user.email_verified).then_some(ticked);
     let changed = User {
-        email,
-        email_verified: draft.value(EMAIL_VERIFIED) == "1",
         claims: user_claims::read(&draft, &user.claims),
         version: sent.input("version").parse().unwrap_or_default(),
         ..user.clone()
-    };
+    }
+    .with_address(email, said);
     let saved = visitor
         .provider()
         .update_user(&visitor.tenant, changed, &visitor.by())

@@ -251,14 +251,6 @@ async fn end(visitor: Visitor, request: HttpRequest) -> Answer {
     visitor.done(&format!("/users/{}/sessions", user.id), &notice)
 }
 
-fn application(of: &ConsentOf) -> String {
-    of.client
-        .metadata
-        .client_name
-        .clone()
-        .unwrap_or_else(|| of.client.id.to_string())
-}
-
 /// `GET /console/users/{id}/consents`.
 async fn consents(visitor: Visitor, request: HttpRequest, Query(params): Query) -> Answer {
     visitor.check(READ_CONSENTS)?;
@@ -277,11 +269,11 @@ async fn consents(visitor: Visitor, request: HttpRequest, Query(params): Query) 
             if may_withdraw {
                 Cell::Link {
                     href: format!("{path}/{}", of.client.id),
-                    text: application(of),
+                    text: of.client.name(),
                     detail: String::new(),
                 }
             } else {
-                Cell::Text(application(of))
+                Cell::Text(of.client.name())
             },
             Cell::Code(of.consent.permissions.scope().to_string()),
             Cell::moment(&page, &of.consent.updated_at),
@@ -324,10 +316,7 @@ async fn ask_to_withdraw(visitor: Visitor, request: HttpRequest) -> Answer {
         .load_client(&visitor.tenant, id)
         .await
         .map_err(|error| visitor.fault(error))?;
-    let name = client
-        .metadata
-        .client_name
-        .unwrap_or_else(|| id.to_string());
+    let name = client.name();
     let rest = format!("consents/{id}");
     let lede = format!("{name}: {}", called(&user));
     let consequences = ["user-consent-tokens", "user-consent-again"];

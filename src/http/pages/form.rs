@@ -1,5 +1,5 @@
 //! The form of one of our own pages. What no page of ours sends, a password of a mebibyte say, is a wrong request (400) that is told on
-//! a page; it isn't read to its end, and nothing of it is looked at.
+//! a page; it isn't read to its end, and nothing of it is looked at. One that didn't arrive in time (408) is told on a page as well.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -30,6 +30,9 @@ impl FromRequest for PageForm {
                         "the form is too large to be read; a password may have {MAX_PASSWORD} bytes"
                     )))))
                 }
+                Err(error) if error.error().code == ErrorCode::RequestTimeout => {
+                    Ok(Self(Err(error.error().clone())))
+                }
                 Err(error) => Err(error),
             }
         })
@@ -37,7 +40,7 @@ impl FromRequest for PageForm {
 }
 
 impl PageForm {
-    /// The parameters; an error page where the form was too large.
+    /// The parameters; an error page where the form was too large or too slow.
     pub fn read(self, visit: &Visit) -> Result<Params, PageError> {
         self.0.map_err(|error| visit.refuse(error))
     }

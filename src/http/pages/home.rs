@@ -26,11 +26,5 @@ pub async fn tenant(visit: Visit) -> Result<HttpResponse, PageError> {
 /// `GET /` of the installation: names no tenant.
 pub async fn landing(caller: Caller) -> HttpResponse {
     let frame = Frame::new(None, &caller, &[]);
-    show(
-        StatusCode::OK,
-        &Landing {
-            page: frame.page(),
-            documentation: None,
-        },
-    )
+    show(StatusCode::OK, &Landing { page: frame.page() })
 }

@@ -112,9 +112,7 @@ fn said(
         StatusCode::OK,
         &SignedOut {
             page: frame.page(),
-            client: None,
             sign_in: onward.is_none().then_some(sign_in.as_str()),
-            back: None,
             frames: frames.iter().map(|frame| frame.address.as_str()).collect(),
             onward,
         },

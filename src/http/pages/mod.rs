@@ -1,7 +1,7 @@
 //! What a person sees under an issuer: views (one struct per page, rendered by askama), the words on them (Fluent), the static files
 //! they load, and a tenant's colours.
 //!
-//! Nothing here behaves: a handler fills a view and answers with `view.render()`. The pages work without script; the scripts that
+//! A handler decides by what a flow answers, fills a view and shows it; views and templates decide nothing. The pages work without script; the scripts that
 //! exist make them smoother, and one answers frames of other origins. No page holds an inline style or script, so that `default-src 'none'; style-src 'self'; script-src 'self'`
 //! fits them all; `img-src` needs the origins of the logos shown and `form-action` those that a form leads to.
 

@@ -163,8 +163,6 @@ pub fn error_page(caller: &Caller, at: Option<&TenantAt>, error: &OAuthError) ->
         status: status.as_u16(),
         description: error.description(),
         request_id: &caller.request_id,
-        retry: None,
-        back: None,
     };
     show(status, &view)
 }
@@ -184,7 +182,6 @@ pub fn form_post(
     let view = FormPost {
         page: frame.page(),
         redirect_uri: action,
-        client_name: "",
         parameters,
     };
     let mut response = show(StatusCode::OK, &view);

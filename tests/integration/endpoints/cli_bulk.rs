@@ -287,6 +287,7 @@ command_test! {
             (json!({ "tenant": { "slug": "system", "name": "A" } }), "line 3: tenant.slug: this slug is reserved"),
             (json!({ "tenant": { "slug": "b", "name": " A" } }), "line 3: tenant.name: "),
             (json!({ "tenant": { "slug": "b", "name": "A", "settings": { "code_lifetime": 5 } } }), "line 3: tenant.code_lifetime: must be between"),
+            (json!({ "tenant": { "slug": "b", "name": "A", "settings": { "backchannel_notice_uri": "http://localhost:9/asked" } } }), "line 3: tenant.backchannel_notice_uri: the URL must begin with https://"),
             (json!({ "tenant": { "slug": "b", "name": "A", "status": "deleting" } }), "line 3: tenant.status: "),
             (json!({ "tenant": { "slug": "b", "name": "A", "data_key": "AAAA" } }), "line 3: tenant.id: has to be there"),
             (json!({ "tenant": { "slug": "b", "name": "A", "id": globex } }), "line 3: tenant.id: is that of the tenant `globex`"),

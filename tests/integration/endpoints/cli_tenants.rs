@@ -77,6 +77,8 @@ command_test! {
             ["--set", "acces_token_lifetime=600"],
             ["--set", "consent=never"],
             ["--set", "require_pkce=yes"],
+            ["--set", "backchannel_notice_uri=http://localhost:9/asked"],
+            ["--set", "software_statement_issuers=[{\"issuer\":\"a\",\"jwks_uri\":\"http://localhost:9/jwks\"}]"],
             ["--set", "refresh_token_idle_lifetime=99999999"],
             ["--accent", "red"],
             ["--logo-uri", "https://acme.example/logo.svg"],

@@ -94,6 +94,11 @@ command_test! {
         let moved = update(&["--new-email", "ana@new.example"]);
         assert_eq!((&moved["email"], &moved["email_verified"]), (&json!("ana@new.example"), &json!(false)), "what was verified is the old address");
         assert_eq!(here.events("acme", "user.updated"), 3);
+        let update = |email: &str, arguments: &[&str]| here.json(&[&["user", "update", "--tenant", "acme", "--email", email], arguments].concat())["email_verified"].clone();
+        assert_eq!(update("ana@new.example", &["--email-verified", "true"]), true);
+        assert_eq!(update("ana@new.example", &["--new-email", "Ana@NEW.example"]), true, "the same address");
+        assert_eq!(update("ana@new.example", &["--new-email", "ana@acme.example", "--email-verified", "true"]), true);
+        assert_eq!(update("ana@acme.example", &["--new-email", "ANA@acme.example", "--email-verified", "false"]), false);
     }
 
     fn a_disabled_person_has_nothing_left(here: Installation) {

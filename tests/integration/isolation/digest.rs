@@ -85,6 +85,16 @@ impl Shape {
         })
     }
 
+    /// Every row of every table, as the database writes it: texts as they are, bytes in hex.
+    pub fn dump(&self, raw: &mut Raw) -> Vec<(String, String)> {
+        let rows = self.0.iter().flat_map(|table| {
+            let row = table.whole_row(raw);
+            let rows = raw.texts(&format!("SELECT {row} AS value FROM {} x", table.name));
+            rows.into_iter().map(|row| (table.name.clone(), row))
+        });
+        rows.collect()
+    }
+
     /// A fingerprint of each tenant's rows in each table.
     pub fn digest(&self, raw: &mut Raw) -> BTreeMap<(Letter, String), u64> {
         let mut digest = BTreeMap::new();

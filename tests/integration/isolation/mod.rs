@@ -4,7 +4,7 @@
 mod cases;
 mod commands;
 mod coverage;
-mod digest;
+pub mod digest;
 mod forms;
 mod harvest;
 mod judge;

@@ -310,6 +310,42 @@ app_test! {
         assert_eq!(made.status, 201, "{}", made.body);
     }
 
+    /// What was answered is answered again, though new links would live for another while.
+    async fn a_link_that_is_told_again_ends_when_it_ends(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let admin = Admin::program(&scene.app, &scene.tenant).await;
+        let body = json!({ "email": "new@acme.example" }).to_string();
+        let send = async || admin.request(Method::POST, "/tenants/acme/users").header("idempotency-key", "once").body("application/json", body.as_str()).send().await;
+        let made = send().await.json();
+        assert!(made["link"]["expires_at"].is_string(), "{made}");
+        scene.app.change_settings(&scene.tenant, |settings| settings.one_time_link_lifetime = 600).await;
+        let again = send().await;
+        assert_eq!((again.status, &again.json()), (201, &made));
+        // What nobody knows any more is left out rather than made up.
+        scene.app.database.raw().execute("DELETE FROM one_time_links").expect("deleted");
+        let again = send().await;
+        assert_eq!((again.status, again.json().get("link"), &again.json()["id"]), (201, None, &made["id"]), "{}", again.body);
+    }
+
+    /// Of another address nobody knows whose it is, unless whoever changes it says so.
+    async fn another_address_is_not_verified(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let admin = Admin::program(&scene.app, &scene.tenant).await;
+        let body = json!({ "email": "kim@acme.example", "email_verified": true });
+        let made = admin.post("/tenants/acme/users", &body).await.json();
+        let path = format!("/tenants/acme/users/{}", made["id"].as_str().expect("an id"));
+        for (change, verified) in [
+            (json!({ "claims": { "given_name": "Kim" } }), true), (json!({ "email": "kim@acme.example" }), true),
+            // The same address to sign in with.
+            (json!({ "email": "Kim@ACME.example" }), true), (json!({ "email": "kim@new.example" }), false), (json!({ "email_verified": true }), true),
+            (json!({ "email": "kim@other.example", "email_verified": true }), true), (json!({ "email": "KIM@other.example", "email_verified": false }), false),
+            (json!({ "email": "kim@acme.example" }), false), (json!({ "email_verified": true }), true), (json!({ "email_verified": null }), false),
+        ] {
+            let changed = admin.patch(&path, &change).await.expect_ok().json();
+            assert_eq!(changed["email_verified"], verified, "{change}: {changed}");
+        }
+    }
+
     async fn a_change_needs_the_version_that_was_seen(app: TestApp) {
         let scene = Scene::new(app).await;
         let admin = Admin::program(&scene.app, &scene.tenant).await;

@@ -5,9 +5,11 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use actix_web::http::Method;
 use serde_json::json;
 
 use super::seed::Scene;
+use crate::support::admin::Admin;
 use crate::support::app::{TestApp, app_test, on_both};
 use crate::support::command::{Installation, command_test};
 
@@ -150,6 +152,76 @@ fn who_trickles_a_request_loses_the_connection() {
     });
 }
 
+/// Nobody is told that what they sent was too large.
+#[test]
+fn who_trickles_a_body_is_told_that_it_took_too_long() {
+    on_both(HASTY, |app| async move {
+        let scene = Scene::new(app).await;
+        let admin = Admin::program(&scene.app, &scene.tenant).await;
+        let user = format!("/tenants/acme/users/{}", scene.user.id);
+        let tag = admin
+            .get(&user)
+            .await
+            .header("etag")
+            .expect("a tag")
+            .to_owned();
+        let (form, json) = ("application/x-www-form-urlencoded", "application/json");
+        let bearer = format!("Authorization: Bearer {}\r\n", admin.token);
+        let changing = format!("{bearer}If-Match: {tag}\r\n");
+        let page = "Accept: text/html\r\n";
+        let too_slow = "That took too long";
+        let rows = [
+            ("POST /t/acme/login", form, page, too_slow),
+            // By whatever a browser is: a form of ours is answered by a page.
+            ("POST /t/acme/login", form, "", too_slow),
+            ("POST /t/acme/account/password", form, page, too_slow),
+            (
+                "POST /t/acme/token",
+                form,
+                "",
+                "\"error\":\"request_timeout\"",
+            ),
+            (
+                "POST /t/acme/par",
+                form,
+                "",
+                "\"error\":\"request_timeout\"",
+            ),
+            (
+                "POST /t/acme/register",
+                json,
+                "",
+                "\"error\":\"request_timeout\"",
+            ),
+            ("PATCH /api/v1", json, &changing, "\"code\":\"timeout\""),
+            ("POST /api/v1/users", json, &bearer, "\"code\":\"timeout\""),
+        ];
+        let (app, host) = (&scene.app, host(&scene.app));
+        let tries = rows.map(|(line, kind, more, told)| {
+            let line = match line {
+                "PATCH /api/v1" => format!("{line}{user}"),
+                "POST /api/v1/users" => "POST /api/v1/tenants/acme/users".to_owned(),
+                line => line.to_owned(),
+            };
+            let head = format!(
+                "{line} HTTP/1.1\r\nHost: {host}\r\nContent-Type: {kind}\r\n{more}Content-Length: 60000\r\n\r\n"
+            );
+            async move { (line, told, drip(app, head, "a").await) }
+        });
+        for (line, told, seen) in futures_util::future::join_all(tries).await {
+            assert!(
+                seen.answer.starts_with("HTTP/1.1 408") && seen.answer.contains(told),
+                "{line}: {seen:?}"
+            );
+            assert!(
+                !seen.answer.contains("too large") && seen.answers() == 1,
+                "{line}: {seen:?}"
+            );
+            assert!(seen.closed_after.is_some(), "{line}");
+        }
+    });
+}
+
 app_test! {
     async fn two_framings_of_one_request_are_refused_and_the_connection_closed(app: TestApp) {
         let scene = Scene::new(app).await;
@@ -218,6 +290,16 @@ app_test! {
                 assert_eq!(answer.status, 415, "{path} {coding}: {}", answer.body);
             }
         }
+        let admin = Admin::program(&scene.app, &scene.tenant).await;
+        let send = async |email: &str, coding: &str| {
+            let request = admin.request(Method::POST, "/tenants/acme/users").header("content-encoding", coding);
+            request.body("application/json", json!({ "email": email }).to_string()).send().await
+        };
+        for coding in ["gzip", "identity, gzip", "x"] {
+            let answer = send("new@acme.example", coding).await;
+            assert!(answer.status == 415 && answer.body.contains("Content-Encoding"), "{coding}: {}", answer.body);
+        }
+        assert_eq!(send("new@acme.example", "identity").await.status, 201);
         let machine = scene.app.machine_client(&scene.tenant, "").await;
         for coding in ["identity", "Identity", ""] {
             let request = scene.app.post(&scene.tenant.url("/token"), &[("grant_type", "client_credentials")]);

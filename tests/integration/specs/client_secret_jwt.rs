@@ -17,6 +17,7 @@ use crate::support::admin::Admin;
 use crate::support::app::app_test;
 use crate::support::dpop::with;
 use crate::support::http::{Answer, Http};
+use crate::support::secrets::expect_not_kept;
 
 const METHOD: &str = "client_secret_jwt";
 
@@ -131,8 +132,7 @@ app_test! {
             scene.app.post(&scene.tenant.url(path), &form).send().await.expect_ok();
         }
         // Nobody finds the secret in the database: only its hash and what is sealed.
-        let stored = scene.app.database.raw().texts("SELECT metadata AS value FROM clients");
-        assert!(stored.iter().all(|row| !row.contains(&holder.secret)));
+        expect_not_kept(&mut scene.app.database.raw(), "clients", &holder.secret);
     }
 
     /// The rules are those of `private_key_jwt`.

@@ -112,6 +112,29 @@ app_test! {
         assert_eq!(scene.events("user.updated"), 3);
     }
 
+    /// A tick that was there is a word for the address that was there.
+    async fn another_address_is_not_verified(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let other = scene.app.user(&scene.tenant, EMAIL, "a long enough password").await;
+        let mut browser = at(&scene, Role::UserManager).await;
+        let path = format!("/users/{}/edit", other.id);
+        let known = async || {
+            let user = scene.app.provider.load_user(&*scene.loaded().await, other.id).await.expect("there");
+            (user.email.to_string(), user.email_verified)
+        };
+        for (email, ticked, verified) in [
+            (EMAIL, true, true), ("New@ACME.example", true, true), ("nora@new.example", true, false), ("nora@new.example", true, true), ("nora@new.example", false, false),
+            // Here somebody has ticked it.
+            ("nora@other.example", true, true), ("nora@acme.example", false, false), ("nora@new.example", false, false),
+        ] {
+            let form = open(&scene, &mut browser, &path).await;
+            let tick = if ticked { "1" } else { "" };
+            let saved = browser.submit(&form, &[("email", email), ("email_verified", tick)]).await;
+            assert_eq!(saved.answer.status, 200, "{}", saved.answer.body);
+            assert_eq!(known().await, (email.to_owned(), verified), "{email} {ticked}");
+        }
+    }
+
     async fn every_claim_of_a_person_is_filled_in_and_none_is_lost(app: TestApp) {
         let scene = Scene::new(app).await;
         let other = scene.app.user(&scene.tenant, EMAIL, "a long enough password").await;

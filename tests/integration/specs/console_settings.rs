@@ -152,7 +152,7 @@ app_test! {
             ("access_token_lifetime", "2000", "Must be between"), ("code_lifetime", "61", "Must be between"), ("session_lifetime", "1e3", "whole number"),
             ("session_lifetime", "99999999999", "whole number"), ("session_idle_lifetime", "9999", "Must be between"), ("name", "", "name"), ("lockout.attempts", "-1", "whole number"),
             ("device_code_lifetime", "31", "Must be between"), ("device_code_limit", "0", "Must be between"), ("device_code_rate", "x", "whole number"),
-            ("backchannel_request_lifetime", "31", "Must be between"), ("backchannel_request_limit", "21", "Must be between"), ("backchannel_request_rate", "0", "Must be between"), ("backchannel_notice_uri", "hooks", "A whole address is needed"),
+            ("backchannel_request_lifetime", "31", "Must be between"), ("backchannel_request_limit", "21", "Must be between"), ("backchannel_request_rate", "0", "Must be between"), ("backchannel_notice_uri", "hooks", "A whole address is needed"), ("backchannel_notice_uri", "http://[::1]/asked", "It has to begin with https://."),
             ("registration_limit", "0", "Must be between"), ("registration_limit", "100001", "Must be between"), ("unused_client_days", "3651", "Must be between"), ("dpop_proof_leeway", "301", "Must be between"),
         ] {
             let wrong = browser.submit(&saved, &with(&SETTINGS, &[(field, value)])).await;

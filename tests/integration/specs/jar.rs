@@ -420,7 +420,7 @@ app_test! {
         assert_eq!(asked.load(Ordering::SeqCst), 1, "an invented key is looked for a minute later at the earliest");
         // Nobody there.
         let gone = Signer::new(&scene, json!({ "jwks": null, "jwks_uri": "http://localhost:1/jwks" })).await;
-        expect_redirect(&browser.open(&gone.url(&gone.object(&scene, &json!({})), &[])).await, "invalid_request_object");
+        expect_redirect(&browser.open(&gone.url(&gone.object(&scene, &json!({})), &[])).await, "temporarily_unavailable");
     }
 
     /// RFC 9126 §3: in a push nothing counts beside it but what authenticates the client.

@@ -488,7 +488,7 @@ app_test! {
         let program = Admin::program(&scene.app, &scene.tenant).await;
         let set = async |issuers: Value| program.patch("/tenants/acme/settings", &json!({ "assertion_issuers": issuers })).await;
         for change in [
-            json!({ "issuer": "" }), json!({ "issuer": "a b" }), json!({ "jwks": null }), json!({ "jwks_uri": "https://idp.example.org/jwks" }), json!({ "jwks": { "keys": [{ "kty": "oct", "k": "x" }] } }),
+            json!({ "issuer": "" }), json!({ "issuer": "a b" }), json!({ "jwks": null }), json!({ "jwks_uri": "https://idp.example.org/jwks" }), json!({ "jwks": null, "jwks_uri": "http://[::1]/jwks" }), json!({ "jwks": { "keys": [{ "kty": "oct", "k": "x" }] } }),
             json!({ "clients": [] }), json!({ "clients": ["x"] }), json!({ "subjects": "name" }), json!({ "scope": "openid" }), json!({ "scope": "tessera:admin" }), json!({ "scope": "offline_access" }),
             json!({ "max_lifetime": 59 }), json!({ "max_lifetime": 3601 }), json!({ "colour": "red" }),
         ] {

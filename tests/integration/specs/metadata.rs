@@ -756,6 +756,27 @@ mod where_everything_is_on {
 }
 
 app_test! {
+    /// RFC 9110 §13.1.2: tags are compared weakly, one in a list counts, and `*` is whatever there is.
+    async fn what_is_known_is_not_sent_again(app: TestApp) {
+        let tenant = app.tenant("acme").await;
+        for path in ["/jwks", "/.well-known/openid-configuration"] {
+            let url = tenant.url(path);
+            let whole = app.get(&url).send().await.expect_ok();
+            let tag = whole.header("etag").expect("a tag");
+            let ask = async |known: &str| app.get(&url).header("if-none-match", known).send().await;
+            for known in [tag.to_owned(), format!("W/{tag}"), format!("\"x\", W/\"y,z\" ,{tag}"), "*".to_owned()] {
+                let answer = ask(&known).await;
+                assert_eq!((answer.status, answer.body.as_str()), (304, ""), "{path} {known}");
+                assert_eq!((answer.header("etag"), answer.header("content-type")), (Some(tag), None));
+                assert_eq!(answer.header("cache-control"), whole.header("cache-control"));
+            }
+            for unknown in ["\"x\"".to_owned(), "W/\"x\", \"y\"".to_owned(), tag.replace('"', ""), format!("w/{tag}"), format!("x {tag}")] {
+                let answer = ask(&unknown).await;
+                assert_eq!((answer.status, &answer.body), (200, &whole.body), "{path} {unknown}");
+            }
+        }
+    }
+
     async fn where_everything_that_can_be_is_off(app: TestApp) {
         let told = Told::of(app, false).await;
         assert_eq!(told.listed("response_types_supported"), BTreeSet::from(["code"]));

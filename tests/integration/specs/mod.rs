@@ -50,6 +50,7 @@ pub mod jarm;
 pub mod jwe;
 pub mod jwe_keys;
 pub mod jwt_bearer;
+mod keys_elsewhere;
 pub mod metadata;
 pub mod mtls;
 pub mod mtls_proxies;

@@ -387,6 +387,18 @@ app_test! {
         join(&notes, &shared, &[]).await.expect_error(400, "invalid_grant");
     }
 
+    async fn a_person_sees_by_whom_a_session_is_shared_in_their_language(app: TestApp) {
+        let mut world = World::new(app).await;
+        let post = world.another(&json!({ "client_name": "Acme Post", "client_name#de": "Acme Briefe" })).await;
+        world.signed_in_to(&post, &[]).await;
+        let german = world.scene.app.http.clone().with_header("accept-language", "de");
+        for (http, name, other) in [(world.scene.app.http.clone(), "Acme Post", "Acme Briefe"), (german, "Acme Briefe", "Acme Post")] {
+            world.browser.move_to(&http);
+            let page = world.browser.open(&world.scene.tenant.url("/account/sessions")).await;
+            assert!(page.answer.body.contains(name) && !page.answer.body.contains(other), "{}", page.answer.body);
+        }
+    }
+
     /// Nobody is asked, so an app has what it was allowed; and nobody else's wishes are passed over.
     /// Who holds a secret that came of a code which was redeemed twice, or of an application that its person wants no more, is let in nowhere.
     async fn it_ends_with_what_it_came_of(app: TestApp) {

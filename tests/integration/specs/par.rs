@@ -15,6 +15,7 @@ use crate::support::app::app_test;
 use crate::support::browser::{Browser, Page};
 use crate::support::http::Answer;
 use crate::support::relying_party::RelyingParty;
+use crate::support::secrets::expect_not_kept;
 
 const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
 
@@ -103,8 +104,8 @@ app_test! {
         let page = browser.submit(&consent, &[("decision", "allow")]).await;
         assert_eq!(page.answer.location_param("state").as_deref(), Some("a-secret-state"));
         // Only a hash of the proof is kept.
-        let stored = scene.app.database.raw().texts("SELECT issuer || parameters AS value FROM pushed_requests");
-        assert!(stored.iter().all(|row| !row.contains("tsp_")), "{stored:?}");
+        let name = name_of(&scene.rp.push(&[]).await);
+        expect_not_kept(&mut scene.app.database.raw(), "pushed_requests", name.strip_prefix(PREFIX).expect("a name"));
     }
 
     /// §2.2, §7.3 and PROTOCOL: a reload before the sign-in completes is fine; once a code was issued it is spent.

@@ -119,8 +119,8 @@ app_test! {
         expect_refused(&present(json!(federation.say(&json!({ "scope": "tessera:admin" })))).await, "invalid_client_metadata", "scope");
         expect_refused(&present(json!(federation.say(&json!({ "grant_types": ["client_credentials"] })))).await, "invalid_client_metadata", "grant_types");
         expect_refused(&present(json!(federation.say(&json!({ "redirect_uris": ["javascript:alert(1)"] })))).await, "invalid_redirect_uri", "redirect_uris");
-        // Keys that can't be had, and keys that nobody fetches from here.
-        for (issuer, jwks_uri) in [("https://gone.example", "http://localhost:1/jwks"), ("https://inside.example", "https://10.0.0.1/jwks"), ("https://meta.example", "https://169.254.169.254/jwks")] {
+        // Keys that nobody fetches from here.
+        for (issuer, jwks_uri) in [("https://inside.example", "https://10.0.0.1/jwks"), ("https://meta.example", "https://169.254.169.254/jwks")] {
             let one = SoftwareStatementIssuer { issuer: issuer.to_owned(), jwks_uri: jwks_uri.to_owned() };
             app.change_settings(&tenant, |settings| settings.software_statement_issuers.push(one.clone())).await;
             expect_refused(&present(json!(federation.say(&json!({ "iss": issuer })))).await, "invalid_software_statement", "keys");
@@ -168,6 +168,7 @@ app_test! {
             (json!([one("", "https://a.example/jwks")]), "issuer"),
             (json!([one("a b", "https://a.example/jwks")]), "issuer"),
             (json!([one("a", "http://a.example/jwks")]), "https"),
+            (json!([one("a", "http://[::1]/jwks")]), "https"),
             (json!([one("a", "")]), "jwks_uri"),
             (json!([one("a", "https://a.example/jwks"), one("a", "https://b.example/jwks")]), "twice"),
             (json!(vec![one("a", "https://a.example/jwks"); 21]), "20"),

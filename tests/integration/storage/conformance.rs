@@ -5,7 +5,8 @@ use tessera::domain::audit::{Act, Actor, Event};
 use tessera::domain::backchannel_request::BackchannelStage;
 use tessera::domain::consent::Permissions;
 use tessera::domain::device_code::{DeviceCode, DeviceStage};
-use tessera::domain::ids::TenantId;
+use tessera::domain::external_subject::ExternalSubject;
+use tessera::domain::ids::{ExternalSubjectId, TenantId};
 use tessera::domain::role::Role;
 use tessera::domain::settings::LockoutPolicy;
 use tessera::domain::throttle::Admission;
@@ -293,6 +294,22 @@ db_test! {
             assert!(is_empty(repo.list_external_subjects(Some(user), Some("ada"), ALL)?));
             assert_eq!(repo.count_external_subjects(user)?, 0);
             assert!(!repo.delete_external_subject(id)?);
+            Ok(())
+        }).await.expect("runs");
+        // A part of the name or of its issuer's, whatever the capitals on either side.
+        let named = ExternalSubject {
+            id: ExternalSubjectId::from(Uuid::from_u128(77)),
+            subject: "Müller\\ÖST 50%_".into(),
+            name: hash(77),
+            ..two.rows.external_subject.clone()
+        };
+        two.database.db.write(&two.a, move |repo| repo.insert_external_subject(&named)).await.expect("runs");
+        two.as_a(|repo, _| {
+            for (search, found) in [
+                ("ada", 1), ("ADA", 1), ("müller", 1), ("MÜLLER", 1), ("öst 50%", 1), ("50%_", 1), ("50_", 0), ("idp.EXAMPLE", 2), ("adab", 0), ("  ", 2),
+            ] {
+                assert_eq!(repo.list_external_subjects(None, Some(search), ALL)?.items.len(), found, "{search}");
+            }
             Ok(())
         }).await.expect("runs");
         // Nor can it name A's person.

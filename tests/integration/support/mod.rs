@@ -12,4 +12,5 @@ pub mod impatient;
 pub mod race;
 pub mod receiver;
 pub mod relying_party;
+pub mod secrets;
 pub mod sector;

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::super::error::{AdminError, By};
 use super::super::external_subjects::{check_name, name_at};
 use super::super::resources::{NewResource, type_of_another};
-use super::super::tenants::{check_tenant, identity};
+use super::super::tenants::identity;
 use super::clients::NewClientSecret;
 use super::format::{
     ConsentLine, DomainLine, ExternalSubjectLine, KeyLine, ResourceLine, TenantLine, TenantState,
@@ -238,7 +238,8 @@ impl Provider {
     pub(super) fn draft(&self, line: u64, tenant: TenantLine) -> Result<Draft, AdminError> {
         let slug = Slug::choose(&tenant.slug)
             .map_err(|error| AdminError::invalid("tenant.slug", error))?;
-        check_tenant(&tenant.name, &tenant.settings).map_err(of_line("tenant"))?;
+        self.check_tenant(&tenant.name, &tenant.settings)
+            .map_err(of_line("tenant"))?;
         let now = self.now();
         let created_at = moment("tenant.created_at", tenant.created_at, now)?.unwrap_or(now);
         let updated_at = moment("tenant.updated_at", tenant.updated_at, now)?.unwrap_or(created_at);

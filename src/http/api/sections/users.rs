@@ -108,7 +108,7 @@ struct OneTimeLink {
 struct MadeUser {
     #[serde(flatten)]
     user: User,
-    /// Where no password was given.
+    /// Where no password was given; in the answer to a repeated request for as long as something is known of the link.
     #[serde(skip_serializing_if = "Option::is_none")]
     link: Option<OneTimeLink>,
 }
@@ -142,7 +142,8 @@ struct UserChange {
     /// The address that they sign in with.
     #[schemars(email, length(max = 254))]
     email: String,
-    /// Whether the address is known to be theirs.
+    /// Whether the address is known to be theirs. Another address is not, unless the same patch says so; one that differs in capitals alone is
+    /// the same.
     #[serde(default)]
     email_verified: bool,
     /// What the standard claims say of them.
@@ -232,12 +233,11 @@ async fn before(call: &Call) -> Result<CreatedUser, Refusal> {
         .provider
         .load_user(tenant, UserId::from(before.made))
         .await?;
-    let lifetime = i64::from(tenant.settings().one_time_link_lifetime);
-    let expires_at = user.created_at + chrono::Duration::seconds(lifetime);
-    Ok(CreatedUser {
-        link: before.secret.map(|url| IssuedLink { url, expires_at }),
-        user,
-    })
+    let link = match before.secret {
+        Some(url) => call.provider.find_issued_link(tenant, url).await?,
+        None => None,
+    };
+    Ok(CreatedUser { user, link })
 }
 
 async fn get(call: Call) -> Answer {
@@ -253,9 +253,12 @@ async fn update(call: Call) -> Answer {
         email_verified: user.email_verified,
         claims: user.claims.clone(),
     })?;
-    user.email = email(&changed.email)?;
-    user.email_verified = changed.email_verified;
+    let said = call.patches("email_verified")?;
     user.claims = changed.claims;
+    let user = user.with_address(
+        email(&changed.email)?,
+        said.then_some(changed.email_verified),
+    );
     let user = call
         .provider
         .update_user(call.tenant(), user, &call.by())

@@ -892,6 +892,7 @@ user-no-email = Das ist keine E-Mail-Adresse.
 user-taken = Diese Adresse hat hier schon jemand.
 user-email-proof = Adresse
 user-email-verified = Die Adresse gehört nachweislich der Person
+user-email-verified-hint = Von einer anderen Adresse ist das nicht bekannt, auch wenn hier ein Haken war: Speichern Sie sie zuerst, und setzen Sie ihn danach wieder.
 user-email-unverified = Niemand hat geprüft, ob die Adresse der Person gehört
 user-password = Passwort
 user-password-hint = Mindestens { $least } Zeichen. Bleibt es leer, bekommen Sie einen Link, mit dem die Person selbst eines wählt. Das ist besser.

@@ -892,6 +892,7 @@ user-no-email = That isn’t an email address.
 user-taken = Somebody here has this address already.
 user-email-proof = Address
 user-email-verified = The address is known to be theirs
+user-email-verified-hint = Another address isn’t known to be theirs, even where this was ticked: save it first, and tick this again afterwards.
 user-email-unverified = Nobody has checked that the address is theirs
 user-password = Password
 user-password-hint = At least { $least } characters. Leave it empty, and you get a link by which they choose one themselves. That is better.

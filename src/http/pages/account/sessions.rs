@@ -24,6 +24,7 @@ async fn shared_with(visit: &Visit, sessions: &[Session]) -> Result<Vec<String>,
         .list_shared(tenant, ids)
         .await
         .map_err(|error| visit.fail(error))?;
+    let frame = visit.frame(&[]);
     let mut names = vec![Vec::new(); sessions.len()];
     for secret in &secrets {
         let client = visit.provider.find_client(tenant, secret.client_id).await;
@@ -34,8 +35,8 @@ async fn shared_with(visit: &Visit, sessions: &[Session]) -> Result<Vec<String>,
             .iter()
             .position(|session| session.id == secret.session_id);
         if let Some(names) = place.and_then(|place| names.get_mut(place)) {
-            let name = client.metadata.client_name.clone();
-            names.push(name.unwrap_or_else(|| client.id.to_string()));
+            let id = client.id.to_string();
+            names.push(frame.client(&client, &id).name.to_owned());
         }
     }
     Ok(names.into_iter().map(|names| names.join(", ")).collect())

@@ -36,10 +36,6 @@ show-password = Passwort zeigen
 hide-password = Passwort verbergen
 more = Mehr zeigen
 continue = Weiter
-try-again = Noch einmal versuchen
-back-to-application = Zurück zur Anwendung
-back-to = Zurück zu { $client }
-documentation = Dokumentation
 request-id = Vorgangsnummer
 
 sign-in = Anmelden
@@ -179,6 +175,8 @@ error-title-unavailable = Gerade nicht verfügbar
 error-advice-unavailable = Wir können im Moment nicht antworten. Warten Sie ein wenig und versuchen Sie es dann noch einmal; es geht nichts verloren.
 error-title-too-many = Das war zu oft
 error-advice-too-many = Aus Ihrem Netz kamen zu viele Anfragen. Warten Sie einige Minuten und versuchen Sie es dann noch einmal.
+error-title-too-slow = Das hat zu lange gedauert
+error-advice-too-slow = Die Verbindung war so langsam, dass nicht alles rechtzeitig ankam, was Sie gesendet haben. Es wurde nichts geändert. Gehen Sie zurück und versuchen Sie es noch einmal, wenn möglich über ein anderes Netz.
 error-title-not-found = Diese Seite gibt es nicht
 error-advice-not-found = Vielleicht ist die Adresse vertippt, oder die Seite gibt es nicht mehr.
 error-title-not-understood = Damit geht es nicht
@@ -190,7 +188,6 @@ error-advice-application = Sie hat Sie mit einer Anfrage hierher geschickt, die 
 
 form-post-heading = Es geht zurück
 form-post-lede = Sie werden zur Anwendung zurückgeschickt.
-form-post-lede-client = Sie werden zu { $client } zurückgeschickt.
 
 tenant-home-title = Willkommen
 tenant-home-lede = Mit Ihrem Konto bei { $tenant } melden Sie sich bei den Anwendungen an, die dazugehören.

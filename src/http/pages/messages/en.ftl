@@ -36,10 +36,6 @@ show-password = Show password
 hide-password = Hide password
 more = Show more
 continue = Continue
-try-again = Try again
-back-to-application = Back to the application
-back-to = Back to { $client }
-documentation = Documentation
 request-id = Request ID
 
 sign-in = Sign in
@@ -179,6 +175,8 @@ error-title-unavailable = Not available just now
 error-advice-unavailable = We can’t answer at the moment. Wait a little, then try again; nothing is lost.
 error-title-too-many = That was too often
 error-advice-too-many = Too many requests came from your network. Wait a few minutes, then try again.
+error-title-too-slow = That took too long
+error-advice-too-slow = The connection was so slow that not all of what you sent arrived in time. Nothing has been changed. Go back and try again, over another network if you can.
 error-title-not-found = This page doesn’t exist
 error-advice-not-found = The address may be mistyped, or the page has gone.
 error-title-not-understood = That couldn’t be used
@@ -190,7 +188,6 @@ error-advice-application = It sent you here with a request that can’t be fulfi
 
 form-post-heading = Taking you back
 form-post-lede = You are being sent back to the application.
-form-post-lede-client = You are being sent back to { $client }.
 
 tenant-home-title = Welcome
 tenant-home-lede = Your { $tenant } account signs you in to the applications that belong to it.

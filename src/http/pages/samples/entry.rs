@@ -2,13 +2,13 @@
 
 use super::{
     ACME, ADA, ENDLESS, GLOBEX, HOSTILE, HOSTILE_ACCOUNT, HOSTILE_TENANT, LONG, NAMELESS,
-    RTL_ACCOUNT, RTL_TENANT, Sample, bare, form, hostile_form, orders, page,
+    RTL_ACCOUNT, RTL_TENANT, Sample, bare, form, hostile_form, page,
 };
 use crate::http::pages::{
     messages::Messages,
     views::{
-        ChoosePassword, ClientMark, ErrorPage, FormPost, Landing, LinkSpent, PasswordRules,
-        Problem, SignOut, SignedOut, TenantHome, WebLink,
+        ChoosePassword, ErrorPage, FormPost, Landing, LinkSpent, PasswordRules, Problem, SignOut,
+        SignedOut, TenantHome,
     },
 };
 
@@ -50,22 +50,12 @@ impl Sample for SignedOut<'static> {
     fn samples(messages: Messages) -> Vec<(&'static str, Self)> {
         let plain = Self {
             page: page(messages, ACME),
-            client: None,
             sign_in: Some("/t/acme/login"),
-            back: None,
             frames: Vec::new(),
             onward: None,
         };
         vec![
             ("plain", plain.clone()),
-            (
-                "back",
-                Self {
-                    client: Some(orders()),
-                    back: WebLink::parse("https://orders.example/bye?state=1"),
-                    ..plain.clone()
-                },
-            ),
             (
                 "bare",
                 Self {
@@ -77,9 +67,7 @@ impl Sample for SignedOut<'static> {
                 "hostile",
                 Self {
                     page: page(messages, HOSTILE_TENANT),
-                    client: Some(ClientMark::named(HOSTILE)),
                     sign_in: Some(HOSTILE),
-                    back: WebLink::parse("https://orders.example/?\"><script>alert(1)</script>"),
                     frames: vec![HOSTILE],
                     onward: Some(HOSTILE),
                 },
@@ -114,8 +102,6 @@ impl Sample for ErrorPage<'static> {
             status: 400,
             description: "redirect_uri is not registered for this client; register it exactly as it is sent, query included.",
             request_id: "019a8f3e-6c1f-7d34-9e0a-5b1f6f2f1c11",
-            retry: None,
-            back: None,
         };
         let said = |code, status| Self {
             code,
@@ -133,39 +119,15 @@ impl Sample for ErrorPage<'static> {
                 },
             ),
             ("tenant_suspended", said("tenant_suspended", 403)),
-            (
-                "form_lapsed",
-                Self {
-                    retry: Some("/t/acme/login"),
-                    ..said("form_lapsed", 403)
-                },
-            ),
-            (
-                "flow_expired",
-                Self {
-                    back: WebLink::parse("https://orders.example/"),
-                    ..said("flow_expired", 400)
-                },
-            ),
+            ("form_lapsed", said("form_lapsed", 403)),
+            ("flow_expired", said("flow_expired", 400)),
             ("forbidden", said("access_denied", 403)),
-            (
-                "unavailable",
-                Self {
-                    retry: Some("/t/acme/login"),
-                    ..said("temporarily_unavailable", 503)
-                },
-            ),
+            ("unavailable", said("temporarily_unavailable", 503)),
+            ("too_slow", said("request_timeout", 408)),
             ("too_many", said("too_many_requests", 429)),
             ("not_found", said("not_found", 404)),
             ("method", said("method_not_allowed", 405)),
-            (
-                "server",
-                Self {
-                    retry: Some("/t/acme/account"),
-                    back: WebLink::parse("https://orders.example/"),
-                    ..said("server_error", 500)
-                },
-            ),
+            ("server", said("server_error", 500)),
             (
                 "long",
                 Self {
@@ -184,8 +146,6 @@ impl Sample for ErrorPage<'static> {
                     status: 400,
                     description: HOSTILE,
                     request_id: HOSTILE,
-                    retry: Some(HOSTILE),
-                    back: None,
                 },
             ),
         ]
@@ -312,7 +272,6 @@ impl Sample for FormPost<'static> {
         let plain = Self {
             page: page(messages, ACME),
             redirect_uri: "https://orders.example/cb",
-            client_name: "Orders",
             parameters: vec![
                 ("code", "tc_abc"),
                 ("state", "xyz"),
@@ -324,7 +283,6 @@ impl Sample for FormPost<'static> {
             (
                 "empty",
                 Self {
-                    client_name: "",
                     parameters: vec![],
                     ..plain
                 },
@@ -334,7 +292,6 @@ impl Sample for FormPost<'static> {
                 Self {
                     page: page(messages, HOSTILE_TENANT),
                     redirect_uri: "https://orders.example/cb?\"><script>alert(1)</script>",
-                    client_name: HOSTILE,
                     parameters: vec![("state", HOSTILE), (HOSTILE, LONG), ("submit", "x")],
                 },
             ),
@@ -383,21 +340,11 @@ impl Sample for Landing<'static> {
     const NAME: &'static str = "landing";
 
     fn samples(messages: Messages) -> Vec<(&'static str, Self)> {
-        vec![
-            (
-                "plain",
-                Self {
-                    page: bare(messages),
-                    documentation: WebLink::parse("https://docs.example/"),
-                },
-            ),
-            (
-                "bare",
-                Self {
-                    page: bare(messages),
-                    documentation: None,
-                },
-            ),
-        ]
+        vec![(
+            "plain",
+            Self {
+                page: bare(messages),
+            },
+        )]
     }
 }

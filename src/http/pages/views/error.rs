@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::parts::{Page, WebLink};
+use super::parts::Page;
 
 /// The error page: `data-error` on `<body>`, and the request id.
 #[derive(Clone, Debug, Template)]
@@ -18,10 +18,6 @@ pub struct ErrorPage<'a> {
     pub description: &'a str,
     /// The request's id.
     pub request_id: &'a str,
-    /// Where trying again leads; `None` where that wouldn't help.
-    pub retry: Option<&'a str>,
-    /// Where "back to the application" leads, where the application is known for certain.
-    pub back: Option<WebLink<'a>>,
 }
 
 impl ErrorPage<'_> {
@@ -41,6 +37,7 @@ impl ErrorPage<'_> {
             ) => "flow-expired",
             ("access_denied", _) | (_, 403) => "forbidden",
             ("temporarily_unavailable" | "slow_down", _) | (_, 503) => "unavailable",
+            (_, 408) => "too-slow",
             (_, 429) => "too-many",
             (_, 404 | 410) => "not-found",
             (_, 405 | 413 | 415) => "not-understood",

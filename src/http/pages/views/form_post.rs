@@ -13,8 +13,6 @@ pub struct FormPost<'a> {
     pub page: Page<'a>,
     /// The validated redirect URI.
     pub redirect_uri: &'a str,
-    /// Name of the client; empty where there is none.
-    pub client_name: &'a str,
     /// The response's parameters, in order.
     pub parameters: Vec<(&'a str, &'a str)>,
 }

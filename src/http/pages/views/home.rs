@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::parts::{Account, Page, WebLink};
+use super::parts::{Account, Page};
 
 /// The root of an issuer.
 #[derive(Clone, Debug, Template)]
@@ -20,6 +20,4 @@ pub struct TenantHome<'a> {
 pub struct Landing<'a> {
     /// The page around it, without a tenant.
     pub page: Page<'a>,
-    /// Where the documentation is.
-    pub documentation: Option<WebLink<'a>>,
 }

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::parts::{Account, ClientMark, Form, Page, WebLink};
+use super::parts::{Account, Form, Page};
 
 /// "Sign out?": id `logout`. It names no application: where one is known for certain, nobody is asked.
 #[derive(Clone, Debug, Template)]
@@ -24,12 +24,8 @@ pub struct SignOut<'a> {
 pub struct SignedOut<'a> {
     /// The page around it.
     pub page: Page<'a>,
-    /// The application to go back to, where one is known.
-    pub client: Option<ClientMark<'a>>,
     /// Where "sign in again" leads; `None` leaves it out.
     pub sign_in: Option<&'a str>,
-    /// Where "back to the application" leads: never anything but an address that is registered.
-    pub back: Option<WebLink<'a>>,
     /// Clients' pages to be loaded in frames that nobody sees; the page's `frame-src` must admit their origins.
     pub frames: Vec<&'a str>,
     /// Where the browser goes by itself when they have loaded: a registered address with its state.

@@ -1,0 +1,1 @@
+ALTER TABLE external_subjects DROP COLUMN search_key;
