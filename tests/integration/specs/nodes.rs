@@ -27,6 +27,7 @@ fn a_rotation_of_the_master_key_ends_nobodys_service() {
     let settings = format!("master_key_file = '{}'\n", file.display());
     on_both(&settings, async |app| {
         let _ = std::fs::remove_file(&file);
+        app.remember_master_key().await;
         let other = app.second_node();
         let acme = app.tenant("acme").await;
         let globex = app.tenant("globex").await;

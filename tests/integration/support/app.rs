@@ -167,6 +167,17 @@ impl TestApp {
         }
     }
 
+    /// Writes down under which master key the database is sealed, as the commands do.
+    pub async fn remember_master_key(&self) {
+        let key = MasterKey::from_text(&self.master).expect("a key");
+        let fingerprint = key.fingerprint();
+        let write = self
+            .provider
+            .db
+            .write_installation(move |all| all.insert_master_key_fingerprint(&fingerprint));
+        write.await.expect("written");
+    }
+
     /// The root's address.
     pub fn root(&self) -> &str {
         self.provider.config.public_url.root()
