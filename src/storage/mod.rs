@@ -73,7 +73,7 @@ pub use logout_deliveries::{ClaimedDelivery, FrontChannelClient};
 pub use migrations::{MigrationState, SchemaError, migrate, migration_state};
 pub use overview::{COUNTED, Counted};
 pub use repo::{Page, PageRequest, Repo};
-pub use resources::{DependentClient, RESOURCES_MAX, Tie};
+pub use resources::{DEPENDENTS_MAX, DependentClient, RESOURCES_MAX, Tie};
 pub use schema::TENANT_TABLES;
 pub use scope::TenantScope;
 pub use sessions::SessionGrants;
