@@ -121,16 +121,17 @@ async fn rotate(
     start: RotationStart,
 ) -> Result<Report, Failure> {
     let by = By::command_line();
-    let successors = provider
+    let made = provider
         .rotate_signing_keys(tenant, algorithm, start, &by)
         .await?;
-    let text = match start {
-        RotationStart::Immediately => "These sign from now on; what was signed before stays valid.",
-        RotationStart::PublishedFirst => {
-            "These are published now and sign from then on; nobody has to do anything."
-        }
+    let now = provider.now();
+    // An algorithm's first key doesn't wait for verifiers either.
+    let text = if made.iter().all(|key| key.signs(now)) {
+        "These sign from now on; what was signed before stays valid."
+    } else {
+        "These are published now and sign from then on; nobody has to do anything."
     };
-    Ok(report(&successors, provider.now(), text))
+    Ok(report(&made, now, text))
 }
 
 fn report(keys: &[KeyRecord], now: Timestamp, text: &str) -> Report {

@@ -10,7 +10,10 @@ use crate::config::Flags;
 use crate::domain::resource::{Resource, ResourceScope};
 use crate::flows::admin::{By, NewResource};
 use crate::protocol::authorization_details::DetailsType;
-use crate::storage::Page;
+use crate::storage::{DEPENDENTS_MAX, DependentClient, Page};
+
+/// As many clients as are named where an API that they depend on is deleted.
+const NAMED: usize = 20;
 
 /// What to do with resources.
 #[derive(Debug, clap::Subcommand)]
@@ -116,19 +119,53 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
             let provider = open::command(flags).await?;
             let tenant = provider.load_tenant_named(&tenant).await?;
             let resource = provider.load_resource_named(&tenant, &identifier).await?;
+            let tied = provider.list_dependent_clients(&tenant, &resource).await?;
+            let told = in_words(&tied);
             confirmation.obtain_at_terminal(&format!(
-                "{identifier} will be deleted: no more tokens are issued for it, none can be refreshed, and requests that name it fail. Those that are out expire by themselves."
+                "{identifier} will be deleted: no more tokens are issued for it, none can be refreshed, and requests that name it fail. Those that are out expire by themselves. {told}"
             ))?;
             let resource = provider.delete_resource(&tenant, resource.id, &by).await?;
             let text = format!(
-                "{identifier} is gone. No more tokens are issued for it; those that are out expire by themselves."
+                "{identifier} is gone. No more tokens are issued for it; those that are out expire by themselves. {told}"
             );
+            let tied: Vec<_> = tied
+                .iter()
+                .map(|client| json!({ "client_id": client.id, "client_name": client.name }))
+                .collect();
             Ok(Report::new(
-                json!({ "deleted": { "id": resource.id, "identifier": resource.identifier } }),
+                json!({
+                    "deleted": { "id": resource.id, "identifier": resource.identifier },
+                    "dependent_clients": tied,
+                }),
                 text,
             ))
         }
     }
+}
+
+/// Who loses something with a resource: how many they are, and the first of them by name.
+fn in_words(tied: &[DependentClient]) -> String {
+    let count = match tied.len() {
+        0 => {
+            return "No client is tied to it; those that may ask for any API lose this one."
+                .to_owned();
+        }
+        1 => "1 client is".to_owned(),
+        DEPENDENTS_MAX => format!("{DEPENDENTS_MAX} clients or more are"),
+        count => format!("{count} clients are"),
+    };
+    let names = tied.iter().take(NAMED).map(|client| {
+        if client.name.is_empty() {
+            client.id.to_string()
+        } else {
+            format!("{} ({})", client.name, client.id)
+        }
+    });
+    let mut names = names.collect::<Vec<_>>().join(", ");
+    if tied.len() > NAMED {
+        names.push_str(", and others");
+    }
+    format!("{count} tied to it, by name, scopes, types or exchanges: {names}.")
 }
 
 /// The scopes with their descriptions. A scope may be given as several, with spaces between them.

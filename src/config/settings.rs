@@ -177,7 +177,7 @@ settings! {
         blocking_threads: NonZeroUsize = "16";
         /// Tasks that may wait for such a thread. Beyond it requests are answered with 503.
         blocking_queue: NonZeroUsize = "1024";
-        /// Tenants that are kept ready in memory, with their keys and some twice as many clients; loaded when first asked for. Each tenant beyond
+        /// Tenants that are kept ready in memory, with their keys and three times as many clients; loaded when first asked for. Each tenant beyond
         /// is loaded from the database whenever it is its turn. `docs/PERFORMANCE.md` says what one takes.
         cached_tenants: NonZeroUsize = "100000";
         /// Threads that hash passwords.

@@ -200,7 +200,7 @@ impl Provider {
         let (name, until) = name_of(tenant, proof)?;
         Ok(self
             .db
-            .write(tenant, move |repo| repo.consume_dpop_proof(&name, until))
+            .write(tenant, move |repo| repo.consume_once(&name, until))
             .await?)
     }
 

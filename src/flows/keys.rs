@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::admin::By;
 use super::key_ring::seal_context;
 use super::provider::{FlowError, Provider};
 use super::tenancy::Tenant;
@@ -34,6 +35,15 @@ pub enum OnlyIf {
     OlderThan(chrono::Duration),
     /// This is the algorithm's youngest key, and not withdrawn.
     Youngest(KeyId),
+}
+
+/// An algorithm's key where there was none, as far as was known.
+#[derive(Debug)]
+pub(super) enum FirstKey {
+    /// It was made.
+    Made(KeyRecord),
+    /// Somebody else had made one by then.
+    Known(KeyRecord),
 }
 
 impl Provider {
@@ -70,7 +80,12 @@ impl Provider {
         tenant: &Arc<Tenant>,
         algorithm: SigningAlgorithm,
     ) -> Result<SigningKey, FlowError> {
-        let record = self.ensure_record(tenant, algorithm.into()).await?;
+        let record = match self
+            .ensure_record(tenant, algorithm.into(), &By::system())
+            .await?
+        {
+            FirstKey::Made(record) | FirstKey::Known(record) => record,
+        };
         let private = tenant.data_key().open(
             seal_context(tenant.id(), record.id),
             &record.sealed_private_jwk,
@@ -86,18 +101,20 @@ impl Provider {
     pub async fn ensure_encryption_keys(&self, tenant: &Arc<Tenant>) -> Result<(), FlowError> {
         for algorithm in KeyManagementAlgorithm::ALL {
             if !tenant.keys.has(algorithm.into(), self.now()) {
-                self.ensure_record(tenant, algorithm.into()).await?;
+                self.ensure_record(tenant, algorithm.into(), &By::system())
+                    .await?;
             }
         }
         Ok(())
     }
 
-    /// The algorithm's key that is used at this moment, made where there is none.
+    /// The algorithm's key that is used at this moment, made where there is none; the audit says by whom.
     pub(super) async fn ensure_record(
         &self,
         tenant: &Arc<Tenant>,
         algorithm: KeyAlgorithm,
-    ) -> Result<KeyRecord, FlowError> {
+        by: &By,
+    ) -> Result<FirstKey, FlowError> {
         let now = self.now();
         // One of those who need it at once makes it: an RSA key costs a tenth of a second's work, and all but one were thrown away.
         let turn = tokio::time::timeout(self.config.database_timeout, tenant.first_key.lock());
@@ -107,12 +124,12 @@ impl Provider {
             .into_iter()
             .find(|known| signs_already(known, algorithm, now))
         {
-            return Ok(self.made_beside(tenant, known));
+            return Ok(FirstKey::Known(self.made_beside(tenant, known)));
         }
         let record = self
             .new_key(tenant.id(), tenant.data_key(), algorithm, now)
             .await?;
-        let created = record.clone();
+        let (created, by) = (record.clone(), by.clone());
         let existing = self
             .db
             .write(&**tenant, move |repo| {
@@ -128,16 +145,16 @@ impl Provider {
                 repo.insert_key(&created, now)?;
                 repo.record(key_event(
                     Act::KeyCreated,
-                    Actor::System,
-                    &Origin::default(),
+                    by.actor.clone(),
+                    &by.origin,
                     &created,
                 ))?;
                 Ok(None)
             })
             .await?;
         Ok(match existing {
-            None => record,
-            Some(known) => self.made_beside(tenant, known),
+            None => FirstKey::Made(record),
+            Some(known) => FirstKey::Known(self.made_beside(tenant, known)),
         })
     }
 

@@ -28,13 +28,48 @@ const LEASE_MARGIN: i64 = 30;
 /// The longest reason that is kept, in characters.
 const MAX_REASON: usize = 200;
 
+/// How deliveries ended since the start.
+#[derive(Default)]
+pub struct Tally {
+    delivered: AtomicU64,
+    retried: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl Tally {
+    fn count(&self, state: DeliveryState) {
+        let count = match state {
+            DeliveryState::Delivered => &self.delivered,
+            DeliveryState::Pending => &self.retried,
+            DeliveryState::Failed => &self.failed,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many were delivered.
+    pub fn delivered(&self) -> u64 {
+        self.delivered.load(Ordering::Relaxed)
+    }
+
+    /// How many attempts failed and are to be made again.
+    pub fn retried(&self) -> u64 {
+        self.retried.load(Ordering::Relaxed)
+    }
+
+    /// How many were given up.
+    pub fn failed(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed)
+    }
+}
+
 /// Deliveries of this process: what wakes whoever makes them, and how they ended.
 #[derive(Default)]
 pub struct Deliveries {
     wake: Notify,
-    delivered: AtomicU64,
-    retried: AtomicU64,
-    failed: AtomicU64,
+    /// Those of logout tokens.
+    pub logout: Tally,
+    /// Those of what is to be told of backchannel requests: pings, pushed tokens, notices.
+    pub backchannel: Tally,
 }
 
 impl Deliveries {
@@ -48,19 +83,14 @@ impl Deliveries {
         self.wake.notified().await;
     }
 
-    /// How many were delivered since the start.
-    pub fn delivered(&self) -> u64 {
-        self.delivered.load(Ordering::Relaxed)
-    }
-
-    /// How many attempts failed and are to be made again.
-    pub fn retried(&self) -> u64 {
-        self.retried.load(Ordering::Relaxed)
-    }
-
-    /// How many were given up.
-    pub fn failed(&self) -> u64 {
-        self.failed.load(Ordering::Relaxed)
+    /// Who deliveries of this kind count for.
+    fn of(&self, kind: DeliveryKind) -> &Tally {
+        match kind {
+            DeliveryKind::Logout => &self.logout,
+            DeliveryKind::BackchannelPing
+            | DeliveryKind::BackchannelPush
+            | DeliveryKind::BackchannelNotice => &self.backchannel,
+        }
     }
 }
 
@@ -175,6 +205,7 @@ impl Provider {
             tracing::info!(tenant = %tenant.slug(), client = %delivery.client_id, kind = delivery.kind.as_str(), attempts = delivery.attempts, reason = %text, ?state, "a notice wasn't delivered");
             text
         });
+        let kind = delivery.kind;
         let write = self.db.write(&*tenant, move |repo| {
             let ours = repo.finish_logout_attempt(&delivery, state, next, error.as_deref())?;
             if ours && state == DeliveryState::Failed && !is_moot {
@@ -182,13 +213,8 @@ impl Provider {
             }
             Ok(ours)
         });
-        if write.await? {
-            let count = match state {
-                DeliveryState::Delivered => &self.deliveries.delivered,
-                DeliveryState::Pending => &self.deliveries.retried,
-                DeliveryState::Failed => &self.deliveries.failed,
-            };
-            count.fetch_add(1, Ordering::Relaxed);
+        if write.await? && !is_moot {
+            self.deliveries.of(kind).count(state);
         }
         Ok(())
     }
@@ -205,21 +231,23 @@ impl Provider {
         claimed: ClaimedDelivery,
         next: Option<Timestamp>,
     ) -> Result<(), FlowError> {
-        let count = match next {
-            Some(_) => &self.deliveries.retried,
-            None => &self.deliveries.failed,
+        let (kind, state) = match next {
+            Some(_) => (claimed.delivery.kind, DeliveryState::Pending),
+            None => (claimed.delivery.kind, DeliveryState::Failed),
         };
+        // The tenant's scope came with the claim; there may be no more of the tenant than that.
         let write = self.db.write_installation(move |all| {
-            let ours = all.put_off_logout_delivery(&claimed, next, NO_TENANT)?;
-            if ours && next.is_none() {
-                all.tenant(claimed.tenant, |repo| {
-                    give_up(repo, &claimed.delivery, Some(NO_TENANT))
-                })?;
-            }
-            Ok(ours)
+            let (tenant, delivery) = (claimed.tenant, &claimed.delivery);
+            all.tenant(tenant, |repo| {
+                let ours = repo.finish_logout_attempt(delivery, state, next, Some(NO_TENANT))?;
+                if ours && next.is_none() {
+                    give_up(repo, delivery, Some(NO_TENANT))?;
+                }
+                Ok(ours)
+            })
         });
         if write.await? {
-            count.fetch_add(1, Ordering::Relaxed);
+            self.deliveries.of(kind).count(state);
         }
         Ok(())
     }

@@ -22,9 +22,9 @@ use crate::storage::Repo;
 /// What a revocation request changed. The client isn't told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Revocation {
-    /// The token was good and isn't any more.
+    /// The token is good no more. An access token may have been dead before, by the end of its grant: that alone isn't looked at.
     Done,
-    /// Nothing: the token is another's, unknown, or dead already.
+    /// Nothing: the token is another's, unknown, expired, or was revoked before.
     Unchanged,
 }
 

@@ -68,9 +68,9 @@ impl IntrospectionOutcome {
 /// What became of a token that was to be revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RevocationOutcome {
-    /// It was good, and isn't any more.
+    /// It is good no more.
     Revoked,
-    /// Nothing: it is another's, unknown, or dead already.
+    /// Nothing: it is another's, unknown, expired, or was revoked before.
     Unchanged,
     /// Nothing: whoever asked isn't believed, or asked wrongly.
     Refused,

@@ -219,17 +219,32 @@ fn watch(metrics: &Metrics, provider: &Arc<Provider>) -> Result<(), prometheus::
     metrics.watch(
         "tessera_logout_tokens_delivered",
         "Logout tokens that clients took since the start.",
-        of(|p| p.deliveries.delivered()),
+        of(|p| p.deliveries.logout.delivered()),
     )?;
     metrics.watch(
         "tessera_logout_tokens_retried",
         "Attempts to deliver a logout token that failed and are made again.",
-        of(|p| p.deliveries.retried()),
+        of(|p| p.deliveries.logout.retried()),
     )?;
     metrics.watch(
         "tessera_logout_tokens_failed",
         "Logout tokens that were given up since the start.",
-        of(|p| p.deliveries.failed()),
+        of(|p| p.deliveries.logout.failed()),
+    )?;
+    metrics.watch(
+        "tessera_backchannel_messages_delivered",
+        "Pings, pushed tokens and notices of backchannel requests that were taken since the start.",
+        of(|p| p.deliveries.backchannel.delivered()),
+    )?;
+    metrics.watch(
+        "tessera_backchannel_messages_retried",
+        "Attempts to deliver a ping, pushed tokens or a notice that failed and are made again.",
+        of(|p| p.deliveries.backchannel.retried()),
+    )?;
+    metrics.watch(
+        "tessera_backchannel_messages_failed",
+        "Pings, pushed tokens and notices of backchannel requests that were given up since the start.",
+        of(|p| p.deliveries.backchannel.failed()),
     )?;
     metrics.watch(
         "tessera_password_hashes",

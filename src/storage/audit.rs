@@ -81,7 +81,7 @@ pub(super) struct NewEventRow {
     tenant_id: DbUuid,
     id: DbUuid,
     at: DbInstant,
-    act: String,
+    act: &'static str,
     actor: String,
     user_id: Option<DbUuid>,
     client_id: Option<DbUuid>,
@@ -101,7 +101,7 @@ impl NewEventRow {
             tenant_id: DbUuid::from(tenant),
             id: DbUuid(clock.uuid_v7()),
             at: DbInstant(clock.now()),
-            act: event.act.name(),
+            act: event.act.as_str(),
             actor: serde_json::to_string(&event.actor)
                 .map_err(|_| StorageError::Corrupt("an actor"))?,
             user_id: event.user_id.map(DbUuid::from),
@@ -152,7 +152,7 @@ impl Repo<'_> {
             .limit(page.rows() + 1)
             .into_boxed();
         if let Some(act) = filter.act {
-            query = query.filter(audit_events::act.eq(act.name()));
+            query = query.filter(audit_events::act.eq(act.as_str()));
         }
         if let Some(user) = filter.user_id {
             query = query.filter(audit_events::user_id.eq(Some(DbUuid::from(user))));

@@ -34,7 +34,7 @@ pub struct UnusedClient {
 pub struct Unused {
     /// Some of their clients.
     pub clients: Vec<UnusedClient>,
-    /// The last tenant that was looked at whole; none where no further one has anything to ask.
+    /// The last tenant that was looked at, whole unless there was no room for more of its clients; none where no further one has anything to ask.
     pub reached: Option<TenantId>,
 }
 

@@ -24,7 +24,8 @@ pub enum StorageError {
     /// The idempotency key was used before; what it was used for is [`super::Repo::find_idempotency_key`].
     #[error("the idempotency key was used before")]
     KeyUsed,
-    /// A concurrent transaction came first; run again by [`super::Db::write`] itself.
+    /// A concurrent transaction came first. On PostgreSQL [`super::Db::write`] runs the work again by itself; SQLite, with its one writer, gives
+    /// none of these.
     #[error("a concurrent transaction came first")]
     Serialization,
     /// What is stored can't be read as what it should be.

@@ -22,7 +22,7 @@ pub struct Expired {
     pub revoked_tokens: usize,
     /// Identifiers of client assertions.
     pub assertion_ids: usize,
-    /// Proofs of possession that were used.
+    /// Proofs of possession, assertions and hints that were used.
     pub dpop_proofs: usize,
     /// Sessions.
     pub sessions: usize,

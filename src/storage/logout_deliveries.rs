@@ -466,37 +466,6 @@ impl Installation<'_> {
         Ok(claimed)
     }
 
-    /// Writes down that a delivery's tenant can't be loaded, for `reason`: it is tried `next`, or has failed. `false` where somebody else has taken
-    /// it up.
-    pub fn put_off_logout_delivery(
-        &mut self,
-        claimed: &ClaimedDelivery,
-        next: Option<Timestamp>,
-        reason: &str,
-    ) -> Result<bool> {
-        let state = match next {
-            Some(_) => DeliveryState::Pending,
-            None => DeliveryState::Failed,
-        };
-        let attempts = i32::try_from(claimed.delivery.attempts).unwrap_or(i32::MAX);
-        let changed = diesel::update(
-            logout_deliveries::table
-                .filter(logout_deliveries::tenant_id.eq(DbUuid::from(claimed.tenant.id())))
-                .filter(logout_deliveries::id.eq(DbUuid::from(claimed.delivery.id)))
-                .filter(logout_deliveries::state.eq(DeliveryState::Pending.as_str()))
-                .filter(logout_deliveries::attempts.eq(attempts)),
-        )
-        .set((
-            logout_deliveries::state.eq(state.as_str()),
-            logout_deliveries::claimed.eq(false),
-            logout_deliveries::due_at.eq(next.map(DbInstant)),
-            logout_deliveries::last_error.eq(Some(reason.to_owned())),
-            logout_deliveries::ended_at.eq(next.is_none().then_some(DbInstant(self.clock.now()))),
-        ))
-        .execute(self.connection)?;
-        Ok(changed == 1)
-    }
-
     fn claim(
         &mut self,
         tenant: TenantId,

@@ -75,7 +75,7 @@ impl Repo<'_> {
     /// Events of one kind since then.
     pub fn count_some_events(&mut self, act: Act, since: Timestamp) -> Result<Counted> {
         let rows = scoped::audit_events(self.tenant)
-            .filter(audit_events::act.eq(act.name()))
+            .filter(audit_events::act.eq(act.as_str()))
             .filter(audit_events::id.ge(super::audit::first_id_at(since - super::audit::ID_SLACK)))
             .filter(audit_events::at.ge(DbInstant(since)))
             .select(audit_events::id)

@@ -19,7 +19,7 @@ use crate::domain::resource::Resource;
 pub const RESOURCES_MAX: i64 = 500;
 
 /// As many clients as are told to depend on a resource.
-const DEPENDENTS_MAX: usize = 200;
+pub const DEPENDENTS_MAX: usize = 200;
 
 /// As many clients as are read at a time to find them.
 const DEPENDENTS_READ: i64 = 500;
@@ -42,6 +42,10 @@ pub enum Tie {
     Name,
     /// It may ask for scope-tokens that no other resource of the tenant knows.
     Scope,
+    /// It may ask for types of authorization details, each of which is one resource's.
+    DetailsType,
+    /// It may exchange tokens for it, or adds scope-tokens to them that no other resource of the tenant knows.
+    Exchange,
 }
 
 /// What ties a client to resources, in its metadata.
@@ -53,17 +57,41 @@ struct Ties {
     default_audience: Option<String>,
     #[serde(default)]
     resources: Vec<String>,
+    #[serde(default)]
+    authorization_details_types: Vec<String>,
+    #[serde(default)]
+    token_exchange_targets: Vec<String>,
+    #[serde(default)]
+    token_exchange_scope: Option<String>,
 }
 
 impl Ties {
-    /// The tie to the resource of this identifier, and with these scope-tokens of its own.
-    fn tie(&self, identifier: &str, own: &BTreeSet<&str>) -> Option<Tie> {
-        let named = self.default_audience.iter().chain(&self.resources);
-        if named.into_iter().any(|name| name == identifier) {
-            return Some(Tie::Name);
+    /// The tie to a resource, which alone has these scope-tokens. Of several, the one by which people would miss it first.
+    fn tie(&self, resource: &Resource, own: &BTreeSet<&str>) -> Option<Tie> {
+        let is_it = |name: &String| *name == resource.identifier;
+        let is_own = |scope: &Option<String>| {
+            let mut tokens = scope.iter().flat_map(|scope| scope.split(' '));
+            tokens.any(|token| own.contains(token))
+        };
+        let is_type = |name: &String| resource.details_types.iter().any(|kind| kind.name == *name);
+        if self
+            .default_audience
+            .iter()
+            .chain(&self.resources)
+            .any(is_it)
+        {
+            Some(Tie::Name)
+        } else if is_own(&self.scope) {
+            Some(Tie::Scope)
+        } else if self.authorization_details_types.iter().any(is_type) {
+            Some(Tie::DetailsType)
+        } else if self.token_exchange_targets.iter().any(is_it)
+            || is_own(&self.token_exchange_scope)
+        {
+            Some(Tie::Exchange)
+        } else {
+            None
         }
-        let mut scope = self.scope.iter().flat_map(|scope| scope.split(' '));
-        scope.any(|token| own.contains(token)).then_some(Tie::Scope)
     }
 }
 
@@ -148,16 +176,15 @@ fn details_types_text(resource: &Resource) -> Result<String> {
 }
 
 impl Repo<'_> {
-    /// Adds a resource. A conflict: the identifier is another's, or there are too many.
-    pub fn insert_resource(&mut self, resource: &Resource) -> Result<()> {
-        let count = scoped::resources(self.tenant)
+    /// How many resources there are, to be held against [`RESOURCES_MAX`] by whoever adds one and has held the tenant before.
+    pub fn count_resources(&mut self) -> Result<i64> {
+        Ok(scoped::resources(self.tenant)
             .count()
-            .get_result::<i64>(self.connection)?;
-        if count >= RESOURCES_MAX {
-            return Err(StorageError::Conflict(format!(
-                "a tenant has at most {RESOURCES_MAX} resources"
-            )));
-        }
+            .get_result(self.connection)?)
+    }
+
+    /// Adds a resource. A conflict: the identifier is another's.
+    pub fn insert_resource(&mut self, resource: &Resource) -> Result<()> {
         let row = NewResourceRow::new(self.tenant, resource)?;
         diesel::insert_into(resources::table)
             .values(row)
@@ -234,7 +261,7 @@ impl Repo<'_> {
         Ok(changed == 1)
     }
 
-    /// Clients that lose something with a resource, in the order of their making; the first of them where there are very many.
+    /// Clients that lose something with a resource, in the order of their making; the first [`DEPENDENTS_MAX`] where there are more.
     pub fn list_dependent_clients(&mut self, resource: &Resource) -> Result<Vec<DependentClient>> {
         let others = list(self.connection, self.tenant)?;
         let knows = |token: &str| {
@@ -263,7 +290,7 @@ impl Repo<'_> {
             for (id, name, metadata) in rows {
                 let metadata: Ties = serde_json::from_str(&metadata)
                     .map_err(|_| StorageError::Corrupt("client metadata"))?;
-                if let Some(tie) = metadata.tie(&resource.identifier, &own) {
+                if let Some(tie) = metadata.tie(resource, &own) {
                     let id = ClientId::from(id.0);
                     found.push(DependentClient { id, name, tie });
                 }

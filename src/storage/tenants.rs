@@ -188,11 +188,13 @@ fn lock_settings(connection: &mut AnyConnection, tenant: DbUuid, statement: &str
 
 impl Repo<'_> {
     /// Holds the tenant until the end of the transaction: of those who decide by what they find of it as a whole, one goes after the other.
-    /// PostgreSQL lets a reader miss what another transaction is about to write; SQLite has one writer.
+    /// PostgreSQL lets a reader miss what another transaction is about to write; SQLite has one writer, and needs no row for that.
     pub fn hold_tenant(&mut self) -> Result<()> {
-        diesel::update(tenants::table.filter(tenants::id.eq(DbUuid::from(self.tenant))))
-            .set(tenants::version.eq(tenants::version))
-            .execute(self.connection)?;
+        if matches!(self.connection, AnyConnection::Postgres(_)) {
+            diesel::update(tenants::table.filter(tenants::id.eq(DbUuid::from(self.tenant))))
+                .set(tenants::version.eq(tenants::version))
+                .execute(self.connection)?;
+        }
         Ok(())
     }
 
@@ -435,16 +437,23 @@ impl Installation<'_> {
         Ok(changed == 1)
     }
 
-    /// Marks a tenant as being deleted and destroys its data key: nothing sealed for it can be opened from here on.
+    /// Marks a tenant as being deleted and destroys its data key: nothing sealed for it can be opened from here on. `false` where somebody else
+    /// did, or there is no such tenant.
     pub fn begin_tenant_deletion(&mut self, id: TenantId) -> Result<bool> {
-        let changed = diesel::update(tenants::table.filter(tenants::id.eq(DbUuid::from(id))))
-            .set((
-                tenants::status.eq(TenantStatus::Deleting.as_str()),
-                tenants::sealed_data_key.eq(None::<Vec<u8>>),
-                tenants::updated_at.eq(DbInstant(self.clock.now())),
-            ))
-            .execute(self.connection)?;
-        self.note(id, Entity::Tenant, id)?;
+        let changed = diesel::update(
+            tenants::table
+                .filter(tenants::id.eq(DbUuid::from(id)))
+                .filter(tenants::sealed_data_key.is_not_null()),
+        )
+        .set((
+            tenants::status.eq(TenantStatus::Deleting.as_str()),
+            tenants::sealed_data_key.eq(None::<Vec<u8>>),
+            tenants::updated_at.eq(DbInstant(self.clock.now())),
+        ))
+        .execute(self.connection)?;
+        if changed == 1 {
+            self.note(id, Entity::Tenant, id)?;
+        }
         Ok(changed == 1)
     }
 

@@ -428,14 +428,16 @@ impl Repo<'_> {
     }
 
     /// Holds who administers the tenant until the transaction ends: of two who take each other away, the second waits, and sees what the
-    /// first did.
+    /// first did. SQLite has one writer, and needs no row for that.
     pub fn hold_administrators(&mut self) -> Result<()> {
-        diesel::update(
-            scoped::role_assignments(self.tenant)
-                .filter(role_assignments::role.eq(Role::Administrator.as_str())),
-        )
-        .set(role_assignments::created_at.eq(role_assignments::created_at))
-        .execute(self.connection)?;
+        if matches!(self.connection, AnyConnection::Postgres(_)) {
+            diesel::update(
+                scoped::role_assignments(self.tenant)
+                    .filter(role_assignments::role.eq(Role::Administrator.as_str())),
+            )
+            .set(role_assignments::created_at.eq(role_assignments::created_at))
+            .execute(self.connection)?;
+        }
         Ok(())
     }
 
@@ -482,7 +484,7 @@ impl Repo<'_> {
     }
 
     /// Lets whoever else changes this person wait until this transaction's end: where something is to hold of what is read of them. PostgreSQL
-    /// lets a reader miss what another transaction is about to write; SQLite has one writer.
+    /// lets a reader miss what another transaction is about to write; SQLite has one writer, and needs no row for that.
     pub fn hold_user(&mut self, id: UserId) -> Result<()> {
         if matches!(self.connection, AnyConnection::Postgres(_)) {
             diesel::update(scoped::users(self.tenant).filter(users::id.eq(DbUuid::from(id))))

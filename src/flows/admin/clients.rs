@@ -85,15 +85,18 @@ pub(super) fn check_client(by: &By, client: &Client) -> Result<(), AdminError> {
     by.authority.check_client(client)
 }
 
-/// Deletes a client with all that hangs on it; `event` says who did it and why.
+/// Deletes a client with all that hangs on it; `event` says who did it and why. `false` where it is gone already, of which nothing is told.
 pub(in crate::flows) fn delete_client_row(
     repo: &mut Repo<'_>,
     id: ClientId,
     event: Event,
 ) -> storage::Result<bool> {
-    repo.record(event.client(id))?;
     repo.delete_client(trial::stand_in_id(id))?;
-    repo.delete_client(id)
+    let done = repo.delete_client(id)?;
+    if done {
+        repo.record(event.client(id))?;
+    }
+    Ok(done)
 }
 
 /// Refuses a client whose response types its tenant would never answer. An import isn't asked: what was exported has to come back.

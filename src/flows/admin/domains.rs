@@ -22,7 +22,7 @@ use crate::egress::{DnsError, EgressError, Outward};
 use crate::flows::provider::Provider;
 use crate::flows::tenancy::Tenant;
 use crate::protocol::uri;
-use crate::storage::{Page, PageRequest};
+use crate::storage::{DOMAINS_MAX, Page, PageRequest};
 
 /// Where the proof is looked for.
 pub const VERIFICATION_PATH: &str = "/.well-known/tessera-domain-verification";
@@ -114,6 +114,13 @@ fn fits_dns(host: &Host<&str>) -> bool {
             .all(|label| (1..=LABEL_MAX).contains(&label.len()))
 }
 
+fn exists(origin: &str) -> AdminError {
+    AdminError::Exists {
+        kind: "domain",
+        name: origin.to_owned(),
+    }
+}
+
 fn no_domain(origin: &str) -> AdminError {
     AdminError::NotFound {
         kind: "domain",
@@ -182,8 +189,15 @@ impl Provider {
         let (stored, by) = (domain.clone(), by.clone());
         let written = self.db.write(tenant, move |repo| {
             Claim::check(claim.as_ref(), repo)?;
+            // Whoever adds another at this moment, the same or the last that there is room for, comes before or after this.
+            repo.hold_tenant()?;
             if repo.find_domain_by_origin(&stored.origin)?.is_some() {
-                return Ok(false);
+                return Ok(Err(exists(&stored.origin)));
+            }
+            if repo.count_domains()? >= DOMAINS_MAX {
+                return Ok(Err(AdminError::refused(format!(
+                    "a tenant has at most {DOMAINS_MAX} domains"
+                ))));
             }
             Claim::write(claim.as_ref(), repo)?;
             repo.insert_domain(&stored)?;
@@ -191,18 +205,12 @@ impl Provider {
                 by.event(Act::DomainAdded)
                     .detail(json!({ "origin": stored.origin })),
             )?;
-            Ok(true)
+            Ok(Ok(()))
         });
-        if written.await.map_err(|error| {
-            on_conflict(error.clone(), || AdminError::refused(error.to_string()))
-        })? {
-            Ok(domain)
-        } else {
-            Err(AdminError::Exists {
-                kind: "domain",
-                name: domain.origin,
-            })
-        }
+        written
+            .await
+            .map_err(|error| on_conflict(error, || exists(&domain.origin)))??;
+        Ok(domain)
     }
 
     /// A domain that has to be proved.
@@ -288,6 +296,7 @@ impl Provider {
         }
         let (id, stored, by) = (domain.id, domain.origin.clone(), by.clone());
         let written = self.db.write(tenant, move |repo| {
+            repo.hold_tenant()?;
             let done = repo.verify_domain(id)?;
             if done {
                 repo.record(
@@ -306,7 +315,7 @@ impl Provider {
         written.await.map_err(|error| on_conflict(error, taken))
     }
 
-    /// Chooses the address that stands in links and mail: a verified domain's, or the template's.
+    /// Chooses the address that stands in links and mail: a verified domain's, or the template's. Where it stands there already, nothing is written.
     pub async fn set_canonical_domain(
         &self,
         tenant: &Tenant,
@@ -314,25 +323,38 @@ impl Provider {
         by: &By,
     ) -> Result<(), AdminError> {
         by.check(Permission::Write(Area::Domains))?;
-        let id = match origin {
-            Some(origin) => Some(self.load_domain(tenant, origin).await?.id),
+        let wanted = match origin {
+            Some(origin) => Some(self.load_domain(tenant, origin).await?),
             None => None,
         };
-        let (detail, by) = (json!({ "origin": origin }), by.clone());
+        let by = by.clone();
         let done = self.db.write(tenant, move |repo| {
-            let done = repo.set_canonical_domain(id)?;
-            if done {
-                repo.record(by.event(Act::DomainCanonicalChanged).detail(detail.clone()))?;
+            // Whoever chooses another at this moment comes before or after this.
+            repo.hold_tenant()?;
+            let known = repo.list_domains()?;
+            let id = wanted.as_ref().map(|domain| domain.id);
+            if let Some(wanted) = &wanted
+                && !known.iter().any(|domain| domain.id == wanted.id)
+            {
+                return Ok(Err(no_domain(&wanted.origin)));
             }
-            Ok(done)
+            let canonical = known.iter().find(|domain| domain.canonical);
+            if canonical.map(|domain| domain.id) == id {
+                return Ok(Ok(()));
+            }
+            if !repo.set_canonical_domain(id)? {
+                return Ok(Err(AdminError::refused(
+                    "the domain has to be verified before it can be the canonical address",
+                )));
+            }
+            let origin = wanted.as_ref().map(|domain| &domain.origin);
+            repo.record(
+                by.event(Act::DomainCanonicalChanged)
+                    .detail(json!({ "origin": origin })),
+            )?;
+            Ok(Ok(()))
         });
-        if done.await? {
-            Ok(())
-        } else {
-            Err(AdminError::refused(
-                "the domain has to be verified before it can be the canonical address",
-            ))
-        }
+        done.await?
     }
 
     /// Removes a domain; [`removal_consequences`] says what that breaks.
@@ -346,6 +368,8 @@ impl Provider {
         let domain = self.load_domain(tenant, origin).await?;
         let (id, stored, by) = (domain.id, domain.origin.clone(), by.clone());
         let done = self.db.write(tenant, move |repo| {
+            // Whoever makes it canonical at this moment comes before or after this.
+            repo.hold_tenant()?;
             let done = repo.delete_domain(id)?;
             if done {
                 repo.record(

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::authority::{Area, Permission};
 use super::error::{AdminError, By, on_conflict};
 use super::once::Claim;
+use super::users::beyond;
 use crate::domain::audit::Act;
 use crate::domain::external_subject::{ExternalSubject, ISSUER_MAX, NAMES_MAX, SUBJECT_MAX};
 use crate::domain::ids::{ExternalSubjectId, UserId};
@@ -40,10 +41,13 @@ pub(super) fn check_name(issuer: &str, subject: &str) -> Result<(), AdminError> 
     check_text("subject", subject, SUBJECT_MAX)
 }
 
-/// Forgets a name, and ends what was granted by it; says how many grants.
-fn forget(repo: &mut Repo<'_>, known: &ExternalSubject) -> storage::Result<usize> {
-    repo.delete_external_subject(known.id)?;
+/// Forgets a name, and ends what was granted by it; says how many grants. `None` where somebody else has forgotten it meanwhile.
+fn forget(repo: &mut Repo<'_>, known: &ExternalSubject) -> storage::Result<Option<usize>> {
+    if !repo.delete_external_subject(known.id)? {
+        return Ok(None);
+    }
     repo.revoke_assertion_grants(WordOf::Name(&known.name))
+        .map(Some)
 }
 
 /// Forgets all names of a person: by each of them its issuer gets tokens for somebody who is to have more power than when it was written down.
@@ -56,9 +60,8 @@ pub(super) fn forget_names(repo: &mut Repo<'_>, user: UserId) -> storage::Result
             return Ok(forgotten);
         }
         for known in &names.items {
-            forget(repo, known)?;
+            forgotten += usize::from(forget(repo, known)?.is_some());
         }
-        forgotten += names.items.len();
     }
 }
 
@@ -206,12 +209,12 @@ impl Provider {
             let Some(known) = repo.find_external_subject(id)? else {
                 return Ok(Err(no_subject(id)));
             };
-            if let Some(user) = repo.find_user(known.user_id)?
-                && let Err(error) = by.authority.check_over(&user)
-            {
-                return Ok(Err(error));
+            if let Some(refusal) = beyond(repo, known.user_id, &by)? {
+                return Ok(Err(refusal));
             }
-            let ended = forget(repo, &known)?;
+            let Some(ended) = forget(repo, &known)? else {
+                return Ok(Err(no_subject(id)));
+            };
             repo.record(by.event(Act::ExternalSubjectRemoved).user(known.user_id).detail(
                 json!({ "issuer": known.issuer, "subject": known.subject, "grants_revoked": ended }),
             ))?;

@@ -128,10 +128,13 @@ impl Provider {
             let Some(token) = repo.find_initial_access_token(id)? else {
                 return Ok(false);
             };
-            repo.record(by.event(Act::InitialAccessTokenRevoked).detail(json!({
-                "initial_access_token": { "id": id, "name": token.name }, "uses": token.uses,
-            })))?;
-            repo.delete_initial_access_token(id)
+            let done = repo.delete_initial_access_token(id)?;
+            if done {
+                repo.record(by.event(Act::InitialAccessTokenRevoked).detail(json!({
+                    "initial_access_token": { "id": id, "name": token.name }, "uses": token.uses,
+                })))?;
+            }
+            Ok(done)
         });
         if revoked.await? {
             Ok(())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::authority::{Area, Permission};
 use super::error::{AdminError, By};
 use crate::domain::key::{KeyAlgorithm, KeyRecord, KeyStage};
-use crate::flows::keys::{OnlyIf, RotationStart};
+use crate::flows::keys::{FirstKey, OnlyIf, RotationStart};
 use crate::flows::provider::Provider;
 use crate::flows::tenancy::Tenant;
 use crate::storage::{Page, PageRequest};
@@ -76,8 +76,7 @@ impl Provider {
         made.ok_or(AdminError::Stale("signing key"))
     }
 
-    /// Gives each algorithm's key a successor, or that of one algorithm; where it has none yet, it gets its first. Returns the
-    /// successors.
+    /// Gives each algorithm's key a successor, or that of one algorithm; where it has none yet, it gets its first. Returns what was made.
     pub async fn rotate_signing_keys(
         &self,
         tenant: &Arc<Tenant>,
@@ -100,11 +99,13 @@ impl Provider {
                 "this tenant publishes no key to encrypt to; switch its setting request_object_encryption on first",
             ));
         }
-        let mut successors = Vec::new();
+        let mut made_keys = Vec::new();
         for algorithm in algorithms {
-            // A successor needs somebody who signs until it does.
-            if !tenant.keys.has(algorithm, now) {
-                self.ensure_record(tenant, algorithm).await?;
+            // A successor needs somebody who signs until it does; one that somebody else made a moment ago is such a key.
+            if !tenant.keys.has(algorithm, now)
+                && let FirstKey::Made(first) = self.ensure_record(tenant, algorithm, by).await?
+            {
+                made_keys.push(first);
                 continue;
             }
             self.check_room_for_key(tenant).await?;
@@ -118,9 +119,9 @@ impl Provider {
                     None,
                 )
                 .await?;
-            successors.extend(made);
+            made_keys.extend(made);
         }
-        Ok(successors)
+        Ok(made_keys)
     }
 
     async fn check_room_for_key(&self, tenant: &Tenant) -> Result<(), AdminError> {

@@ -16,7 +16,7 @@ use crate::flows::tenancy::Tenant;
 use crate::protocol::authorization_details::{DetailsType, MAX_TYPES};
 use crate::protocol::resource::ResourceIndicator;
 use crate::protocol::scope::is_scope_token;
-use crate::storage::{DependentClient, Page, PageRequest};
+use crate::storage::{DependentClient, Page, PageRequest, RESOURCES_MAX};
 
 /// The beginning of scope-tokens that are this server's own.
 const OWN_PREFIX: &str = "tessera:";
@@ -60,37 +60,33 @@ impl Provider {
         let (stored, by) = (resource.clone(), by.clone());
         let written = self.db.write(tenant, move |repo| {
             Claim::check(claim.as_ref(), repo)?;
+            // Whoever makes another at this moment, of the same identifier or type or the last that there is room for, comes before or after this.
+            repo.hold_tenant()?;
             if repo
                 .find_resource_by_identifier(&stored.identifier)?
                 .is_some()
             {
-                return Ok(Ok(false));
+                return Ok(Err(taken(&stored.identifier)));
             }
-            // Whoever makes another of the same type at this moment comes before or after this.
-            repo.hold_tenant()?;
+            if repo.count_resources()? >= RESOURCES_MAX {
+                return Ok(Err(AdminError::refused(format!(
+                    "a tenant has at most {RESOURCES_MAX} resources"
+                ))));
+            }
             if let Some(name) = type_of_another(&repo.list_resources()?, &stored) {
-                return Ok(Err(name));
+                return Ok(Err(taken_type(&name)));
             }
             Claim::write(claim.as_ref(), repo)?;
             repo.insert_resource(&stored)?;
             repo.record(by.event(Act::ResourceCreated).detail(
                 json!({ "identifier": stored.identifier, "scopes": scope_names(&stored) }),
             ))?;
-            Ok(Ok(true))
+            Ok(Ok(()))
         });
-        // The name is free, so a conflict is the bound on their number, or somebody who was faster.
-        if written
+        written
             .await
-            .map_err(|error| on_conflict(error.clone(), || AdminError::refused(error.to_string())))?
-            .map_err(|name| taken_type(&name))?
-        {
-            Ok(resource)
-        } else {
-            Err(AdminError::Exists {
-                kind: "resource",
-                name: resource.identifier,
-            })
-        }
+            .map_err(|error| on_conflict(error, || taken(&resource.identifier)))??;
+        Ok(resource)
     }
 
     /// What a new resource has to be; its name is there afterwards.
@@ -221,7 +217,9 @@ impl Provider {
             let Some(resource) = repo.find_resource(id)? else {
                 return Ok(None);
             };
-            repo.delete_resource(resource.id)?;
+            if !repo.delete_resource(resource.id)? {
+                return Ok(None);
+            }
             repo.record(
                 by.event(Act::ResourceDeleted)
                     .detail(json!({ "identifier": resource.identifier })),
@@ -229,6 +227,13 @@ impl Provider {
             Ok(Some(resource))
         });
         deleted.await?.ok_or_else(|| no_resource(id))
+    }
+}
+
+fn taken(identifier: &str) -> AdminError {
+    AdminError::Exists {
+        kind: "resource",
+        name: identifier.to_owned(),
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::authority::{Area, Permission};
 use super::error::{AdminError, By};
 use super::external_subjects::forget_names;
-use super::users::last_administrator;
+use super::users::{beyond, last_administrator};
 use crate::domain::audit::{Act, Event};
 use crate::domain::ids::UserId;
 use crate::domain::role::Role;
@@ -66,14 +66,17 @@ impl Provider {
         by.check(WRITE)?;
         let (id, by) = (user.id, by.clone());
         let done = self.db.write(tenant, move |repo| {
+            if let Some(refusal) = beyond(repo, id, &by)? {
+                return Ok(Err(refusal));
+            }
             let done = repo.grant_role(id, role)?;
             if done {
                 let ended = end_keys_of_others(repo, id, &by)?;
                 repo.record(granted(&by, id, role, &ended))?;
             }
-            Ok(done)
+            Ok(Ok(done))
         });
-        Ok(done.await?)
+        done.await?
     }
 
     /// Takes a role away, from the next token on; `false` where the person doesn't have it. The last administrator keeps theirs, unless
@@ -91,6 +94,9 @@ impl Provider {
             if role == Role::Administrator
                 && let Some(refusal) = last_administrator(repo, id, &by)?
             {
+                return Ok(Err(refusal));
+            }
+            if let Some(refusal) = beyond(repo, id, &by)? {
                 return Ok(Err(refusal));
             }
             let done = repo.revoke_role(id, role)?;
@@ -121,6 +127,9 @@ impl Provider {
             if !wanted.contains(&Role::Administrator)
                 && let Some(refusal) = last_administrator(repo, id, &by)?
             {
+                return Ok(Err(refusal));
+            }
+            if let Some(refusal) = beyond(repo, id, &by)? {
                 return Ok(Err(refusal));
             }
             if !repo.set_roles(id, user.version, &wanted)? {

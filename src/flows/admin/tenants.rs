@@ -346,16 +346,16 @@ impl Provider {
             by.clone(),
             *AsRef::<TenantScope>::as_ref(&*system),
         );
-        // The tenant's own events go with it, so this one is the operators'.
+        // The tenant's own events go with it, so this one is the operators'. Whoever comes second has only to clear up.
         self.db
             .write_installation(move |all| {
-                if record.status != TenantStatus::Deleting {
+                if all.begin_tenant_deletion(id)? {
                     let detail = identity(record.id, &record.slug, &record.name);
                     all.tenant(scope, |repo| {
                         repo.record(by.event(Act::TenantDeleted).detail(detail))
                     })?;
                 }
-                all.begin_tenant_deletion(id)
+                Ok(())
             })
             .await?;
         self.erase_tenant(id).await?;

@@ -85,16 +85,27 @@ pub(super) fn check_claims(claims: &StandardClaims) -> Result<(), AdminError> {
         .map_err(|error| AdminError::invalid(&format!("claims.{}", error.claim), error.reason))
 }
 
-/// Why whoever acts may not act on this person, as the person is at this moment and stays until the transaction's end: a role may just have been
-/// granted.
+/// The person as they are at this moment and stay until the transaction's end, or why whoever acts may not act on them: a role may just have
+/// been granted, or the person be gone.
+pub(super) fn held(
+    repo: &mut Repo<'_>,
+    id: UserId,
+    by: &By,
+) -> storage::Result<Result<User, AdminError>> {
+    repo.hold_user(id)?;
+    Ok(match repo.find_user(id)? {
+        Some(user) => by.authority.check_over(&user).map(|()| user),
+        None => Err(AdminError::no_person(id)),
+    })
+}
+
+/// Why whoever acts may not act on this person, who is [`held`].
 pub(super) fn beyond(
     repo: &mut Repo<'_>,
     id: UserId,
     by: &By,
 ) -> storage::Result<Option<AdminError>> {
-    repo.hold_user(id)?;
-    let user = repo.find_user(id)?;
-    Ok(user.and_then(|user| by.authority.check_over(&user).err()))
+    Ok(held(repo, id, by)?.err())
 }
 
 /// Why this person may not be taken from those who administer: nobody else would be left who can sign in. Whoever has all power may, as
@@ -240,7 +251,7 @@ impl Provider {
             .ok_or_else(|| AdminError::no_person(id))
     }
 
-    /// Lists people in the order of their making; `search` is a part of their address.
+    /// Lists people in the order of their making; `search` is a part of their address or of one of their names.
     pub async fn list_users(
         &self,
         tenant: &Tenant,
@@ -277,11 +288,9 @@ impl Provider {
         let (id, email) = (changed.id, changed.email.clone());
         let by = by.clone();
         let written = self.db.write(tenant, move |repo| {
-            if let Some(refusal) = beyond(repo, id, &by)? {
-                return Ok(Err(refusal));
-            }
-            let Some(before) = repo.find_user(id)? else {
-                return Ok(Ok(false));
+            let before = match held(repo, id, &by)? {
+                Ok(before) => before,
+                Err(refusal) => return Ok(Err(refusal)),
             };
             if !repo.update_user(&changed)? {
                 return Ok(Ok(false));
@@ -418,22 +427,22 @@ impl Provider {
         by: &By,
     ) -> Result<IssuedLink, AdminError> {
         by.check(WRITE)?;
-        if !user.is_active() {
-            return Err(AdminError::refused(format!(
-                "{} is disabled; enable the account first",
-                user.email
-            )));
-        }
         let (link, issued) = self.new_link(tenant, user.id, by);
         let by = by.clone();
-        self.db
-            .write(tenant, move |repo| {
-                if let Some(refusal) = beyond(repo, link.user_id, &by)? {
-                    return Ok(Err(refusal));
-                }
-                links::insert(repo, &link, &by).map(Ok)
-            })
-            .await??;
+        let made = self.db.write(tenant, move |repo| {
+            let user = match held(repo, link.user_id, &by)? {
+                Ok(user) => user,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            if !user.is_active() {
+                return Ok(Err(AdminError::refused(format!(
+                    "{} is disabled; enable the account first",
+                    user.email
+                ))));
+            }
+            links::insert(repo, &link, &by).map(Ok)
+        });
+        made.await??;
         Ok(issued)
     }
 }

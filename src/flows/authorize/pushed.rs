@@ -158,7 +158,7 @@ impl Provider {
                 return Ok(Kept::TooMany);
             }
             if let Some((name, until)) = &remembered
-                && !repo.consume_dpop_proof(name, *until)?
+                && !repo.consume_once(name, *until)?
             {
                 return Ok(Kept::Replayed);
             }

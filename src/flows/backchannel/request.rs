@@ -269,7 +269,7 @@ impl Keeping {
         }
         // Last: whoever is asked later, or with another code, needn't be named anew.
         if let Some((jti, until)) = &self.meant.once
-            && !repo.consume_dpop_proof(jti, *until)?
+            && !repo.consume_once(jti, *until)?
         {
             return Ok(Err(BackchannelRefusal::HintReplayed));
         }
@@ -308,11 +308,8 @@ impl Provider {
         let (client, origin) = (self.authenticate_client(at, sent, body).await?, sent.origin);
         let tenant = &at.tenant;
         let mode = check_permitted(tenant, &client)?;
-        let profile = tenant.check_profile(&client).map_err(|error| {
-            OAuthError::unauthorized_client(format!(
-                "the client may not be used as it is registered: {error}"
-            ))
-        })?;
+        // Whoever authenticates is as the profile demands.
+        let profile = tenant.profile_of(&client);
         let signed = self.open_backchannel_request(at, &client, body).await?;
         let (params, used) = match &signed {
             Some((params, used)) => (params, Some(*used)),

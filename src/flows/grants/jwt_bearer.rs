@@ -94,7 +94,11 @@ pub(super) async fn redeem(
     let issuer = issuer_of(call, unverified.issuer())?;
     let target = target(call, issuer, scope)?;
     let verified = verify(call, issuer, unverified).await?;
-    let person = commit(call, issuer, &target, &verified).await?;
+    let giving = Giving {
+        grant: GrantId::from(call.provider.clock.uuid_v7()),
+        told: None,
+    };
+    let person = commit(call, issuer, &target, &verified, giving).await?;
     Ok(Decision {
         target,
         person: Some(Box::new(person)),
@@ -211,12 +215,21 @@ fn target(
     })
 }
 
-/// Finds the person, uses the assertion up and writes the grant, all or nothing.
+/// What comes of an assertion.
+pub(super) struct Giving {
+    /// The grant's name, which its token has to say.
+    pub(super) grant: GrantId,
+    /// What else is to be told of the person, where the assertion's redemption isn't all that is done.
+    pub(super) told: Option<Event>,
+}
+
+/// Finds the person, uses the assertion up, writes the grant and tells of it, all or nothing.
 pub(super) async fn commit(
     call: &Call<'_>,
     issuer: &AssertionIssuer,
     target: &Target,
     assertion: &BearerAssertion,
+    giving: Giving,
 ) -> Result<GrantedPerson, TokenRefusal> {
     let (provider, tenant, client) = (call.provider, &call.at.tenant, &call.client);
     let name_of_jti = name_of_jti(tenant, issuer, &assertion.jti);
@@ -226,8 +239,9 @@ pub(super) async fn commit(
     let now = provider.now();
     let expires_at = now + chrono::Duration::seconds(access_token_lifetime(tenant, client));
     let subject = subject_of(tenant, issuer, assertion);
+    let Giving { grant: id, told } = giving;
     let grant = Grant {
-        id: GrantId::from(provider.clock.uuid_v7()),
+        id,
         user_id: UserId::from(Uuid::nil()),
         client_id: client.id,
         session_id: SessionId::from(Uuid::nil()),
@@ -273,9 +287,16 @@ pub(super) async fn commit(
         let Some(user) = subject.find(repo)?.filter(User::is_active) else {
             return Ok(Err(BearerRefusal::Subject));
         };
+        // The name was given to another person a moment ago.
+        if told
+            .as_ref()
+            .is_some_and(|told| told.user_id != Some(user.id))
+        {
+            return Ok(Err(BearerRefusal::Subject));
+        }
         // RFC 7523 §3, point 7: one use, on all nodes; the assertion of nobody isn't remembered.
-        if !repo.consume_dpop_proof(&name_of_jti, until)? {
-            if repo.consume_dpop_proof(&name_of_replay, until)? {
+        if !repo.consume_once(&name_of_jti, until)? {
+            if repo.consume_once(&name_of_replay, until)? {
                 let event = Event::new(Act::AssertionReplayed, Actor::Client(grant.client_id))
                     .user(user.id)
                     .client(grant.client_id)
@@ -301,6 +322,9 @@ pub(super) async fn commit(
                 .from(&origin)
                 .detail(detail),
         )?;
+        if let Some(told) = &told {
+            repo.record(told.clone())?;
+        }
         Ok(Ok(GrantedPerson {
             grant,
             user,

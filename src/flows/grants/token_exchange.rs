@@ -19,11 +19,11 @@ use super::refusal::TokenRefusal;
 use super::vouched::find_vouched;
 use crate::domain::audit::{Act, Actor as By, Event};
 use crate::domain::client::Client;
-use crate::domain::ids::{ClientId, SessionId, UserId};
+use crate::domain::ids::{ClientId, GrantId, SessionId, UserId};
 use crate::flows::access::AccessRefusal;
 use crate::flows::issue::{access_token_lifetime, is_opaque, may_act_by, subject_of};
 use crate::flows::provider::FlowError;
-use crate::flows::scopes::{ADMIN, OF_PERSONS};
+use crate::flows::scopes::{ADMIN, OF_PERSONS, Target};
 use crate::jose::jws::{JwsError, Type};
 use crate::jose::keys::Expect;
 use crate::protocol::access_token::{AccessTokenClaims, Audience};
@@ -111,10 +111,16 @@ pub(super) async fn exchange(
     let act = act(client, &subject, actor.as_ref())?;
     let exchanged = lineage(&subject, actor.as_ref())?;
 
-    // Once nothing else can refuse it.
+    // Of what is vouched for, written below.
+    let grant = GrantId::from(provider.clock.uuid_v7());
     let grant_id = match &vouched {
-        Some(vouched) => Some(vouched.redeem(call, &scope, &targets).await?.uuid()),
+        Some(_) => Some(grant.uuid()),
         None => subject.claims.grant_id,
+    };
+    let target = Target {
+        scope,
+        resources: targets,
+        details: AuthorizationDetails::default(),
     };
     let now = provider.clock.unix();
     let mut exp = (now + access_token_lifetime(tenant, client)).min(subject.exp);
@@ -124,12 +130,12 @@ pub(super) async fn exchange(
     let claims = AccessTokenClaims {
         iss: call.at.issuer.to_string(),
         sub: subject.sub.clone(),
-        aud: Audience::new(targets),
+        aud: Audience::new(target.resources.clone()),
         exp,
         iat: now,
         jti: provider.clock.uuid_v7(),
         client_id: client.id.to_string(),
-        scope,
+        scope: target.scope.clone(),
         authorization_details: AuthorizationDetails::default(),
         auth_time: subject.claims.auth_time,
         acr: subject.claims.acr.clone(),
@@ -147,7 +153,16 @@ pub(super) async fn exchange(
         // RFC 9449 §5, RFC 8705 §3: what is issued is bound by whichever grant; and of what is bound nothing comes that isn't.
         cnf: call.binding.or(subject.bound_to),
     };
-    record(call, &subject, actor.as_ref(), &claims).await?;
+    let told = exchanged_event(call, &subject, actor.as_ref(), &claims);
+    // Once nothing else can refuse it.
+    if let Some(vouched) = &vouched {
+        vouched.redeem(call, &target, grant, told).await?;
+    } else {
+        let write = provider
+            .db
+            .write(&**tenant, move |repo| repo.record(told.clone()));
+        write.await.map_err(FlowError::from)?;
+    }
     let minted = provider.write_access_token(tenant, client, claims).await?;
     Ok(TokenResponse {
         access_token: minted.text,
@@ -520,24 +535,20 @@ fn lineage(subject: &Party, actor: Option<&Party>) -> Result<Lineage, ExchangeRe
     Ok(lineage)
 }
 
-async fn record(
+/// What the audit says of an exchange.
+fn exchanged_event(
     call: &Call<'_>,
     subject: &Party,
     actor: Option<&Party>,
     claims: &AccessTokenClaims,
-) -> Result<(), FlowError> {
+) -> Event {
     let mut event = Event::new(Act::TokenExchanged, By::Client(call.client.id))
         .client(call.client.id)
         .from(call.origin);
     event.user_id = subject.user;
-    let event = event.detail(serde_json::json!({
+    event.detail(serde_json::json!({
         "subject": { "sub": subject.sub, "client_id": subject.issued_to, "jti": subject.jti, "grant": claims.grant_id },
         "actor": actor.map(|actor| serde_json::json!({ "sub": actor.sub, "client_id": actor.issued_to, "jti": actor.jti })),
         "act": claims.act, "audience": claims.aud, "scope": claims.scope, "jti": claims.jti,
-    }));
-    Ok(call
-        .provider
-        .db
-        .write(&*call.at.tenant, move |repo| repo.record(event.clone()))
-        .await?)
+    }))
 }

@@ -5,10 +5,11 @@
 //! (`may_act`) is heard; who has acted before (`act`) isn't, as these are no parties of the tenant's.
 
 use super::exchange_refusal::ExchangeRefusal;
-use super::jwt_bearer::{self, BearerRefusal};
+use super::jwt_bearer::{self, BearerRefusal, Giving};
 use super::pipeline::Call;
 use super::refusal::TokenRefusal;
 use super::token_exchange::{Carried, Party};
+use crate::domain::audit::Event;
 use crate::domain::ids::{GrantId, UserId};
 use crate::domain::settings::AssertionIssuer;
 use crate::flows::issue::subject_of;
@@ -16,7 +17,6 @@ use crate::flows::scopes::Target;
 use crate::jose::bearer_assertion::{BearerAssertion, UnverifiedBearerAssertion};
 use crate::protocol::Scope;
 use crate::protocol::access_token::Audience;
-use crate::protocol::authorization_details::AuthorizationDetails;
 use crate::protocol::token_exchange::{MayAct, OfferedToken, TokenKind};
 
 /// What somebody whom the tenant trusts says of a person, offered as the subject's token: good, and not used up yet.
@@ -99,21 +99,25 @@ impl Vouched<'_> {
         }
     }
 
-    /// Uses it up: the token hangs on a grant, by which it ends with the issuer, with the name and with the account.
+    /// Uses it up: the token hangs on a grant, by which it ends with the issuer, with the name and with the account. Tells of the exchange by
+    /// the same commit: an assertion that is spent gave something.
     pub(super) async fn redeem(
         &self,
         call: &Call<'_>,
-        scope: &Scope,
-        targets: &[String],
-    ) -> Result<GrantId, TokenRefusal> {
-        let target = Target {
-            scope: scope.clone(),
-            resources: targets.to_vec(),
-            details: AuthorizationDetails::default(),
-        };
-        let person = jwt_bearer::commit(call, self.issuer, &target, &self.assertion)
-            .await
-            .map_err(of_subject)?;
-        Ok(person.grant.id)
+        target: &Target,
+        grant: GrantId,
+        told: Event,
+    ) -> Result<(), TokenRefusal> {
+        let told = Some(told);
+        jwt_bearer::commit(
+            call,
+            self.issuer,
+            target,
+            &self.assertion,
+            Giving { grant, told },
+        )
+        .await
+        .map(drop)
+        .map_err(of_subject)
     }
 }

@@ -42,7 +42,7 @@ pub(super) struct Caches {
     pub(super) last_known: Cache<TenantId, Arc<Tenant>>,
     /// The slug of each custom domain's origin; to be held against the tenant, too.
     pub(super) domains: Cache<String, Slug>,
-    /// Slugs that no tenant has, so that strangers can't have each miss cost a query.
+    /// Slugs and origins that no tenant has, so that strangers can't have each miss cost a query.
     pub(super) unknown: Cache<String, ()>,
     pub(super) clients: Cache<(TenantId, ClientId), Arc<Client>>,
     pub(super) users: Cache<(TenantId, UserId), Arc<UserState>>,

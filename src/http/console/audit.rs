@@ -207,8 +207,8 @@ async fn filter(visitor: &Visitor, draft: &mut Draft) -> Result<EventFilter, Pag
 fn fields(page: Shell<'_>, draft: &Draft) -> Vec<Field> {
     let mut acts = vec![Choice::new("", page.t("audit-any"))];
     acts.extend(Act::ALL.iter().map(|act| {
-        let name = act.name();
-        Choice::new(name.clone(), act_in_words(&page, &name))
+        let name = act.as_str();
+        Choice::new(name, act_in_words(&page, name))
     }));
     acts[1..].sort_by(|a, b| a.label.cmp(&b.label));
     [

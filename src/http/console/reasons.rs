@@ -11,7 +11,7 @@ use crate::protocol::redirect_uri::RedirectUriError;
 
 /// What the core says, `{}` for what varies in it, and the message that says it here: with `$value` for the first of them and `$other` for
 /// the second.
-const KNOWN: [(&str, &str); 50] = [
+const KNOWN: [(&str, &str); 52] = [
     ("is longer than 2048 characters", "reason-uri-long"),
     (
         "contains a character that a URI can't hold unencoded (RFC 3986); write international host names in their ASCII form",
@@ -59,6 +59,8 @@ const KNOWN: [(&str, &str); 50] = [
     ),
     ("names a value twice", "reason-twice"),
     ("holds more than {} values", "reason-too-many"),
+    ("a tenant has at most {} domains", "reason-domains-most"),
+    ("a tenant has at most {} resources", "reason-resources-most"),
     (
         "not an e-mail address; write it as name@example.com",
         "reason-email",

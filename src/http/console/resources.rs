@@ -442,6 +442,8 @@ async fn ask_to_delete(visitor: Visitor, request: HttpRequest) -> Answer {
         let said = match client.tie {
             Tie::Name => "resources-delete-named",
             Tie::Scope => "resources-delete-scoped",
+            Tie::DetailsType => "resources-delete-typed",
+            Tie::Exchange => "resources-delete-exchanged",
         };
         consequences.push(page.f(said, "client", &name));
     }

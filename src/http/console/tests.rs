@@ -19,7 +19,7 @@ use crate::protocol::client_metadata::ResponseType;
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn families() -> Vec<(&'static str, Vec<String>)> {
     let texts = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let acts = Act::ALL.map(|act| act.name().replace(['.', '_'], "-"));
+    let acts = Act::ALL.map(|act| act.as_str().replace(['.', '_'], "-"));
     let kinds = Kind::ALL.map(|kind| kind.as_str().to_owned());
     let faults = texts(&[
         "forbidden",

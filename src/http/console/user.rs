@@ -172,7 +172,7 @@ fn why(page: &Shell<'_>, event: &RecordedEvent) -> String {
         .get("reason")
         .and_then(serde_json::Value::as_str);
     let id = match (event.act.as_str(), reason) {
-        (act, _) if act == Happened::SignInLocked.name() => "user-failed-locked",
+        (act, _) if act == Happened::SignInLocked.as_str() => "user-failed-locked",
         (_, Some("disabled")) => "user-failed-disabled",
         (_, Some("password")) => "user-failed-password",
         _ => "user-failed-otherwise",

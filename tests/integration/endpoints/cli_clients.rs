@@ -248,7 +248,8 @@ command_test! {
         here.tenant("acme");
         here.json(&["resource", "create", "--tenant", "acme", "--identifier", "https://a.example", "--scope", "a:r"]);
         let made = here.json(&["client", "create", "--tenant", "acme", "--name", "Job", "--grant-type", "client_credentials", "--scope", "a:r"]);
-        here.json(&["resource", "delete", "--tenant", "acme", "--identifier", "https://a.example"]);
+        let deleted = here.json(&["resource", "delete", "--tenant", "acme", "--identifier", "https://a.example"]);
+        assert_eq!(deleted["dependent_clients"], json!([{ "client_id": made["client_id"], "client_name": "Job" }]));
         let update = ["client", "update", "--tenant", "acme", text(&made["client_id"])];
         let changed = here.json(&[&update[..], &["--name", "X"]].concat());
         assert_eq!((&changed["client_name"], &changed["scope"]), (&json!("X"), &json!("a:r")));
@@ -310,7 +311,7 @@ command_test! {
         let listed = here.json(&["resource", "list", "--tenant", "acme"]);
         assert_eq!(listed["resources"], json!([made]));
         let delete = ["resource", "delete", "--tenant", "acme", "--identifier", "https://notes.example"];
-        here.json(&delete);
+        assert_eq!(here.json(&delete)["dependent_clients"], json!([]));
         here.refused(&delete, "not_found");
         assert_eq!(here.json(&["resource", "list", "--tenant", "acme"])["resources"], json!([]));
         assert_eq!((here.events("acme", "resource.created"), here.events("acme", "resource.deleted")), (1, 1));

@@ -30,8 +30,10 @@ command_test! {
         assert_eq!(states(here), ["ES256 published", "ES256 signing"]);
         here.json(&["key", "rotate", "--tenant", "acme", "--immediately"]);
         assert!(states(here).contains(&"ES256 signing".to_owned()));
-        here.json(&["key", "rotate", "--tenant", "acme", "--algorithm", "EdDSA"]);
-        assert!(states(here).contains(&"EdDSA signing".to_owned()), "an algorithm without a key gets its first");
+        let first = here.json(&["key", "rotate", "--tenant", "acme", "--algorithm", "EdDSA"]);
+        assert_eq!((&first["keys"][0]["algorithm"], &first["keys"][0]["state"]), (&json!("EdDSA"), &json!("signing")), "an algorithm without a key gets its first, and whoever asked is told: {first}");
+        let told = here.raw().texts("SELECT actor AS value FROM audit_events WHERE act = 'key.created' ORDER BY at, id");
+        assert!(told.last().is_some_and(|actor| actor.contains("command_line")), "{told:?}");
         let listed = here.json(&["key", "list", "--tenant", "acme"]);
         assert!(!listed.to_string().contains("\"d\""), "nothing private is shown: {listed}");
         assert_eq!(here.events("acme", "key.rotated"), 2);

@@ -106,7 +106,7 @@ async fn deliveries(
 /// Until the first delivery of this process is written down.
 async fn until_delivered(app: &TestApp) {
     let begun = Instant::now();
-    while app.provider.deliveries.delivered() == 0 {
+    while app.provider.deliveries.logout.delivered() == 0 {
         assert!(begun.elapsed() < Duration::from_secs(20));
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

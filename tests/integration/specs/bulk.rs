@@ -146,6 +146,86 @@ app_test! {
         assert_eq!(text.matches("{\"external_subject\":").count(), 20);
     }
 
+    /// A check of a tenant that is larger than a part finds what an import would, and each fault of it.
+    async fn a_check_tells_what_stands_twice_over_all_parts(app: TestApp) {
+        const OTHER: &str = "018f3a4e-2222-7222-8333-444455556666";
+        let check = async |lines: &str| app.provider.import_tenants(lines.as_bytes(), Mode { dry_run: true, ..MODE }, None, &By::command_line()).await;
+        let line = |value: serde_json::Value| value.to_string() + "\n";
+        let mut lines = line(json!({ "tenant": { "slug": "acme", "name": "Acme" } }));
+        lines += &line(json!({ "user": { "id": CLIENT, "email": "ana@acme.example" } }));
+        lines += &line(json!({ "client": { "client_id": CLIENT, "client_secret": SECRET, "redirect_uris": [REDIRECT] } }));
+        let consent = line(json!({ "consent": { "user_id": CLIENT, "client_id": CLIENT, "permissions": {} } }));
+        let name = line(json!({ "external_subject": { "user_id": CLIENT, "issuer": "https://idp.example", "subject": "ana" } }));
+        lines += &(consent.clone() + &name);
+        for part in 0..3 {
+            lines.extend((0..1500).map(|number| format!("{{\"user\":{{\"email\":\"p{part}.{number}@acme.example\"}}}}\n")));
+        }
+        let sound = check(&lines).await.expect("sound");
+        assert_eq!((sound.tenants, sound.people, sound.clients, sound.consents), (1, 4501, 1, 1));
+        let count = lines.lines().count() as u64;
+        lines += &line(json!({ "user": { "email": "ANA@acme.example" } }));
+        lines += &line(json!({ "user": { "id": CLIENT, "email": "other@acme.example" } }));
+        lines += &line(json!({ "client": { "client_id": CLIENT, "client_secret": SECRET, "redirect_uris": [REDIRECT] } }));
+        lines += &(consent + &name);
+        lines += &line(json!({ "consent": { "user_id": OTHER, "client_id": CLIENT, "permissions": {} } }));
+        lines += &line(json!({ "resource": { "identifier": "https://late.example", "scopes": [{ "name": "late" }] } }));
+        let told = check(&lines).await.expect_err("faults").problems;
+        let told: Vec<_> = told.iter().map(ToString::to_string).collect();
+        let expected = ["user.email: stands", "user.id: stands", "client.client_id: stands", "consent: stands", "external_subject: stands", "consent.user_id: is no person", "resource: has to stand before"];
+        assert_eq!(told.len(), expected.len(), "{told:?}");
+        for (place, expected) in (1..).zip(expected) {
+            let begin = format!("line {}: {expected}", count + place);
+            let at = usize::try_from(place - 1).expect("few");
+            assert!(told[at].starts_with(&begin), "{begin}: {}", told[at]);
+        }
+        assert!(app.provider.load_tenant_named("acme").await.is_err());
+        // Nor does the import itself take them.
+        assert!(import(&app, &lines).await.is_err());
+        assert!(app.provider.load_tenant_named("acme").await.is_err());
+    }
+
+    /// Who is there already is a fault like any other: a check goes on behind it.
+    async fn a_check_tells_of_all_who_are_there(app: TestApp) {
+        let tenant = app.tenant("acme").await;
+        app.tenant("globex").await;
+        for name in ["ana", "bob"] {
+            app.user(&tenant, &format!("{name}@acme.example"), "correct horse battery").await;
+        }
+        let (by, loaded) = (By::command_line(), app.load(&tenant).await);
+        let told = |failed: ImportFailure| failed.problems.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let dry = Mode { dry_run: true, ..MODE };
+        let check = async |lines: String, mode: Mode| app.provider.import_users(&loaded, lines.as_bytes(), mode, &by).await;
+        let person = |email: &str| json!({ "user": { "email": email } }).to_string() + "\n";
+        let lines = person("new@acme.example") + &person("ana@acme.example") + &person("none") + &person("bob@acme.example") + &person("last@acme.example");
+        let failed = check(lines.clone(), dry).await.expect_err("faults");
+        assert_eq!((failed.imported.people, failed.code()), (2, "already_exists"));
+        let problems = told(failed);
+        assert_eq!(problems.len(), 3, "{problems:?}");
+        for (problem, begin) in problems.iter().zip(["line 2: a person with the address", "line 3: email", "line 4: a person with the address"]) {
+            assert!(problem.starts_with(begin), "{begin}: {problem}");
+        }
+        // An import ends at the first.
+        assert_eq!(told(check(lines, MODE).await.expect_err("faults")).len(), 1);
+        // Twenty are told, however many there are, over groups too.
+        for number in 0..30 {
+            app.user(&tenant, &format!("p{number}@acme.example"), "correct horse battery").await;
+        }
+        let many: String = (0..2500).map(|number| person(&format!("{}{number}@acme.example", if number < 5 { "q" } else { "n" }))).collect();
+        let all: String = (0..30).map(|number| person(&format!("p{number}@acme.example"))).collect();
+        let problems = told(check(many.clone() + &all, dry).await.expect_err("faults"));
+        assert_eq!(problems.len(), 20, "{problems:?}");
+        assert!(problems[0].starts_with("line 2501: ") && problems[19].starts_with("line 2520: "), "{problems:?}");
+        // What stands twice is found over groups.
+        let problems = told(check(many + &person("Q1@acme.example"), dry).await.expect_err("a fault"));
+        assert!(problems.len() == 1 && problems[0].starts_with("line 2501: user.email: stands in line 2 already"), "{problems:?}");
+        // Tenants too.
+        let tenants = ["acme", "new", "globex"].map(|slug| json!({ "tenant": { "slug": slug, "name": "T" } }).to_string() + "\n").concat();
+        let failed = app.provider.import_tenants(tenants.as_bytes(), dry, None, &by).await.expect_err("faults");
+        assert_eq!(failed.imported.tenants, 1);
+        let problems = told(failed);
+        assert!(problems.len() == 2 && problems[0].starts_with("line 1: ") && problems[1].starts_with("line 3: "), "{problems:?}");
+    }
+
     async fn a_tenant_that_was_exported_deleted_and_imported_is_the_same(app: TestApp) {
         let tenant = app.tenant("acme").await;
         let client = app.web_client(&tenant).await;

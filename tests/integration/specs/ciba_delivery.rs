@@ -182,6 +182,11 @@ app_test! {
         assert_eq!((last.kind, last.state, last.attempts), (DeliveryKind::BackchannelPing, DeliveryState::Failed, 2));
         assert!(last.last_error.is_some_and(|error| error.contains("over")));
         assert_eq!(here.scene.events("backchannel_request.delivery_failed"), 1);
+        // No sign-out has failed to be told, nor was any told.
+        let counted = &here.scene.app.provider.deliveries;
+        assert_eq!([counted.logout.delivered(), counted.logout.retried(), counted.logout.failed()], [0; 3]);
+        assert!(counted.backchannel.delivered() >= 1 && counted.backchannel.retried() >= 1, "{} {}", counted.backchannel.delivered(), counted.backchannel.retried());
+        assert_eq!(counted.backchannel.failed(), 1);
         // A tenant that wants none of it any more tells nobody.
         here.begin().await;
         decide(&here.scene, "allow").await;
@@ -417,5 +422,7 @@ app_test! {
         assert_eq!(webhook.received().len(), 2);
         let last = here.deliveries().await.remove(0);
         assert_eq!((last.kind, last.state), (DeliveryKind::BackchannelNotice, DeliveryState::Failed));
+        // Nor has anybody missed anything.
+        assert_eq!((scene.app.provider.deliveries.backchannel.failed(), scene.events("backchannel_request.delivery_failed")), (0, 0));
     }
 }

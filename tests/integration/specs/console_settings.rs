@@ -320,6 +320,47 @@ app_test! {
         assert!(scene.app.provider.load_resource(&other, theirs.id).await.is_ok());
     }
 
+    /// Each way in which an application may lose something is told, by whatever it is tied alone.
+    async fn an_api_says_who_depends_on_it(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let (mut browser, _) = administrator(&scene).await;
+        let types = |name: &str| serde_json::json!([{ "type": name, "words": { "en": "Use it" } }]);
+        scene.app.resource_with(&scene.tenant, "https://bank.example", &["accounts:read"], types("payment")).await;
+        scene.app.resource_with(&scene.tenant, "https://ledger.example", &["ledger:all", "shared"], types("ledger")).await;
+        scene.app.resource(&scene.tenant, "https://stock.example", &["shared"]).await;
+        let exchange = "urn:ietf:params:oauth:grant-type:token-exchange";
+        for (name, more) in [
+            ("Named", serde_json::json!({ "resources": ["https://bank.example"] })),
+            ("Scoped", serde_json::json!({ "scope": "accounts:read" })),
+            ("Payer", serde_json::json!({ "authorization_details_types": ["payment"] })),
+            ("Gateway", serde_json::json!({ "grant_types": [exchange], "token_exchange_targets": ["https://bank.example"] })),
+            ("Adder", serde_json::json!({ "grant_types": [exchange], "token_exchange_targets": ["https://stock.example"], "token_exchange_scope": "shared accounts:read" })),
+            ("Stranger", serde_json::json!({
+                "grant_types": [exchange], "token_exchange_targets": ["https://ledger.example"], "token_exchange_scope": "shared ledger:all", "authorization_details_types": ["ledger"],
+            })),
+        ] {
+            let mut metadata = serde_json::json!({ "client_name": name, "grant_types": ["client_credentials"], "response_types": [] });
+            for (member, value) in more.as_object().expect("an object") {
+                metadata[member] = value.clone();
+            }
+            scene.app.client(&scene.tenant, metadata).await;
+        }
+        let (tenant, provider) = (scene.loaded().await, &scene.app.provider);
+        let mut pages = Vec::new();
+        for identifier in ["https://bank.example", "https://ledger.example", "https://stock.example"] {
+            let api = provider.load_resource_named(&tenant, identifier).await.expect("an API");
+            pages.push(browser.open(&scene.tenant.url(&format!("/console/resources/{}/delete", api.id))).await.answer.body.replace(['\u{2068}', '\u{2069}'], ""));
+        }
+        let [bank, ledger, stock] = &pages[..] else { panic!("three pages") };
+        for said in ["Named names it", "Scoped has its scopes", "Payer asks for its types", "Gateway exchanges tokens for it", "Adder exchanges tokens for it"] {
+            assert!(bank.contains(said), "{said}: {bank}");
+        }
+        assert!(!bank.contains("Stranger"), "{bank}");
+        assert!(ledger.contains("Stranger asks for its types") && !ledger.contains("Payer") && !ledger.contains("Adder"), "{ledger}");
+        // The scope that two know is lost with neither.
+        assert!(stock.contains("Adder exchanges tokens for it") && !stock.contains("Stranger"), "{stock}");
+    }
+
     async fn who_may_only_look_finds_no_button_and_no_way(app: TestApp) {
         let scene = Scene::new(app).await;
         let tenant = scene.loaded().await;

@@ -6,6 +6,7 @@ pub mod administration;
 pub mod api;
 pub mod api_people;
 pub mod api_settings;
+mod at_once;
 pub mod attack_browser;
 pub mod attack_clock;
 pub mod attack_enumeration;

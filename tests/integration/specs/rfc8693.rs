@@ -7,6 +7,7 @@ use tessera::domain::role::Role;
 use tessera::jose::keys::SigningKey;
 use tessera::protocol::SigningAlgorithm;
 use tessera::protocol::client_metadata::ClientMetadata;
+use tessera::storage::DatabaseKind;
 
 use super::seed::{Scene, at_once, text};
 use crate::support::admin::Admin;
@@ -679,8 +680,25 @@ app_test! {
         let own = gateway.client_credentials(&[]).await.access_token;
         exchange(&gateway, &own, &[("actor_token", &says(json!({}))), ("actor_token_type", JWT)]).await.expect_error(400, "invalid_request");
         exchange(&gateway, &says(json!({})), &[as_jwt, ("scope", "shared:read")]).await.expect_error(400, "invalid_scope");
-        // What a refused exchange brought can still be brought.
+        // What a refused exchange brought can still be brought; so can what was brought to an exchange that couldn't be told of.
         let kept = says(json!({}));
+        let mut raw = scene.app.database.raw();
+        let (deaf, heard) = match scene.app.database.kind() {
+            DatabaseKind::Sqlite => (
+                "CREATE TRIGGER deaf BEFORE INSERT ON audit_events WHEN NEW.act = 'token.exchanged' BEGIN SELECT RAISE(ABORT, 'deaf'); END",
+                "DROP TRIGGER deaf",
+            ),
+            DatabaseKind::Postgres => (
+                "ALTER TABLE audit_events ADD CONSTRAINT deaf CHECK (act <> 'token.exchanged') NOT VALID",
+                "ALTER TABLE audit_events DROP CONSTRAINT deaf",
+            ),
+        };
+        let told = |scene: &Scene| (scene.events("token.asserted"), scene.events("token.exchanged"));
+        let before = told(scene);
+        raw.execute(deaf).expect("changed");
+        assert_eq!(exchange(&gateway, &kept, &[as_jwt]).await.status, 500);
+        raw.execute(heard).expect("changed");
+        assert_eq!(told(scene), before);
         exchange(&gateway, &kept, &[as_jwt, ("resource", BOOKS)]).await.expect_error(400, "invalid_target");
         let kept = token(&exchange(&gateway, &kept, &[as_jwt]).await);
         // With the issuer goes what it gave.

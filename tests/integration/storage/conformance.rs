@@ -198,7 +198,7 @@ db_test! {
     async fn dpop_proofs(database: TestDatabase) {
         let two = Two::new(database).await;
         // What is used in one tenant is new to the other, and then used there as well.
-        let consume = |repo: &mut Repo<'_>, rows: &Populated| repo.consume_dpop_proof(&hash(7), rows.begun);
+        let consume = |repo: &mut Repo<'_>, rows: &Populated| repo.consume_once(&hash(7), rows.begun);
         assert!(two.as_b(consume).await.expect("runs"));
         assert!(!two.as_b(consume).await.expect("runs"));
         assert_eq!(two.database.raw().count("dpop_proofs"), 2);

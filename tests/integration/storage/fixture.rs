@@ -411,7 +411,7 @@ impl Populated {
         repo.admit_attempt(&COUNTER, &LockoutPolicy::default())?;
         repo.revoke_token(self.revoked_jti, self.begun + Duration::hours(1))?;
         repo.consume_assertion(self.client.id, &hash(6), self.begun + Duration::hours(1))?;
-        repo.consume_dpop_proof(&hash(7), self.begun + Duration::hours(1))?;
+        repo.consume_once(&hash(7), self.begun + Duration::hours(1))?;
         repo.record(
             Event::new(Act::UserCreated, Actor::CommandLine)
                 .user(self.user.id)

@@ -117,7 +117,7 @@ db_test! {
     async fn a_proof_of_possession_is_taken_once(database: TestDatabase) {
         let tenant = database.tenant("acme").await;
         let until = database.clock.now() + chrono::Duration::minutes(1);
-        assert_eq!(race(&database, tenant, move |repo| repo.consume_dpop_proof(&hash(78), until)).await, 1);
+        assert_eq!(race(&database, tenant, move |repo| repo.consume_once(&hash(78), until)).await, 1);
     }
 
     /// Of those who find no key of an algorithm one makes it, whichever node they are on.

@@ -69,6 +69,8 @@ pub(super) struct Draft {
     pub(super) new_secrets: Vec<NewClientSecret>,
     /// Whether a part of it has been written.
     pub(super) begun: bool,
+    /// The same of a check, which writes nothing.
+    pub(super) passed: bool,
     pub(super) data_key: DataKey,
     /// Whether the data key came along.
     pub(super) moved: bool,
@@ -79,6 +81,8 @@ pub(super) struct Draft {
     consents: HashSet<(UserId, ClientId)>,
     /// How many names at issuers each person has.
     names: HashMap<UserId, i64>,
+    /// These names, as they are looked up.
+    subjects: HashSet<[u8; 32]>,
 }
 
 pub(super) fn no_duplicate(is_new: bool, field: &str) -> Result<(), AdminError> {
@@ -216,19 +220,25 @@ impl Draft {
         }))
     }
 
-    /// Takes what was written out of memory.
+    /// Takes what was written out of memory, and what it was told apart by: the database knows that now.
     pub(super) fn clear(&mut self) {
+        self.clear_rows();
+        self.emails.clear();
+        self.users.clear();
+        self.clients.clear();
+        self.consents.clear();
+        self.names.clear();
+        self.subjects.clear();
+    }
+
+    /// Takes what was checked out of memory. What it is told apart by stays, as nothing else will know.
+    pub(super) fn clear_rows(&mut self) {
         self.whole.users.clear();
         self.whole.clients.clear();
         self.whole.consents.clear();
         self.whole.external_subjects.clear();
         self.whole.events.clear();
         self.new_secrets.clear();
-        self.emails.clear();
-        self.users.clear();
-        self.clients.clear();
-        self.consents.clear();
-        self.names.clear();
         self.waiting = (0, 0);
     }
 }
@@ -296,6 +306,7 @@ impl Provider {
             counts: Counts::default(),
             new_secrets: Vec::new(),
             begun: false,
+            passed: false,
             handles: handle_key_of(&data_key),
             data_key,
             moved,
@@ -304,6 +315,7 @@ impl Provider {
             clients: HashSet::new(),
             consents: HashSet::new(),
             names: HashMap::new(),
+            subjects: HashSet::new(),
         })
     }
 
@@ -315,7 +327,7 @@ impl Provider {
         by: &By,
     ) -> Result<(), AdminError> {
         let early = |draft: &Draft, kind: &str| {
-            if draft.begun {
+            if draft.begun || draft.passed {
                 return Err(AdminError::invalid(
                     kind,
                     "has to stand before the tenant's people and clients",
@@ -445,11 +457,7 @@ impl Provider {
         }
         check_name(&line.issuer, &line.subject).map_err(of_line("external_subject"))?;
         let name = name_at(&draft.handles, &line.issuer, &line.subject);
-        let known = &draft.whole.external_subjects;
-        no_duplicate(
-            known.iter().all(|known| !known.name.matches(&name)),
-            "external_subject",
-        )?;
+        no_duplicate(draft.subjects.insert(*name.as_bytes()), "external_subject")?;
         let names = draft.names.entry(user_id).or_default();
         *names += 1;
         if *names > NAMES_MAX {

@@ -74,21 +74,7 @@ impl Provider {
         keeper: Option<&mut dyn SecretKeeper>,
         by: &By,
     ) -> Result<Imported, ImportFailure> {
-        let mut importer = Importer {
-            provider: self,
-            mode,
-            by,
-            keeper,
-            imported: Imported::default(),
-            problems: Vec::new(),
-            ends: false,
-            current: Current::Nothing,
-            group: Vec::new(),
-            group_size: (0, 0),
-            writing: None,
-            slugs: HashMap::new(),
-            ids: HashSet::new(),
-        };
+        let mut importer = Importer::new(self, mode, keeper, by);
         let mut outcome = match by.check(Permission::Write(Area::Tenants)) {
             Ok(()) => importer.read(Lines::new(source)).await,
             Err(error) => Err(Problem::at(None)(error)),
@@ -105,6 +91,31 @@ impl Provider {
     }
 }
 
+impl<'p, 'k> Importer<'p, 'k> {
+    fn new(
+        provider: &'p Provider,
+        mode: Mode,
+        keeper: Option<&'k mut dyn SecretKeeper>,
+        by: &'p By,
+    ) -> Self {
+        Self {
+            provider,
+            mode,
+            by,
+            keeper,
+            imported: Imported::default(),
+            problems: Vec::new(),
+            ends: false,
+            current: Current::Nothing,
+            group: Vec::new(),
+            group_size: (0, 0),
+            writing: None,
+            slugs: HashMap::new(),
+            ids: HashSet::new(),
+        }
+    }
+}
+
 impl Importer<'_, '_> {
     async fn read(&mut self, mut lines: Lines<impl BufRead>) -> Result<(), Problem> {
         while let Some(line) = lines.next().map_err(Problem::unreadable)? {
@@ -113,9 +124,9 @@ impl Importer<'_, '_> {
                     return Err(problem);
                 }
                 self.problems.push(problem);
-                if self.problems.len() >= Problem::MOST {
-                    return Ok(());
-                }
+            }
+            if self.problems.len() >= Problem::MOST {
+                return Ok(());
             }
         }
         if let Current::Draft(draft) = &self.current
@@ -229,6 +240,10 @@ impl Importer<'_, '_> {
         draft.whole.events.push(event);
         self.group_size.0 += draft.waiting.0;
         self.group_size.1 += draft.waiting.1;
+        if self.mode.dry_run {
+            // Which it is and how many are in it is all that is asked for from here on.
+            draft.clear();
+        }
         self.group.push(*draft);
         if self.group_size.0 >= GROUP_LINES || self.group_size.1 >= GROUP_BYTES {
             self.write_group().await?;
@@ -248,7 +263,8 @@ impl Importer<'_, '_> {
         if self.mode.dry_run || group.iter().any(|draft| !draft.new_secrets.is_empty()) {
             let known = self.find_known(&group).await?;
             if self.mode.dry_run {
-                return self.settle(&group, known).await;
+                self.settle_check(&group, &known);
+                return Ok(());
             }
             self.keep_secrets(&group, &known)?;
         }
@@ -333,6 +349,28 @@ impl Importer<'_, '_> {
         }
     }
 
+    /// The same of a check, which tells of all that can't be made.
+    fn settle_check(&mut self, group: &[Draft], known: &[(usize, KnownTenant)]) {
+        let known = known.iter().map(|(place, known)| (*place, known));
+        let known = known.collect::<HashMap<_, _>>();
+        for (place, draft) in group.iter().enumerate() {
+            let Some(known) = known.get(&place) else {
+                self.count(draft);
+                continue;
+            };
+            match self.refusal(draft, known) {
+                Some(error) => {
+                    self.problems.push(Problem::at(Some(draft.line))(error));
+                    if self.problems.len() >= Problem::MOST {
+                        return;
+                    }
+                }
+                None if known.stage == KnownStage::BeingImported => self.count(draft),
+                None => self.imported.skipped_tenants += 1,
+            }
+        }
+    }
+
     pub(super) fn refusal(&self, draft: &Draft, known: &KnownTenant) -> Option<AdminError> {
         if known.slug != draft.slug().as_str() {
             return Some(AdminError::invalid(
@@ -375,10 +413,6 @@ impl Importer<'_, '_> {
     /// Deletes what an interrupted import left, and makes the tenant.
     async fn take_over(&mut self, draft: &Draft, id: TenantId) -> Result<(), Problem> {
         let problem = Problem::at(Some(draft.line));
-        if self.mode.dry_run {
-            self.count(draft);
-            return Ok(());
-        }
         self.provider
             .delete_unfinished(id)
             .await
@@ -498,4 +532,86 @@ fn cut_short(draft: &Draft) -> Problem {
         draft.slug()
     );
     Problem::at(Some(draft.line))(AdminError::invalid("tenant", reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::config::Config;
+    use crate::flows::provider::FeedUse;
+    use crate::jose::seal::MasterKey;
+    use crate::storage::{Db, DbOptions, Location, migrate};
+
+    const ID: &str = "018f3a4e-1111-7222-8333-444455556666";
+
+    fn provider(directory: &std::path::Path) -> Provider {
+        let location = Location::Sqlite(directory.join("tessera.db"));
+        migrate(&location).unwrap();
+        let clock = Clock::system();
+        let options = DbOptions {
+            location,
+            connections: 1,
+            queue: 16,
+            deadline: Duration::from_secs(5),
+        };
+        let db = Db::open(&options, clock.clone()).unwrap();
+        let config = Config::from_toml("public_url = 'https://id.example/t/{tenant}'").unwrap();
+        let master = MasterKey::generate(&clock);
+        Provider::new(Arc::new(config), db, master, FeedUse::None).unwrap()
+    }
+
+    /// What is in memory of a tenant that is checked, in rows and in what they are told apart by.
+    fn kept(importer: &Importer<'_, '_>) -> (usize, (usize, usize)) {
+        let Current::Draft(draft) = &importer.current else {
+            panic!("no tenant at hand");
+        };
+        let whole = &draft.whole;
+        let rows = whole.users.len()
+            + whole.clients.len()
+            + whole.consents.len()
+            + whole.external_subjects.len()
+            + draft.new_secrets.len();
+        (rows, draft.waiting)
+    }
+
+    #[test]
+    fn a_check_drops_the_rows_of_each_part() {
+        actix_web::rt::System::new().block_on(async {
+            let directory = tempfile::tempdir().unwrap();
+            let (provider, by) = (provider(directory.path()), By::command_line());
+            let mode = Mode {
+                dry_run: true,
+                existing: Existing::Refuse,
+            };
+            let mut importer = Importer::new(&provider, mode, None, &by);
+            let name = json!({ "user_id": ID, "issuer": "https://idp.example", "subject": "ana" });
+            let mut records = vec![
+                json!({ "tenant": { "slug": "acme", "name": "Acme" } }),
+                json!({ "user": { "id": ID, "email": "ana@acme.example" } }),
+                json!({ "client": { "grant_types": ["client_credentials"] } }),
+                json!({ "external_subject": name }),
+            ];
+            let person = |number| json!({ "user": { "email": format!("p{number}@acme.example") } });
+            records.extend((0..4 * GROUP_LINES).map(person));
+            let text = records.iter().map(ToString::to_string).collect::<Vec<_>>();
+            let text = text.join("\n");
+            let (mut lines, mut parts) = (Lines::new(text.as_bytes()), 0);
+            while let Some(line) = lines.next().unwrap() {
+                importer.take(line).await.unwrap();
+                let (rows, waiting) = kept(&importer);
+                assert!(rows <= waiting.0 + 1, "{rows} rows of {waiting:?}");
+                parts += usize::from(waiting == (0, 0) && rows == 0);
+            }
+            assert_eq!(parts, 4);
+            importer.end_tenant().await.unwrap();
+            importer.flush().await.unwrap();
+            assert_eq!(
+                (importer.imported.tenants, importer.imported.people),
+                (1, 6_001)
+            );
+        });
+    }
 }

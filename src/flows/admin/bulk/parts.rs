@@ -35,7 +35,8 @@ impl Importer<'_, '_> {
             return Ok(());
         };
         if self.mode.dry_run {
-            draft.waiting = (0, 0);
+            draft.clear_rows();
+            draft.passed = true;
             self.current = Current::Draft(draft);
             return Ok(());
         }

@@ -129,13 +129,21 @@ impl Group {
     }
 }
 
+/// How people are imported, and what came of it so far.
+struct Told {
+    mode: Mode,
+    imported: Imported,
+    /// Of a check, which goes on behind what is wrong.
+    problems: Vec<Problem>,
+}
+
 /// What a commit of people gave.
 struct Committed {
     people: u64,
     passwords: u64,
     skipped: u64,
-    /// The first who is there already, by their place in the group.
-    refused: Option<usize>,
+    /// Who is there already, by their place in the group: the first of them, where nobody behind is looked at any more.
+    refused: Vec<usize>,
 }
 
 impl Provider {
@@ -147,20 +155,23 @@ impl Provider {
         mode: Mode,
         by: &By,
     ) -> Result<Imported, ImportFailure> {
-        let (mut imported, mut problems) = (Imported::default(), Vec::new());
-        let told = (&mut imported, &mut problems);
-        let outcome = self.import_people(tenant, source, mode, by, told).await;
-        ImportFailure::of(outcome, problems, imported)
+        let mut told = Told {
+            mode,
+            imported: Imported::default(),
+            problems: Vec::new(),
+        };
+        let outcome = self.import_people(tenant, source, by, &mut told).await;
+        ImportFailure::of(outcome, told.problems, told.imported)
     }
 
     async fn import_people(
         &self,
         tenant: &Tenant,
         source: impl BufRead,
-        mode: Mode,
         by: &By,
-        (imported, problems): (&mut Imported, &mut Vec<Problem>),
+        told: &mut Told,
     ) -> Result<(), Problem> {
+        let mode = told.mode;
         by.check(Permission::Write(Area::Users))
             .map_err(Problem::at(None))?;
         let mut lines = Lines::new(source);
@@ -184,44 +195,39 @@ impl Provider {
                 let problem = Problem::at(Some(number))(error);
                 if !mode.dry_run {
                     // What stands before it is sound.
-                    self.commit_people(tenant, group, mode, by, imported)
-                        .await?;
+                    self.commit_people(tenant, group, by, told).await?;
                     return Err(problem);
                 }
-                problems.push(problem);
-                if problems.len() >= Problem::MOST {
-                    break;
-                }
+                told.problems.push(problem);
+            }
+            if told.problems.len() >= Problem::MOST {
+                break;
             }
             if group.people.len() >= GROUP || group.bytes >= GROUP_BYTES {
                 // A check alone remembers the whole file's addresses, as nothing else will.
-                let seen = mode
-                    .dry_run
-                    .then(|| (group.emails.clone(), group.ids.clone()));
-                self.commit_people(tenant, group, mode, by, imported)
-                    .await?;
-                group = Group::default();
-                if let Some((emails, ids)) = seen {
-                    (group.emails, group.ids) = (emails, ids);
-                }
+                let seen = Group {
+                    emails: std::mem::take(&mut group.emails),
+                    ids: std::mem::take(&mut group.ids),
+                    ..Group::default()
+                };
+                self.commit_people(tenant, group, by, told).await?;
+                group = if mode.dry_run { seen } else { Group::default() };
             }
         }
-        self.commit_people(tenant, group, mode, by, imported)
-            .await?;
-        Ok(())
+        self.commit_people(tenant, group, by, told).await
     }
 
     async fn commit_people(
         &self,
         tenant: &Tenant,
         group: Group,
-        mode: Mode,
         by: &By,
-        imported: &mut Imported,
+        told: &mut Told,
     ) -> Result<(), Problem> {
         if group.people.is_empty() {
             return Ok(());
         }
+        let mode = told.mode;
         let group = Arc::new(group);
         let committed = if mode.dry_run {
             let wanted = Arc::clone(&group);
@@ -250,18 +256,23 @@ impl Provider {
                 .await
                 .map_err(|error| Problem::at(None)(error.into()))?
         };
+        let imported = &mut told.imported;
         imported.people += committed.people;
         imported.people_with_password += committed.passwords;
         imported.skipped_people += committed.skipped;
-        let Some(place) = committed.refused else {
-            return Ok(());
-        };
-        let (Some(user), line) = (group.people.get(place), group.lines.get(place)) else {
-            return Ok(());
-        };
-        Err(Problem::at(line.copied())(taken(&user.email)).hint(
-            "the address or the id is taken in this tenant; --skip-existing passes over people whose address is",
-        ))
+        for place in committed.refused {
+            let (Some(user), line) = (group.people.get(place), group.lines.get(place)) else {
+                continue;
+            };
+            let problem = Problem::at(line.copied())(taken(&user.email)).hint(
+                "the address or the id is taken in this tenant; --skip-existing passes over people whose address is",
+            );
+            if !mode.dry_run {
+                return Err(problem);
+            }
+            told.problems.push(problem);
+        }
+        Ok(())
     }
 }
 
@@ -275,7 +286,7 @@ fn sort_out<'a>(
         people: 0,
         passwords: 0,
         skipped: 0,
-        refused: None,
+        refused: Vec::new(),
     };
     let mut new = Vec::with_capacity(people.len());
     for (place, user) in people.iter().enumerate() {
@@ -286,8 +297,10 @@ fn sort_out<'a>(
         } else if mode.existing == Existing::Skip && known.email_keys.contains(user.email.key()) {
             committed.skipped += 1;
         } else {
-            committed.refused = Some(place);
-            break;
+            committed.refused.push(place);
+            if !mode.dry_run || committed.refused.len() >= Problem::MOST {
+                break;
+            }
         }
     }
     (new, committed)

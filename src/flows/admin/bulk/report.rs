@@ -122,6 +122,9 @@ impl ImportFailure {
         mut problems: Vec<Problem>,
         imported: Imported,
     ) -> Result<Imported, Self> {
+        // Who is there already is found a group at a time, what is wrong with a line at once.
+        problems.sort_by_key(|problem| problem.line);
+        problems.truncate(Problem::MOST);
         problems.extend(outcome.err());
         if problems.is_empty() {
             Ok(imported)

@@ -103,7 +103,7 @@ fn moment(_: &mut SchemaGenerator) -> Schema {
 }
 
 fn act(_: &mut SchemaGenerator) -> Schema {
-    let names: Vec<_> = Act::ALL.iter().map(|act| act.name()).collect();
+    let names: Vec<_> = Act::ALL.iter().map(|act| act.as_str()).collect();
     json_schema!({ "type": "string", "enum": names })
 }
 

@@ -23,7 +23,7 @@ pub const SECTION: Section = Section {
             .needs(Permission::Read(Area::Keys))
             .lists::<TenantKey>(),
         Operation::post("rotateKeys", "/tenants/{tenant}/keys/rotate", |call| Box::pin(rotate(call)))
-            .says("Give keys a successor", "It is published first and signs once every verifier can know it; the one before stays published until all that it signed has expired. A key that others encrypt to is replaced at once; the one before decrypts on for a day.")
+            .says("Give keys a successor", "It is published first and signs once every verifier can know it; the one before stays published until all that it signed has expired. A key that others encrypt to is replaced at once; the one before decrypts on for a day. An algorithm that has no key yet gets its first, which signs at once.")
             .needs(Permission::Write(Area::Keys))
             .may_take::<KeyRotation>()
             .gives::<RotatedKeys>(),
@@ -78,7 +78,7 @@ struct KeyRotation {
 /// The keys that were made.
 #[derive(Serialize, JsonSchema)]
 struct RotatedKeys {
-    /// The successors.
+    /// The successors, or the first key of an algorithm that had none.
     keys: Vec<TenantKey>,
 }
 

@@ -1,4 +1,5 @@
-//! Proofs of possession that were used (RFC 9449 §11.1).
+//! What is taken once and is no row otherwise: proofs of possession (RFC 9449 §11.1), bearer assertions (RFC 7523 §3) and the one event that
+//! tells of their replay, signed hints of people. The table is called by the first of them.
 
 use diesel::prelude::*;
 
@@ -10,8 +11,9 @@ use crate::clock::Timestamp;
 use crate::secret::HashedSecret;
 
 impl Repo<'_> {
-    /// Remembers a proof until it would be refused for its age; `false` where it was presented before, on whatever node.
-    pub fn consume_dpop_proof(&mut self, hash: &HashedSecret, until: Timestamp) -> Result<bool> {
+    /// Remembers something by its hash until it would be refused for its age; `false` where it was presented before, on whatever node. What
+    /// kind of thing it is is part of the hash.
+    pub fn consume_once(&mut self, hash: &HashedSecret, until: Timestamp) -> Result<bool> {
         let values = (
             dpop_proofs::tenant_id.eq(DbUuid::from(self.tenant)),
             dpop_proofs::proof_hash.eq(hash.as_bytes().to_vec()),
