@@ -1,5 +1,6 @@
 //! A client: an application or service that asks for tokens.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -106,6 +107,8 @@ pub struct SelfRegistration {
     pub initial_access_token: Option<InitialAccessTokenId>,
     /// The software statement that it came with, verified then; what it says can't be changed by the client.
     pub software_statement: Option<String>,
+    /// The members of its metadata that administrators have set since, by name: the client can't widen them.
+    pub set_by_administrators: BTreeSet<String>,
 }
 
 /// When a client was used last: noted once a day, so that a client that is used at each moment costs no more than one that isn't. What is kept
@@ -172,6 +175,32 @@ impl Client {
         method.uses_secret() && !served
     }
 
+    /// Whether nobody but the client itself stands for the addresses that it registered: no administrator, no initial access token, no software
+    /// statement.
+    pub fn has_strangers_addresses(&self) -> bool {
+        let is_strangers = |own: &SelfRegistration| {
+            own.initial_access_token.is_none()
+                && own.software_statement.is_none()
+                && !own.set_by_administrators.contains("redirect_uris")
+        };
+        self.registration.as_ref().is_some_and(is_strangers)
+            && !self.metadata.is_trusted_with_people()
+    }
+
+    /// What pairwise subjects are made for at this client (OpenID Connect Core §8.1): the host that `sector_identifier_uri` or the redirect URIs
+    /// have, or the client alone.
+    ///
+    /// A redirect URI proves something as far as answers are sent to it. A client that registered itself, and gets its tokens otherwise, may have
+    /// named another's.
+    pub fn sector(&self) -> String {
+        let metadata = &self.metadata;
+        let is_unproved = self.registration.is_some()
+            && !metadata.has_people_sign_in()
+            && metadata.sector_identifier_uri.is_none();
+        let sector = if is_unproved { None } else { metadata.sector() };
+        sector.unwrap_or_else(|| self.id.to_string())
+    }
+
     /// Whether the client registered the grant type.
     pub fn allows(&self, grant_type: GrantType) -> bool {
         self.metadata.grant_types.contains(&grant_type)
@@ -180,7 +209,72 @@ impl Client {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
+
+    fn client(metadata: Value, registration: Option<SelfRegistration>) -> Client {
+        let now = Timestamp::from_timestamp(1_800_000_000, 0).unwrap();
+        let metadata = ClientMetadata::from_json(metadata).unwrap();
+        Client {
+            registration,
+            ..Client::new(uuid::Uuid::from_u128(7).into(), metadata, now)
+        }
+    }
+
+    fn by_itself() -> SelfRegistration {
+        SelfRegistration {
+            proof: HashedSecret::NONE,
+            initial_access_token: None,
+            software_statement: None,
+            set_by_administrators: BTreeSet::new(),
+        }
+    }
+
+    #[test]
+    fn an_address_that_nothing_is_sent_to_makes_no_sector() {
+        const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+        let by_device = json!({ "redirect_uris": ["https://clinic.example/cb"], "subject_type": "pairwise", "grant_types": [DEVICE] });
+        let by_browser =
+            json!({ "redirect_uris": ["https://clinic.example/cb"], "subject_type": "pairwise" });
+        let own = uuid::Uuid::from_u128(7).to_string();
+        assert_eq!(client(by_device.clone(), Some(by_itself())).sector(), own);
+        assert_eq!(client(by_device.clone(), None).sector(), "clinic.example");
+        assert_eq!(
+            client(by_browser, Some(by_itself())).sector(),
+            "clinic.example"
+        );
+        let mut named = by_device;
+        named["sector_identifier_uri"] = json!("https://sector.example/uris.json");
+        assert_eq!(client(named, Some(by_itself())).sector(), "sector.example");
+    }
+
+    #[test]
+    fn whose_addresses_are_strangers() {
+        let plain = json!({ "redirect_uris": ["https://app.example/cb"] });
+        let is = |metadata: &Value, registration| {
+            client(metadata.clone(), registration).has_strangers_addresses()
+        };
+        assert!(is(&plain, Some(by_itself())) && !is(&plain, None));
+        let vouched = SelfRegistration {
+            initial_access_token: Some(uuid::Uuid::from_u128(1).into()),
+            ..by_itself()
+        };
+        let stated = SelfRegistration {
+            software_statement: Some("a.b.c".to_owned()),
+            ..by_itself()
+        };
+        let set = |name: &str| SelfRegistration {
+            set_by_administrators: [name.to_owned()].into(),
+            ..by_itself()
+        };
+        for registration in [vouched, stated, set("redirect_uris")] {
+            assert!(!is(&plain, Some(registration)));
+        }
+        assert!(is(&plain, Some(set("client_name"))));
+        let trusted = json!({ "redirect_uris": ["https://app.example/cb"], "skip_consent": true });
+        assert!(!is(&trusted, Some(by_itself())));
+    }
 
     #[test]
     fn a_use_is_noted_once_a_day() {

@@ -107,7 +107,7 @@ pub struct TenantSettings {
     pub request_uri_parameter: bool,
     /// Who may register clients without being an administrator.
     pub registration: RegistrationPolicy,
-    /// How many clients that registered themselves there may be (1 to 100,000).
+    /// How many clients there may be that registered themselves without an initial access token, and how many with one (1 to 100,000).
     pub registration_limit: u32,
     /// How many registrations without an initial access token are taken from one address in an hour (1 to 10,000).
     pub registration_rate: u32,

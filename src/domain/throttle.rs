@@ -36,9 +36,35 @@ pub fn network_of(address: &str) -> String {
     }
 }
 
+/// Which part of a limit that many share one site may take up within a window: one eighth. As windows follow one another, that is a quarter of what
+/// there is at any moment.
+pub const SITE_SHARE: u32 = 8;
+
+/// The site that an IPv6 address lies in, its /48: whoever has one has 65,536 networks. None for any other address, which is one of its own.
+pub fn site_of(address: &str) -> Option<String> {
+    match address.parse() {
+        Ok(IpAddr::V6(address)) if address.to_ipv4_mapped().is_none() => {
+            let bits = address.to_bits() >> 80 << 80;
+            Some(format!("{}/48", Ipv6Addr::from_bits(bits)))
+        }
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::network_of;
+    use super::{network_of, site_of};
+
+    #[test]
+    fn a_site_has_many_networks() {
+        for one in ["2001:db8:1:2:3:4:5:6", "2001:db8:1:ffff::1"] {
+            assert_eq!(site_of(one).as_deref(), Some("2001:db8:1::/48"));
+        }
+        assert_ne!(site_of("2001:db8:2::1"), site_of("2001:db8:1::1"));
+        for one in ["203.0.113.7", "::ffff:203.0.113.7", "", "unknown"] {
+            assert_eq!(site_of(one), None);
+        }
+    }
 
     #[test]
     fn neighbours_of_one_household_count_as_one() {

@@ -112,11 +112,7 @@ pub fn subject_of(tenant: &Tenant, client: &Client, user: UserId) -> String {
     match client.metadata.subject_type {
         SubjectType::Public => user.to_string(),
         SubjectType::Pairwise => {
-            // A client without a sector can't be registered as pairwise; by its own id it would still be told from all others.
-            let sector = client
-                .metadata
-                .sector()
-                .unwrap_or_else(|| client.id.to_string());
+            let sector = client.sector();
             let hash = tenant.handle_key().mac(
                 "pairwise subject",
                 &[sector.as_bytes(), user.uuid().as_bytes()],

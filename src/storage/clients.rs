@@ -32,6 +32,7 @@ struct ClientRow {
     sealed_secret: Option<Vec<u8>>,
     previous_sealed_secret: Option<Vec<u8>>,
     last_used_at: Option<DbInstant>,
+    set_by_administrators: Option<String>,
 }
 
 impl TryFrom<ClientRow> for Client {
@@ -68,6 +69,13 @@ impl TryFrom<ClientRow> for Client {
                     .ok_or(StorageError::Corrupt("clients.registration_hash"))?,
                 initial_access_token: row.initial_access_token_id.map(|id| id.0.into()),
                 software_statement: row.software_statement,
+                set_by_administrators: row
+                    .set_by_administrators
+                    .as_deref()
+                    .map(serde_json::from_str)
+                    .transpose()
+                    .map_err(|_| StorageError::Corrupt("clients.set_by_administrators"))?
+                    .unwrap_or_default(),
             }),
             None => None,
         };
@@ -109,6 +117,7 @@ pub(super) struct NewClientRow<'a> {
     sealed_secret: Option<Vec<u8>>,
     previous_sealed_secret: Option<Vec<u8>>,
     starts_unasked: bool,
+    set_by_administrators: Option<String>,
 }
 
 impl<'a> NewClientRow<'a> {
@@ -139,6 +148,7 @@ impl<'a> NewClientRow<'a> {
             sealed_secret: secret.and_then(|secret| secret.current.sealed.clone()),
             previous_sealed_secret: previous.and_then(|(kept, _)| kept.sealed.clone()),
             starts_unasked: starts_unasked(client),
+            set_by_administrators: set_by_administrators(client)?,
         })
     }
 }
@@ -188,6 +198,16 @@ fn metadata_text(client: &Client) -> Result<String> {
 /// Whether people may start it though they never allowed it anything: it is the tenant's own, and says where.
 fn starts_unasked(client: &Client) -> bool {
     client.metadata.skip_consent && client.metadata.initiate_login_uri.is_some()
+}
+
+/// The members that administrators set, where there are any and the client could change them.
+fn set_by_administrators(client: &Client) -> Result<Option<String>> {
+    let registration = client.registration.as_ref();
+    let set = registration.map(|own| &own.set_by_administrators);
+    set.filter(|set| !set.is_empty())
+        .map(serde_json::to_string)
+        .transpose()
+        .map_err(|_| StorageError::Corrupt("client metadata"))
 }
 
 /// What a name is searched by.
@@ -286,6 +306,7 @@ impl Repo<'_> {
             clients::backchannel_logout.eq(client.metadata.backchannel_logout_uri.is_some()),
             clients::frontchannel_logout.eq(client.metadata.frontchannel_logout_uri.is_some()),
             clients::starts_unasked.eq(starts_unasked(client)),
+            clients::set_by_administrators.eq(set_by_administrators(client)?),
             clients::sealed_secret.eq(secrets.and_then(|secrets| secrets.current.sealed.clone())),
             clients::previous_sealed_secret.eq(previous.and_then(|(kept, _)| kept.sealed.clone())),
             clients::version.eq(client.version + 1),
@@ -346,10 +367,20 @@ impl Repo<'_> {
         Ok(deleted == 1)
     }
 
-    /// How many clients have registered themselves.
-    pub fn count_registered_clients(&mut self) -> Result<i64> {
+    /// How many clients have registered themselves without an initial access token.
+    pub fn count_strangers_clients(&mut self) -> Result<i64> {
         Ok(scoped::clients(self.tenant)
             .filter(clients::registration_hash.is_not_null())
+            .filter(clients::initial_access_token_id.is_null())
+            .count()
+            .get_result(self.connection)?)
+    }
+
+    /// How many have registered themselves with one.
+    pub fn count_vouched_clients(&mut self) -> Result<i64> {
+        Ok(scoped::clients(self.tenant)
+            .filter(clients::registration_hash.is_not_null())
+            .filter(clients::initial_access_token_id.is_not_null())
             .count()
             .get_result(self.connection)?)
     }

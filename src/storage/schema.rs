@@ -137,6 +137,7 @@ tenant_tables! {
         software_statement -> Nullable<Text>,
         starts_unasked -> Bool,
         last_used_at -> Nullable<InstantType>,
+        set_by_administrators -> Nullable<Text>,
     }
     initial_access_tokens (id) {
         id -> UuidType,

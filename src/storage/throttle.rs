@@ -60,6 +60,17 @@ impl Repo<'_> {
         })
     }
 
+    /// Counts an attempt by each of these, if it is within what all of them allow. What is admitted by the first and refused by a later one is counted
+    /// by the first all the same.
+    pub fn admit_attempts(&mut self, rates: &[([u8; 32], LockoutPolicy)]) -> Result<Admission> {
+        for (counter, policy) in rates {
+            if self.admit_attempt(counter, policy)? == Admission::Refused {
+                return Ok(Admission::Refused);
+            }
+        }
+        Ok(Admission::Admitted)
+    }
+
     /// Whether a further attempt would be refused; it isn't counted.
     pub fn is_attempt_refused(
         &mut self,

@@ -8,9 +8,9 @@ use tessera::http::pages::messages::Messages;
 use tessera::http::pages::views::{
     Account, AccountApplications, AccountChoice, AccountHome, AccountSessions, ApplicationItem,
     ChoosePassword, ClientMark, ConnectDevice, Consent, DetailItem, DeviceDone, EnterCode,
-    ErrorPage, Form, FormPost, LinkSpent, OwnApplication, Page, PasswordRules, ProfileEntry,
-    ResourceItem, ScopeItem, SelectAccount, SessionItem, SignIn, SignOut, SignedOut, TenantHome,
-    TenantMark, WebLink, Who,
+    ErrorPage, Form, FormPost, LinkSpent, Onward, OwnApplication, Page, PasswordRules,
+    ProfileEntry, ResourceItem, ScopeItem, SelectAccount, SessionItem, SignIn, SignOut, SignedOut,
+    TenantHome, TenantMark, Way, WebLink, Who,
 };
 use tessera::protocol::authorization_details::Words;
 
@@ -82,6 +82,21 @@ fn words(text: &str) -> Words {
     }
 }
 
+/// The error page with the input in every place.
+fn error_page<'a>(page: Page<'a>, text: &'a str, link: Option<WebLink<'a>>) -> ErrorPage<'a> {
+    ErrorPage {
+        page,
+        code: text,
+        status: 400,
+        description: text,
+        request_id: text,
+        onward: Some(Onward {
+            host: text,
+            way: Way::Form(text, vec![(text, text)]),
+        }),
+    }
+}
+
 /// Every page, with `text` wherever somebody may choose it.
 fn render(page: Page<'_>, text: &str, link: Option<WebLink<'_>>) -> Vec<String> {
     let account = Account {
@@ -111,14 +126,7 @@ fn render(page: Page<'_>, text: &str, link: Option<WebLink<'_>>) -> Vec<String> 
         description: text,
     };
     let mut pages = vec![
-        ErrorPage {
-            page,
-            code: text,
-            status: 400,
-            description: text,
-            request_id: text,
-        }
-        .render(),
+        error_page(page, text, link).render(),
         SelectAccount {
             page,
             form,

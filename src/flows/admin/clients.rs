@@ -18,7 +18,7 @@ use crate::flows::scopes::{OF_PERSONS, Rules};
 use crate::flows::tenancy::Tenant;
 use crate::flows::trial;
 use crate::protocol::Scope;
-use crate::protocol::client_metadata::{AccessTokenFormat, ClientMetadata};
+use crate::protocol::client_metadata::{AccessTokenFormat, ClientMetadata, SubjectType};
 use crate::secret::PlainSecret;
 use crate::storage::{self, Page, PageRequest, Repo};
 
@@ -113,12 +113,33 @@ fn check_front_channel(tenant: &Tenant, client: &Client) -> Result<(), AdminErro
     }
 }
 
-/// Refuses a client that says that it encrypts its requests, where there is no key to encrypt to.
+/// Refuses pairwise subjects by the word of a client that registered itself, where a redirect URI says whose they are and tokens come without
+/// being sent there: it could name another's address, and would know that application's people. One that is there already stays as it is.
+fn check_own_sector(client: &Client, before: Option<&ClientMetadata>) -> Result<(), AdminError> {
+    let is_unproved = |metadata: &ClientMetadata| {
+        metadata.subject_type == SubjectType::Pairwise
+            && metadata.has_people_sign_in()
+            && metadata.has_people_elsewhere()
+            && metadata.sector_identifier_uri.is_none()
+    };
+    if client.registration.is_some()
+        && is_unproved(&client.metadata)
+        && !before.is_some_and(is_unproved)
+    {
+        return Err(AdminError::invalid(
+            "subject_type",
+            "pairwise needs a sector_identifier_uri of a client that registered itself and gets tokens by a device or the back channel as well as at its redirect URIs; or register a client for each",
+        ));
+    }
+    Ok(())
+}
+
 /// Of a scope or a type of authorization details.
 fn none_has(name: &str) -> String {
     format!("`{name}` belongs to none of the tenant's resources; give it to one first")
 }
 
+/// Refuses a client that says that it encrypts its requests, where there is no key to encrypt to.
 fn check_request_encryption(tenant: &Tenant, client: &Client) -> Result<(), AdminError> {
     match client.metadata.request_object_encryption_alg {
         Some(_) if !tenant.settings().request_object_encryption => Err(AdminError::invalid(
@@ -179,6 +200,16 @@ impl Provider {
         by: &By,
     ) -> Result<RegisteredClient, AdminError> {
         by.check(WRITE)?;
+        let mut changed = changed;
+        if let Some(registration) = &mut changed.registration {
+            let id = changed.id;
+            let before = self.db.read(&**tenant, move |repo| repo.find_client(id));
+            let before = before.await?.map(|client| client.metadata);
+            let set = before.map(|before| changed.metadata.members_unlike(&before));
+            registration
+                .set_by_administrators
+                .extend(set.unwrap_or_default());
+        }
         let secret = if changed.lacks_secret() {
             let method = changed.metadata.token_endpoint_auth_method;
             Some(Keeper::of(tenant, &self.clock).make(changed.id, method)?)
@@ -421,18 +452,16 @@ impl Provider {
             .map_err(|error| AdminError::invalid(&error.field, error.reason))?;
         check_request_encryption(tenant, client)?;
         self.check_surroundings(&tenant.resources, client, before)?;
-        self.check_sector(tenant, &client.metadata).await?;
+        check_own_sector(client, before)?;
+        self.check_sector(tenant, client).await?;
         self.ensure_client_key(tenant, client).await
     }
 
     /// `OpenID` Connect Dynamic Client Registration §5: "The values of the registered `redirect_uris` MUST be included in the elements of the
     /// array, or registration MUST fail."
-    async fn check_sector(
-        &self,
-        tenant: &Tenant,
-        metadata: &ClientMetadata,
-    ) -> Result<(), AdminError> {
+    async fn check_sector(&self, tenant: &Tenant, client: &Client) -> Result<(), AdminError> {
         const FIELD: &str = "sector_identifier_uri";
+        let metadata = &client.metadata;
         let Some(url) = &metadata.sector_identifier_uri else {
             return Ok(());
         };
@@ -444,16 +473,35 @@ impl Provider {
         let uris: Vec<String> = serde_json::from_value(fetched).map_err(|_| {
             AdminError::invalid(FIELD, "must lead to a JSON array of redirect URIs")
         })?;
-        match metadata
+        let missing = metadata
             .redirect_uris
             .iter()
-            .find(|uri| !uris.contains(uri))
-        {
-            Some(missing) => Err(AdminError::invalid(
+            .find(|uri| !uris.contains(uri));
+        if let Some(missing) = missing {
+            return Err(AdminError::invalid(
                 FIELD,
                 format!("leads to an array that lacks the redirect URI {missing}"),
+            ));
+        }
+        let proves_nothing = client.registration.is_some()
+            && metadata.subject_type == SubjectType::Pairwise
+            && metadata.has_people_elsewhere();
+        if !proves_nothing {
+            return Ok(());
+        }
+        // OpenID Connect CIBA §4: what the client can't have by naming it stands in for the redirect URIs.
+        match metadata.sector_proof() {
+            Some(proof) if uris.iter().any(|uri| uri == proof) => Ok(()),
+            Some(proof) => Err(AdminError::invalid(
+                FIELD,
+                format!(
+                    "leads to an array that lacks {proof}, which has to stand in it, as tokens don't come by way of redirect URIs alone"
+                ),
             )),
-            None => Ok(()),
+            None => Err(AdminError::invalid(
+                FIELD,
+                "can't be proved by redirect URIs, as tokens come otherwise too: it needs a jwks_uri in its array, and token_endpoint_auth_method private_key_jwt or self_signed_tls_client_auth; or, where tokens are only pushed, the backchannel_client_notification_endpoint",
+            )),
         }
     }
 

@@ -6,7 +6,7 @@ use crate::domain::client::Client;
 use crate::domain::device_code::{DeviceCode, DeviceStage};
 use crate::domain::ids::DeviceCodeId;
 use crate::domain::settings::LockoutPolicy;
-use crate::domain::throttle::{Admission, network_of};
+use crate::domain::throttle::{Admission, SITE_SHARE, network_of, site_of};
 use crate::flows::Provider;
 use crate::flows::client_authentication::Sent;
 use crate::flows::grants::TokenRefusal;
@@ -25,6 +25,9 @@ use crate::storage::{self, Repo};
 
 /// The window in which codes for one address are counted, in seconds.
 const RATE_WINDOW: u32 = 3600;
+
+/// How many of a client's codes a site gets in any case while a code is good, however few may wait.
+const SHARE_MIN: u32 = 20;
 
 /// How many user codes are made ahead, should one be another device's already: with a million codes waiting, three in a row are
 /// taken once in seventeen million million requests.
@@ -138,7 +141,11 @@ impl Provider {
             hashes: codes.each_ref().map(|code| hash_of(tenant, code)),
             limit: i64::from(tenant.settings().device_code_limit),
             // Anybody can ask in a public client's name. A client that authenticates answers for its own devices, from few addresses.
-            rate: client.is_public().then(|| rate_of(tenant, address)),
+            rates: if client.is_public() {
+                rates_of(tenant, &client, address).to_vec()
+            } else {
+                Vec::new()
+            },
             device,
         };
         let kept = self
@@ -162,17 +169,33 @@ impl Provider {
     }
 }
 
-/// What codes for this address are counted by, and how many there may be.
-fn rate_of(tenant: &Tenant, address: &str) -> ([u8; 32], LockoutPolicy) {
+/// What codes for this address are counted by, and how many there may be: all of its network in an hour, and those of this client for its site in
+/// the time that a code is good for, so that nobody has all that may wait.
+fn rates_of(tenant: &Tenant, client: &Client, address: &str) -> [([u8; 32], LockoutPolicy); 2] {
+    let settings = tenant.settings();
     let network = network_of(address);
-    let counter = tenant
-        .browser_key()
-        .mac("device codes for an address", &[network.as_bytes()]);
-    let policy = LockoutPolicy {
-        attempts: tenant.settings().device_code_rate,
-        window: RATE_WINDOW,
-    };
-    (*counter.as_bytes(), policy)
+    let site = site_of(address).unwrap_or_else(|| network.clone());
+    let counter = |label, parts: &[&[u8]]| *tenant.browser_key().mac(label, parts).as_bytes();
+    let share = settings.device_code_limit / SITE_SHARE;
+    [
+        (
+            counter("device codes for an address", &[network.as_bytes()]),
+            LockoutPolicy {
+                attempts: settings.device_code_rate,
+                window: RATE_WINDOW,
+            },
+        ),
+        (
+            counter(
+                "device codes of a client for a site",
+                &[client.id.uuid().as_bytes(), site.as_bytes()],
+            ),
+            LockoutPolicy {
+                attempts: share.max(SHARE_MIN),
+                window: settings.device_code_lifetime,
+            },
+        ),
+    ]
 }
 
 /// What is to be written down; owned, as a write may run more than once.
@@ -180,15 +203,13 @@ struct Keeping {
     device: DeviceCode,
     hashes: [HashedSecret; SPARE_CODES],
     limit: i64,
-    rate: Option<([u8; 32], LockoutPolicy)>,
+    rates: Vec<([u8; 32], LockoutPolicy)>,
 }
 
 impl Keeping {
     /// Says which of the user codes was free.
     fn keep(&self, repo: &mut Repo<'_>) -> storage::Result<Result<Option<usize>, DeviceRefusal>> {
-        if let Some((counter, policy)) = &self.rate
-            && repo.admit_attempt(counter, policy)? == Admission::Refused
-        {
+        if repo.admit_attempts(&self.rates)? == Admission::Refused {
             return Ok(Err(DeviceRefusal::TooFast));
         }
         // Counted, not reserved: on PostgreSQL, those of one moment may exceed it by as many as they are.

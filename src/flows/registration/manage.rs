@@ -1,10 +1,12 @@
 //! A client reads, replaces and ends its registration (RFC 7592 §2).
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use super::register::{check_ambition, read_document};
 use super::statement;
-use super::{Registration, RegistrationRefusal, by_itself, own_secret};
+use super::{Registration, RegistrationRefusal, by_itself, own_hash, own_secret};
 use crate::domain::audit::Origin;
 use crate::domain::client::{Client, SelfRegistration};
 use crate::domain::ids::ClientId;
@@ -12,7 +14,7 @@ use crate::domain::settings::RegistrationPolicy;
 use crate::flows::client_secrets::Keeper;
 use crate::flows::provider::Provider;
 use crate::flows::tenancy::TenantAt;
-use crate::protocol::client_metadata::ClientMetadata;
+use crate::protocol::client_metadata::{ClientMetadata, Decided, MetadataError, SubjectType};
 use crate::secret::{Handle, HashedSecret, Purpose, hash_client_secret};
 
 /// A client that proved by its registration access token that it asks about itself.
@@ -54,8 +56,18 @@ impl Provider {
         let present = &proven.client;
         let mut document = read_document(body)?;
         check_identity(at, &mut document, present)?;
-        check_statement(&mut document, &proven.registration)?;
-        let metadata = ClientMetadata::from_registration(document, Some(&present.metadata))?;
+        let sent: HashSet<String> = document
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, _)| name.clone())
+            .collect();
+        let stated = check_statement(&mut document, &proven.registration)?;
+        let decided = Decided {
+            by_administrators: &proven.registration.set_by_administrators,
+            by_statement: &stated,
+        };
+        let metadata = ClientMetadata::from_registration(document, Some(&present.metadata))?
+            .hold_to(&present.metadata, decided, &sent)?;
         let vouched_by = proven.registration.initial_access_token;
         check_ambition(&metadata, Some(&present.metadata), vouched_by)?;
         let by = by_itself(present.id, origin);
@@ -63,17 +75,23 @@ impl Provider {
             metadata,
             ..present.clone()
         };
+        check_sector(present, &changed)?;
         let secret = if changed.lacks_secret() {
             let keeper = Keeper::of(&at.tenant, &self.clock);
             let method = changed.metadata.token_endpoint_auth_method;
-            Some(own_secret(&keeper, &proven.handle, method)?)
+            Some(if is_rotated(at, present, &proven.handle) {
+                keeper.make(changed.id, method)?
+            } else {
+                own_secret(&keeper, &proven.handle, method)?
+            })
         } else {
             None
         };
         let replaced = self
             .replace_client(&at.tenant, changed, secret, &by)
             .await?;
-        Ok(Registration::new(at, replaced.client, &proven.handle))
+        let registration = Registration::new(at, replaced.client, &proven.handle);
+        Ok(registration.with_secret(replaced.secret))
     }
 
     /// Ends the registration, and with it the client's grants (RFC 7592 §2.3).
@@ -131,11 +149,36 @@ impl Provider {
     }
 }
 
-/// The statement that a client came with goes on deciding what it says, whether or not a change repeats it.
+/// Whether an administrator gave the client another secret than the one that follows from its registration access token. That one may have leaked,
+/// and is never good again.
+fn is_rotated(at: &TenantAt, client: &Client, handle: &Handle) -> bool {
+    let own = own_hash(at, handle);
+    client.secret.as_ref().is_some_and(|secrets| {
+        let is_own = own.is_some_and(|own| secrets.current.hash.matches(&own));
+        !is_own
+    })
+}
+
+/// A client that is known by its pairwise subjects keeps its sector: with the tokens that it has it would learn by which names another's people are
+/// known, whose address it names from now on.
+fn check_sector(present: &Client, changed: &Client) -> Result<(), MetadataError> {
+    let sector = changed.sector();
+    let is_pairwise = |client: &Client| client.metadata.subject_type == SubjectType::Pairwise;
+    let stays = is_pairwise(present) && present.sector() == sector;
+    if is_pairwise(changed) && !stays && sector != changed.id.to_string() {
+        return Err(MetadataError::new(
+            "subject_type",
+            "pairwise subjects keep their sector, the host of the redirect URIs or of the sector_identifier_uri, and can't be chosen by a change; register another client, or ask the tenant's administrators",
+        ));
+    }
+    Ok(())
+}
+
+/// The statement that a client came with goes on deciding what it says, whether or not a change repeats it; the names of what it decides.
 fn check_statement(
     document: &mut Map<String, Value>,
     registration: &SelfRegistration,
-) -> Result<(), RegistrationRefusal> {
+) -> Result<HashSet<String>, RegistrationRefusal> {
     use RegistrationRefusal::Change;
     let sent = statement::take(document)?;
     match (&registration.software_statement, sent) {
@@ -146,7 +189,7 @@ fn check_statement(
             "software_statement: the client was registered without one; register another client with it",
         )),
         (Some(kept), _) => statement::hold(document, kept),
-        (None, None) => Ok(()),
+        (None, None) => Ok(HashSet::new()),
     }
 }
 

@@ -41,7 +41,7 @@ pub struct Registration {
 impl Registration {
     fn new(at: &TenantAt, client: Client, handle: &Handle) -> Self {
         let own = handle.client_secret(at.tenant.handle_key());
-        let hash = hash_client_secret(at.tenant.handle_key(), handle.id(), own.expose());
+        let hash = own_hash(at, handle);
         // An administrator may have given it another one, which nobody can read.
         let is_current = |hash: &HashedSecret| {
             client.secret.as_ref().is_some_and(|secrets| {
@@ -59,6 +59,12 @@ impl Registration {
                 .and_then(|registration| registration.software_statement.clone()),
             client,
         }
+    }
+
+    /// With a secret that was made just now, and can't be shown again.
+    fn with_secret(mut self, made: Option<PlainSecret>) -> Self {
+        self.secret = made.or(self.secret);
+        self
     }
 
     /// The client.
@@ -86,6 +92,12 @@ impl Registration {
         }
         document
     }
+}
+
+/// What the secret hashes to that follows from a registration access token.
+fn own_hash(at: &TenantAt, handle: &Handle) -> Option<HashedSecret> {
+    let keys = at.tenant.handle_key();
+    hash_client_secret(keys, handle.id(), handle.client_secret(keys).expose())
 }
 
 /// The secret that follows from a registration access token, and what is kept of it.

@@ -1,5 +1,6 @@
 //! A client registers itself (RFC 7591 §3).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
@@ -11,7 +12,7 @@ use crate::domain::client::{Client, ClientSecrets, SelfRegistration};
 use crate::domain::ids::{ClientId, InitialAccessTokenId};
 use crate::domain::initial_access_token::InitialAccessToken;
 use crate::domain::settings::{LockoutPolicy, RegistrationPolicy};
-use crate::domain::throttle::{Admission, network_of};
+use crate::domain::throttle::{Admission, SITE_SHARE, network_of, site_of};
 use crate::flows::client_secrets::Keeper;
 use crate::flows::provider::Provider;
 use crate::flows::scopes::ADMIN;
@@ -35,7 +36,7 @@ pub(super) fn read_document(body: &[u8]) -> Result<Map<String, Value>, Registrat
     strict_json::parse_object(body).map_err(|_| RegistrationRefusal::Malformed)
 }
 
-/// Refuses what a client can't become by its own word: an administrator, a built-in client, or one that gets tokens without a person
+/// Refuses what a client can't become by its own word: an administrator, a built-in client, or one that acts without a person at it
 /// although nobody vouched for it. `present` is what it is already.
 pub(super) fn check_ambition(
     metadata: &ClientMetadata,
@@ -75,26 +76,50 @@ pub(super) fn check_ambition(
             return Err(MetadataError::new("grant_types", reason));
         }
     }
-    let grant = GrantType::ClientCredentials;
-    if metadata.allows_grant(grant)
-        && vouched.is_none()
-        && !present.is_some_and(|present| present.allows_grant(grant))
-    {
-        return Err(MetadataError::new(
-            "grant_types",
+    for (grant, reason) in [
+        (
+            GrantType::ClientCredentials,
             "client_credentials is for clients that are registered with an initial access token",
-        ));
+        ),
+        // Whoever asks by the back channel learns who has an account, and takes up the time and the requests that a person has for everybody.
+        (
+            GrantType::Ciba,
+            "ciba is for clients that are registered with an initial access token",
+        ),
+    ] {
+        if metadata.allows_grant(grant)
+            && vouched.is_none()
+            && !present.is_some_and(|present| present.allows_grant(grant))
+        {
+            return Err(MetadataError::new("grant_types", reason));
+        }
     }
     Ok(())
 }
 
-/// What registrations without a token are counted by.
-fn counter_of(tenant: &Tenant, origin: &Origin) -> [u8; 32] {
-    let network = network_of(origin.address.as_deref().unwrap_or_default());
-    *tenant
-        .browser_key()
-        .mac("registrations", &[network.as_bytes()])
-        .as_bytes()
+/// What registrations without a token are counted by, and how many there may be: those of a network, and of the site that it may be one of many of.
+/// They share one limit, of which no site gets more than a share at a time.
+fn rates_of(tenant: &Tenant, origin: &Origin) -> Vec<([u8; 32], LockoutPolicy)> {
+    let address = origin.address.as_deref().unwrap_or_default();
+    let settings = tenant.settings();
+    let counter = |label, counted: &str| {
+        let mac = tenant.browser_key().mac(label, &[counted.as_bytes()]);
+        *mac.as_bytes()
+    };
+    let policy = |attempts| LockoutPolicy {
+        attempts,
+        window: RATE_WINDOW,
+    };
+    let rate = settings.registration_rate;
+    let mut rates = vec![(counter("registrations", &network_of(address)), policy(rate))];
+    if let Some(site) = site_of(address) {
+        let share = settings.registration_limit / SITE_SHARE;
+        rates.push((
+            counter("registrations of a site", &site),
+            policy(rate.max(share)),
+        ));
+    }
+    rates
 }
 
 impl Provider {
@@ -138,6 +163,7 @@ impl Provider {
             proof: handle.hash(tenant.handle_key(), Purpose::RegistrationAccessToken),
             initial_access_token: vouched_by,
             software_statement: statement,
+            set_by_administrators: BTreeSet::new(),
         };
         let client = self.registered_client(at, metadata, &handle, registration)?;
         self.prepare_client(tenant, &client, None, &by_itself(id, origin))
@@ -185,8 +211,13 @@ impl Provider {
         let limit = i64::from(tenant.settings().registration_limit);
         let by = by_itself(client.id, origin);
         let stored = self.db.write(&**tenant, move |repo| {
+            // Whoever was vouched for isn't held up by strangers, nor they by others.
+            let present = match &vouched {
+                Some(_) => repo.count_vouched_clients()?,
+                None => repo.count_strangers_clients()?,
+            };
             // Counted, not reserved: on PostgreSQL, those of one moment may exceed it by as many as they are.
-            if repo.count_registered_clients()? >= limit {
+            if present >= limit {
                 return Ok(Err(RegistrationRefusal::Full));
             }
             if let Some(token) = &vouched {
@@ -231,14 +262,10 @@ impl Provider {
         tenant: &Tenant,
         origin: &Origin,
     ) -> Result<(), RegistrationRefusal> {
-        let counter = counter_of(tenant, origin);
-        let policy = LockoutPolicy {
-            attempts: tenant.settings().registration_rate,
-            window: RATE_WINDOW,
-        };
+        let rates = rates_of(tenant, origin);
         let admitted = self
             .db
-            .write(tenant, move |repo| repo.admit_attempt(&counter, &policy));
+            .write(tenant, move |repo| repo.admit_attempts(&rates));
         match admitted.await? {
             Admission::Admitted => Ok(()),
             Admission::Refused => Err(RegistrationRefusal::TooFast),

@@ -38,17 +38,18 @@ fn merge(document: &mut Map<String, Value>, said: Map<String, Value>) {
     document.extend(said);
 }
 
-/// Has a statement that was verified before decide what a change may not.
+/// Has a statement that was verified before decide what a change may not; the names of what it decides.
 pub(super) fn hold(
     document: &mut Map<String, Value>,
     statement: &str,
-) -> Result<(), RegistrationRefusal> {
+) -> Result<HashSet<String>, RegistrationRefusal> {
     let said = of_verified(statement).map_err(|error| {
         tracing::error!(%error, "a stored software statement can't be read");
         RegistrationRefusal::Statement("the one that is stored can't be read")
     })?;
+    let names = said.keys().cloned().collect();
     merge(document, said);
-    Ok(())
+    Ok(names)
 }
 
 /// Refuses a registration without a statement where the tenant wants one.

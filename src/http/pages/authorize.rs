@@ -4,19 +4,24 @@ use actix_web::HttpResponse;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::render;
 use super::visit::Visit;
 use crate::domain::client::Client;
 use crate::flows::authorize::{
-    AuthorizeRefusal, CheckedRequest, Flow, Outcome, PushedRefusal, Step,
+    AuthorizeRefusal, CheckedRequest, Flow, Outcome, PushedRefusal, Recipient, Step,
 };
 use crate::flows::interaction::Interaction;
 use crate::flows::sessions::SignedIn;
 use crate::http::error::{PageError, redirect};
 use crate::http::extract::{FormBody, Query};
 use crate::protocol::prompt::{Display, Prompt};
+use crate::protocol::redirect_uri::RedirectResponse;
 use crate::protocol::scope::OPENID;
 use crate::protocol::session_state::session_state;
 use crate::protocol::{ErrorCode, OAuthError, Params, ValidatedRedirect};
+
+/// What a browser wants that a link led to us (`Sec-Fetch-Dest`).
+const DOCUMENT: &str = "document";
 
 /// Where a request goes on.
 const CONTINUE: &str = "/authorize/continue";
@@ -66,7 +71,18 @@ impl Pending {
             redirect: to,
             ..
         } = &self.checked;
-        tell(visit, client, to, &error).await
+        let answer = answer_to(visit, client, to, &error).await?;
+        // What a page asks by `prompt=none` in a frame of its own leads nobody anywhere, and could show nothing there.
+        let is_led = match visit.destination() {
+            Some(destination) => destination == DOCUMENT,
+            None => self.allows_page(),
+        };
+        let asks = is_led && self.signed_in.is_empty() && client.has_strangers_addresses();
+        Ok(if asks {
+            render::onward_page(&visit.caller, &visit.at, &error, to, &answer)
+        } else {
+            redirect(answer, &visit.at, &visit.caller)
+        })
     }
 
     /// Sends the browser to one of our own pages, with the request.
@@ -83,13 +99,13 @@ impl Pending {
     }
 }
 
-/// Tells the client of an error.
-async fn tell(
+/// What the client is told of an error.
+async fn answer_to(
     visit: &Visit,
     client: &Client,
     to: &ValidatedRedirect,
     error: &OAuthError,
-) -> Result<HttpResponse, PageError> {
+) -> Result<RedirectResponse, PageError> {
     tracing::info!(client = %client.id, %error, "an authorization request was refused");
     let tenant = &visit.at.tenant;
     let origin = &visit.caller.origin;
@@ -97,12 +113,34 @@ async fn tell(
         .provider
         .answer_error(tenant, client, to, error, origin);
     match answer.await.map_err(|error| visit.fail(error))? {
-        Some(answer) => Ok(redirect(answer, &visit.at, &visit.caller)),
+        Some(answer) => Ok(answer),
         None => Err(visit.refuse(OAuthError::new(
             ErrorCode::TooManyRequests,
             "too many signed errors were asked for from here; try again in a minute",
         ))),
     }
+}
+
+/// Tells the client of a request that can't be fulfilled, before anybody had a part in it.
+///
+/// RFC 9700 §4.11.2: a browser is sent by itself only to where somebody here trusts. Where a stranger registered the address, any link of theirs to
+/// us would lead on to it, so whoever isn't signed in is asked first.
+async fn tell(
+    visit: &Visit,
+    recipient: &Recipient,
+    error: &OAuthError,
+) -> Result<HttpResponse, PageError> {
+    let (client, to) = (&recipient.client, &recipient.redirect);
+    let answer = answer_to(visit, client, to, error).await?;
+    let is_led = visit.destination().is_none_or(|named| named == DOCUMENT);
+    let asks = is_led
+        && client.has_strangers_addresses()
+        && visit.signed_in(Some(client.id)).await?.is_empty();
+    Ok(if asks {
+        render::onward_page(&visit.caller, &visit.at, error, to, &answer)
+    } else {
+        redirect(answer, &visit.at, &visit.caller)
+    })
 }
 
 /// `GET /authorize`.
@@ -214,7 +252,7 @@ async fn stop(visit: &Visit, refusal: AuthorizeRefusal) -> PageError {
             if recipient.client.metadata.popup_sign_in {
                 visit.keep_opener();
             }
-            match tell(visit, &recipient.client, &recipient.redirect, &error).await {
+            match tell(visit, &recipient, &error).await {
                 Ok(answer) => answer.into(),
                 Err(error) => error,
             }

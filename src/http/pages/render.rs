@@ -7,7 +7,9 @@ use url::Url;
 
 use super::brand_sheet::BrandSheet;
 use super::messages::Messages;
-use super::views::{Account, ClientMark, ErrorPage, FormPost, Page, TenantMark, WebLink};
+use super::views::{
+    Account, ClientMark, ErrorPage, FormPost, Onward, Page, TenantMark, Way, WebLink,
+};
 use crate::clock::Timestamp;
 use crate::domain::client::Client;
 use crate::domain::user::User;
@@ -17,7 +19,8 @@ use crate::flows::tenancy::{Tenant, TenantAt};
 use crate::http::error::page_response;
 use crate::http::extract::Caller;
 use crate::http::headers::Exception;
-use crate::protocol::OAuthError;
+use crate::protocol::redirect_uri::RedirectResponse;
+use crate::protocol::{OAuthError, ValidatedRedirect};
 
 /// What a page needs of its surroundings, held while a view borrows it.
 pub struct Frame {
@@ -163,8 +166,49 @@ pub fn error_page(caller: &Caller, at: Option<&TenantAt>, error: &OAuthError) ->
         status: status.as_u16(),
         description: error.description(),
         request_id: &caller.request_id,
+        onward: None,
     };
     show(status, &view)
+}
+
+/// An error as a page that asks whether to go on to where its client wants to be told of it: `to` is where `answer` leads.
+pub fn onward_page(
+    caller: &Caller,
+    at: &TenantAt,
+    error: &OAuthError,
+    to: &ValidatedRedirect,
+    answer: &RedirectResponse,
+) -> HttpResponse {
+    let frame = Frame::new(Some(at), caller, &[]);
+    let url = Url::parse(to.uri()).ok();
+    let host = url.as_ref().and_then(Url::host_str);
+    let scheme = to.uri().split(':').next().unwrap_or_default();
+    let way = match answer {
+        RedirectResponse::Location(location) => Way::Link(location),
+        RedirectResponse::Form { action, fields } => {
+            let fields = fields.iter();
+            let fields = fields.map(|(name, value)| (name.as_str(), value.as_str()));
+            Way::Form(action, fields.collect())
+        }
+    };
+    // What the client would have been told by a redirect is no fault of the page's own.
+    let status = StatusCode::BAD_REQUEST;
+    let view = ErrorPage {
+        page: frame.page(),
+        code: error.code.as_str(),
+        status: status.as_u16(),
+        description: error.description(),
+        request_id: &caller.request_id,
+        onward: Some(Onward {
+            host: host.unwrap_or(scheme),
+            way,
+        }),
+    };
+    let mut response = show(status, &view);
+    if matches!(answer, RedirectResponse::Form { .. }) {
+        allow_form_action(&mut response, &to.csp_source());
+    }
+    response
 }
 
 /// An authorization response that the browser posts to the client. `action` is a validated redirect's URI.

@@ -184,6 +184,11 @@ impl Visit {
         see_other(&self.address(path, query))
     }
 
+    /// What the browser says that it wants the answer for (`Sec-Fetch-Dest`): `document` for what a person comes to see; none where it doesn't say.
+    pub fn destination(&self) -> Option<&str> {
+        self.request.headers().get("sec-fetch-dest")?.to_str().ok()
+    }
+
     /// The page of this issuer that the browser says it comes from, as path and query below the issuer.
     pub fn referer_below_issuer(&self) -> Option<&str> {
         let below = self.referer.as_deref()?.strip_prefix(&*self.at.issuer)?;

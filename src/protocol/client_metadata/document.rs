@@ -387,6 +387,39 @@ impl ClientMetadata {
         self.allows_grant(GrantType::AuthorizationCode) || self.allows_grant(GrantType::Implicit)
     }
 
+    /// Whether it gets tokens that speak for people and don't come by way of a redirect URI.
+    pub fn has_people_elsewhere(&self) -> bool {
+        [
+            GrantType::DeviceCode,
+            GrantType::Ciba,
+            GrantType::TokenExchange,
+            GrantType::JwtBearer,
+        ]
+        .iter()
+        .any(|grant| self.allows_grant(*grant))
+    }
+
+    /// What has to stand in the array of its `sector_identifier_uri` where redirect URIs prove nothing (OpenID Connect CIBA §4): where the keys are
+    /// published that it authenticates by, or where its tokens are pushed, if that is the only way in which it gets them.
+    pub fn sector_proof(&self) -> Option<&str> {
+        let by_keys = matches!(
+            self.token_endpoint_auth_method,
+            TokenEndpointAuthMethod::PrivateKeyJwt
+                | TokenEndpointAuthMethod::SelfSignedTlsClientAuth
+        );
+        if by_keys && self.jwks_uri.is_some() {
+            return self.jwks_uri.as_deref();
+        }
+        let is_pushed = self.backchannel_token_delivery_mode == Some(DeliveryMode::Push)
+            && self
+                .grant_types
+                .iter()
+                .all(|grant| matches!(grant, GrantType::Ciba | GrantType::RefreshToken));
+        self.backchannel_client_notification_endpoint
+            .as_deref()
+            .filter(|_| is_pushed)
+    }
+
     /// What its signed authorization responses are signed by.
     pub fn authorization_response_algorithm(&self) -> SigningAlgorithm {
         self.authorization_signed_response_alg

@@ -4,6 +4,7 @@
 //! Where an administrator writes it, every field that this provider does not act upon is refused rather than ignored: whoever sets it would rely
 //! on it. A client that registers itself is promised the opposite by RFC 7591 §2, and reads in the answer what became of its fields.
 
+mod administered;
 mod document;
 mod exchange;
 mod kinds;
@@ -11,6 +12,7 @@ mod localized;
 mod registration;
 mod rules;
 
+pub use administered::{ACTING_FOR_ITSELF, Decided};
 pub use document::ClientMetadata;
 pub use kinds::{
     AccessTokenFormat, ApplicationType, GrantType, ResponseType, SubjectType,

@@ -1,6 +1,6 @@
 //! Metadata as a client that registers itself sends it ([RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2), OpenID Connect Dynamic
 //! Client Registration §2): the specifications' defaults instead of an administrator's, members that aren't known here ignored, and nothing taken that
-//! is an administrator's to say.
+//! is an administrator's to say. What a change may not widen is another question (`administered`).
 
 use std::collections::HashSet;
 use std::sync::LazyLock;

@@ -12,6 +12,11 @@ const WITHOUT: &[(&str, &str, &str)] = &[
     ("tenants", "status", "one of three words"),
     ("changes", "entity", "one of four words"),
     ("role_assignments", "role", "one of four words"),
+    (
+        "clients",
+        "set_by_administrators",
+        "names of members of the metadata",
+    ),
     ("signing_keys", "algorithm", "one of four words"),
     ("sessions", "amr", "words of RFC 8176"),
     ("logout_deliveries", "state", "one of three words"),

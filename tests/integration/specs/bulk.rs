@@ -275,13 +275,26 @@ app_test! {
         let tenant = crate::specs::registration::open(&app, "acme").await;
         let metadata = json!({ "redirect_uris": [REDIRECT], "id_token_signed_response_alg": "ES256" });
         let document = crate::specs::registration::registered(&app, &tenant, metadata).await;
+        let admin = crate::support::admin::Admin::program(&app, &tenant).await;
+        let id = document["client_id"].as_str().expect("an id");
+        admin.patch(&format!("/tenants/acme/clients/{id}"), &json!({ "scope": "openid profile" })).await.expect_ok();
         let text = export(&app, &tenant).await;
         let by = By::command_line();
         app.provider.delete_tenant("acme", &by).await.expect("deleted");
         import(&app, &text).await.expect("imported");
+        let mut document = document.clone();
+        document["scope"] = json!("openid profile");
         let (uri, token) = (document["registration_client_uri"].as_str().expect("a URI"), document["registration_access_token"].as_str().expect("a token"));
         let read = app.get(uri).bearer(token).send().await.expect_ok().json();
         assert_eq!(read, document);
+        // What an administrator set is theirs still.
+        let wider = json!({ "client_id": document["client_id"], "redirect_uris": [REDIRECT], "scope": "openid email" });
+        let put = app.http.request(actix_web::http::Method::PUT, uri).bearer(token).body("application/json", wider.to_string()).send().await;
+        put.expect_error(400, "invalid_client_metadata");
+        let nobodys = json!({ "tenant": { "slug": "other", "name": "Other" } }).to_string() + "\n"
+            + &json!({ "client": { "redirect_uris": [REDIRECT], "token_endpoint_auth_method": "none", "set_by_administrators": ["scope"] } }).to_string();
+        let refused = import(&app, &nobodys).await.expect_err("no registration");
+        assert!(refused.problems[0].to_string().contains("set_by_administrators: goes together"), "{}", refused.problems[0]);
         // Without the data key the hash means nothing.
         let alone = json!({ "tenant": { "slug": "other", "name": "Other" } }).to_string() + "\n"
             + &json!({ "client": { "redirect_uris": [REDIRECT], "token_endpoint_auth_method": "none", "registration_access_token_hash": "A".repeat(43) } }).to_string();

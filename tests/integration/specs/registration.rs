@@ -10,12 +10,14 @@ use tessera::domain::settings::RegistrationPolicy;
 use tessera::protocol::client_metadata::ClientMetadata;
 use tessera::secret::PlainSecret;
 
+use super::registration_management::Held;
 use crate::support::admin::Admin;
-use crate::support::app::{TestApp, TestClient, TestTenant, app_test};
+use crate::support::app::{TestApp, TestClient, TestTenant, app_test, on_both};
 use crate::support::http::{Answer, Request};
 use crate::support::relying_party::{RelyingParty, header};
 
 const CALLBACK: &str = "https://relying.example/callback";
+const CIBA: &str = "urn:openid:params:grant-type:ciba";
 
 /// A tenant where everybody may register clients.
 pub async fn open(app: &TestApp, slug: &str) -> TestTenant {
@@ -127,7 +129,8 @@ app_test! {
         // A confidential client goes without PKCE.
         let rp = RelyingParty::new(&app, &tenant, &client_of(&document)).with_scope("openid email");
         let without = [("code_challenge", ""), ("code_challenge_method", "")];
-        let page = rp.authorize(&mut app.browser(), &user, &without).await;
+        let mut browser = app.browser();
+        let page = rp.authorize(&mut browser, &user, &without).await;
         let code = page.answer.location_param("code").expect("a code");
         let form = [("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", CALLBACK)];
         let tokens = rp.token(&form).await.expect_ok().json();
@@ -136,7 +139,7 @@ app_test! {
         assert_eq!(rp.userinfo(tokens["access_token"].as_str().expect("a token")).await.expect_ok().json()["email"], "ana@acme.example");
         // Unless its tenant forbids.
         app.change_settings(&tenant, |settings| settings.require_pkce = true).await;
-        let page = rp.authorize(&mut app.browser(), &user, &without).await;
+        let page = rp.authorize(&mut browser, &user, &without).await;
         assert_eq!(page.answer.location_param("error").as_deref(), Some("invalid_request"));
     }
 
@@ -149,9 +152,14 @@ app_test! {
         })).await;
         assert!(document["client_secret"].is_null() && document["client_secret_expires_at"].is_null());
         let rp = RelyingParty::new(&app, &tenant, &client_of(&document)).with_scope("openid");
-        let page = rp.authorize(&mut app.browser(), &user, &[("code_challenge", ""), ("code_challenge_method", "")]).await;
+        let without = rp.authorization_url(&[("code_challenge", ""), ("code_challenge_method", "")]);
+        let mut browser = app.browser();
+        let page = browser.open(&without).await;
+        page.answer.expect_error(400, "invalid_request");
+        page.expect_id("continue");
+        rp.sign_in(&mut browser, &user).await;
+        let page = browser.open(&without).await;
         assert_eq!(page.answer.location_param("error").as_deref(), Some("invalid_request"));
-        rp.sign_in(&mut app.browser(), &user).await;
     }
 
     async fn what_is_wrong_is_named(app: TestApp) {
@@ -211,7 +219,7 @@ app_test! {
         expect_refused(&register(&app, &tenant, &statement).await, "invalid_software_statement", "software_statement");
         // Nothing of all this was written down.
         let loaded = app.load(&tenant).await;
-        assert_eq!(app.provider.db.read(&*loaded, |repo| repo.count_registered_clients()).await.expect("storage works"), 0);
+        assert_eq!(app.provider.db.read(&*loaded, |repo| repo.count_strangers_clients()).await.expect("storage works"), 0);
         // What isn't known is ignored, and not told back.
         let document = registered(&app, &tenant, json!({ "redirect_uris": [CALLBACK], "colour": "red", "request_object_compression": "DEF", "tos_uri": null })).await;
         assert!(document["colour"].is_null() && document["request_object_compression"].is_null());
@@ -322,7 +330,7 @@ app_test! {
         statuses.sort_unstable();
         assert_eq!(statuses, [201, 401, 401, 401, 401, 401, 401, 401]);
         let loaded = app.load(&tenant).await;
-        assert_eq!(app.provider.db.read(&*loaded, |repo| repo.count_registered_clients()).await.expect("storage works"), 1);
+        assert_eq!(app.provider.db.read(&*loaded, |repo| repo.count_vouched_clients()).await.expect("storage works"), 1);
     }
 
     async fn a_token_vouches_for_a_client_that_acts_for_itself(app: TestApp) {
@@ -336,6 +344,100 @@ app_test! {
         assert_eq!(answer.status, 201, "{}", answer.body);
         let rp = RelyingParty::new(&app, &tenant, &client_of(&answer.json()));
         assert_eq!(rp.client_credentials(&[]).await.body["scope"], "orders:read");
+    }
+
+    /// Whoever asks by the back channel finds out who has an account, and uses up what may be asked of a person.
+    async fn a_token_vouches_for_a_client_that_asks_by_the_back_channel(app: TestApp) {
+        let tenant = open(&app, "acme").await;
+        let admin = Admin::program(&app, &tenant).await;
+        let made = initial_access_token(&admin, &tenant, &json!({ "name": "Banks" })).await;
+        let metadata = json!({
+            "grant_types": [CIBA], "backchannel_token_delivery_mode": "poll", "scope": "openid", "id_token_signed_response_alg": "ES256",
+        });
+        expect_refused(&register(&app, &tenant, &metadata).await, "invalid_client_metadata", "grant_types");
+        let answer = request(&app, &tenant, &metadata).bearer(made["token"].as_str().expect("a token")).send().await;
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        let held = Held::of(answer.json());
+        held.put(&app, &held.change(&json!({ "client_name": "Bank" }))).await.expect_ok();
+        // One to which an administrator gave it keeps it, and no other takes it.
+        let plain = Held::of(registered(&app, &tenant, json!({ "redirect_uris": [CALLBACK], "scope": "openid" })).await);
+        let asking = plain.change(&json!({ "grant_types": ["authorization_code", CIBA], "backchannel_token_delivery_mode": "poll" }));
+        expect_refused(&plain.put(&app, &asking).await, "invalid_client_metadata", "grant_types");
+        let path = format!("/tenants/acme/clients/{}", plain.document["client_id"].as_str().expect("an id"));
+        admin.patch(&path, &json!({ "grant_types": ["authorization_code", CIBA], "backchannel_token_delivery_mode": "poll" })).await.expect_ok();
+        plain.put(&app, &asking).await.expect_ok();
+    }
+
+    /// RFC 9700 §4.11.2: any link of a stranger's to us would lead to wherever they like.
+    async fn nobody_is_led_to_an_address_that_a_stranger_chose(app: TestApp) {
+        let tenant = open(&app, "acme").await;
+        let user = app.user(&tenant, "ana@acme.example", "a long enough password").await;
+        let metadata = json!({ "redirect_uris": [CALLBACK], "scope": "openid", "id_token_signed_response_alg": "ES256" });
+        let document = registered(&app, &tenant, metadata.clone()).await;
+        let rp = RelyingParty::new(&app, &tenant, &client_of(&document)).with_scope("openid");
+        let wrong = |more: &[(&str, &str)]| rp.authorization_url(&[&[("scope", "nonsense")], more].concat());
+        let page = app.browser().open(&wrong(&[])).await;
+        assert_eq!((page.answer.status, page.answer.header("location")), (400, None));
+        page.expect_id("continue");
+        let body = &page.answer.body;
+        assert!(body.contains("data-error=\"invalid_scope\"") && body.contains(&format!("href=\"{CALLBACK}?error=invalid_scope")), "{body}");
+        assert!(body.contains("Go on to") && body.contains("relying.example") && !body.contains("http-equiv"), "{body}");
+        let german = app.get(&wrong(&[])).header("accept-language", "de").send().await;
+        assert!(german.status == 400 && german.body.contains("Weiter zu"), "{}", german.body);
+        // In each way in which an answer travels.
+        for (mode, name) in [("form_post", "error"), ("form_post.jwt", "response")] {
+            let page = app.browser().open(&wrong(&[("response_mode", mode)])).await;
+            assert_eq!((page.answer.status, page.hidden(name).is_some()), (400, true), "{mode}: {}", page.answer.body);
+            assert_eq!(page.filled(&[]).0.as_str(), CALLBACK);
+            assert!(!page.answer.body.contains("id=\"form-post\"") && !page.answer.body.contains("form_post"), "a script would send it");
+            assert!(page.answer.header("content-security-policy").is_some_and(|policy| policy.contains("form-action 'self' https://relying.example;")));
+        }
+        for mode in ["jwt", "query.jwt"] {
+            let page = app.browser().open(&wrong(&[("response_mode", mode)])).await;
+            assert!(page.answer.status == 400 && page.answer.body.contains(&format!("href=\"{CALLBACK}?response=")), "{mode}: {}", page.answer.body);
+        }
+        let url = url::Url::parse(&wrong(&[])).expect("a URL");
+        let form: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+        let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let posted = app.browser().post_from(&tenant.url("/authorize"), &form, None).await;
+        assert_eq!((posted.status, posted.header("location")), (400, None));
+        // A page that asks in a frame of its own leads nobody anywhere; a link that asks in silence does.
+        let silent = rp.authorization_url(&[("prompt", "none")]);
+        for (destination, status) in [(None, 303), (Some("iframe"), 303), (Some("document"), 400)] {
+            let ask = app.get(&silent);
+            let answer = match destination {
+                Some(destination) => ask.header("sec-fetch-dest", destination).send().await,
+                None => ask.send().await,
+            };
+            assert_eq!((answer.status, answer.header("location").is_some()), (status, status == 303), "{destination:?}");
+            if status == 303 {
+                assert_eq!(answer.location_param("error").as_deref(), Some("login_required"));
+            } else {
+                assert!(answer.body.contains("data-error=\"login_required\"") && answer.body.contains(&format!("href=\"{CALLBACK}?error=login_required")), "{}", answer.body);
+            }
+        }
+        assert_eq!(app.get(&wrong(&[])).header("sec-fetch-dest", "iframe").send().await.status, 303);
+        // Whoever is signed in came here on their own account.
+        let mut browser = app.browser();
+        rp.sign_in(&mut browser, &user).await;
+        assert_eq!(browser.open(&wrong(&[])).await.answer.location_param("error").as_deref(), Some("invalid_scope"));
+        // Others stand for these.
+        let admin = Admin::program(&app, &tenant).await;
+        let made = initial_access_token(&admin, &tenant, &json!({ "name": "Partners" })).await;
+        let vouched = request(&app, &tenant, &metadata).bearer(made["token"].as_str().expect("a token")).send().await.json();
+        let trusted = registered(&app, &tenant, metadata.clone()).await;
+        let checked = registered(&app, &tenant, metadata).await;
+        let path = |document: &Value| format!("/tenants/acme/clients/{}", document["client_id"].as_str().expect("an id"));
+        admin.patch(&path(&trusted), &json!({ "skip_consent": true })).await.expect_ok();
+        admin.patch(&path(&checked), &json!({ "redirect_uris": [CALLBACK, "https://relying.example/two"] })).await.expect_ok();
+        for client in [client_of(&vouched), client_of(&trusted), client_of(&checked), app.web_client(&tenant).await] {
+            let rp = RelyingParty::new(&app, &tenant, &client);
+            let beside = [("scope", "nonsense"), ("redirect_uri", client.redirect_uri())];
+            let page = app.browser().open(&rp.authorization_url(&beside)).await;
+            assert_eq!(page.answer.location_param("error").as_deref(), Some("invalid_scope"), "{}", page.answer.body);
+            let page = app.browser().open(&rp.authorization_url(&[&beside[..], &[("response_mode", "form_post")]].concat())).await;
+            assert_eq!(page.response().get("error"), "invalid_scope");
+        }
     }
 
     async fn who_makes_initial_access_tokens(app: TestApp) {
@@ -377,8 +479,12 @@ app_test! {
         let answer = request(&app, &tenant, &metadata).bearer(token).send().await;
         assert_eq!(answer.status, 201);
         app.time.advance(Duration::from_secs(3601));
+        // Nor by their number, nor they by that of those who were.
+        assert_eq!([status().await, status().await], [201, 429]);
         register(&app, &tenant, &metadata).await.expect_error(429, "too_many_requests");
-        request(&app, &tenant, &metadata).bearer(token).send().await.expect_error(429, "too_many_requests");
+        for expected in [201, 201, 429] {
+            assert_eq!(request(&app, &tenant, &metadata).bearer(token).send().await.status, expected);
+        }
         // A refusal uses nothing up, and a deletion makes room.
         let document = answer.json();
         let gone = app.http.request(Method::DELETE, document["registration_client_uri"].as_str().expect("an address"))
@@ -387,7 +493,7 @@ app_test! {
         assert_eq!(request(&app, &tenant, &metadata).bearer(token).send().await.status, 201);
         let path = format!("/tenants/acme/initial-access-tokens/{}", made["id"].as_str().expect("an id"));
         let admin = Admin::program(&app, &tenant).await;
-        assert_eq!(admin.get(&path).await.expect_ok().json()["uses"], 2);
+        assert_eq!(admin.get(&path).await.expect_ok().json()["uses"], 4);
     }
 
     async fn a_sector_must_list_every_redirect_uri(app: TestApp) {
@@ -446,4 +552,32 @@ app_test! {
         let closed = app.tenant("globex").await;
         assert_eq!(preflight(&closed.url("/register"), "POST").await.header("access-control-allow-origin"), None);
     }
+}
+
+/// Whoever has an IPv6 /48 has 65,536 networks.
+#[test]
+fn a_site_registers_no_more_than_its_share() {
+    on_both("trusted_proxies = ['127.0.0.1']\n", |app| async move {
+        let tenant = open(&app, "acme").await;
+        app.change_settings(&tenant, |settings| {
+            settings.registration_rate = 2;
+            settings.registration_limit = 32;
+        })
+        .await;
+        let metadata =
+            json!({ "redirect_uris": [CALLBACK], "id_token_signed_response_alg": "ES256" });
+        let from = async |address: &str| {
+            let asked = request(&app, &tenant, &metadata).header("x-forwarded-for", address);
+            asked.send().await.status
+        };
+        for network in ["2001:db8:0:1::1", "2001:db8:0:2::1"] {
+            assert_eq!((from(network).await, from(network).await), (201, 201));
+        }
+        assert_eq!(from("2001:db8:0:1::2").await, 429);
+        assert_eq!(from("2001:db8:0:3::1").await, 429);
+        assert_eq!(from("2001:db8:1::1").await, 201);
+        assert_eq!(from("198.51.100.9").await, 201);
+        app.time.advance(Duration::from_secs(3601));
+        assert_eq!(from("2001:db8:0:3::1").await, 201);
+    });
 }

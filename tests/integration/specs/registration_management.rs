@@ -11,6 +11,7 @@ use crate::support::http::Answer;
 use crate::support::relying_party::RelyingParty;
 
 const CALLBACK: &str = "https://relying.example/callback";
+const CIBA: &str = "urn:openid:params:grant-type:ciba";
 
 /// What a client holds after its registration.
 pub struct Held {
@@ -140,6 +141,8 @@ app_test! {
             (json!({ "skip_consent": true }), "invalid_client_metadata", "skip_consent"),
             (json!({ "scope": "openid tessera:admin" }), "invalid_client_metadata", "scope"),
             (json!({ "grant_types": ["authorization_code", "client_credentials"] }), "invalid_client_metadata", "grant_types"),
+            (json!({ "grant_types": ["authorization_code", CIBA], "backchannel_token_delivery_mode": "poll" }), "invalid_client_metadata", "grant_types"),
+            (json!({ "subject_type": "pairwise" }), "invalid_client_metadata", "subject_type"),
             (json!({ "software_id": "tessera-console" }), "invalid_client_metadata", "software_id"),
         ] {
             let answer = held.put(&app, &held.change(&members)).await;
@@ -172,6 +175,8 @@ app_test! {
         let less = held.put(&app, &less).await.expect_ok().json();
         assert_eq!((&less["access_token_lifetime"], &less["skip_consent"], &less["grant_types"]), (&json!(120), &json!(true), &json!(["authorization_code"])));
         held.put(&app, &held.change(&json!({ "access_token_lifetime": 121 }))).await.expect_error(400, "invalid_client_metadata");
+        // A grant that it gave up is theirs to give again.
+        held.put(&app, &read.change(&json!({}))).await.expect_error(400, "invalid_client_metadata");
         // What they demand of it stays demanded.
         let demands = ["require_pkce", "require_pushed_authorization_requests", "dpop_bound_access_tokens", "require_dpop_nonce"];
         let demanded: serde_json::Map<String, Value> = demands.iter().map(|name| ((*name).to_owned(), json!(true))).collect();
@@ -184,6 +189,141 @@ app_test! {
         // Once a client administers, it is administrators' alone to change.
         admin.patch(&path, &json!({ "scope": "openid tessera:admin" })).await.expect_ok();
         held.put(&app, &read.change(&json!({ "scope": "openid tessera:admin" }))).await.expect_error(400, "invalid_client_metadata");
+    }
+
+    /// Whoever trusts a client trusts what it is: with `skip_consent` people are sent to it without being asked.
+    async fn a_client_widens_nothing_that_an_administrator_trusts(app: TestApp) {
+        let tenant = open(&app, "acme").await;
+        let user = app.user(&tenant, "ana@acme.example", "a long enough password").await;
+        let held = Held::of(registered(&app, &tenant, json!({
+            "redirect_uris": [CALLBACK], "scope": "openid", "id_token_signed_response_alg": "ES256", "post_logout_redirect_uris": ["https://relying.example/out"],
+        })).await);
+        // While nobody trusts it, it is what it says.
+        held.put(&app, &held.change(&json!({ "scope": "openid email", "redirect_uris": [CALLBACK, "https://relying.example/two"] }))).await.expect_ok();
+        held.put(&app, &held.change(&json!({}))).await.expect_ok();
+        let admin = Admin::program(&app, &tenant).await;
+        let path = format!("/tenants/acme/clients/{}", held.document["client_id"].as_str().expect("an id"));
+        admin.patch(&path, &json!({ "skip_consent": true })).await.expect_ok();
+        let held = Held::of(held.send(&app, Method::GET).await.expect_ok().json());
+        let evil = "https://evil.example/callback";
+        for (members, code, member) in [
+            (json!({ "scope": "openid email" }), "invalid_client_metadata", "scope"),
+            (json!({ "grant_types": ["authorization_code", "refresh_token"] }), "invalid_client_metadata", "grant_types"),
+            (json!({ "grant_types": ["authorization_code", "implicit"], "response_types": ["code", "code id_token"] }), "invalid_client_metadata", "grant_types"),
+            (json!({ "redirect_uris": [evil] }), "invalid_redirect_uri", "redirect_uris"),
+            (json!({ "redirect_uris": [CALLBACK, evil] }), "invalid_redirect_uri", "redirect_uris"),
+            (json!({ "post_logout_redirect_uris": [evil] }), "invalid_client_metadata", "post_logout_redirect_uris"),
+            (json!({ "initiate_login_uri": evil }), "invalid_client_metadata", "initiate_login_uri"),
+            (json!({ "allowed_origins": ["https://evil.example"] }), "invalid_client_metadata", "allowed_origins"),
+            (json!({ "token_endpoint_auth_method": "none", "client_secret": null }), "invalid_client_metadata", "token_endpoint_auth_method"),
+        ] {
+            let answer = held.put(&app, &held.change(&members)).await;
+            answer.expect_error(400, code);
+            let described = answer.json()["error_description"].to_string();
+            assert!(described.contains(member) && described.contains("administrator"), "{described}");
+        }
+        // A scope that isn't said would be a wider one, and stays as it is.
+        let least = json!({ "client_id": held.document["client_id"], "redirect_uris": [CALLBACK], "id_token_signed_response_alg": "ES256" });
+        let kept = held.put(&app, &least).await.expect_ok().json();
+        assert_eq!((&kept["scope"], &kept["skip_consent"], &kept["post_logout_redirect_uris"]), (&json!("openid"), &json!(true), &Value::Null));
+        // Nobody is led to the other address, however much they are signed in.
+        let rp = RelyingParty::new(&app, &tenant, &client_of(&held.document)).with_scope("openid");
+        let mut browser = app.browser();
+        rp.sign_in(&mut browser, &user).await;
+        let page = browser.open(&rp.authorization_url(&[("prompt", "none"), ("redirect_uri", evil)])).await;
+        assert_eq!((page.answer.status, page.answer.header("location")), (400, None));
+        let page = browser.open(&rp.authorization_url(&[("prompt", "none"), ("scope", "openid email")])).await;
+        assert_eq!(page.answer.location_param("error").as_deref(), Some("invalid_scope"));
+    }
+
+    /// A client that acts for itself does so at the APIs that an administrator named.
+    async fn a_client_that_acts_for_itself_stays_where_it_is(app: TestApp) {
+        let tenant = open(&app, "acme").await;
+        app.resource(&tenant, "https://orders.example", &["orders:read", "orders:write"]).await;
+        app.resource(&tenant, "https://pay.example", &["pay:all"]).await;
+        let held = Held::of(registered(&app, &tenant, json!({ "redirect_uris": [CALLBACK], "id_token_signed_response_alg": "ES256" })).await);
+        let admin = Admin::program(&app, &tenant).await;
+        let path = format!("/tenants/acme/clients/{}", held.document["client_id"].as_str().expect("an id"));
+        let given = json!({ "grant_types": ["authorization_code", "client_credentials"], "scope": "orders:read", "resources": ["https://orders.example"] });
+        admin.patch(&path, &given).await.expect_ok();
+        let read = Held::of(held.send(&app, Method::GET).await.expect_ok().json());
+        for members in [
+            json!({ "scope": "orders:read orders:write pay:all", "resources": null }), json!({ "scope": "orders:read orders:write" }),
+            json!({ "resources": [] }), json!({ "resources": ["https://orders.example", "https://pay.example"] }), json!({ "resources": ["https://pay.example"] }),
+            json!({ "grant_types": ["authorization_code", "client_credentials", "refresh_token"] }),
+        ] {
+            held.put(&app, &read.change(&members)).await.expect_error(400, "invalid_client_metadata");
+        }
+        let kept = held.put(&app, &read.change(&json!({ "resources": null, "scope": null }))).await.expect_ok().json();
+        assert_eq!((&kept["resources"], &kept["scope"]), (&json!(["https://orders.example"]), &json!("orders:read")));
+        let mut client = client_of(&held.document);
+        client.metadata = client_of(&read.document).metadata;
+        let rp = RelyingParty::new(&app, &tenant, &client);
+        let token = async |scope, resource| rp.token(&[("grant_type", "client_credentials"), ("scope", scope), ("resource", resource)]).await.status;
+        assert_eq!((token("orders:read", "https://orders.example").await, token("pay:all", "https://pay.example").await), (200, 400));
+        // It moves, as people are asked before they are sent to it; and it may be less, but not the same again.
+        held.put(&app, &read.change(&json!({ "redirect_uris": ["https://relying.example/moved"] }))).await.expect_ok();
+        held.put(&app, &read.change(&json!({ "grant_types": ["authorization_code"] }))).await.expect_ok();
+        held.put(&app, &read.change(&json!({}))).await.expect_error(400, "invalid_client_metadata");
+        held.put(&app, &read.change(&json!({ "grant_types": ["authorization_code"], "scope": "openid pay:all" }))).await.expect_error(400, "invalid_client_metadata");
+    }
+
+    /// Member by member, of a client that nobody trusts with anything, too; and of one that was vouched for.
+    async fn what_an_administrator_narrowed_stays_narrow(app: TestApp) {
+        let tenant = open(&app, "acme").await;
+        let admin = Admin::program(&app, &tenant).await;
+        let held = Held::of(registered(&app, &tenant, json!({ "redirect_uris": [CALLBACK], "scope": "openid email", "client_name": "Your Bank" })).await);
+        let path = format!("/tenants/acme/clients/{}", held.document["client_id"].as_str().expect("an id"));
+        admin.patch(&path, &json!({ "scope": "openid", "client_name": "Relying" })).await.expect_ok();
+        for members in [json!({ "scope": "openid email" }), json!({ "client_name": "Your Bank" }), json!({ "client_name": "Relying", "scope": "openid", "client_name#de": "Ihre Bank" })] {
+            let beside = held.change(&json!({ "scope": null, "client_name": null }));
+            let mut change = beside.clone();
+            for (name, value) in members.as_object().expect("an object") {
+                change[name] = value.clone();
+            }
+            held.put(&app, &change).await.expect_error(400, "invalid_client_metadata");
+            let kept = held.put(&app, &beside).await.expect_ok().json();
+            assert_eq!((&kept["scope"], &kept["client_name"]), (&json!("openid"), &json!("Relying")));
+        }
+        // What they left alone is its own.
+        let own = held.change(&json!({ "scope": null, "client_name": null, "redirect_uris": ["https://relying.example/moved"], "logo_uri": "https://relying.example/logo" }));
+        assert_eq!(held.put(&app, &own).await.expect_ok().json()["redirect_uris"], json!(["https://relying.example/moved"]));
+        let made = initial_access_token(&admin, &tenant, &json!({ "name": "Machines" })).await;
+        let metadata = json!({ "redirect_uris": [CALLBACK], "grant_types": ["authorization_code", "client_credentials"], "scope": "openid" });
+        let answer = request(&app, &tenant, &metadata).bearer(made["token"].as_str().expect("a token")).send().await;
+        let vouched = Held::of(answer.json());
+        vouched.put(&app, &vouched.change(&json!({}))).await.expect_ok();
+        let path = format!("/tenants/acme/clients/{}", vouched.document["client_id"].as_str().expect("an id"));
+        admin.patch(&path, &json!({ "grant_types": ["authorization_code"] })).await.expect_ok();
+        vouched.put(&app, &vouched.change(&json!({}))).await.expect_error(400, "invalid_client_metadata");
+    }
+
+    /// A secret that an administrator took out of use may have leaked.
+    async fn a_secret_that_was_rotated_is_never_good_again(app: TestApp) {
+        let tenant = open(&app, "acme").await;
+        let held = Held::of(registered(&app, &tenant, json!({ "redirect_uris": [CALLBACK], "id_token_signed_response_alg": "ES256" })).await);
+        let id = held.document["client_id"].as_str().expect("an id").to_owned();
+        let works = async |document: &Value| {
+            let secret = document["client_secret"].as_str().expect("a secret").to_owned();
+            app.post(&tenant.url("/introspect"), &[("token", "x")]).basic(&id, &secret).send().await.status
+        };
+        assert_eq!(works(&held.document).await, 200);
+        let admin = Admin::program(&app, &tenant).await;
+        let rotated = admin.post(&format!("/tenants/acme/clients/{id}/rotate-secret"), &json!({ "overlap_seconds": 0 })).await.expect_ok().json();
+        assert_eq!((works(&held.document).await, works(&rotated).await), (401, 200));
+        let by_method = async |method: &str| held.put(&app, &held.change(&json!({ "token_endpoint_auth_method": method, "client_secret": null }))).await.expect_ok().json();
+        // By this method the secret itself is needed, and of the rotated one only a hash is kept: another is made, and shown this once.
+        let made = by_method("client_secret_jwt").await;
+        assert!(made["client_secret"] != held.document["client_secret"] && made["client_secret"] != rotated["client_secret"]);
+        assert!(held.send(&app, Method::GET).await.expect_ok().json()["client_secret"].is_null());
+        for method in ["client_secret_post", "none", "client_secret_basic"] {
+            assert!(by_method(method).await["client_secret"].is_null(), "{method}");
+        }
+        assert_eq!((works(&held.document).await, works(&rotated).await, works(&made).await), (401, 401, 200));
+        // One that nobody rotated stays what it is, and can be read again.
+        let other = Held::of(registered(&app, &tenant, json!({ "redirect_uris": [CALLBACK], "id_token_signed_response_alg": "ES256" })).await);
+        let change = other.change(&json!({ "token_endpoint_auth_method": "client_secret_jwt" }));
+        assert_eq!(other.put(&app, &change).await.expect_ok().json()["client_secret"], other.document["client_secret"]);
     }
 
     async fn a_client_that_comes_to_need_a_secret_gets_one(app: TestApp) {

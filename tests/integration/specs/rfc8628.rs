@@ -7,19 +7,23 @@ use serde_json::{Value, json};
 use tessera::domain::address::{Domain, DomainStage};
 use tessera::domain::audit::Origin;
 use tessera::domain::ids::{DomainId, UserId};
+use tessera::domain::settings::RegistrationPolicy;
 use tessera::flows::authorize::Decision;
 use tessera::flows::browser::SessionCookie;
 use tessera::flows::decoupled::Answered;
 use tessera::flows::device::Found;
 use tessera::flows::tenancy::TenantAt;
 
+use super::registration::{client_of, register, registered};
+use super::registration_management::Held;
 use super::seed::{Scene, at_once, text};
-use crate::support::app::{TestApp, TestClient, TestTenant, app_test};
+use crate::support::app::{TestApp, TestClient, TestTenant, app_test, on_both};
 use crate::support::browser::{Browser, Page};
 use crate::support::dpop::Prover;
 use crate::support::http::Answer;
 use crate::support::relying_party::{RelyingParty, claims};
 use crate::support::secrets::expect_not_kept;
+use crate::support::sector::Sector;
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const SCOPE: &str = "openid profile offline_access";
@@ -635,6 +639,71 @@ app_test! {
         begin(&scene).await;
     }
 
+    /// OpenID Connect Core §8.1: a sector is proved by answers that are sent there. A device's are sent nowhere.
+    async fn a_stranger_learns_no_other_applications_names_of_people(app: TestApp) {
+        let scene = scene(app).await;
+        scene.app.change_settings(&scene.tenant, |settings| settings.registration = RegistrationPolicy::Open).await;
+        let callback = "https://clinic.example/callback";
+        let clinic = scene.app.client(&scene.tenant, json!({ "redirect_uris": [callback], "scope": "openid", "subject_type": "pairwise" })).await;
+        let real = scene.with(&clinic).with_scope("openid").sign_in(&mut scene.app.browser(), &scene.user).await.id_claims()["sub"].clone();
+        let sub_at = async |client: &TestClient| {
+            let rp = scene.with(client).with_scope("openid");
+            let asked = codes(&ask(&rp, &[]).await);
+            decide(&scene, &asked, "allow").await;
+            let tokens = poll(&rp, &asked.device).await.expect_ok().json();
+            claims(text(&tokens, "id_token"))["sub"].clone()
+        };
+        let by_device = json!({
+            "grant_types": [GRANT], "redirect_uris": [callback], "scope": "openid", "subject_type": "pairwise", "id_token_signed_response_alg": "ES256",
+        });
+        let with = |more: Value| {
+            let mut metadata = by_device.clone();
+            for (name, value) in more.as_object().expect("an object") {
+                metadata[name] = value.clone();
+            }
+            metadata
+        };
+        let stranger = registered(&scene.app, &scene.tenant, by_device.clone()).await;
+        let subs = [sub_at(&client_of(&stranger)).await, sub_at(&client_of(&registered(&scene.app, &scene.tenant, by_device.clone()).await)).await];
+        assert!(subs[0] != real && subs[1] != real && subs[0] != subs[1], "{real} {subs:?}");
+        // An administrator says whose a client is.
+        let own = scene.app.client(&scene.tenant, json!({ "grant_types": [GRANT], "redirect_uris": [callback], "scope": "openid", "subject_type": "pairwise" })).await;
+        assert_eq!(sub_at(&own).await, real);
+        // An array proves nothing either to which anybody can point; keys that stand in it do, as long as the client has to use them.
+        let keys = "https://clinic.example/jwks";
+        let sector = Sector::start(json!([callback, keys]));
+        let both = json!(["authorization_code", GRANT]);
+        for more in [
+            json!({ "grant_types": both }), json!({ "sector_identifier_uri": sector.url() }), json!({ "sector_identifier_uri": sector.url(), "redirect_uris": [] }),
+            json!({ "sector_identifier_uri": sector.url(), "grant_types": both }), json!({ "sector_identifier_uri": sector.url(), "jwks_uri": keys }),
+            json!({ "sector_identifier_uri": sector.url(), "jwks_uri": "https://evil.example/jwks", "token_endpoint_auth_method": "private_key_jwt" }),
+        ] {
+            let refused = register(&scene.app, &scene.tenant, &with(more.clone())).await;
+            refused.expect_error(400, "invalid_client_metadata");
+            let described = refused.json()["error_description"].to_string();
+            assert!(described.contains("sector_identifier_uri"), "{more}: {described}");
+        }
+        let proved = json!({ "grant_types": both, "sector_identifier_uri": sector.url(), "jwks_uri": keys, "token_endpoint_auth_method": "private_key_jwt" });
+        registered(&scene.app, &scene.tenant, with(proved)).await;
+        // Nor is a sector taken by a change, by one who has tokens already.
+        let elsewhere = "https://elsewhere.example/callback";
+        let by_browser = json!({ "redirect_uris": [elsewhere], "scope": "openid", "id_token_signed_response_alg": "ES256" });
+        let public = Held::of(registered(&scene.app, &scene.tenant, by_browser.clone()).await);
+        let moved = public.change(&json!({ "redirect_uris": [callback] }));
+        public.put(&scene.app, &moved).await.expect_ok();
+        public.put(&scene.app, &public.change(&json!({ "redirect_uris": [callback], "subject_type": "pairwise" }))).await.expect_error(400, "invalid_client_metadata");
+        let mut pairwise = by_browser;
+        pairwise["subject_type"] = json!("pairwise");
+        let pairwise = Held::of(registered(&scene.app, &scene.tenant, pairwise).await);
+        pairwise.put(&scene.app, &pairwise.change(&json!({ "redirect_uris": ["https://elsewhere.example/two"] }))).await.expect_ok();
+        for members in [json!({ "redirect_uris": [callback] }), json!({ "redirect_uris": [callback], "sector_identifier_uri": sector.url() })] {
+            pairwise.put(&scene.app, &pairwise.change(&members)).await.expect_error(400, "invalid_client_metadata");
+        }
+        let device = Held::of(stranger);
+        device.put(&scene.app, &device.change(&json!({ "grant_types": ["authorization_code"] }))).await.expect_error(400, "invalid_client_metadata");
+        device.put(&scene.app, &device.change(&json!({ "client_name": "Television" }))).await.expect_ok();
+    }
+
     /// §5.1: a person has so many tries, right ones included.
     async fn guessing_is_stopped(app: TestApp) {
         let scene = scene(app).await;
@@ -972,3 +1041,45 @@ app_test! {
 
 /// The statements of a transaction that reads one row.
 const READ: u64 = 3;
+
+/// Whoever has an IPv6 /48 has 65,536 networks, and takes up no client's codes with them.
+#[test]
+fn a_site_has_no_more_than_its_share_of_the_codes() {
+    on_both("trusted_proxies = ['127.0.0.1']\n", |app| async move {
+        let scene = scene(app).await;
+        let settings = scene.loaded().await.settings().clone();
+        assert_eq!(
+            (settings.device_code_limit, settings.device_code_rate),
+            (1000, 100)
+        );
+        scene
+            .app
+            .change_settings(&scene.tenant, |settings| settings.device_code_limit = 160)
+            .await;
+        let from = async |rp: &RelyingParty, address: &str| {
+            let asked = rp.authenticated("/device_authorization", &[("scope", "openid")]);
+            asked.header("x-forwarded-for", address).send().await
+        };
+        for network in 0..10 {
+            for _ in 0..2 {
+                codes(&from(&scene.rp, &format!("2001:db8:0:ff{network:02x}::1")).await);
+            }
+        }
+        for address in ["2001:db8:0:ff00::1", "2001:db8::1"] {
+            from(&scene.rp, address)
+                .await
+                .expect_error(429, "too_many_requests");
+        }
+        // Others' devices aren't held up, nor another client's.
+        codes(&from(&scene.rp, "2001:db8:1::1").await);
+        codes(&from(&scene.rp, "198.51.100.9").await);
+        let other = television(&scene.app, &scene.tenant, json!({})).await;
+        codes(&from(&scene.with(&other), "2001:db8:0:ff00::1").await);
+        // By the time at which those have lapsed there are more.
+        scene
+            .app
+            .time
+            .advance(Duration::from_secs(settings.device_code_lifetime.into()));
+        codes(&from(&scene.rp, "2001:db8::1").await);
+    });
+}

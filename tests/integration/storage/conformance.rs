@@ -275,11 +275,11 @@ db_test! {
             assert!(is_empty(repo.list_initial_access_tokens(ALL)?));
             assert!(!repo.consume_initial_access_token(id, rows.begun)?);
             assert!(!repo.delete_initial_access_token(id)?);
-            assert_eq!(repo.count_registered_clients()?, 0);
+            assert_eq!(repo.count_strangers_clients()?, 0);
             Ok(())
         }).await.expect("runs");
         // A row's key holds its tenant: the same identifier is another token's elsewhere.
-        let kept = two.as_a(|repo, rows| Ok((repo.find_initial_access_token(rows.initial_access_token.id)?, repo.count_registered_clients()?))).await;
+        let kept = two.as_a(|repo, rows| Ok((repo.find_initial_access_token(rows.initial_access_token.id)?, repo.count_strangers_clients()?))).await;
         let (kept, registered) = kept.expect("runs");
         assert_eq!((kept.expect("still there").uses, registered), (0, 1));
     }

@@ -98,6 +98,7 @@ pub fn client(clock: &Clock) -> Client {
             proof: hash(8),
             initial_access_token: None,
             software_statement: None,
+            set_by_administrators: ["scope".to_owned()].into(),
         }),
         ..Client::new(id, metadata, clock.now())
     }

@@ -75,13 +75,20 @@ fn registration_of(
             proof: hash_of(draft, field, hash)?,
             initial_access_token: token.map(InitialAccessTokenId::from),
             software_statement: statement_of(own)?,
+            set_by_administrators: own.set_by_administrators.clone(),
         })),
-        (None, None) if own.software_statement.is_none() => Ok(None),
+        (None, None)
+            if own.software_statement.is_none() && own.set_by_administrators.is_empty() =>
+        {
+            Ok(None)
+        }
         (None, token) => Err(AdminError::invalid(
             if token.is_some() {
                 "client.initial_access_token_id"
-            } else {
+            } else if own.software_statement.is_some() {
                 "client.software_statement"
+            } else {
+                "client.set_by_administrators"
             },
             "goes together with registration_access_token_hash",
         )),

@@ -336,6 +336,9 @@ fn client_line(client: &Client, with_secrets: bool) -> Value {
             .and_then(|own| own.initial_access_token)
             .map(InitialAccessTokenId::uuid),
         software_statement: registration.and_then(|own| own.software_statement.clone()),
+        set_by_administrators: registration
+            .map(|own| own.set_by_administrators.clone())
+            .unwrap_or_default(),
         created_at: Some(client.created_at),
         updated_at: Some(client.updated_at),
         ..ClientLine::default()

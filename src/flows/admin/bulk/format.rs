@@ -4,6 +4,8 @@
 //! `key`, `domain`, `resource`, `user`, `client`, `consent`, `external_subject`, in this order where one needs another. After an `export` line each tenant
 //! ends with an `end`, so that a file that was cut short is noticed.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -226,6 +228,9 @@ pub struct ClientLine {
     /// The software statement that it was registered with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub software_statement: Option<String>,
+    /// The members of its metadata that administrators set since.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub set_by_administrators: BTreeSet<String>,
     /// When it was registered, in seconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id_issued_at: Option<i64>,
@@ -239,7 +244,7 @@ pub struct ClientLine {
 
 impl ClientLine {
     /// The members that aren't RFC 7591's metadata.
-    const OWN: [&'static str; 15] = [
+    const OWN: [&'static str; 16] = [
         "client_id",
         "client_secret",
         "client_secret_expires_at",
@@ -252,6 +257,7 @@ impl ClientLine {
         "registration_access_token_hash",
         "initial_access_token_id",
         "software_statement",
+        "set_by_administrators",
         "client_id_issued_at",
         "created_at",
         "updated_at",

@@ -185,6 +185,10 @@ error-title-server = Etwas ist schiefgegangen
 error-advice-server = Der Fehler liegt bei uns und ist festgehalten. Versuchen Sie es gleich noch einmal.
 error-title-application = Die Anwendung hat einen Fehler gemacht
 error-advice-application = Sie hat Sie mit einer Anfrage hierher geschickt, die sich nicht erfüllen lässt. Von Ihnen wurde nichts weitergegeben. Gehen Sie zurück zur Anwendung, und melden Sie es dort, wenn es wieder vorkommt.
+error-title-not-signed-in = Sie sind hier nicht angemeldet
+error-advice-not-signed-in = Die Anwendung hat gefragt, ob Sie es sind, ohne Sie anmelden zu lassen. Gehen Sie zu ihr zurück, und melden Sie sich von dort aus an, wenn Sie sie benutzen möchten.
+error-onward = Die Anwendung möchte, dass Sie zu { $host } weitergehen. Diese Adresse hat sie selbst gewählt, und niemand in dieser Organisation hat sie geprüft: Gehen Sie nur dorthin, wenn Sie sie kennen.
+error-onward-go = Weiter zu { $host }
 
 form-post-heading = Es geht zurück
 form-post-lede = Sie werden zur Anwendung zurückgeschickt.

@@ -185,6 +185,10 @@ error-title-server = Something went wrong
 error-advice-server = The mistake is ours, and it has been recorded. Try again in a moment.
 error-title-application = The application made a mistake
 error-advice-application = It sent you here with a request that can’t be fulfilled. Nothing of yours has been passed on. Go back to the application, and tell its makers if it happens again.
+error-title-not-signed-in = You aren’t signed in here
+error-advice-not-signed-in = The application asked whether you are, without having you sign in. Go back to it, and sign in from there if you want to use it.
+error-onward = The application wants you to go on to { $host }. It chose this address itself, and nobody of this organisation has checked it: go there only if you know it.
+error-onward-go = Go on to { $host }
 
 form-post-heading = Taking you back
 form-post-lede = You are being sent back to the application.

@@ -7,8 +7,8 @@ use super::{
 use crate::http::pages::{
     messages::Messages,
     views::{
-        ChoosePassword, ErrorPage, FormPost, Landing, LinkSpent, PasswordRules, Problem, SignOut,
-        SignedOut, TenantHome,
+        ChoosePassword, ErrorPage, FormPost, Landing, LinkSpent, Onward, PasswordRules, Problem,
+        SignOut, SignedOut, TenantHome, Way,
     },
 };
 
@@ -102,6 +102,7 @@ impl Sample for ErrorPage<'static> {
             status: 400,
             description: "redirect_uri is not registered for this client; register it exactly as it is sent, query included.",
             request_id: "019a8f3e-6c1f-7d34-9e0a-5b1f6f2f1c11",
+            onward: None,
         };
         let said = |code, status| Self {
             code,
@@ -125,6 +126,29 @@ impl Sample for ErrorPage<'static> {
             ("unavailable", said("temporarily_unavailable", 503)),
             ("too_slow", said("request_timeout", 408)),
             ("too_many", said("too_many_requests", 429)),
+            (
+                "onward",
+                Self {
+                    onward: Some(Onward {
+                        host: "orders.example",
+                        way: Way::Link("https://orders.example/cb?error=invalid_scope&state=1"),
+                    }),
+                    ..said("invalid_scope", 400)
+                },
+            ),
+            (
+                "onward_by_form",
+                Self {
+                    onward: Some(Onward {
+                        host: HOSTILE,
+                        way: Way::Form(
+                            "https://orders.example/cb",
+                            vec![("error", "login_required"), ("state", HOSTILE)],
+                        ),
+                    }),
+                    ..said("login_required", 400)
+                },
+            ),
             ("not_found", said("not_found", 404)),
             ("method", said("method_not_allowed", 405)),
             ("server", said("server_error", 500)),
@@ -146,6 +170,7 @@ impl Sample for ErrorPage<'static> {
                     status: 400,
                     description: HOSTILE,
                     request_id: HOSTILE,
+                    onward: None,
                 },
             ),
         ]

@@ -18,6 +18,26 @@ pub struct ErrorPage<'a> {
     pub description: &'a str,
     /// The request's id.
     pub request_id: &'a str,
+    /// Where the application wants to be told of it, if the person is to decide whether they go there.
+    pub onward: Option<Onward<'a>>,
+}
+
+/// An answer to a client whose address nobody here stands for, and that the browser isn't sent to by itself.
+#[derive(Clone, Debug)]
+pub struct Onward<'a> {
+    /// The host that it leads to, or the scheme where it has none.
+    pub host: &'a str,
+    /// The way there.
+    pub way: Way<'a>,
+}
+
+/// How a browser gets somewhere.
+#[derive(Clone, Debug)]
+pub enum Way<'a> {
+    /// By this link.
+    Link(&'a str),
+    /// By a form with this action and these parameters.
+    Form(&'a str, Vec<(&'a str, &'a str)>),
 }
 
 impl ErrorPage<'_> {
@@ -35,6 +55,7 @@ impl ErrorPage<'_> {
                 | "invalid_request_uri",
                 _,
             ) => "flow-expired",
+            ("login_required", _) => "not-signed-in",
             ("access_denied", _) | (_, 403) => "forbidden",
             ("temporarily_unavailable" | "slow_down", _) | (_, 503) => "unavailable",
             (_, 408) => "too-slow",

@@ -37,7 +37,7 @@ pub use account::{
 };
 pub use consent::{Consent, ResourceItem, ScopeItem};
 pub use device::{ConnectDevice, DeviceDone, EnterCode};
-pub use error::ErrorPage;
+pub use error::{ErrorPage, Onward, Way};
 pub use form_post::FormPost;
 pub use home::{Landing, TenantHome};
 pub use parts::{
