@@ -4,6 +4,7 @@
 //! ([`routes`]) is written once for tenants by path, by subdomain and by domain.
 
 pub mod api;
+pub mod capacity;
 pub mod client_certificate;
 pub mod connections;
 pub mod console;
@@ -25,3 +26,4 @@ pub mod routes;
 pub mod server;
 pub mod static_files;
 pub mod telemetry;
+pub mod tls;

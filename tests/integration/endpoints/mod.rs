@@ -8,5 +8,8 @@ mod cli_open;
 mod cli_server;
 mod cli_tenants;
 mod cli_users;
+mod connections;
 mod crash;
 mod disk;
+mod own_tls;
+mod waiting;
