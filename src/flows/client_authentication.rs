@@ -467,7 +467,7 @@ impl Provider {
         refusal: &ClientRefusal,
         origin: &Origin,
     ) -> Result<(), FlowError> {
-        tracing::info!(tenant = %tenant.slug(), client = ?client.map(|id| id.to_string()), reason = %refusal, "client authentication failed");
+        tracing::info!(tenant = %tenant.slug(), client = client.map(tracing::field::display), reason = %refusal, "client authentication failed");
         // Names that nobody has would make a counter each.
         let client = client.filter(|_| !matches!(refusal, ClientRefusal::Unknown));
         if !FAILURES.is_first((tenant.id(), client), self.clock.unix().div_euclid(60)) {

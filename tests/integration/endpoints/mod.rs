@@ -10,6 +10,7 @@ mod cli_tenants;
 mod cli_users;
 mod connections;
 mod crash;
+mod diagnosis;
 mod disk;
 mod own_tls;
 mod waiting;
