@@ -77,10 +77,10 @@ impl ImportFrom {
     }
 }
 
-async fn provider(flags: Flags) -> Result<Arc<Provider>, Failure> {
+async fn provider(opening: Opening) -> Result<Arc<Provider>, Failure> {
     let opening = Opening {
         deadline: LONG_DEADLINE,
-        ..Opening::command(open::config(flags)?)
+        ..opening
     };
     Ok(opening.provider().await?)
 }
@@ -93,7 +93,7 @@ fn at(path: &Path, code: &'static str, error: &io::Error) -> Failure {
 pub async fn import_tenants(arguments: ImportTenants, flags: Flags) -> Result<Report, Failure> {
     let source = arguments.import.source()?;
     let mode = arguments.import.mode();
-    let provider = provider(flags).await?;
+    let provider = provider(Opening::first_command(open::config(flags)?)).await?;
     let mut keeper = match arguments.secrets_file.filter(|_| !mode.dry_run) {
         Some(path) => Some(SecretsFile::create(path)?),
         None => None,
@@ -106,6 +106,12 @@ pub async fn import_tenants(arguments: ImportTenants, flags: Flags) -> Result<Re
     if let Some(keeper) = &keeper {
         keeper.remove_if_empty();
     }
+    if imported.as_ref().is_ok_and(|all| summary(all) == NOTHING) {
+        return Err(Failure::failed(
+            "empty_import",
+            "there is nothing in it to import: not one tenant. An export that broke off looks so; compare it with the one that it was copied from",
+        ));
+    }
     report(imported, mode)
 }
 
@@ -117,7 +123,7 @@ pub async fn import_users(
 ) -> Result<Report, Failure> {
     let source = import.source()?;
     let mode = import.mode();
-    let provider = provider(flags).await?;
+    let provider = provider(Opening::command(open::config(flags)?)).await?;
     let tenant = provider.load_tenant_named(tenant).await?;
     let by = By::command_line();
     let imported = provider.import_users(&tenant, source, mode, &by).await;
@@ -162,6 +168,8 @@ fn report(imported: Result<Imported, ImportFailure>, mode: Mode) -> Result<Repor
     }
 }
 
+const NOTHING: &str = "nothing";
+
 fn summary(imported: &Imported) -> String {
     let all = [
         (imported.tenants, "tenant", "tenants"),
@@ -182,7 +190,7 @@ fn summary(imported: &Imported) -> String {
     ];
     let there = counted(&all);
     if there.is_empty() {
-        "nothing".to_owned()
+        NOTHING.to_owned()
     } else {
         there.join(", ")
     }
@@ -242,7 +250,7 @@ pub async fn export_tenant(
             "an export is JSON Lines and no one document: with --json, name a file by --output",
         ));
     }
-    let provider = provider(flags).await?;
+    let provider = provider(Opening::command(open::config(flags)?)).await?;
     let tenant = provider.load_tenant_named(&arguments.slug).await?;
     let secrets = if arguments.with_secrets {
         Secrets::With

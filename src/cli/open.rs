@@ -54,6 +54,20 @@ pub enum OpenError {
         /// Why.
         error: io::Error,
     },
+    /// There is no database, and a command that only looks makes none.
+    #[error(
+        "there is no database at {}: say by --config, --data-dir or --database-url where the installation is. `tessera serve`, `tessera tenant create` and `tessera operator create` begin a new one",
+        .0.display()
+    )]
+    NoDatabase(PathBuf),
+    /// A server has to write.
+    #[error("the database {} can't be written: {error}; see its owner and mode, those of its directory, and how the disk is mounted", path.display())]
+    ReadOnly {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
     /// The schema is old.
     #[error("the database's schema isn't up to date ({}); run `tessera migrate` with the same settings", pending(.0))]
     Pending(Vec<String>),
@@ -119,13 +133,23 @@ impl OpenError {
             Self::Occupied(_) => "already_running",
             Self::Pending(_) => "schema_outdated",
             Self::Schema(_) => "schema_unusable",
+            Self::NoDatabase(_) => "no_database",
             Self::MasterKey { .. }
             | Self::NoMasterKey(_)
             | Self::LostMasterKey { .. }
             | Self::WrongMasterKey { .. } => "master_key_unusable",
-            Self::Storage(_) => "database_failed",
+            Self::Storage(_) | Self::ReadOnly { .. } => "database_failed",
             Self::Admin(error) => error.code(),
             Self::Flow(_) => "failed",
+        }
+    }
+
+    /// Whether the database may be there a moment later, without anybody having mended anything.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Schema(error) => error.is_passing(),
+            Self::Storage(error) => error.is_passing(),
+            _ => false,
         }
     }
 }
@@ -133,6 +157,8 @@ impl OpenError {
 /// What may be made where it isn't there yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FirstStart {
+    /// Nothing: a command that works on what is there would answer of a new installation, in whatever directory it was begun.
+    Nothing,
     /// The embedded database with its schema and master key. With PostgreSQL two nodes could make two keys, so nothing is made there.
     Embedded,
     /// Schema and master key whatever the database is: for one who tries it out.
@@ -163,23 +189,41 @@ impl Opening {
         }
     }
 
-    /// For a command, which ends at once and can wait.
+    /// For a command, which ends at once and can wait. What it works on has to be there.
     pub fn command(config: Config) -> Self {
         let deadline = config.database_timeout.max(COMMAND_DEADLINE);
         Self {
             config,
             feed: FeedUse::None,
-            first_start: FirstStart::Embedded,
+            first_start: FirstStart::Nothing,
             deadline,
+        }
+    }
+
+    /// For a command that may be the first one of an installation.
+    pub fn first_command(config: Config) -> Self {
+        Self {
+            first_start: FirstStart::Embedded,
+            ..Self::command(config)
         }
     }
 
     /// Opens everything.
     pub async fn provider(self) -> Result<Arc<Provider>, OpenError> {
+        if self.first_start == FirstStart::Nothing {
+            must_be_there(&self.config.database_url)?;
+        }
         make_data_dir(&self.config)?;
+        if matches!(self.feed, FeedUse::Every(_)) {
+            must_be_writable(&self.config.database_url)?;
+        }
         let location = location_of(&self.config.database_url);
-        let make = self.first_start == FirstStart::Anything || self.config.database_url.is_sqlite();
-        ready_schema(&location, make)?;
+        let make = match self.first_start {
+            FirstStart::Nothing => false,
+            FirstStart::Embedded => self.config.database_url.is_sqlite(),
+            FirstStart::Anything => true,
+        };
+        ready_schema(&location, make).await?;
         let connections = match self.feed {
             FeedUse::None => 2,
             FeedUse::Every(_) => self.config.database_pool_size.get(),
@@ -203,22 +247,14 @@ pub fn config(flags: Flags) -> Result<Config, OpenError> {
     Ok(Config::load(flags)?)
 }
 
-/// Opens a provider as these flags say.
-pub async fn provider(flags: Flags, feed: FeedUse) -> Result<Arc<Provider>, OpenError> {
-    let config = config(flags)?;
-    let opening = match feed {
-        FeedUse::None => Opening::command(config),
-        FeedUse::Every(_) => Opening {
-            feed,
-            ..Opening::server(config)
-        },
-    };
-    opening.provider().await
+/// Opens a provider for a command, on an installation that is there.
+pub async fn command(flags: Flags) -> Result<Arc<Provider>, OpenError> {
+    Opening::command(config(flags)?).provider().await
 }
 
-/// Opens a provider for a command.
-pub async fn command(flags: Flags) -> Result<Arc<Provider>, OpenError> {
-    provider(flags, FeedUse::None).await
+/// Opens a provider for a command that may be the first of an installation.
+pub async fn first_command(flags: Flags) -> Result<Arc<Provider>, OpenError> {
+    Opening::first_command(config(flags)?).provider().await
 }
 
 /// A provider, and what keeps other servers off its database.
@@ -308,9 +344,56 @@ pub fn lock(config: &Config) -> Result<DatabaseLock, OpenError> {
     }
 }
 
+/// Refuses an embedded database that nobody has made yet.
+fn must_be_there(url: &DatabaseUrl) -> Result<(), OpenError> {
+    match url {
+        // One that can't be looked at is there, as far as anybody knows.
+        DatabaseUrl::Sqlite(path) if matches!(path.try_exists(), Ok(false)) => {
+            Err(OpenError::NoDatabase(path.clone()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses an embedded database that can't be written: a server on it would answer 503 to every sign-in.
+fn must_be_writable(url: &DatabaseUrl) -> Result<(), OpenError> {
+    let DatabaseUrl::Sqlite(path) = url else {
+        return Ok(());
+    };
+    // Asked for without opening the file: to close it again would take SQLite's locks from it.
+    match rustix::fs::access(
+        path,
+        rustix::fs::Access::READ_OK | rustix::fs::Access::WRITE_OK,
+    ) {
+        Err(error) if error != rustix::io::Errno::NOENT => Err(OpenError::ReadOnly {
+            path: path.clone(),
+            error: error.into(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Has the schema looked at beside what runs here, as a database may be long in answering.
+async fn state_of(location: &Location) -> Result<MigrationState, OpenError> {
+    let (told, heard) = tokio::sync::oneshot::channel();
+    let location = location.clone();
+    let lost = |error: io::Error| StorageError::Unavailable(error.to_string());
+    // No thread of the runtime's, which would be waited for when the process ends.
+    std::thread::Builder::new()
+        .name("tessera-open".to_owned())
+        .spawn(move || {
+            let _ = told.send(migration_state(&location));
+        })
+        .map_err(lost)?;
+    match heard.await {
+        Ok(state) => Ok(state?),
+        Err(error) => Err(lost(io::Error::other(error)).into()),
+    }
+}
+
 /// Refuses a schema that can't be worked with, and makes one where there is none.
-fn ready_schema(location: &Location, make: bool) -> Result<(), OpenError> {
-    match migration_state(location)? {
+async fn ready_schema(location: &Location, make: bool) -> Result<(), OpenError> {
+    match state_of(location).await? {
         MigrationState::Current => Ok(()),
         MigrationState::Pending(names) if make && is_everything(&names) => {
             migrate(location)?;

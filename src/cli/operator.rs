@@ -30,7 +30,7 @@ pub struct Who {
 /// Does it.
 pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
     let Command::Create(who) = command;
-    let provider = open::command(flags).await?;
+    let provider = open::first_command(flags).await?;
     let by = By::command_line();
     if let Some(email) = who.email {
         let created = provider.create_operator_person(email, &by).await?;

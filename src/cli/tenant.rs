@@ -95,7 +95,10 @@ pub async fn run(command: Command, flags: Flags) -> Result<Report, Failure> {
         Command::Import(import) => return bulk::import_tenants(import, flags).await,
         other => other,
     };
-    let provider = open::command(flags).await?;
+    let provider = match command {
+        Command::Create { .. } => open::first_command(flags).await?,
+        _ => open::command(flags).await?,
+    };
     match command {
         Command::Create { slug, name } => {
             let tenant = provider.create_tenant(&slug, &name, &by).await?;

@@ -124,14 +124,14 @@ settings! {
         public_url: PublicUrl = "http://localhost:{listen_port}/t/{tenant}", Flag;
         /// A second listener that speaks TLS itself, where no proxy does. Needs a certificate and a key.
         tls_listen: Option<SocketAddr> = "off";
-        /// The certificate chain in PEM, the server's own first.
+        /// The certificate chain in PEM, the server's own first. SIGHUP has it and the key read anew.
         tls_certificate_file: Option<PathBuf> = "off";
         /// The certificate's private key in PEM.
         tls_key_file: Option<PathBuf> = "off";
         /// A listener for services that show a certificate of their own (mutual TLS, RFC 8705). It asks for one and demands none, as browsers would
         /// ask people for theirs. Needs a certificate, a key and `mtls_public_url`; it is for the endpoints that services call.
         mtls_listen: Option<SocketAddr> = "off";
-        /// The certificate chain of that listener in PEM, the server's own first.
+        /// The certificate chain of that listener in PEM, the server's own first. SIGHUP has it and the key read anew.
         mtls_certificate_file: Option<PathBuf> = "off";
         /// The certificate's private key in PEM.
         mtls_key_file: Option<PathBuf> = "off";
@@ -156,7 +156,8 @@ settings! {
     "Data" {
         /// The directory for what the server keeps in files: the embedded database, the master key. It is made, readable to its owner alone, when missing.
         data_dir: PathBuf = "tessera-data", Flag;
-        /// The database. SQLite serves one node without any preparation, PostgreSQL any number.
+        /// The database. SQLite serves one node without any preparation, PostgreSQL any number. A URL of PostgreSQL is libpq's, with its parameters and
+        /// with several hosts where there are several; within a password, what isn't a letter or a digit is written with `%`.
         database_url: DatabaseUrl = "sqlite:{data_dir}/tessera.db", Flag;
         /// The database URL for `tessera migrate`, for installations where the server's own login may not change the schema.
         migrate_database_url: Option<DatabaseUrl> = "off";
@@ -228,7 +229,7 @@ settings! {
     "Logs" {
         /// The form of log lines.
         log_format: LogFormat = "human";
-        /// Which log lines are written.
+        /// Which log lines are written. A word without `=` is a level, for everything; `TARGET=LEVEL` is for one target.
         log_filter: LogFilter = "info";
     }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::public_url::PublicUrl;
+use super::suggest::nearest;
 use super::trusted_proxies::{ForwardedHeader, Network, TrustedProxies};
 use crate::protocol::mutual_tls::CertificateFormat;
 use crate::secret::PlainSecret;
@@ -415,12 +416,32 @@ impl LogFilter {
     }
 }
 
+const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
+
+fn is_level(word: &str) -> bool {
+    LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word))
+        || matches!(word.as_bytes(), [b'0'..=b'5'])
+}
+
 impl Value for LogFilter {
     fn kind() -> String {
         "level (`error` to `trace`), or directives (`info,tessera=debug`)".to_owned()
     }
 
     fn parse(text: &str) -> Result<Self, String> {
+        // A word alone that isn't a level would be the name of a target, and everything else be silenced.
+        let bare = |part: &&str| !part.is_empty() && !part.contains('=') && !is_level(part);
+        if let Some(word) = text.split(',').map(str::trim).find(bare) {
+            let known = LEVELS.iter().copied();
+            let hint = match nearest(&word.to_ascii_lowercase(), known) {
+                Some(level) => format!("did you mean `{level}`?"),
+                None => format!(
+                    "write one of {}, or with a target before it, `info,{word}=debug`",
+                    LEVELS.join(", ")
+                ),
+            };
+            return Err(format!("`{word}` isn't a level; {hint}"));
+        }
         match text.parse::<tracing_subscriber::filter::Targets>() {
             Ok(_) => Ok(Self(text.to_owned())),
             Err(error) => Err(format!(
@@ -437,6 +458,28 @@ impl Value for LogFilter {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_that_is_no_level_silences_nothing() {
+        for good in [
+            "info",
+            "WARN",
+            "off",
+            "3",
+            "info,tessera=debug",
+            "warn, tessera::access=info",
+            "tessera=debug",
+        ] {
+            assert!(LogFilter::parse(good).is_ok(), "{good}");
+        }
+        let hint = LogFilter::parse("wran").unwrap_err();
+        assert!(hint.contains("did you mean `warn`?"), "{hint}");
+        let hint = LogFilter::parse("info,tessera::http").unwrap_err();
+        assert!(hint.contains("`info,tessera::http=debug`"), "{hint}");
+        for wrong in ["tessera", "6", "info,warning", "info;warn", "tessera=wran"] {
+            assert!(LogFilter::parse(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn durations_and_sizes_are_read_and_shown() {

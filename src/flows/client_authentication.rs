@@ -477,10 +477,10 @@ impl Provider {
         origin: &Origin,
     ) -> Result<(), FlowError> {
         if refusal.is_undecided() {
-            tracing::warn!(tenant = %tenant.slug(), client = ?client.map(|id| id.to_string()), reason = %refusal, "a client can't be authenticated now");
+            tracing::warn!(tenant = %tenant.slug(), client = client.map(tracing::field::display), reason = %refusal, "a client can't be authenticated now");
             return Ok(());
         }
-        tracing::info!(tenant = %tenant.slug(), client = ?client.map(|id| id.to_string()), reason = %refusal, "client authentication failed");
+        tracing::info!(tenant = %tenant.slug(), client = client.map(tracing::field::display), reason = %refusal, "client authentication failed");
         // Names that nobody has would make a counter each.
         let client = client.filter(|_| !matches!(refusal, ClientRefusal::Unknown));
         if !FAILURES.is_first((tenant.id(), client), self.clock.unix().div_euclid(60)) {

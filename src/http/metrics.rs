@@ -295,6 +295,8 @@ pub fn listen(metrics: Arc<Metrics>, address: SocketAddr) -> io::Result<(SocketA
     };
     let server = HttpServer::new(app)
         .workers(1)
+        // Whoever scrapes needs one; more would be taken from those that people and services have.
+        .max_connections(16)
         .disable_signals()
         .bind(address)?;
     let bound = server.addrs().first().copied().unwrap_or(address);

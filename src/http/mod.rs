@@ -5,7 +5,8 @@
 
 pub mod api;
 pub mod body;
-mod client_certificate;
+pub mod capacity;
+pub mod client_certificate;
 pub mod connections;
 pub mod console;
 pub mod cors;
@@ -26,3 +27,4 @@ pub mod routes;
 pub mod server;
 pub mod static_files;
 pub mod telemetry;
+pub mod tls;

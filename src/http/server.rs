@@ -2,23 +2,19 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
 use std::sync::Arc;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{Server, ServerHandle, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::{App, Error, HttpServer, web};
-use openssl::error::ErrorStack;
-use openssl::ssl::{
-    SslAcceptor, SslAcceptorBuilder, SslFiletype, SslMethod, SslOptions, SslSessionCacheMode,
-    SslVerifyMode,
-};
 
+use super::connections::Tally;
 use super::documents::Documents;
 use super::front::Front;
 use super::metrics::Metrics;
 use super::telemetry::Observer;
-use super::{connections, routes};
+use super::tls::{Certificates, TlsError, TlsListener};
+use super::{capacity, connections, routes};
 use crate::flows::Provider;
 
 /// A server that is bound but doesn't run yet.
@@ -27,25 +23,59 @@ pub struct Bound {
     pub address: SocketAddr,
     /// Serves when awaited or spawned.
     pub server: Server,
+    /// What those of its listeners show that speak TLS.
+    pub certificates: Certificates,
 }
 
 /// Why a server can't be started.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The address can't be bound.
-    #[error("can't listen on {address}: {error}")]
+    #[error("can't listen on {address}: {error}{}", advice(setting, error))]
     Listen {
+        /// The setting that names it.
+        setting: &'static str,
         /// Which address.
         address: SocketAddr,
         /// Why.
         error: io::Error,
     },
     /// The certificate or its key can't be used.
-    #[error("the TLS certificate or key can't be used: {0}")]
-    Tls(#[from] openssl::error::ErrorStack),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The metrics can't be set up.
     #[error("the metrics can't be set up: {0}")]
     Metrics(#[from] prometheus::Error),
+}
+
+/// What to do about an address that can't be bound, where that is known.
+fn advice(setting: &str, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            let flag = if setting == "listen" {
+                ", or --listen"
+            } else {
+                ""
+            };
+            format!("; stop what listens there, or choose another port (`{setting}`{flag})")
+        }
+        io::ErrorKind::PermissionDenied => format!(
+            "; a port below 1024 needs a right of its own: AmbientCapabilities=CAP_NET_BIND_SERVICE in the unit of systemd, or choose another port (`{setting}`)"
+        ),
+        io::ErrorKind::AddrNotAvailable => {
+            format!("; this machine doesn't have that address (`{setting}`)")
+        }
+        _ => format!(" (`{setting}`)"),
+    }
+}
+
+/// Binds the address that a setting names.
+pub fn bind(setting: &'static str, address: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).map_err(|error| ServeError::Listen {
+        setting,
+        address,
+        error,
+    })
 }
 
 /// What every worker's application shares.
@@ -55,6 +85,7 @@ pub struct Application {
     documents: web::Data<Documents>,
     provider: web::Data<Provider>,
     metrics: web::Data<Metrics>,
+    tally: Arc<Tally>,
 }
 
 impl Application {
@@ -62,6 +93,8 @@ impl Application {
     pub fn new(provider: Arc<Provider>) -> Result<Self, prometheus::Error> {
         let metrics = Arc::new(Metrics::new()?);
         watch(&metrics, &provider)?;
+        let tally = Arc::new(Tally::default());
+        watch_connections(&metrics, &tally)?;
         let observer = Observer::new(
             &provider.config,
             provider.clock.clone(),
@@ -74,7 +107,25 @@ impl Application {
             documents: web::Data::new(documents),
             provider,
             metrics: web::Data::from(metrics),
+            tally,
         })
+    }
+
+    /// Says how many connections there may be.
+    #[expect(clippy::cast_precision_loss, reason = "a float is what the format has")]
+    fn announce(&self, open_files: Option<u64>, most: usize) -> Result<(), prometheus::Error> {
+        tracing::info!(open_files, connections = most, "room for connections");
+        if open_files.is_some_and(|limit| limit < capacity::FEW) {
+            tracing::warn!(
+                open_files,
+                "few files may be open at once, and so few connections: raise the limit (LimitNOFILE=65536 in the unit of systemd)"
+            );
+        }
+        self.metrics.watch(
+            "tessera_http_connections_limit",
+            "Connections that may be open at once.",
+            move || most as f64,
+        )
     }
 
     /// The routes with everything that a request passes on its way to them.
@@ -102,82 +153,73 @@ impl Application {
 pub fn serve_on(provider: Arc<Provider>, listener: TcpListener) -> Result<Bound, ServeError> {
     let config = Arc::clone(&provider.config);
     let failed = |error| ServeError::Listen {
+        setting: "listen",
         address: config.listen,
         error,
     };
     let address = listener.local_addr().map_err(failed)?;
     let application = Application::new(provider)?;
     let metrics = application.metrics.clone().into_inner();
-    let mut server = HttpServer::new(move || application.build())
+    let open_files = capacity::open_files().soft;
+    let most = capacity::connections_per_worker(open_files, &config);
+    let tally = Arc::clone(&application.tally);
+    let shared = application.clone();
+    let mut server = HttpServer::new(move || shared.build())
         .on_connect(connections::look_after(
             config.keep_alive + config.header_timeout,
+            most,
+            tally,
         ))
         .workers(config.workers.get())
+        .max_connections(most)
         .client_request_timeout(config.header_timeout)
         .keep_alive(config.keep_alive)
         .shutdown_timeout(config.shutdown_timeout.as_secs())
         .server_hostname(config.public_url.host())
         .listen(listener)
         .map_err(failed)?;
-    if let (Some(tls), Some(certificate), Some(key)) = (
-        config.tls_listen,
-        &config.tls_certificate_file,
-        &config.tls_key_file,
-    ) {
+    let (certificates, listeners) = Certificates::load(TlsListener::of(&config))?;
+    for (listener, acceptor) in listeners {
+        let bound = bind(listener.setting, listener.address)?;
         server = server
-            .bind_openssl(tls, acceptor(certificate, key)?)
+            .listen_openssl(bound, acceptor)
             .map_err(|error| ServeError::Listen {
-                address: tls,
-                error,
-            })?;
-    }
-    if let (Some(mtls), Some(certificate), Some(key)) = (
-        config.mtls_listen,
-        &config.mtls_certificate_file,
-        &config.mtls_key_file,
-    ) {
-        let mut acceptor = acceptor(certificate, key)?;
-        ask_for_certificates(&mut acceptor)?;
-        server = server
-            .bind_openssl(mtls, acceptor)
-            .map_err(|error| ServeError::Listen {
-                address: mtls,
+                setting: listener.setting,
+                address: listener.address,
                 error,
             })?;
     }
     if let Some(address) = config.metrics_listen {
-        let (bound, metrics_server) = super::metrics::listen(metrics, address)
-            .map_err(|error| ServeError::Listen { address, error })?;
+        let (bound, metrics_server) =
+            super::metrics::listen(metrics, address).map_err(|error| ServeError::Listen {
+                setting: "metrics_listen",
+                address,
+                error,
+            })?;
         tracing::info!(address = %bound, "metrics");
         actix_web::rt::spawn(metrics_server);
     }
+    application.announce(open_files, most * config.workers.get())?;
     Ok(Bound {
         address,
         server: server.run(),
+        certificates,
     })
 }
 
-/// What is offered to whoever doesn't speak TLS 1.3.
-const TLS_1_2_SUITES: &str = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384";
-
-fn acceptor(certificate: &Path, key: &Path) -> Result<SslAcceptorBuilder, ErrorStack> {
-    let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server())?;
-    // FAPI 2.0 Security Profile §5.2.2 has services offered the suites of RFC 9325 §4.2 and no others; TLS 1.3 has none that aren't good.
-    acceptor.set_cipher_list(TLS_1_2_SUITES)?;
-    acceptor.set_certificate_chain_file(certificate)?;
-    acceptor.set_private_key_file(key, SslFiletype::PEM)?;
-    acceptor.check_private_key()?;
-    Ok(acceptor)
-}
-
-/// Has clients asked for a certificate, and takes any: that whoever shows one holds its key is proved by the handshake, and whose it is and who
-/// issued it is checked for each request, as tenants trust different authorities. Nothing is resumed, as a resumed connection has lost what
-/// came with the certificate.
-fn ask_for_certificates(acceptor: &mut SslAcceptorBuilder) -> Result<(), ErrorStack> {
-    acceptor.set_verify_callback(SslVerifyMode::PEER, |_, _| true);
-    acceptor.set_session_cache_mode(SslSessionCacheMode::OFF);
-    acceptor.set_options(SslOptions::NO_TICKET);
-    acceptor.set_num_tickets(0)
+#[expect(clippy::cast_precision_loss, reason = "a float is what the format has")]
+fn watch_connections(metrics: &Metrics, tally: &Arc<Tally>) -> Result<(), prometheus::Error> {
+    let (open, gave_way) = (Arc::clone(tally), Arc::clone(tally));
+    metrics.watch(
+        "tessera_http_connections",
+        "Connections that clients and proxies hold open.",
+        move || open.open() as f64,
+    )?;
+    metrics.watch(
+        "tessera_http_connections_gave_way",
+        "Idle connections that were closed since the start, as there was no room for new ones.",
+        move || gave_way.gave_way() as f64,
+    )
 }
 
 fn watch(metrics: &Metrics, provider: &Arc<Provider>) -> Result<(), prometheus::Error> {
@@ -261,4 +303,42 @@ fn watch(metrics: &Metrics, provider: &Arc<Provider>) -> Result<(), prometheus::
 /// Has the server finish what runs and end.
 pub async fn stop(handle: ServerHandle) {
     handle.stop(true).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_cannot_be_had_names_its_setting_and_what_to_do() {
+        let told = |setting, kind: io::ErrorKind| {
+            let error = ServeError::Listen {
+                setting,
+                address: ([127, 0, 0, 1], 80).into(),
+                error: kind.into(),
+            };
+            error.to_string()
+        };
+        let denied = told("tls_listen", io::ErrorKind::PermissionDenied);
+        assert!(
+            denied.starts_with("can't listen on 127.0.0.1:80: permission denied")
+                && denied.contains("CAP_NET_BIND_SERVICE")
+                && denied.contains("`tls_listen`"),
+            "{denied}"
+        );
+        let taken = told("listen", io::ErrorKind::AddrInUse);
+        assert!(taken.contains("`listen`, or --listen"), "{taken}");
+        let taken = told("mtls_listen", io::ErrorKind::AddrInUse);
+        assert!(
+            taken.contains("`mtls_listen`") && !taken.contains("--listen"),
+            "{taken}"
+        );
+        let elsewhere = told("metrics_listen", io::ErrorKind::AddrNotAvailable);
+        assert!(
+            elsewhere.contains("doesn't have that address (`metrics_listen`)"),
+            "{elsewhere}"
+        );
+        let other = told("metrics_listen", io::ErrorKind::Other);
+        assert!(other.ends_with("(`metrics_listen`)"), "{other}");
+    }
 }

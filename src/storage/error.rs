@@ -45,6 +45,14 @@ impl StorageError {
         )
     }
 
+    /// Whether a database that isn't there may be there a moment later, without anybody having mended anything.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Unavailable(message) => super::postgres::passes_by(message),
+            other => other.is_transient(),
+        }
+    }
+
     /// Whether a unique name was taken, or a referenced row is missing.
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Conflict(_))

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use diesel::backend::Backend;
@@ -17,7 +18,7 @@ use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::db::Location;
-use super::postgres::APP_ROLE;
+use super::postgres::{self, APP_ROLE};
 use crate::files::make_private_dir;
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -25,6 +26,12 @@ const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
 /// How long another process that migrates is waited for.
 const LOCK_WAIT: Duration = Duration::from_mins(1);
+
+/// How long a connection may take, from the first packet to the end of the log-in, unless the URL says otherwise.
+const CONNECT_WAIT: Duration = Duration::from_secs(5);
+
+/// How long the database may take to say how its schema stands, once there is a connection.
+const ANSWER_WAIT: Duration = Duration::from_secs(10);
 
 /// `tessera` in ASCII; any number does, as long as it stays.
 const LOCK_KEY: i64 = 0x74_6573_7365_7261;
@@ -46,8 +53,11 @@ pub enum MigrationState {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SchemaError {
     /// No connection.
-    #[error("the database can't be reached: {0}")]
+    #[error("the database can't be reached: {0}{advice}", advice = silence(.0))]
     Unavailable(String),
+    /// A connection, and nothing that can be read.
+    #[error("the database can't be read: {0}")]
+    Unreadable(String),
     /// The file or its directory can't be made.
     #[error("the database file {} can't be made: {reason}", path.display())]
     File {
@@ -89,7 +99,38 @@ impl From<diesel::result::Error> for SchemaError {
     }
 }
 
+/// What to look at where somebody takes the connection and says nothing.
+fn silence(message: &str) -> &'static str {
+    if message.contains("timeout expired") || message.contains(NO_ANSWER) {
+        ". Something takes connections at that address, or swallows them, and doesn't answer: look at the firewall, at what stands between (a pooler, a balancer, a failover under way), and at the database itself"
+    } else {
+        ""
+    }
+}
+
+const NO_ANSWER: &str = "it took the connection and answers nothing";
+
 impl SchemaError {
+    /// Whether the same may succeed a little later, without anybody having mended anything.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Unavailable(message) => {
+                message.contains(NO_ANSWER) || postgres::passes_by(message)
+            }
+            Self::Unreadable(message) => postgres::passes_by(message),
+            Self::Locked => true,
+            _ => false,
+        }
+    }
+
+    /// Of a failure by which nothing was to be changed.
+    fn reading(error: &diesel::result::Error) -> Self {
+        match Self::of_message(error.to_string()) {
+            Self::Failed(message) => Self::Unreadable(message),
+            other => other,
+        }
+    }
+
     fn of_message(message: String) -> Self {
         const LOCKED: &[&str] = &[
             "database is locked",
@@ -127,10 +168,50 @@ pub fn migration_state(location: &Location) -> Result<MigrationState, SchemaErro
             Ok(assess(&known::<Sqlite>(&SQLITE)?, &applied))
         }
         Location::Postgres(url) => {
-            let applied = applied_in_postgres(&mut connect_postgres(url)?)?;
+            let applied = ask_postgres(url.clone())?;
             Ok(assess(&known::<Pg>(&POSTGRES)?, &applied))
         }
     }
+}
+
+/// Asks on a thread of its own, as a database that stands still, or a pooler before one that is gone, would be waited for without end: what is
+/// asked while a connection is made is within no limit of libpq's, and no limit of the database's holds where it isn't reached.
+fn ask_postgres(url: String) -> Result<BTreeSet<String>, SchemaError> {
+    let (told, heard) = mpsc::channel();
+    let patience = patience(&url);
+    std::thread::Builder::new()
+        .name("tessera-schema".to_owned())
+        .spawn(move || {
+            let applied = connect_postgres(&url)
+                .and_then(|mut connection| applied_in_postgres(&mut connection));
+            // Whoever doesn't listen any more doesn't miss anything.
+            let _ = told.send(applied);
+        })
+        .map_err(|error| SchemaError::Unavailable(error.to_string()))?;
+    let answer = match patience {
+        Some(patience) => heard.recv_timeout(patience).ok(),
+        None => heard.recv().ok(),
+    };
+    answer.unwrap_or_else(|| Err(SchemaError::Unavailable(NO_ANSWER.to_owned())))
+}
+
+/// How long that may take: what libpq gives each address of each host, of which a name has two mostly, and the time for an answer. `None` where
+/// whoever wrote the URL wants to wait for as long as it takes.
+fn patience(url: &str) -> Option<Duration> {
+    let (address, query) = url.split_once('?').unwrap_or((url, ""));
+    let pairs = || query.split('&').filter_map(|pair| pair.split_once('='));
+    let named = pairs().filter(|(name, _)| *name == "host");
+    let hosts = named.fold(address.matches(',').count(), |hosts, (_, value)| {
+        hosts + value.matches(',').count()
+    });
+    let own = pairs().find(|(name, _)| *name == "connect_timeout");
+    let wait = match own.map(|(_, seconds)| seconds.parse::<u32>()) {
+        Some(Ok(0)) => return None,
+        Some(Ok(seconds)) => Duration::from_secs(seconds.into()),
+        _ => CONNECT_WAIT,
+    };
+    let hosts = u32::try_from(hosts + 1).unwrap_or(u32::MAX);
+    Some(wait.saturating_mul(2 * hosts.min(100)) + ANSWER_WAIT)
 }
 
 /// A migration's version and its whole name.
@@ -241,7 +322,9 @@ fn connect_sqlite(path: &Path) -> Result<SqliteConnection, SchemaError> {
         .ok_or_else(|| SchemaError::Unavailable("the file's path isn't UTF-8".into()))?;
     let mut connection = SqliteConnection::establish(text)
         .map_err(|error| SchemaError::Unavailable(error.to_string()))?;
-    connection.batch_execute(&format!("PRAGMA busy_timeout = {}", LOCK_WAIT.as_millis()))?;
+    connection
+        .batch_execute(&format!("PRAGMA busy_timeout = {}", LOCK_WAIT.as_millis()))
+        .map_err(|error| SchemaError::reading(&error))?;
     Ok(connection)
 }
 
@@ -293,28 +376,44 @@ fn applied_in_sqlite(connection: &mut SqliteConnection) -> Result<BTreeSet<Strin
     let made = diesel::sql_query(
         "SELECT name FROM sqlite_master WHERE name = '__diesel_schema_migrations'",
     )
-    .load::<Name>(connection)?;
+    .load::<Name>(connection)
+    .map_err(|error| SchemaError::reading(&error))?;
     if made.is_empty() {
         return Ok(BTreeSet::new());
     }
-    Ok(diesel::sql_query(APPLIED)
-        .load::<Name>(connection)?
-        .into_iter()
-        .map(|row| row.name)
-        .collect())
+    versions(diesel::sql_query(APPLIED).load::<Name>(connection))
 }
 
+fn versions(rows: QueryResult<Vec<Name>>) -> Result<BTreeSet<String>, SchemaError> {
+    let rows = rows.map_err(|error| SchemaError::reading(&error))?;
+    Ok(rows.into_iter().map(|row| row.name).collect())
+}
+
+/// A connection, made within [`CONNECT_WAIT`], that waits for locks as migrations do.
 fn connect_postgres(url: &str) -> Result<PgConnection, SchemaError> {
-    let mut connection = super::postgres::establish(url)
+    let wait = u64::try_from(CONNECT_WAIT.as_millis()).unwrap_or(u64::MAX);
+    let mut connection = postgres::establish(&postgres::with_timeouts(url, wait))
         .map_err(|error| SchemaError::Unavailable(error.to_string()))?;
-    connection.batch_execute(&format!(
-        "SET client_min_messages = warning; SET lock_timeout = {}",
-        LOCK_WAIT.as_millis()
-    ))?;
+    connection
+        .batch_execute(&format!(
+            "SET client_min_messages = warning; SET lock_timeout = {}",
+            LOCK_WAIT.as_millis()
+        ))
+        .map_err(|error| SchemaError::reading(&error))?;
     Ok(connection)
 }
 
 fn migrate_postgres(url: &str) -> Result<Vec<String>, SchemaError> {
+    // Looked at before anything is begun: where nothing is to be done, or can't be, no right to change the schema is needed to say so. And a
+    // database that doesn't answer is told in time.
+    match migration_state(&Location::Postgres(url.to_owned())) {
+        Ok(MigrationState::Current) => return Ok(Vec::new()),
+        Ok(MigrationState::Newer(versions)) => return Err(SchemaError::Newer(versions)),
+        Ok(MigrationState::Skipped(names)) => return Err(SchemaError::Skipped(names)),
+        Err(error @ SchemaError::Unavailable(_)) => return Err(error),
+        // The owner's log-in may not read as the server does, and needn't.
+        Ok(MigrationState::Pending(_)) | Err(_) => {}
+    }
     connect_postgres(url)?.transaction(|connection| {
         // Ends with the transaction, so that it works through a pooler too.
         connection.batch_execute(&format!("SELECT pg_advisory_xact_lock({LOCK_KEY})"))?;
@@ -323,9 +422,16 @@ fn migrate_postgres(url: &str) -> Result<Vec<String>, SchemaError> {
 }
 
 fn applied_in_postgres(connection: &mut PgConnection) -> Result<BTreeSet<String>, SchemaError> {
+    connection
+        .batch_execute(&format!(
+            "SET statement_timeout = {0}; SET lock_timeout = {0}",
+            ANSWER_WAIT.as_millis() / 2
+        ))
+        .map_err(|error| SchemaError::reading(&error))?;
     let made =
         diesel::sql_query("SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL AS answer")
-            .get_result::<Answer>(connection)?;
+            .get_result::<Answer>(connection)
+            .map_err(|error| SchemaError::reading(&error))?;
     if !made.answer {
         return Ok(BTreeSet::new());
     }
@@ -333,11 +439,7 @@ fn applied_in_postgres(connection: &mut PgConnection) -> Result<BTreeSet<String>
     connection
         .batch_execute(&format!("SET ROLE {APP_ROLE}"))
         .map_err(|error| SchemaError::Role(error.to_string()))?;
-    Ok(diesel::sql_query(APPLIED)
-        .load::<Name>(connection)?
-        .into_iter()
-        .map(|row| row.name)
-        .collect())
+    versions(diesel::sql_query(APPLIED).load::<Name>(connection))
 }
 
 #[cfg(test)]
@@ -380,6 +482,20 @@ mod tests {
             state(&["1", "2", "3", "4"]),
             MigrationState::Newer(names(&["4"]))
         );
+    }
+
+    #[test]
+    fn a_database_that_says_nothing_is_waited_for_as_long_as_its_url_has_it() {
+        for (url, seconds) in [
+            ("postgres://h/d", Some(20)),
+            ("postgres://h1:1,h2:2/d", Some(30)),
+            ("postgres:///d?host=h1,h2,h3", Some(40)),
+            ("postgres://h/d?connect_timeout=30", Some(70)),
+            ("postgres://h/d?connect_timeout=soon", Some(20)),
+            ("postgres://h/d?sslmode=require&connect_timeout=0", None),
+        ] {
+            assert_eq!(patience(url), seconds.map(Duration::from_secs), "{url}");
+        }
     }
 
     #[test]

@@ -57,6 +57,41 @@ pub(super) fn establish(url: &str) -> diesel::ConnectionResult<PgConnection> {
     PgConnection::establish(url)
 }
 
+/// Whether the database may be there a moment later, by what libpq said of a connection that failed: nobody listens, nobody answers, it starts,
+/// ends or is full. What stays wrong until somebody mends it (a password, a name, a certificate) isn't.
+pub(super) fn passes_by(message: &str) -> bool {
+    const PASSING: &[&str] = &[
+        "Connection refused",
+        "Connection reset",
+        "Connection timed out",
+        "timeout expired",
+        "could not translate host name",
+        "No route to host",
+        "Network is unreachable",
+        "Network is down",
+        "Host is down",
+        "Host is unreachable",
+        "server closed the connection",
+        "could not receive data from server",
+        "could not send data to server",
+        "could not send startup packet",
+        "the database system is",
+        "too many clients",
+        "remaining connection slots",
+        "terminating connection",
+        "canceling statement due to statement timeout",
+        "timed out waiting for connection",
+        // `target_session_attrs`, while none of the hosts is the primary.
+        "session is read-only",
+        "session is not read-only",
+        "server is in hot standby mode",
+        "server is not in hot standby mode",
+        // A socket that isn't made yet.
+        "Is the server running locally and accepting connections on that socket",
+    ];
+    PASSING.iter().any(|text| message.contains(text))
+}
+
 /// Makes connections for r2d2.
 #[derive(Clone)]
 pub(super) struct Manager {
@@ -93,11 +128,19 @@ impl r2d2::ManageConnection for Manager {
 }
 
 /// Without these, libpq waits for a dead network as long as the kernel does, and takes a thread of the pool with it.
-fn with_timeouts(url: &str, deadline_ms: u64) -> String {
+pub(super) fn with_timeouts(url: &str, deadline_ms: u64) -> String {
     let defaults = [
-        ("connect_timeout", deadline_ms.div_ceil(1000).max(2)),
-        ("tcp_user_timeout", deadline_ms * 2),
-        ("keepalives_idle", 30),
+        (
+            "connect_timeout",
+            deadline_ms.div_ceil(1000).max(2).to_string(),
+        ),
+        (
+            "tcp_user_timeout",
+            deadline_ms.saturating_mul(2).to_string(),
+        ),
+        ("keepalives_idle", "30".to_owned()),
+        // What the database's own views call this connection, where neither URL nor environment names it.
+        ("fallback_application_name", "tessera".to_owned()),
     ];
     let (address, mut query) = url.split_once('?').map_or_else(
         || (url, String::new()),
@@ -232,7 +275,32 @@ pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Plans, with_timeouts};
+    use super::{Plans, passes_by, with_timeouts};
+
+    #[test]
+    fn what_passes_by_is_told_from_what_somebody_has_to_mend() {
+        for passing in [
+            "connection to server at \"127.0.0.1\", port 1 failed: Connection refused\n\tIs the server running on that host and accepting TCP/IP connections?",
+            "connection to server at \"10.0.0.1\", port 5432 failed: timeout expired",
+            "connection to server on socket \"/run/.s.PGSQL.5432\" failed: No such file or directory\n\tIs the server running locally and accepting connections on that socket?",
+            "could not translate host name \"db\" to address: Temporary failure in name resolution",
+            "timed out waiting for connection: the database is unavailable: FATAL:  the database system is starting up",
+            "connection to server at \"h1\", port 5432 failed: session is read-only",
+        ] {
+            assert!(passes_by(passing), "{passing}");
+        }
+        for lasting in [
+            "FATAL:  password authentication failed for user \"tessera\"",
+            "FATAL:  database \"tessera\" does not exist",
+            "FATAL:  role \"tessera\" does not exist",
+            "FATAL:  no pg_hba.conf entry for host \"10.0.0.2\", user \"tessera\", database \"tessera\", no encryption",
+            "root certificate file \"/etc/tessera/ca.pem\" does not exist",
+            "SSL error: certificate verify failed",
+            "server does not support SSL, but SSL was required",
+        ] {
+            assert!(!passes_by(lasting), "{lasting}");
+        }
+    }
 
     #[test]
     fn statements_are_planned_anew_as_fast_as_tables_can_grow() {
@@ -250,12 +318,12 @@ mod tests {
     fn an_operators_own_timeouts_are_kept() {
         assert_eq!(
             with_timeouts("postgres://h/d", 5_000),
-            "postgres://h/d?connect_timeout=5&tcp_user_timeout=10000&keepalives_idle=30"
+            "postgres://h/d?connect_timeout=5&tcp_user_timeout=10000&keepalives_idle=30&fallback_application_name=tessera"
         );
         let own = with_timeouts("postgres://h/d?sslmode=require&connect_timeout=9", 5_000);
         assert_eq!(
             own,
-            "postgres://h/d?sslmode=require&connect_timeout=9&tcp_user_timeout=10000&keepalives_idle=30"
+            "postgres://h/d?sslmode=require&connect_timeout=9&tcp_user_timeout=10000&keepalives_idle=30&fallback_application_name=tessera"
         );
     }
 }

@@ -18,7 +18,7 @@ pub fn run(options: &Options, kind: Kind) -> String {
     let most = options.runs(7);
     let killed = match kind {
         Kind::Sqlite => {
-            let first_start = ["user", "list", "--tenant", "system"];
+            let first_start = ["operator", "create", "--name", "Deployment"];
             let migrations = killed_at_changes(&["migrate"], "", &reference, most, &mut random);
             let starts = killed_at_changes(&first_start, "", &reference, most, &mut random);
             // Few, and without it nothing that is stored can be opened.

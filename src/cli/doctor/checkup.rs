@@ -4,11 +4,16 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
+use rustix::fs::Access;
+
 use super::findings::{Findings, Level, text};
 use super::{database, keys};
 use crate::cli::output::{Failure, Output, Report};
 use crate::cli::quickstart::Memory;
-use crate::config::{Config, Flags};
+use crate::clock::Clock;
+use crate::config::{Config, DatabaseUrl, Flags, Origin};
+use crate::http::capacity::{self, OpenFiles};
+use crate::http::tls::TlsListener;
 
 /// Looks, prints, and fails where something is wrong.
 pub async fn run(flags: Flags, output: Output) -> Result<(), Failure> {
@@ -44,6 +49,9 @@ pub async fn run(flags: Flags, output: Output) -> Result<(), Failure> {
 
 async fn examine(config: Config, findings: &mut Findings) {
     settings(&config, findings);
+    settings_file(&config, findings);
+    certificates(&config, &Clock::system(), findings);
+    open_files(capacity::open_files(), findings);
     data_directory(&config, findings);
     remembered_address(&config, findings);
     if let Some(db) = database::database(&config, findings).await {
@@ -104,22 +112,102 @@ fn settings(config: &Config, findings: &mut Findings) {
             format!("{}: https, by a trusted proxy", config.public_url),
         );
     }
-    for (name, path) in [
-        ("tls_certificate_file", &config.tls_certificate_file),
-        ("tls_key_file", &config.tls_key_file),
-        ("mtls_certificate_file", &config.mtls_certificate_file),
-        ("mtls_key_file", &config.mtls_key_file),
-        ("egress_ca_file", &config.egress_ca_file),
-    ] {
-        if let Some(path) = path
-            && let Err(error) = std::fs::File::open(path)
-        {
-            findings.fail(
+    if let Some(path) = &config.egress_ca_file
+        && let Err(error) = std::fs::File::open(path)
+    {
+        findings.fail(
+            "configuration",
+            format!("`egress_ca_file` {} can't be read: {error}", path.display()),
+            "correct the path, or the file's mode",
+        );
+    }
+}
+
+/// A password in a file that everybody may read is everybody's.
+fn settings_file(config: &Config, findings: &mut Findings) {
+    let urls = [
+        ("database_url", Some(&config.database_url)),
+        ("migrate_database_url", config.migrate_database_url.as_ref()),
+    ];
+    for (key, url) in urls {
+        let Origin::File { path, .. } = config.origin(key) else {
+            continue;
+        };
+        let open = std::fs::metadata(&path).is_ok_and(|file| file.mode() & 0o007 != 0);
+        if open && url.is_some_and(DatabaseUrl::holds_password) {
+            findings.warn(
                 "configuration",
-                format!("`{name}` {} can't be read: {error}", path.display()),
-                "correct the path, or the file's mode",
+                format!(
+                    "{} holds the password of `{key}`, and everybody on this machine may read it",
+                    path.display()
+                ),
+                format!(
+                    "chgrp tessera {0} && chmod 640 {0} (the group that the server runs as), and change the password",
+                    path.display()
+                ),
             );
         }
+    }
+}
+
+/// Fewer days than these are left to renew a certificate before anybody is turned away.
+const RENEWAL_DAYS: i64 = 14;
+
+fn certificates(config: &Config, clock: &Clock, findings: &mut Findings) {
+    for listener in TlsListener::of(config) {
+        let file = listener.certificate_file().display();
+        let left = match listener.load() {
+            Ok(loaded) => loaded.good_for(clock.now()),
+            Err(error) => {
+                findings.fail(
+                    "certificates",
+                    error.to_string(),
+                    "correct the path, the file's mode or what is in it",
+                );
+                continue;
+            }
+        };
+        let remedy = "renew it, and send SIGHUP to a server that runs (systemctl reload tessera)";
+        match left.num_days() {
+            _ if left <= chrono::TimeDelta::zero() => findings.fail(
+                "certificates",
+                format!("that of `{}`, {file}, has expired", listener.setting),
+                remedy,
+            ),
+            days if days < RENEWAL_DAYS => findings.warn(
+                "certificates",
+                format!(
+                    "that of `{}`, {file}, expires in {days} days",
+                    listener.setting
+                ),
+                remedy,
+            ),
+            days => findings.ok(
+                "certificates",
+                format!(
+                    "that of `{}`, {file}, is good for {days} days",
+                    listener.setting
+                ),
+            ),
+        }
+    }
+}
+
+/// The server takes what it may have, so the hard limit is what counts.
+fn open_files(limit: OpenFiles, findings: &mut Findings) {
+    match limit.hard {
+        Some(files) if files < capacity::FEW => findings.warn(
+            "open files",
+            format!("at most {files} may be open at once here, two for each connection"),
+            "LimitNOFILE=65536 in the unit of systemd; elsewhere `ulimit -n`",
+        ),
+        limit => findings.ok(
+            "open files",
+            limit.map_or_else(
+                || "as many as are wanted".to_owned(),
+                |files| format!("{files} may be open at once here"),
+            ),
+        ),
     }
 }
 
@@ -156,16 +244,54 @@ fn data_directory(config: &Config, findings: &mut Findings) {
 
 fn directory(path: &Path, findings: &mut Findings) {
     match std::fs::metadata(path) {
-        Ok(metadata) if metadata.mode() & 0o077 != 0 => {
-            findings.warn(
-                "data_dir",
-                format!("{} is open to other users of this machine", path.display()),
-                format!("chmod 700 {}", path.display()),
-            );
+        Ok(metadata) if metadata.is_dir() => {
+            let me = rustix::process::geteuid().as_raw();
+            let private = metadata.mode().trailing_zeros() >= 6;
+            if !private {
+                findings.warn(
+                    "data_dir",
+                    format!("{} is open to other users of this machine", path.display()),
+                    format!("chmod 700 {}", path.display()),
+                );
+            }
+            let all = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
+            if let Err(error) = rustix::fs::access(path, all) {
+                findings.fail(
+                    "data_dir",
+                    format!(
+                        "{} belongs to user {}, and this command runs as user {me}, who can't work in it: {error}",
+                        path.display(),
+                        metadata.uid()
+                    ),
+                    format!(
+                        "begin this command as the user that the server runs as; if that is this one, `chown -R {me} {}` as root",
+                        path.display()
+                    ),
+                );
+            } else if metadata.uid() != me && me != 0 {
+                findings.warn(
+                    "data_dir",
+                    format!(
+                        "{} belongs to user {}, and this command runs as user {me}",
+                        path.display(),
+                        metadata.uid()
+                    ),
+                    format!(
+                        "`chown -R {me} {}` as root, if the server runs as this user",
+                        path.display()
+                    ),
+                );
+            } else if private {
+                findings.ok(
+                    "data_dir",
+                    format!("{} is there, for its owner alone", path.display()),
+                );
+            }
         }
-        Ok(_) => findings.ok(
+        Ok(_) => findings.fail(
             "data_dir",
-            format!("{} is there, for its owner alone", path.display()),
+            format!("{} is no directory", path.display()),
+            "correct the path, or move away what is there",
         ),
         Err(error) if error.kind() == ErrorKind::NotFound => findings.ok(
             "data_dir",
@@ -213,10 +339,26 @@ mod tests {
     }
 
     #[test]
+    fn few_open_files_are_told_of() {
+        for (hard, level) in [
+            (Some(1_024), Level::Warning),
+            (Some(8_191), Level::Warning),
+            (Some(8_192), Level::Ok),
+            (None, Level::Ok),
+        ] {
+            let mut findings = Findings::default();
+            let soft = Some(1_024);
+            open_files(OpenFiles { soft, hard }, &mut findings);
+            assert_eq!(findings.worst(), level, "{hard:?}");
+        }
+    }
+
+    #[test]
     fn a_directory_that_is_not_there_is_told_from_one_that_nobody_gets_to() {
         for (path, level) in [
             ("/no-such-directory", Level::Ok),
             ("/dev/null/tessera", Level::Failure),
+            ("/dev/null", Level::Failure),
         ] {
             let mut findings = Findings::default();
             directory(Path::new(path), &mut findings);

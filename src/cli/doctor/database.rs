@@ -1,8 +1,13 @@
-//! The database: that it answers, that its schema and its fences are right, that it writes fast enough, that its clock is ours.
+//! The database: that it answers, that its schema and its fences are right, that it writes fast enough and has room to, that its clock is ours.
 
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::findings::{Findings, private_file};
+use rustix::fs::{Mode, OFlags};
+
+use super::findings::{Findings, Level, private_file};
 use crate::cli::{open, output};
 use crate::clock::{Clock, Timestamp};
 use crate::config::{Config, DatabaseUrl};
@@ -23,17 +28,29 @@ const CLOCK_FAILURE: i64 = 30;
 pub(super) async fn database(config: &Config, findings: &mut Findings) -> Option<Db> {
     let location = open::location_of(&config.database_url);
     if let DatabaseUrl::Sqlite(path) = &config.database_url {
-        if !path.exists() {
-            findings.ok(
-                "database",
-                format!(
-                    "{} isn't there yet: it is made at first start",
-                    path.display()
-                ),
-            );
-            return None;
+        match path.try_exists() {
+            Ok(true) => {}
+            Err(error) => {
+                findings.fail(
+                    "database",
+                    format!("{} can't be looked at: {error}", path.display()),
+                    "begin this command as the user that the server runs as, and give that user the data directory (chown -R)",
+                );
+                return None;
+            }
+            Ok(false) => {
+                findings.ok(
+                    "database",
+                    format!(
+                        "{} isn't there yet: it is made at first start",
+                        path.display()
+                    ),
+                );
+                return None;
+            }
         }
         private_file("database", path, findings);
+        room(path, findings);
     }
     match migration_state(&location) {
         Ok(MigrationState::Current) => findings.ok("schema", "up to date"),
@@ -62,14 +79,18 @@ pub(super) async fn database(config: &Config, findings: &mut Findings) -> Option
             return None;
         }
         Err(error) => {
-            findings.fail(
-                "database",
-                error.to_string(),
+            let remedy = if config.database_url.is_sqlite() {
+                format!(
+                    "see that {} is Tessera's database, and that it and its directory are the server's to read and write",
+                    config.database_url
+                )
+            } else {
                 format!(
                     "see that {} is right, and that the database runs and lets this machine in",
                     config.database_url
-                ),
-            );
+                )
+            };
+            findings.fail("database", error.to_string(), remedy);
             return None;
         }
     }
@@ -154,6 +175,75 @@ fn describe(config: &Config, health: &DatabaseHealth, findings: &mut Findings) {
     }
 }
 
+/// Less than this is soon full.
+const LITTLE_ROOM: u64 = 512 << 20;
+
+/// What is tried to be written beside the database: as much as its log takes between two of its own ends.
+const TRIED: usize = 1 << 20;
+
+/// SQLite finds room for a small write where an earlier one was, so a write that succeeds doesn't say that the disk isn't full.
+fn room(database: &Path, findings: &mut Findings) {
+    let directory = match database.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => directory,
+        _ => Path::new("."),
+    };
+    let free = match rustix::fs::statvfs(directory) {
+        Ok(disk) => disk.f_bavail.saturating_mul(disk.f_frsize),
+        Err(error) => {
+            return findings.warn(
+                "disk",
+                format!("the room on {} can't be told: {error}", directory.display()),
+                "look at it with df",
+            );
+        }
+    };
+    if let Err(error) = try_to_write(directory) {
+        return findings.fail(
+            "disk",
+            format!(
+                "a mebibyte can't be written to {}: {error}",
+                directory.display()
+            ),
+            "make room: sign-ins are answered 503 until then. See the disk, the quota, and how it is mounted",
+        );
+    }
+    let (message, level) = describe_room(directory, free);
+    match level {
+        Level::Ok => findings.ok("disk", message),
+        _ => findings.warn(
+            "disk",
+            message,
+            "make room before it is full: sign-ins are answered 503 then",
+        ),
+    }
+}
+
+fn describe_room(directory: &Path, free: u64) -> (String, Level) {
+    let message = format!("{} MiB are free at {}", free >> 20, directory.display());
+    let level = if free < LITTLE_ROOM {
+        Level::Warning
+    } else {
+        Level::Ok
+    };
+    (message, level)
+}
+
+/// Writes to a file that has no name and is gone when it is closed. Where a file system has no such thing nothing is tried.
+fn try_to_write(directory: &Path) -> io::Result<()> {
+    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+    let file = match rustix::fs::open(directory, flags, Mode::RUSR | Mode::WUSR) {
+        Ok(file) => file,
+        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::ISDIR | rustix::io::Errno::INVAL) => {
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let mut file = File::from(file);
+    file.write_all(&vec![0; TRIED])?;
+    // Some file systems look for room only now.
+    file.sync_data()
+}
+
 /// A write that changes nothing is a durable commit all the same.
 async fn write_latency(db: &Db, findings: &mut Findings) {
     let begun = Instant::now();
@@ -208,9 +298,25 @@ fn compare_clocks(ours: Timestamp, theirs: Timestamp, findings: &mut Findings) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::findings::Level;
     use super::*;
     use chrono::{DateTime, TimeDelta};
+
+    #[test]
+    fn a_disk_that_is_nearly_full_is_told_of() {
+        for (free, level) in [
+            (0, Level::Warning),
+            (LITTLE_ROOM - 1, Level::Warning),
+            (LITTLE_ROOM, Level::Ok),
+        ] {
+            let (message, found) = describe_room(Path::new("/data"), free);
+            assert_eq!(found, level, "{message}");
+        }
+        let directory = tempfile::tempdir().expect("a directory");
+        try_to_write(directory.path()).expect("there is room");
+        let left = std::fs::read_dir(directory.path()).expect("readable");
+        assert_eq!(left.count(), 0, "nothing is left of it");
+        try_to_write(Path::new("/no-such-directory")).expect_err("nobody writes there");
+    }
 
     #[test]
     fn clocks_that_are_apart_are_told_of() {

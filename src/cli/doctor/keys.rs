@@ -9,36 +9,54 @@ use crate::domain::tenant::TenantStatus;
 use crate::flows::Provider;
 use crate::flows::issue::ACCESS_TOKEN_ALGORITHM;
 use crate::flows::provider::FeedUse;
-use crate::jose::seal::{DataKey, MasterKey};
+use crate::jose::seal::{DataKey, MasterKey, MasterKeyError};
 use crate::storage::{Db, PageRequest};
 
 /// Tenants whose keys are looked at.
 const SAMPLE: u32 = 50;
 
-pub(super) fn master_key_file(config: &Config, findings: &mut Findings) -> Option<MasterKey> {
+/// What became of reading the master key.
+pub(super) enum Read {
+    /// It is there.
+    Key(MasterKey),
+    /// It isn't there yet, or any more; nothing was said of it.
+    Missing,
+    /// It can't be had, and that was said.
+    Unusable,
+}
+
+pub(super) fn master_key_file(config: &Config, findings: &mut Findings) -> Read {
     match open::read_master_key(config) {
         Ok(Some(key)) => {
             if config.master_key.is_none() {
                 private_file("master key", &config.master_key_file, findings);
             }
-            Some(key)
+            Read::Key(key)
         }
-        Ok(None) if config.database_url.is_sqlite() => None,
+        Ok(None) if config.database_url.is_sqlite() => Read::Missing,
         Ok(None) => {
             findings.fail(
                 "master key",
                 OpenError::NoMasterKey(config.master_key_file.clone()).to_string(),
                 "or put the copy there that you have",
             );
-            None
+            Read::Unusable
         }
         Err(error) => {
-            findings.fail(
-                "master key",
-                error.to_string(),
-                "put the right one there, from your copy",
-            );
-            None
+            let remedy = match &error {
+                OpenError::MasterKey {
+                    error: MasterKeyError::File(_),
+                    ..
+                } => {
+                    "see its owner and mode: it has to be readable to the user that the server runs as"
+                }
+                _ if config.master_key.is_some() => {
+                    "set the variable to the key's text, or unset it and use `master_key_file`"
+                }
+                _ => "put the right one there, from your copy",
+            };
+            findings.fail("master key", error.to_string(), remedy);
+            Read::Unusable
         }
     }
 }
@@ -64,7 +82,7 @@ pub(super) async fn master_key(
         }
     };
     match (key, wanted) {
-        (Some(key), Some(wanted)) => match open::check_fingerprint(config, key, wanted) {
+        (Read::Key(key), Some(wanted)) => match open::check_fingerprint(config, key, wanted) {
             Ok(key) => {
                 findings.ok(
                     "master key",
@@ -81,14 +99,14 @@ pub(super) async fn master_key(
                 None
             }
         },
-        (Some(_), None) => {
+        (Read::Key(_), None) => {
             findings.ok(
                 "master key",
                 "there; the database takes its fingerprint at first start",
             );
             None
         }
-        (None, Some(fingerprint)) if config.database_url.is_sqlite() => {
+        (Read::Missing, Some(fingerprint)) => {
             let lost = OpenError::LostMasterKey {
                 path: config.master_key_file.clone(),
                 fingerprint,
@@ -96,7 +114,7 @@ pub(super) async fn master_key(
             findings.fail("master key", lost.to_string(), "no node can start before");
             None
         }
-        (None, _) => None,
+        (Read::Missing | Read::Unusable, _) => None,
     }
 }
 

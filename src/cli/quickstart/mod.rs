@@ -15,7 +15,7 @@ use super::output::{Failure, Output};
 use super::serve;
 use crate::config::{Config, Flags, Origin};
 use crate::flows::Provider;
-use crate::http::{server, telemetry};
+use crate::http::{capacity, server, telemetry};
 use crate::secret::PlainSecret;
 
 pub mod demo;
@@ -40,6 +40,7 @@ pub async fn run(flags: Flags, output: Output) -> Result<(), Failure> {
     if let Some(document) = &remembered {
         return_to_port(&mut config, document);
     }
+    capacity::raise_open_files();
     // Bound before anything is made: what is made names the port, which the system may have chosen.
     let listener = serve::listen(&mut config)?;
     let Opened {

@@ -21,7 +21,7 @@ use crate::domain::ids::DomainId;
 use crate::egress::{DnsError, EgressError, Outward};
 use crate::flows::provider::Provider;
 use crate::flows::tenancy::Tenant;
-use crate::protocol::uri;
+use crate::protocol::uri::{self, InvalidUri};
 use crate::storage::{DOMAINS_MAX, Page, PageRequest};
 
 /// Where the proof is looked for.
@@ -167,6 +167,8 @@ pub fn removal_consequences(tenant: &Tenant, domain: &Domain) -> Vec<String> {
     }
     lines
 }
+
+const WEB: &str = "must be a web address, like https://login.example.com";
 
 impl Provider {
     /// Adds a domain that has to be proved. Others may claim the same one until somebody has.
@@ -427,7 +429,11 @@ impl Provider {
     /// An origin that may be a tenant's, in the one form in which it is stored and stands in tokens.
     pub(super) fn check_origin(&self, text: &str) -> Result<String, AdminError> {
         let invalid = |reason: String| AdminError::invalid("domain", reason);
-        let url = uri::parse_absolute(text).map_err(|error| invalid(error.to_string()))?;
+        let url = uri::parse_absolute(text).map_err(|error| match error {
+            // A bare name, mostly.
+            InvalidUri::NotAbsolute => invalid(WEB.to_owned()),
+            error => invalid(error.to_string()),
+        })?;
         if url.path() != "/" || url.query().is_some() {
             return Err(invalid(
                 "must be an address without path or query, like https://login.example.com"
@@ -435,9 +441,7 @@ impl Provider {
             ));
         }
         let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
-            return Err(invalid(
-                "must be a web address, like https://login.example.com".to_owned(),
-            ));
+            return Err(invalid(WEB.to_owned()));
         };
         let text_of_host = host.to_string();
         if !fits_dns(&host) {

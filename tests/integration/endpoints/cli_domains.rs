@@ -322,6 +322,9 @@ fn what_is_no_origin_or_not_a_tenants_is_refused() {
     ] {
         add(&here, wrong);
     }
+    // A bare name, as people write it.
+    let told = add(&here, "login.acme.com");
+    assert!(told.contains("like https://login.example.com"), "{told}");
     assert_eq!(
         here.json(&[
             "domain",

@@ -2,7 +2,8 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -124,6 +125,25 @@ impl Installation {
         path.to_str().expect("UTF-8").to_owned()
     }
 
+    /// The URL of its PostgreSQL.
+    pub fn database_url(&self) -> String {
+        match &self.location {
+            Location::Postgres(url) => url.clone(),
+            Location::Sqlite(_) => panic!("on SQLite"),
+        }
+    }
+
+    /// Gives everything to the user of [`Self::run_unprivileged`].
+    pub fn give_away(&self) {
+        if rustix::process::geteuid().is_root() {
+            let given = Command::new("chown")
+                .args(["-R", "65534:65534"])
+                .arg(self.directory.path())
+                .status();
+            assert!(given.expect("chown").success());
+        }
+    }
+
     /// A plain connection to the database.
     pub fn raw(&self) -> Raw {
         Raw::connect(&self.location)
@@ -172,9 +192,47 @@ impl Installation {
         command
     }
 
+    /// Begins a command whose end the test awaits by itself.
+    pub fn begin(&self, arguments: &[&str]) -> Begun {
+        Begun::of(self.command(arguments))
+    }
+
+    /// The server, in a process with limits as the words after `ulimit` set them.
+    pub fn serve_within(&self, limits: &str) -> Server {
+        let script = format!("ulimit {limits}; exec \"$0\" \"$@\"");
+        let tessera = env!("CARGO_BIN_EXE_tessera");
+        let serve = ["serve", "--listen", "127.0.0.1:0", "--json"];
+        let arguments = [&["-c", &script, tessera], &serve[..]].concat();
+        Begun::of(self.program("/bin/bash", &arguments)).ready()
+    }
+
+    /// Runs a command in a shell that has done something before.
+    pub fn run_after(&self, before: &str, arguments: &[&str]) -> Done {
+        let script = format!("{before}; exec \"$0\" \"$@\"");
+        let tessera = env!("CARGO_BIN_EXE_tessera");
+        let arguments = [&["-c", &script, tessera], arguments].concat();
+        Self::done(self.program("/bin/bash", &arguments), "", &arguments)
+    }
+
+    /// Runs a command as a user to whom modes and owners apply: root, who may do everything, becomes nobody for it.
+    pub fn run_unprivileged(&self, arguments: &[&str]) -> Done {
+        let tessera = env!("CARGO_BIN_EXE_tessera");
+        let drop = ["--reuid=65534", "--regid=65534", "--clear-groups", tessera];
+        let command = if rustix::process::geteuid().is_root() {
+            self.program("setpriv", &[&drop[..], arguments].concat())
+        } else {
+            self.command(arguments)
+        };
+        Self::done(command, "", arguments)
+    }
+
     /// Runs a command with this on its standard input.
     pub fn run_with(&self, input: &str, arguments: &[&str]) -> Done {
-        let mut child = self.command(arguments).spawn().expect("it starts");
+        Self::done(self.command(arguments), input, arguments)
+    }
+
+    fn done(mut command: Command, input: &str, arguments: &[&str]) -> Done {
+        let mut child = command.spawn().expect("it starts");
         // A command that doesn't read its input may end before it is written.
         let _ = child
             .stdin
@@ -303,23 +361,109 @@ impl Installation {
         Self::started(self.command(arguments))
     }
 
-    fn started(mut command: Command) -> Server {
+    fn started(command: Command) -> Server {
+        Begun::of(command).ready()
+    }
+}
+
+/// A process that was begun, and may become a server.
+pub struct Begun {
+    child: Option<Child>,
+    out: BufReader<ChildStdout>,
+    log: Arc<Mutex<String>>,
+    reader: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Begun {
+    fn of(mut command: Command) -> Self {
         let mut child = command.spawn().expect("it starts");
-        let mut out = BufReader::new(child.stdout.take().expect("piped"));
+        let out = BufReader::new(child.stdout.take().expect("piped"));
+        let mut lines = BufReader::new(child.stderr.take().expect("piped"));
+        let log = Arc::new(Mutex::new(String::new()));
+        let written = Arc::clone(&log);
+        let reader = std::thread::spawn(move || {
+            let mut line = String::new();
+            while lines.read_line(&mut line).is_ok_and(|read| read > 0) {
+                written.lock().expect("a log").push_str(&line);
+                line.clear();
+            }
+        });
+        Self {
+            child: Some(child),
+            out,
+            log,
+            reader: Some(reader),
+        }
+    }
+
+    /// What it said on standard error so far.
+    pub fn log(&self) -> String {
+        self.log.lock().expect("a log").clone()
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("not ended").id()
+    }
+
+    /// What it left behind, once it ends.
+    pub fn end(mut self) -> Done {
+        let mut child = self.child.take().expect("not ended");
+        let begun = Instant::now();
+        let status = loop {
+            if let Some(status) = child.try_wait().expect("it can be waited for") {
+                break status;
+            }
+            if begun.elapsed() > PATIENCE {
+                let _ = child.kill();
+                panic!("it doesn't end: {}", self.log());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        let mut out = String::new();
+        self.out.read_to_string(&mut out).expect("UTF-8");
+        self.reader.take().expect("a reader").join().expect("read");
+        Done {
+            code: status.code().unwrap_or(-1),
+            out,
+            err: self.log(),
+        }
+    }
+
+    /// Waits until it has said by a document that it serves.
+    pub fn ready(mut self) -> Server {
         let mut text = String::new();
         while serde_json::from_str::<Value>(&text).is_err() {
-            if out.read_line(&mut text).expect("readable") == 0 {
-                let mut err = String::new();
-                let _ = child.stderr.take().expect("piped").read_to_string(&mut err);
-                panic!("the server ended: {text}{err}");
+            if self.out.read_line(&mut text).expect("readable") == 0 {
+                // What it said last is still on its way.
+                std::thread::sleep(Duration::from_millis(200));
+                panic!("the server ended: {text}{}", self.log());
             }
         }
-        let document = serde_json::from_str(&text).expect("a document");
-        // Somebody has to read its log.
-        let mut log = child.stderr.take().expect("piped");
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        Server { child, document }
+        Server {
+            child: self.child.take().expect("not ended"),
+            document: serde_json::from_str(&text).expect("a document"),
+            log: Arc::clone(&self.log),
+        }
     }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Sends a signal by its name.
+pub fn signal(pid: u32, name: &str) {
+    let sent = Command::new("kill")
+        .args([&format!("-{name}"), &pid.to_string()])
+        .status()
+        .expect("kill");
+    assert!(sent.success());
 }
 
 /// A server of its own process.
@@ -327,6 +471,7 @@ pub struct Server {
     child: Child,
     /// What it said at its start.
     pub document: Value,
+    log: Arc<Mutex<String>>,
 }
 
 impl Server {
@@ -350,14 +495,30 @@ impl Server {
         self.child.id()
     }
 
+    /// What it logged so far.
+    pub fn log(&self) -> String {
+        self.log.lock().expect("a log").clone()
+    }
+
+    /// Waits until it has logged this, and says what it has.
+    #[track_caller]
+    pub fn await_log(&self, piece: &str) -> String {
+        let begun = Instant::now();
+        while !self.log().contains(piece) {
+            assert!(
+                begun.elapsed() < Duration::from_secs(20),
+                "it doesn't say `{piece}`: {}",
+                self.log()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.log()
+    }
+
     /// Asks it to end; its exit status and how long that took.
     pub fn terminate(mut self) -> (Option<i32>, Duration) {
         let begun = Instant::now();
-        let sent = Command::new("kill")
-            .args(["-TERM", &self.child.id().to_string()])
-            .status()
-            .expect("kill");
-        assert!(sent.success());
+        signal(self.child.id(), "TERM");
         let status = self.child.wait().expect("it ends");
         (status.code(), begun.elapsed())
     }
