@@ -83,7 +83,7 @@ fn words(text: &str) -> Words {
 }
 
 /// The error page with the input in every place.
-fn error_page<'a>(page: Page<'a>, text: &'a str, link: Option<WebLink<'a>>) -> ErrorPage<'a> {
+fn error_page<'a>(page: Page<'a>, text: &'a str) -> ErrorPage<'a> {
     ErrorPage {
         page,
         code: text,
@@ -126,7 +126,7 @@ fn render(page: Page<'_>, text: &str, link: Option<WebLink<'_>>) -> Vec<String> 
         description: text,
     };
     let mut pages = vec![
-        error_page(page, text, link).render(),
+        error_page(page, text).render(),
         SelectAccount {
             page,
             form,
