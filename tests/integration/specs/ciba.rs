@@ -10,6 +10,7 @@ use tessera::jose::keys::{RsaBits, SigningKey};
 use tessera::protocol::SigningAlgorithm;
 
 use super::jar::encode;
+use super::registration::initial_access_token;
 use super::rfc8628::documented;
 use super::seed::{Scene, at_once, text};
 use crate::support::admin::Admin;
@@ -593,10 +594,13 @@ app_test! {
             let made = admin.post("/tenants/acme/clients", &metadata).await;
             assert!(made.status == 422 && made.body.contains(field), "{more}: {} {}", made.status, made.body);
         }
-        // A client that registers itself says the same of itself.
+        // A client that registers itself says the same of itself, and needs somebody who vouches for it.
         scene.app.change_settings(&scene.tenant, |settings| settings.registration = tessera::domain::settings::RegistrationPolicy::Open).await;
         let own = json!({ "client_name": "Own", "grant_types": [GRANT], "backchannel_token_delivery_mode": "ping", "backchannel_client_notification_endpoint": "https://own.example/told", "backchannel_user_code_parameter": true, "scope": "openid" });
-        let made = scene.app.http.post(&scene.tenant.url("/register")).body("application/json", own.to_string()).send().await;
+        let register = || scene.app.http.post(&scene.tenant.url("/register")).body("application/json", own.to_string());
+        register().send().await.expect_error(400, "invalid_client_metadata");
+        let vouching = initial_access_token(&admin, &scene.tenant, &json!({ "name": "Callers" })).await;
+        let made = register().bearer(text(&vouching, "token")).send().await;
         assert_eq!((made.status, made.json()["backchannel_token_delivery_mode"].as_str(), made.json()["backchannel_user_code_parameter"].as_bool()), (201, Some("ping"), Some(true)), "{}", made.body);
     }
 
