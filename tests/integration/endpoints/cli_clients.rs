@@ -147,7 +147,7 @@ command_test! {
         assert!(refused(with("redirect_uris", json!(["javascript:alert(1)"]))).contains("redirect_uris"));
         assert!(refused(with("redirect_uris", json!([]))).contains("redirect_uris"));
         assert!(refused(with("grant_types", json!(["password"]))).contains("grant_types"));
-        assert!(refused(with("scope", json!("openid notes:read"))).contains("tessera resource create"));
+        assert!(refused(with("scope", json!("openid notes:read"))).contains("give it to one first"));
         assert!(refused(with("resources", json!(["https://unknown.example"]))).contains("resources"));
         assert!(refused(with("jwks_uri", json!("http://10.0.0.1/jwks"))).contains("jwks_uri"));
         assert!(refused(with("client_id", json!("mine"))).contains("client_id"));
