@@ -329,7 +329,7 @@ app_test! {
 
     async fn sessions_prompts_and_claims_mean_the_same(app: TestApp) {
         let scene = Scene::new(app).await;
-        let rp = client(&scene, json!({})).await;
+        let rp = client(&scene, json!({ "scope": "openid profile email phone offline_access" })).await;
         for response_type in TYPES.into_iter().filter(|response_type| has(response_type, "id_token")) {
             let mut browser = scene.app.browser();
             let page = rp.authorize(&mut browser, &scene.user, &[("response_type", response_type)]).await;

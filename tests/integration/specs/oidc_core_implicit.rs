@@ -54,7 +54,7 @@ app_test! {
     /// §3.2.2.5, §3.2.2.10, §5.4
     async fn an_access_token_beside_it_is_bound_to_it(app: TestApp) {
         let scene = Scene::new(app).await;
-        let (rp, mut browser) = (client(&scene, json!({})).await, signed_in(&scene).await);
+        let (rp, mut browser) = (client(&scene, json!({ "scope": "openid profile email phone" })).await, signed_in(&scene).await);
         let answer = ask(&rp, &mut browser, TOKENS, &[("claims", r#"{"userinfo":{"phone_number":null}}"#)]).await;
         assert_eq!((answer.get("token_type"), answer.get("expires_in"), answer.get("scope")), ("Bearer", "300", "openid profile email"));
         let (id_token, access) = (answer.get("id_token"), answer.get("access_token"));
