@@ -176,12 +176,14 @@ impl KeyRecord {
             KeyState::Signing
         };
         match self.stage {
-            KeyStage::Published { signs_from } if now < signs_from => KeyState::Published,
-            KeyStage::Published { .. } => used,
             KeyStage::Retired { removed_at, .. } if now >= removed_at => KeyState::Removed,
             KeyStage::Retired { retired_at, .. } if now >= retired_at => KeyState::Retired,
-            KeyStage::Retired { signs_from, .. } if now < signs_from => KeyState::Published,
-            KeyStage::Retired { .. } => used,
+            KeyStage::Published { signs_from } | KeyStage::Retired { signs_from, .. }
+                if now < signs_from =>
+            {
+                KeyState::Published
+            }
+            KeyStage::Published { .. } | KeyStage::Retired { .. } => used,
             KeyStage::Revoked { .. } => KeyState::Revoked,
         }
     }

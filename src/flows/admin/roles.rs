@@ -136,10 +136,9 @@ impl Provider {
                 return Ok(Err(AdminError::Stale("person")));
             }
             let gains = wanted.iter().any(|role| !user.roles.contains(role));
-            let ended = match gains {
-                true => Some(end_keys_of_others(repo, id, &by)?),
-                false => None,
-            };
+            let ended = gains
+                .then(|| end_keys_of_others(repo, id, &by))
+                .transpose()?;
             for role in Role::ALL {
                 let event = match (user.roles.contains(&role), wanted.contains(&role), &ended) {
                     (false, true, Some(ended)) => granted(&by, id, role, ended),
