@@ -107,13 +107,13 @@ tenant_tables! {
         email_verified -> Bool,
         password_phc -> Nullable<Text>,
         password_set_at -> Nullable<InstantType>,
-        password_by_lesser -> Bool,
         disabled_at -> Nullable<InstantType>,
         claims -> Text,
         version -> BigInt,
         created_at -> InstantType,
         updated_at -> InstantType,
         request_code_hash -> Nullable<Binary>,
+        password_by_lesser -> Bool,
     }
     role_assignments (user_id, role) { user_id -> UuidType, role -> Text, created_at -> InstantType, }
     clients (id) {
@@ -197,9 +197,9 @@ tenant_tables! {
         user_id -> UuidType,
         issuer -> Text,
         subject -> Text,
-        search_key -> Text,
         name_hash -> Binary,
         created_at -> InstantType,
+        search_key -> Text,
     }
     grants (id) {
         id -> UuidType,

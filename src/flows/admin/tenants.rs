@@ -14,6 +14,7 @@ use crate::domain::settings::{AssertionIssuer, SoftwareStatementIssuer, TenantSe
 use crate::domain::tenant::{SYSTEM_SLUG, TenantRecord, TenantStatus, check_display_name};
 use crate::flows::issue::ACCESS_TOKEN_ALGORITHM;
 use crate::flows::keys::key_event;
+use crate::flows::master::MasterKeyState;
 use crate::flows::provider::{FlowError, Provider};
 use crate::flows::tenancy::Tenant;
 use crate::jose::certificate::Authorities;
@@ -127,7 +128,14 @@ impl Provider {
         by.check(Permission::Write(Area::Tenants))?;
         let slug = Slug::choose(slug).map_err(|error| AdminError::invalid("slug", error))?;
         check_display_name(name).map_err(|error| AdminError::invalid("name", error))?;
-        match self.make_tenant(&slug, name, by).await? {
+        let mut made = self.make_tenant(&slug, name, by).await?;
+        // Where the key's file has the new one by now, it is done with that.
+        if matches!(made, Made::OtherMasterKey)
+            && self.follow_master_key().await? == MasterKeyState::Followed
+        {
+            made = self.make_tenant(&slug, name, by).await?;
+        }
+        match made {
             Made::Yes => self
                 .find_tenant(&slug)
                 .await?

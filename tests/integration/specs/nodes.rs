@@ -75,8 +75,13 @@ fn a_rotation_of_the_master_key_ends_nobodys_service() {
             (&json!("ok"), &json!("ok"))
         );
         // The other node takes it as well, and seals by it.
-        let made = app.tenant("initech").await;
-        other.http.get(&made.url("/jwks")).send().await.expect_ok();
+        let made = app
+            .provider
+            .create_tenant("initech", "Initech", &By::command_line())
+            .await
+            .expect("made");
+        let jwks = format!("{}/jwks", made.issuers[0]);
+        other.http.get(&jwks).send().await.expect_ok();
     });
 }
 
