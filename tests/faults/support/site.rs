@@ -127,10 +127,13 @@ impl Site {
     pub fn expect_sound(&self) {
         let found = self.json(&["doctor"]);
         let checks = found["checks"].as_array().expect("a list");
-        // How long a commit takes is this machine's affair.
+        // How long a commit takes is this machine's affair, and how little room there is, short of none, that of the program that fills a disk.
+        let expected = |check: &Value| {
+            check["check"] == "writes" || (check["check"] == "disk" && check["status"] == "warning")
+        };
         let bad = checks
             .iter()
-            .find(|check| check["status"] != "ok" && check["check"] != "writes");
+            .find(|check| check["status"] != "ok" && !expected(check));
         assert!(bad.is_none() && checks.len() > 5, "{found:#}");
         self.database.check();
     }
