@@ -34,9 +34,9 @@ pub struct EventFilter {
 }
 
 impl EventFilter {
-    /// Whether a filter may hold this time: databases know fewer years than programs.
+    /// Whether a filter may hold this time: of the years that programs know, databases hold those of four digits, as RFC 3339 has them.
     pub fn may_be_asked(moment: Timestamp) -> bool {
-        (1970..=9999).contains(&moment.year())
+        (0..=9999).contains(&moment.year())
     }
 }
 

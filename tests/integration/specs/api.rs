@@ -514,8 +514,13 @@ app_test! {
         assert_eq!(admin.get(&format!("/tenants/acme/events/{one}")).await.expect_ok().json(), events["items"][0]);
         let filtered = admin.get("/tenants/acme/events?act=user.disabled").await.expect_ok().json();
         assert_eq!(filtered["items"].as_array().map(Vec::len), Some(1));
-        for query in ["act=nothing", "user=x", "since=yesterday"] {
+        for query in ["act=nothing", "user=x", "since=yesterday", "since=-9999-01-01T00:00:00Z", "until=%2B262142-12-30T00:00:00Z"] {
             problem(&admin.get(&format!("/tenants/acme/events?{query}")).await, 400, "malformed_request");
+        }
+        // Whatever RFC 3339 can say is a time, however long ago.
+        for (query, expected) in [("since=0842-09-03T21:57:53-00:36", 1), ("until=0011-02-13T07:51:13.199%2B04:13", 0), ("until=0000-01-01T12:00:00Z", 0), ("until=9999-12-31T23:59:59Z", 1)] {
+            let found = admin.get(&format!("/tenants/acme/events?act=user.disabled&{query}")).await.expect_ok().json();
+            assert_eq!(found["items"].as_array().map(Vec::len), Some(expected), "{query}");
         }
     }
 

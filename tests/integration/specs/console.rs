@@ -216,7 +216,7 @@ app_test! {
         let rows = |body: &str| body.matches("<tr>").count() - 1;
         for (query, expected) in [
             ("act=signin.failed", 1), ("act=signin.failed&person=ana@acme.example", 1), ("act=signin.failed&since=2020-01-01&until=2090-01-01", 1),
-            ("act=signin.failed&until=2020-01-01", 0), ("act=signin.failed&since=2090-01-01", 0),
+            ("act=signin.failed&until=2020-01-01", 0), ("act=signin.failed&since=2090-01-01", 0), ("act=signin.failed&since=0001-01-01", 1),
         ] {
             let page = browser.open(&format!("{url}?{query}")).await;
             assert_eq!(page.answer.status, 200, "{query}");

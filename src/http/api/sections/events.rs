@@ -121,13 +121,13 @@ fn view(event: &RecordedEvent) -> AuditEvent {
     }
 }
 
-/// A time that may have been.
+/// A time that both databases know.
 fn time(call: &Call, name: &'static str) -> Result<Option<Timestamp>, Refusal> {
     let moment = call.parsed::<Timestamp>(name, "a time as of RFC 3339")?;
     match moment {
         Some(moment) if !EventFilter::may_be_asked(moment) => Err(Refusal::parameter(
             name,
-            "must be between the years 1970 and 9999",
+            "must be a time of the years 0 to 9999",
         )),
         moment => Ok(moment),
     }
