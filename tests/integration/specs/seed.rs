@@ -1,6 +1,7 @@
 //! Codes put into the database directly: for flows that no browser can be made to go through, and for those whose beginning doesn't matter.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use chrono::Duration;
@@ -230,7 +231,9 @@ pub fn text<'a>(answer: &'a Value, name: &str) -> &'a str {
 pub async fn at_once<F: Future<Output = Answer> + 'static>(
     requests: impl IntoIterator<Item = F>,
 ) -> Vec<Answer> {
-    let running: Vec<_> = requests.into_iter().map(actix_web::rt::spawn).collect();
+    let begin =
+        |request| actix_web::rt::spawn(Box::pin(request) as Pin<Box<dyn Future<Output = Answer>>>);
+    let running: Vec<_> = requests.into_iter().map(begin).collect();
     let mut answers = Vec::new();
     for request in running {
         answers.push(request.await.expect("no panic"));

@@ -1,6 +1,7 @@
 //! A whole server for a test: real HTTP on a port of its own, on either database, with a clock that the test moves.
 
 use std::net::{SocketAddr, TcpListener};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,12 +53,12 @@ macro_rules! app_test {
 }
 pub(crate) use app_test;
 
+/// What a test does, boxed: what runs it is compiled once, and not for each of very many tests.
+pub type Running<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+
 /// Runs the body of a test beside its server.
 pub fn run<F: Future<Output = ()>>(database: TestDatabase, body: impl FnOnce(TestApp) -> F) {
-    actix_web::rt::System::new().block_on(async {
-        let app = TestApp::start(database, "");
-        body(app).await;
-    });
+    run_with(database, "", body);
 }
 
 /// Runs a body against a server with further settings, on both databases one after the other.
@@ -72,6 +73,14 @@ pub fn run_with<F: Future<Output = ()>>(
     database: TestDatabase,
     settings: &str,
     body: impl FnOnce(TestApp) -> F,
+) {
+    run_boxed(database, settings, Box::new(|app| Box::pin(body(app))));
+}
+
+fn run_boxed<'a>(
+    database: TestDatabase,
+    settings: &str,
+    body: Box<dyn FnOnce(TestApp) -> Running<'a> + 'a>,
 ) {
     actix_web::rt::System::new().block_on(async {
         let app = TestApp::start(database, settings);

@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -71,11 +72,16 @@ impl Drop for End {
 
 /// Runs the body of a test and ends it, with the database outliving what the body holds of it.
 pub fn run<F: Future<Output = ()>>(database: TestDatabase, body: impl FnOnce(TestDatabase) -> F) {
+    run_boxed(Box::pin(body(database)));
+}
+
+/// Boxed, so that this is compiled once and not for each of very many tests.
+fn run_boxed(body: Pin<Box<dyn Future<Output = ()> + '_>>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
         .expect("a runtime");
-    runtime.block_on(body(database));
+    runtime.block_on(body);
 }
 
 impl TestDatabase {
