@@ -177,8 +177,8 @@ impl Dice {
     }
 }
 
-/// All cases; with `thin`, every so many of them.
-pub fn all(samples: &Samples, seed: u64, thin: usize) -> Vec<Case> {
+/// All cases.
+pub fn all(samples: &Samples, seed: u64) -> Vec<Case> {
     let mut dice = Dice(seed);
     let mut cases = Vec::new();
     for key in samples.of[&'a'].keys() {
@@ -225,7 +225,7 @@ pub fn all(samples: &Samples, seed: u64, thin: usize) -> Vec<Case> {
         }
     }
     cases.retain(|case| !is_own(samples, case));
-    cases.into_iter().step_by(thin).collect()
+    cases
 }
 
 /// Whether nothing in it is foreign after all: the request names nobody, and the credential is that of the address. Such a request does
