@@ -23,6 +23,7 @@ pub mod dpop;
 pub mod encryption;
 mod fapi;
 pub mod grants;
+mod hashing_waits;
 pub mod hint;
 pub mod interaction;
 pub mod introspection;

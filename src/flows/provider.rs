@@ -10,6 +10,7 @@ use uuid::Uuid;
 use self::caches::{Caches, REVOKED_TOKENS, RevokedTokens};
 use super::client_uses::ClientUses;
 use super::encryption::NoRecipient;
+use super::hashing_waits::HashingWaits;
 use super::issue::claims_of;
 use super::logout_delivery::Deliveries;
 use super::master::{HeldMasterKey, MasterKeyState};
@@ -120,6 +121,8 @@ pub struct Provider {
     pub db: Db,
     /// Passwords are hashed here, fair between tenants.
     pub hashing: HashingPool,
+    /// How long they wait there.
+    pub hashing_waits: HashingWaits,
     /// The guarded way out.
     pub egress: EgressClient,
     /// Questions to name servers.
@@ -187,10 +190,13 @@ impl Provider {
             waiting_per_tenant: config.hashing_queue.get().div_ceil(2),
             kept_memory_kib: u32::try_from(config.argon2_memory.kibibytes()).unwrap_or(u32::MAX),
         };
-        let hashing = HashingPool::start(limits, Arc::new(()))
+        let hashing_waits = HashingWaits::new()
+            .map_err(|error| not_started(&error, "passwords' waits can't be counted"))?;
+        let hashing = HashingPool::start(limits, Arc::new(hashing_waits.clone()))
             .map_err(|error| not_started(&error, "threads can't be started"))?;
         Ok(Self {
             hashing,
+            hashing_waits,
             client_keys: JwksCache::new(egress.clone(), clock.clone())
                 .with_refetch_after(config.client_jwks_refetch_after),
             request_objects: RequestObjectCache::new(egress.clone(), clock.clone()),
@@ -217,6 +223,11 @@ impl Provider {
     /// Whether this node knows what the others change: it may serve tokens and pages only then.
     pub fn is_current(&self) -> bool {
         self.feed.as_ref().is_none_or(Feed::is_current)
+    }
+
+    /// How long ago this node last knew of everything that was committed; none before the first time, nor where it doesn't follow.
+    pub fn feed_age(&self) -> Option<Duration> {
+        self.feed.as_ref().and_then(Feed::age)
     }
 
     /// Notes that whoever waits for this polled; says when it did last, as far as this node knows.

@@ -1,6 +1,6 @@
 //! Counters and gauges in Prometheus' text format, on a listener of their own.
 //!
-//! Labels are bounded: route patterns, classes of status, grant types, outcomes. Never a tenant, a client, a person or a path as it was sent,
+//! Labels are bounded: route patterns, classes of status (and 503), grant types, outcomes. Never a tenant, a client, a person or a path as it was sent,
 //! which would grow without limit and tell a scraper who is a customer.
 
 use std::io;
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::dev::Server;
 use actix_web::{App, HttpResponse, HttpServer, web};
+use prometheus::core::Collector;
 use prometheus::{
     Encoder as _, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts,
     PullingGauge, Registry, TextEncoder,
@@ -193,6 +194,11 @@ impl Metrics {
             .register(Box::new(PullingGauge::new(name, help, Box::new(read))?))
     }
 
+    /// Adds what somebody else counts.
+    pub fn adopt(&self, collector: Box<dyn Collector>) -> Result<(), prometheus::Error> {
+        self.registry.register(collector)
+    }
+
     /// Counts an answered request. `route` is a pattern of the route table.
     pub fn request(&self, route: &str, method: &str, status: u16, duration: Duration) {
         let class = status_class(status);
@@ -256,8 +262,10 @@ fn counters(
     Ok(counters)
 }
 
+/// A class, but for 503, which says that there was no room or no database just now: what else begins with 5 is a fault of this program.
 fn status_class(status: u16) -> &'static str {
     match status {
+        503 => "503",
         100..=199 => "1xx",
         200..=299 => "2xx",
         300..=399 => "3xx",
@@ -329,6 +337,7 @@ mod tests {
             999,
             Duration::from_millis(3),
         );
+        metrics.request("/", "GET", 503, Duration::from_millis(3));
         metrics.token_issued("client_credentials");
         metrics.sign_in(SignInOutcome::Throttled);
         metrics.introspection(IntrospectionOutcome::Inactive);
@@ -341,6 +350,7 @@ mod tests {
             r#"tessera_http_requests_total{method="POST",route="/t/{tenant}/token",status="2xx"} 1"#,
             r#"tessera_http_requests_total{method="other",route="/t/{tenant}/token",status="5xx"} 1"#,
             r#"tessera_http_request_duration_seconds_bucket{route="/t/{tenant}/token",status="2xx",le="0.005"} 1"#,
+            r#"tessera_http_requests_total{method="GET",route="/",status="503"} 1"#,
             r#"tessera_tokens_issued_total{grant_type="client_credentials"} 1"#,
             r#"tessera_sign_ins_total{outcome="throttled"} 1"#,
             r#"tessera_introspections_total{outcome="inactive"} 1"#,

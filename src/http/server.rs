@@ -253,6 +253,18 @@ fn watch(metrics: &Metrics, provider: &Arc<Provider>) -> Result<(), prometheus::
         "Passwords waiting to be hashed.",
         of(|p| p.hashing.waiting() as u64),
     )?;
+    for collector in provider.hashing_waits.collectors() {
+        metrics.adopt(collector)?;
+    }
+    let follower = Arc::downgrade(provider);
+    metrics.watch(
+        "tessera_change_feed_age_seconds",
+        "Time since this node last knew of all that others had committed; infinite where it never did.",
+        move || {
+            let age = follower.upgrade().and_then(|provider| provider.feed_age());
+            age.map_or(f64::INFINITY, |age| age.as_secs_f64())
+        },
+    )?;
     metrics.watch(
         "tessera_database_statements",
         "Database statements run since the start.",

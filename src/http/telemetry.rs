@@ -472,7 +472,7 @@ mod tests {
         answer(&observer, |_| (), Err(ErrorNotFound("nothing")));
         let text = String::from_utf8(metrics.render().unwrap()).unwrap();
         for labels in [
-            r#"route="/issuer/token",status="5xx""#,
+            r#"route="/issuer/token",status="503""#,
             r#"route="unmatched",status="4xx""#,
             r#"route="failed",status="4xx""#,
         ] {

@@ -45,7 +45,7 @@ fn ask(stream: &mut TcpStream) -> String {
     answer(stream)
 }
 
-fn metric(port: u16, name: &str) -> f64 {
+pub(super) fn metric(port: u16, name: &str) -> f64 {
     let get = Http::new(port).get("http://localhost/metrics").send();
     let text = actix_web::rt::System::new().block_on(get).body;
     let line = text
@@ -56,7 +56,7 @@ fn metric(port: u16, name: &str) -> f64 {
         .expect("a number")
 }
 
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
     free.expect("a port").port()
 }

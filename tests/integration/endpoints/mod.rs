@@ -12,5 +12,6 @@ mod connections;
 mod crash;
 mod diagnosis;
 mod disk;
+mod metrics;
 mod own_tls;
 mod waiting;
