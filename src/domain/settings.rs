@@ -100,6 +100,9 @@ pub struct TenantSettings {
     pub administration_reauthentication: bool,
     /// How long ago that may be (60 to 86,400 s).
     pub administration_max_age: u32,
+    /// After how many days events of the audit are deleted; 0: never (0, or 30 to 3650). The first go a week after this was set, so that a mistake
+    /// can be undone.
+    pub audit_event_days: u32,
     /// Whether a key is published that applications may encrypt their authorization requests to (RFC 9101 §6.1).
     pub request_object_encryption: bool,
     /// Whether an application may send people with the address of its request instead of the request (OpenID Connect Core §6.2). The server then
@@ -162,6 +165,8 @@ impl Default for TenantSettings {
             require_acr_values: false,
             administration_reauthentication: false,
             administration_max_age: 900,
+            // What happened isn't forgotten unless the tenant says so.
+            audit_event_days: 0,
             request_object_encryption: false,
             request_uri_parameter: false,
             registration: RegistrationPolicy::default(),
@@ -304,7 +309,7 @@ pub struct OutOfBounds {
 
 impl TenantSettings {
     /// Every number with the least and the most that it may be, as the other settings are.
-    pub fn bounds(&self) -> [Bound; 24] {
+    pub fn bounds(&self) -> [Bound; 25] {
         [
             ("access_token_lifetime", self.access_token_lifetime, 60, DAY),
             ("id_token_lifetime", self.id_token_lifetime, 60, DAY),
@@ -382,6 +387,13 @@ impl TenantSettings {
                 60,
                 DAY,
             ),
+            (
+                "audit_event_days",
+                self.audit_event_days,
+                // For ever, or so long that whoever looks once a month sees all.
+                if self.audit_event_days == 0 { 0 } else { 30 },
+                3650,
+            ),
             ("registration_limit", self.registration_limit, 1, 100_000),
             ("registration_rate", self.registration_rate, 1, 10_000),
             ("unused_client_days", self.unused_client_days, 0, 3650),
@@ -448,6 +460,24 @@ mod tests {
             settings.check().expect_err("out of bounds").name,
             "code_lifetime"
         );
+    }
+
+    #[test]
+    fn events_stay_for_ever_or_for_a_month_at_the_least() {
+        for (days, is_good) in [
+            (0, true),
+            (1, false),
+            (29, false),
+            (30, true),
+            (3650, true),
+            (3651, false),
+        ] {
+            let settings = TenantSettings {
+                audit_event_days: days,
+                ..TenantSettings::default()
+            };
+            assert_eq!(settings.check().is_ok(), is_good, "{days}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use actix_web::rt::time::sleep;
 
 use crate::clock::Timestamp;
+use crate::domain::ids::TenantId;
 use crate::flows::Provider;
 use crate::storage::StorageError;
 
@@ -15,18 +16,30 @@ const INTERVAL: Duration = Duration::from_mins(1);
 /// Rows of a kind per transaction: a few milliseconds of the writer's time.
 const BATCH: i64 = 500;
 
-/// How often grants whose code nobody redeemed are looked for among all: some have to wait for the end of a session.
+/// How often grants whose code nobody redeemed, and audit events that their tenants don't keep, are looked for among all: of the former some
+/// have to wait for the end of a session, and the latter are counted in days.
 const DAY: chrono::Duration = chrono::Duration::days(1);
 
-/// So many looks for them a minute, so that they take seconds of it however many grants there are.
+/// So many looks for each of them a minute, so that they take seconds of it however many there are.
 const LOOKS: usize = 50;
 
 /// Between two batches others get their turn.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// How far the looks among all have come.
+#[derive(Default)]
+struct Looks {
+    /// When they began anew.
+    begun: Option<Timestamp>,
+    /// The end of the code up to which grants were looked at.
+    codes: Option<Timestamp>,
+    /// The tenant up to which audit events were looked at.
+    events: Option<TenantId>,
+}
+
 /// Sweeps every minute, without end.
 pub async fn run(provider: Arc<Provider>) {
-    let (mut begun, mut looked_at) = (None, None);
+    let mut looks = Looks::default();
     loop {
         // Nodes that were started together shall not sweep together.
         let [jitter] = provider.clock.random_bytes::<1>();
@@ -35,10 +48,13 @@ pub async fn run(provider: Arc<Provider>) {
             tracing::warn!(%error, "requests that nobody answered can't be written down; another try in a minute");
         }
         let now = provider.clock.now();
-        if begun.is_none_or(|begun| now >= begun + DAY) {
-            (begun, looked_at) = (Some(now), None);
+        if looks.begun.is_none_or(|begun| now >= begun + DAY) {
+            looks = Looks {
+                begun: Some(now),
+                ..Looks::default()
+            };
         }
-        match round(&provider, &mut looked_at).await {
+        match round(&provider, &mut looks).await {
             Ok(0) => {}
             Ok(rows) => tracing::debug!(rows, "expired rows were deleted"),
             Err(error) => {
@@ -48,11 +64,8 @@ pub async fn run(provider: Arc<Provider>) {
     }
 }
 
-/// Deletes all that has expired, and of the grants whose code nobody redeemed those among the next ones; says how many rows.
-async fn round(
-    provider: &Provider,
-    looked_at: &mut Option<Timestamp>,
-) -> Result<usize, StorageError> {
+/// Deletes all that has expired, and of the grants whose code nobody redeemed and of the events those among the next ones; says how many rows.
+async fn round(provider: &Provider, looks: &mut Looks) -> Result<usize, StorageError> {
     let mut total = 0;
     loop {
         let expired = provider
@@ -66,12 +79,25 @@ async fn round(
         sleep(PAUSE).await;
     }
     for _ in 0..LOOKS {
-        let from = *looked_at;
+        let from = looks.codes;
         let looked = provider
             .db
             .write_installation(move |all| all.delete_unredeemed(BATCH, from))
             .await?;
-        *looked_at = looked.reached;
+        looks.codes = looked.reached;
+        total += looked.deleted;
+        if !looked.more {
+            break;
+        }
+        sleep(PAUSE).await;
+    }
+    for _ in 0..LOOKS {
+        let after = looks.events;
+        let looked = provider
+            .db
+            .write_installation(move |all| all.delete_old_events(BATCH, after))
+            .await?;
+        looks.events = looked.reached;
         total += looked.deleted;
         if !looked.more {
             break;

@@ -5,13 +5,15 @@
 
 use chrono::Duration;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 
 use super::connection::on_backend;
 use super::error::Result;
 use super::installation::Installation;
-use super::schema::{changes, grants};
-use super::types::{DbInstant, InstantType};
+use super::schema::{audit_events, changes, grants, tenants};
+use super::types::{DbInstant, DbUuid, InstantType};
 use crate::clock::Timestamp;
+use crate::domain::ids::TenantId;
 
 /// What one sweep deleted, by table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,6 +75,23 @@ pub struct LookedAt {
     /// Whether there are more to look at.
     pub more: bool,
 }
+
+/// What a look for audit events that their tenants don't keep came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OldEvents {
+    /// So many events went.
+    pub deleted: usize,
+    /// Of the tenants up to this one all went that had to.
+    pub reached: Option<TenantId>,
+    /// Whether there are more to look at.
+    pub more: bool,
+}
+
+/// How long a tenant that asks for another end of its events has for another thought.
+const SECOND_THOUGHTS: Duration = Duration::days(7);
+
+/// Tenants whose oldest event is looked at in one transaction.
+const TENANTS: usize = 100;
 
 const MONTH: Duration = Duration::days(30);
 
@@ -316,6 +335,77 @@ impl Installation<'_> {
             reached,
             more: is_full || further.is_some(),
         })
+    }
+
+    /// Deletes up to `batch` audit events of some of the tenants after `after` that don't keep them for ever.
+    ///
+    /// A tenant's events are in the order of time by their ids, so that a look reads the oldest one alone where none has to go.
+    pub fn delete_old_events(&mut self, batch: i64, after: Option<TenantId>) -> Result<OldEvents> {
+        let now = self.clock.now();
+        let mut room = usize::try_from(batch.clamp(1, 10_000)).unwrap_or(1);
+        // Written out, as an index of such rows alone serves no parameter.
+        let mut query = tenants::table
+            .filter(diesel::dsl::sql::<Bool>("audit_event_days > 0"))
+            .select((
+                tenants::id,
+                tenants::audit_event_days,
+                tenants::audit_event_days_set_at,
+            ))
+            .order(tenants::id.asc())
+            .limit(i64::try_from(TENANTS).unwrap_or(i64::MAX))
+            .into_boxed();
+        if let Some(after) = after {
+            query = query.filter(tenants::id.gt(DbUuid::from(after)));
+        }
+        let rows = query.load::<(DbUuid, i32, Option<DbInstant>)>(self.connection)?;
+        let mut found = OldEvents {
+            deleted: 0,
+            reached: after,
+            more: rows.len() == TENANTS,
+        };
+        for (tenant, days, set_at) in rows {
+            if set_at.is_none_or(|at| at.0 + SECOND_THOUGHTS <= now) {
+                let before = now - Duration::days(days.into());
+                let deleted = self.delete_events_before(tenant, before, room)?;
+                found.deleted += deleted;
+                room -= deleted;
+                if room == 0 {
+                    found.more = true;
+                    break;
+                }
+            }
+            found.reached = Some(tenant.0.into());
+        }
+        Ok(found)
+    }
+
+    /// Deletes up to `most` of a tenant's oldest events, up to the first that isn't as old.
+    fn delete_events_before(
+        &mut self,
+        tenant: DbUuid,
+        before: Timestamp,
+        most: usize,
+    ) -> Result<usize> {
+        let oldest = |most: usize| {
+            audit_events::table
+                .filter(audit_events::tenant_id.eq(tenant))
+                .select((audit_events::id, audit_events::at))
+                .order(audit_events::id.asc())
+                .limit(i64::try_from(most).unwrap_or(i64::MAX))
+        };
+        let is_old = |event: &(DbUuid, DbInstant)| event.1.0 < before;
+        let first = oldest(1).load::<(DbUuid, DbInstant)>(self.connection)?;
+        if !first.first().is_some_and(is_old) {
+            return Ok(0);
+        }
+        let events = oldest(most).load::<(DbUuid, DbInstant)>(self.connection)?;
+        let Some((last, _)) = events.into_iter().take_while(is_old).last() else {
+            return Ok(0);
+        };
+        let old = audit_events::table
+            .filter(audit_events::tenant_id.eq(tenant))
+            .filter(audit_events::id.le(last));
+        Ok(diesel::delete(old).execute(self.connection)?)
     }
 
     /// SQLite has no `DELETE … LIMIT`, and diesel no keys of several columns: both take this, and read `$1` alike.

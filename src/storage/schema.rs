@@ -83,6 +83,8 @@ tables! {
         updated_at -> InstantType,
         unused_client_days -> Integer,
         unused_clients_set_at -> Nullable<InstantType>,
+        audit_event_days -> Integer,
+        audit_event_days_set_at -> Nullable<InstantType>,
     }
     /// Which tenant owns a verified origin: one owner in the whole installation.
     domain_owners (origin) { origin -> Text, tenant_id -> UuidType, domain_id -> UuidType, }

@@ -114,6 +114,8 @@ pub(super) struct NewTenantRow<'a> {
     updated_at: DbInstant,
     unused_client_days: i32,
     unused_clients_set_at: Option<DbInstant>,
+    audit_event_days: i32,
+    audit_event_days_set_at: Option<DbInstant>,
 }
 
 impl<'a> NewTenantRow<'a> {
@@ -137,6 +139,8 @@ impl<'a> NewTenantRow<'a> {
             unused_client_days: unused_client_days(&tenant.settings),
             // What the file says of times isn't believed: a client of before has its days from its import on.
             unused_clients_set_at: Some(now),
+            audit_event_days: audit_event_days(&tenant.settings),
+            audit_event_days_set_at: Some(now),
         })
     }
 }
@@ -165,6 +169,11 @@ fn json(value: &impl serde::Serialize) -> Result<String> {
 /// After how many days without use its self-registered clients end.
 fn unused_client_days(settings: &TenantSettings) -> i32 {
     i32::try_from(settings.unused_client_days).unwrap_or(i32::MAX)
+}
+
+/// After how many days its audit forgets.
+fn audit_event_days(settings: &TenantSettings) -> i32 {
+    i32::try_from(settings.audit_event_days).unwrap_or(i32::MAX)
 }
 
 /// What a name is searched by.
@@ -390,6 +399,7 @@ impl Installation<'_> {
         .execute(self.connection)?;
         if changed == 1 {
             self.set_unused_client_days(tenant)?;
+            self.set_audit_event_days(tenant)?;
             self.note(tenant.id, Entity::Tenant, tenant.id)?;
         }
         Ok(changed == 1)
@@ -406,6 +416,22 @@ impl Installation<'_> {
         .set((
             tenants::unused_client_days.eq(days),
             tenants::unused_clients_set_at.eq(Some(DbInstant(self.clock.now()))),
+        ))
+        .execute(self.connection)?;
+        Ok(())
+    }
+
+    /// Where the tenant asks for another end of audit events, there is a while before the first go.
+    fn set_audit_event_days(&mut self, tenant: &TenantRecord) -> Result<()> {
+        let days = audit_event_days(&tenant.settings);
+        diesel::update(
+            tenants::table
+                .filter(tenants::id.eq(DbUuid::from(tenant.id)))
+                .filter(tenants::audit_event_days.ne(days)),
+        )
+        .set((
+            tenants::audit_event_days.eq(days),
+            tenants::audit_event_days_set_at.eq(Some(DbInstant(self.clock.now()))),
         ))
         .execute(self.connection)?;
         Ok(())

@@ -42,6 +42,8 @@ pub struct Audit<'a> {
     pub filters: Vec<Field>,
     /// Whether anything is.
     pub filtered: bool,
+    /// That older ones are deleted, and after how long; empty where all are kept.
+    pub kept: String,
     /// What was found.
     pub table: Table,
     /// What stands there otherwise.
@@ -267,6 +269,10 @@ async fn list(visitor: Visitor, Query(params): Query) -> Answer {
         page,
         filters: fields(page, &draft),
         filtered,
+        kept: match visitor.tenant.settings().audit_event_days {
+            0 => String::new(),
+            days => page.messages.format("audit-kept", [("count", days)]),
+        },
         table: Table {
             caption: page.t("section-audit").into_owned(),
             columns: columns.map(|id| page.t(id).into_owned()).into(),

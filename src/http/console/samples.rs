@@ -159,6 +159,7 @@ pub fn render_all(messages: Messages) -> Result<Vec<Rendered>, askama::Error> {
             page: stage.shell("/audit"),
             filters,
             filtered: many,
+            kept: if many { text.to_owned() } else { String::new() },
             table: Table {
                 caption: text.to_owned(),
                 columns: vec![text.to_owned(); 5],

@@ -47,7 +47,7 @@ pub(super) fn with<'a>(
     kept.chain(changed).copied().collect()
 }
 
-pub(super) const SETTINGS: [(&str, &str); 46] = [
+pub(super) const SETTINGS: [(&str, &str); 47] = [
     ("name", "Acme"),
     ("access_token_lifetime", "10"),
     ("access_token_lifetime-unit", "m"),
@@ -95,6 +95,7 @@ pub(super) const SETTINGS: [(&str, &str); 46] = [
     ("request_object_lifetime-unit", "m"),
     ("administration_max_age", "15"),
     ("administration_max_age-unit", "m"),
+    ("audit_event_days", "400"),
     ("dpop_proof_leeway", "30"),
     ("dpop_proof_leeway-unit", "s"),
 ];
@@ -139,6 +140,8 @@ app_test! {
         let saved = browser.submit(&saved, &with(&SETTINGS, &[("require_pkce", "1"), ("front_channel_tokens", "1")])).await;
         assert!(scene.loaded().await.settings().front_channel_tokens, "{}", saved.answer.body);
         assert_eq!((settings.registration.as_str(), settings.registration_limit, settings.unused_client_days), ("token", 50, 90));
+        assert_eq!(settings.audit_event_days, 400);
+        assert!(browser.open(&scene.tenant.url("/console/audit")).await.answer.body.contains("Events older than 400 days are deleted."));
         assert_eq!((settings.device_authorization, settings.device_code_lifetime, settings.device_code_limit, settings.device_code_rate), (false, 1200, 70, 90));
         assert_eq!(
             (settings.backchannel_authentication, settings.backchannel_request_lifetime, settings.backchannel_request_limit, settings.backchannel_request_rate, settings.backchannel_notice_uri.as_str()),
@@ -153,7 +156,7 @@ app_test! {
             ("session_lifetime", "99999999999", "whole number"), ("session_idle_lifetime", "9999", "Must be between"), ("name", "", "name"), ("lockout.attempts", "-1", "whole number"),
             ("device_code_lifetime", "31", "Must be between"), ("device_code_limit", "0", "Must be between"), ("device_code_rate", "x", "whole number"),
             ("backchannel_request_lifetime", "31", "Must be between"), ("backchannel_request_limit", "21", "Must be between"), ("backchannel_request_rate", "0", "Must be between"), ("backchannel_notice_uri", "hooks", "A whole address is needed"), ("backchannel_notice_uri", "http://[::1]/asked", "It has to begin with https://."),
-            ("registration_limit", "0", "Must be between"), ("registration_limit", "100001", "Must be between"), ("unused_client_days", "3651", "Must be between"), ("dpop_proof_leeway", "301", "Must be between"),
+            ("registration_limit", "0", "Must be between"), ("registration_limit", "100001", "Must be between"), ("unused_client_days", "3651", "Must be between"), ("audit_event_days", "29", "Must be between 30 and"), ("audit_event_days", "3651", "Must be between 30 and"), ("dpop_proof_leeway", "301", "Must be between"),
         ] {
             let wrong = browser.submit(&saved, &with(&SETTINGS, &[(field, value)])).await;
             assert_eq!(wrong.answer.status, 422, "{field}");

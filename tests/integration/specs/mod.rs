@@ -19,6 +19,7 @@ pub mod attack_pending;
 pub mod attack_redirects;
 pub mod attack_signin;
 pub mod attack_tokens;
+pub mod audit_retention;
 pub mod backchannel_logout;
 pub mod browser_security;
 pub mod budget;

@@ -130,6 +130,7 @@ pub(super) const GROUPS: [(&str, &[Entry]); 10] = [
         &[
             entry!(Switch(administration_reauthentication)),
             entry!(Span(administration_max_age)),
+            entry!(Number(audit_event_days)),
         ],
     ),
     (
