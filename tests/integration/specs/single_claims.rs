@@ -73,6 +73,8 @@ app_test! {
         let account = browser.open(&scene.tenant.url("/account/applications")).await.answer.body;
         assert!(account.contains("See your phone number"), "{account}");
         // An administrator takes the scope away: nothing more is said by it, neither now nor in a token that comes later.
+        let answer = browser.open(&rp.authorization_url(&[("prompt", "none"), ("claims", ASKED)])).await.answer;
+        let late = answer.location_param("code").expect("a code");
         let id = rp.client.client_id().parse().expect("an id");
         scene.write(move |repo| {
             let mut client = repo.find_client(id)?.expect("a client");
@@ -81,6 +83,8 @@ app_test! {
         }).await;
         let info = rp.userinfo(&access).await.expect_ok().json();
         assert_eq!((info.get("phone_number"), &info["email"]), (None, &json!("ana@acme.example")));
+        let (id_token, info, _) = told(&rp, &late).await;
+        assert_eq!((id_token.get("phone_number"), info.get("phone_number"), &info["email"]), (None, None, &json!("ana@acme.example")));
     }
 
     async fn nobody_gets_more_by_single_claims_than_they_may_ask_for(app: TestApp) {
