@@ -8,7 +8,7 @@ use diesel::connection::SimpleConnection;
 use tokio::sync::oneshot;
 
 use super::changes::{Change, Notice};
-use super::connection::{AnyConnection, Pooled, StatementCount};
+use super::connection::{AnyConnection, StatementCount};
 use super::error::{Result, StorageError};
 use super::installation::Installation;
 use super::postgres::{self, Access, Sight};
@@ -59,7 +59,7 @@ pub struct PoolGauges {
     pub idle: u32,
     /// Requests waiting for a thread.
     pub waiting: usize,
-    /// Statements that were run since the start.
+    /// Statements that were run since the start, but for those of the feed.
     pub statements: u64,
 }
 
@@ -310,8 +310,7 @@ impl Db {
                 Ok(connection)
             }
             Pool::Postgres { manager, .. } => {
-                let mut connection =
-                    r2d2::ManageConnection::connect(manager).map(Pooled::into_inner)?;
+                let mut connection = manager.open()?;
                 // Sees nothing but the feed, which isn't a tenant's.
                 connection.batch_execute("SET default_transaction_read_only = on")?;
                 Ok(connection)

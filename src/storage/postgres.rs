@@ -100,11 +100,9 @@ pub(super) struct Manager {
     pub(super) statements: StatementCount,
 }
 
-impl r2d2::ManageConnection for Manager {
-    type Connection = Pooled;
-    type Error = StorageError;
-
-    fn connect(&self) -> Result<Pooled> {
+impl Manager {
+    /// A connection outside of the pool, whose statements aren't counted.
+    pub(super) fn open(&self) -> Result<AnyConnection> {
         let mut connection = establish(&with_timeouts(&self.url, self.statement_timeout_ms))
             .map_err(|error| StorageError::Unavailable(error.to_string()))?;
         // The lock timeout is shorter, so that a blocked row is told apart from a slow query in the log.
@@ -115,7 +113,16 @@ impl r2d2::ManageConnection for Manager {
             self.statement_timeout_ms * 4 / 5,
             self.statement_timeout_ms * 2,
         ))?;
-        Ok(self.statements.watch(AnyConnection::Postgres(connection)))
+        Ok(AnyConnection::Postgres(connection))
+    }
+}
+
+impl r2d2::ManageConnection for Manager {
+    type Connection = Pooled;
+    type Error = StorageError;
+
+    fn connect(&self) -> Result<Pooled> {
+        Ok(self.statements.watch(self.open()?))
     }
 
     fn is_valid(&self, connection: &mut Pooled) -> Result<()> {

@@ -56,7 +56,7 @@ async fn costs(scene: &Scene, username: &str, password: &str, attempts: usize) -
             rows: after.rows - before.rows,
         });
     }
-    // What looks at the change feed now and then adds to some attempts, and to all of them never.
+    // What a connection does now and then, as to have its statements planned anew, adds to some attempts, and to all of them never.
     let least = costs.iter().map(|cost| cost.statements).min();
     for cost in &mut costs {
         cost.statements = least.expect("attempts");
