@@ -8,7 +8,7 @@ use actix_web::rt::time::sleep;
 use crate::clock::Timestamp;
 use crate::domain::ids::TenantId;
 use crate::flows::Provider;
-use crate::storage::StorageError;
+use crate::storage::{Installation, LookedAt, StorageError};
 
 /// How often a node looks.
 const INTERVAL: Duration = Duration::from_mins(1);
@@ -78,26 +78,35 @@ async fn round(provider: &Provider, looks: &mut Looks) -> Result<usize, StorageE
         }
         sleep(PAUSE).await;
     }
+    total += look(provider, &mut looks.codes, |all, batch, from| {
+        all.delete_unredeemed(batch, from)
+    })
+    .await?;
+    total += look(provider, &mut looks.events, |all, batch, from| {
+        all.delete_old_events(batch, from)
+    })
+    .await?;
+    Ok(total)
+}
+
+/// Deletes so many rows at the most among those after a place.
+type Delete<Place> =
+    fn(&mut Installation<'_>, i64, Option<Place>) -> Result<LookedAt<Place>, StorageError>;
+
+/// Looks at some more after `reached`, and says how many rows went.
+async fn look<Place: Copy + Send + 'static>(
+    provider: &Provider,
+    reached: &mut Option<Place>,
+    delete: Delete<Place>,
+) -> Result<usize, StorageError> {
+    let mut total = 0;
     for _ in 0..LOOKS {
-        let from = looks.codes;
+        let from = *reached;
         let looked = provider
             .db
-            .write_installation(move |all| all.delete_unredeemed(BATCH, from))
+            .write_installation(move |all| delete(all, BATCH, from))
             .await?;
-        looks.codes = looked.reached;
-        total += looked.deleted;
-        if !looked.more {
-            break;
-        }
-        sleep(PAUSE).await;
-    }
-    for _ in 0..LOOKS {
-        let after = looks.events;
-        let looked = provider
-            .db
-            .write_installation(move |all| all.delete_old_events(BATCH, after))
-            .await?;
-        looks.events = looked.reached;
+        *reached = looked.reached;
         total += looked.deleted;
         if !looked.more {
             break;

@@ -10,7 +10,9 @@ use diesel::sql_types::Bool;
 use super::connection::on_backend;
 use super::error::Result;
 use super::installation::Installation;
-use super::schema::{audit_events, changes, grants, tenants};
+use super::postgres;
+use super::schema::{audit_events, changes, grants, scoped, tenants};
+use super::scope::TenantScope;
 use super::types::{DbInstant, DbUuid, InstantType};
 use crate::clock::Timestamp;
 use crate::domain::ids::TenantId;
@@ -65,24 +67,13 @@ struct Ended {
     kept: Duration,
 }
 
-/// What a look for codes that nobody redeemed came to.
+/// What a look at some among all came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LookedAt {
-    /// So many grants went.
+pub struct LookedAt<Place> {
+    /// So many rows went, by this look or by one beside it.
     pub deleted: usize,
-    /// Up to the end of this code all were looked at.
-    pub reached: Option<Timestamp>,
-    /// Whether there are more to look at.
-    pub more: bool,
-}
-
-/// What a look for audit events that their tenants don't keep came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OldEvents {
-    /// So many events went.
-    pub deleted: usize,
-    /// Of the tenants up to this one all went that had to.
-    pub reached: Option<TenantId>,
+    /// Up to there all were looked at: the end of a code, or a tenant.
+    pub reached: Option<Place>,
     /// Whether there are more to look at.
     pub more: bool,
 }
@@ -301,7 +292,7 @@ impl Installation<'_> {
         &mut self,
         batch: i64,
         looked_at: Option<Timestamp>,
-    ) -> Result<LookedAt> {
+    ) -> Result<LookedAt<Timestamp>> {
         let batch = batch.clamp(1, 10_000);
         let longest = Duration::days(1) + Duration::minutes(10);
         let before = DbInstant(self.clock.now() - longest);
@@ -340,7 +331,11 @@ impl Installation<'_> {
     /// Deletes up to `batch` audit events of some of the tenants after `after` that don't keep them for ever.
     ///
     /// A tenant's events are in the order of time by their ids, so that a look reads the oldest one alone where none has to go.
-    pub fn delete_old_events(&mut self, batch: i64, after: Option<TenantId>) -> Result<OldEvents> {
+    pub fn delete_old_events(
+        &mut self,
+        batch: i64,
+        after: Option<TenantId>,
+    ) -> Result<LookedAt<TenantId>> {
         let now = self.clock.now();
         let mut room = usize::try_from(batch.clamp(1, 10_000)).unwrap_or(1);
         // Written out, as an index of such rows alone serves no parameter.
@@ -358,12 +353,13 @@ impl Installation<'_> {
             query = query.filter(tenants::id.gt(DbUuid::from(after)));
         }
         let rows = query.load::<(DbUuid, i32, Option<DbInstant>)>(self.connection)?;
-        let mut found = OldEvents {
+        let mut found = LookedAt {
             deleted: 0,
             reached: after,
             more: rows.len() == TENANTS,
         };
         for (tenant, days, set_at) in rows {
+            let tenant = TenantId::from(tenant.0);
             if set_at.is_none_or(|at| at.0 + SECOND_THOUGHTS <= now) {
                 let before = now - Duration::days(days.into());
                 let deleted = self.delete_events_before(tenant, before, room)?;
@@ -374,21 +370,21 @@ impl Installation<'_> {
                     break;
                 }
             }
-            found.reached = Some(tenant.0.into());
+            found.reached = Some(tenant);
         }
         Ok(found)
     }
 
-    /// Deletes up to `most` of a tenant's oldest events, up to the first that isn't as old.
+    /// Deletes up to `most` of a tenant's oldest events, up to the first that isn't as old; says how many of them it found, which another node
+    /// may be deleting at the same time.
     fn delete_events_before(
         &mut self,
-        tenant: DbUuid,
+        tenant: TenantId,
         before: Timestamp,
         most: usize,
     ) -> Result<usize> {
         let oldest = |most: usize| {
-            audit_events::table
-                .filter(audit_events::tenant_id.eq(tenant))
+            scoped::audit_events(tenant)
                 .select((audit_events::id, audit_events::at))
                 .order(audit_events::id.asc())
                 .limit(i64::try_from(most).unwrap_or(i64::MAX))
@@ -398,14 +394,19 @@ impl Installation<'_> {
         if !first.first().is_some_and(is_old) {
             return Ok(0);
         }
-        let events = oldest(most).load::<(DbUuid, DbInstant)>(self.connection)?;
-        let Some((last, _)) = events.into_iter().take_while(is_old).last() else {
-            return Ok(0);
-        };
-        let old = audit_events::table
-            .filter(audit_events::tenant_id.eq(tenant))
-            .filter(audit_events::id.le(last));
-        Ok(diesel::delete(old).execute(self.connection)?)
+        postgres::narrowed(
+            self.connection,
+            TenantScope::of_stored(tenant),
+            |connection| {
+                let events = oldest(most).load::<(DbUuid, DbInstant)>(connection)?;
+                let old: Vec<_> = events.into_iter().take_while(is_old).collect();
+                if let Some((last, _)) = old.last() {
+                    let ended = scoped::audit_events(tenant).filter(audit_events::id.le(*last));
+                    diesel::delete(ended).execute(connection)?;
+                }
+                Ok(old.len())
+            },
+        )
     }
 
     /// SQLite has no `DELETE … LIMIT`, and diesel no keys of several columns: both take this, and read `$1` alike.
