@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::ids::{ClientId, InitialAccessTokenId};
 use crate::clock::Timestamp;
 use crate::protocol::client_metadata::{ClientMetadata, GrantType, TokenEndpointAuthMethod};
+use crate::protocol::redirect_uri::RedirectUri;
 use crate::secret::HashedSecret;
 
 /// A registered client of a tenant.
@@ -191,12 +192,16 @@ impl Client {
     /// have, or the client alone.
     ///
     /// A redirect URI proves something as far as answers are sent to it. A client that registered itself, and gets its tokens otherwise, may have
-    /// named another's.
+    /// named another's; and the device itself is every native application's.
     pub fn sector(&self) -> String {
         let metadata = &self.metadata;
-        let is_unproved = self.registration.is_some()
-            && !metadata.has_people_sign_in()
-            && metadata.sector_identifier_uri.is_none();
+        let proves = || {
+            let redirects = metadata.parse_redirect_uris();
+            metadata.has_people_sign_in()
+                && redirects.is_ok_and(|all| all.iter().all(RedirectUri::is_https_elsewhere))
+        };
+        let is_unproved =
+            self.registration.is_some() && metadata.sector_identifier_uri.is_none() && !proves();
         let sector = if is_unproved { None } else { metadata.sector() };
         sector.unwrap_or_else(|| self.id.to_string())
     }
@@ -244,6 +249,11 @@ mod tests {
             client(by_browser, Some(by_itself())).sector(),
             "clinic.example"
         );
+        for of_the_device in ["http://127.0.0.1/cb", "http://localhost/cb"] {
+            let native = json!({ "redirect_uris": [of_the_device], "application_type": "native", "subject_type": "pairwise" });
+            assert_eq!(client(native.clone(), Some(by_itself())).sector(), own);
+            assert_ne!(client(native, None).sector(), own);
+        }
         let mut named = by_device;
         named["sector_identifier_uri"] = json!("https://sector.example/uris.json");
         assert_eq!(client(named, Some(by_itself())).sector(), "sector.example");

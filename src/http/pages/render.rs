@@ -181,7 +181,11 @@ pub fn onward_page(
 ) -> HttpResponse {
     let frame = Frame::new(Some(at), caller, &[]);
     let url = Url::parse(to.uri()).ok();
-    let host = url.as_ref().and_then(Url::host_str);
+    // Behind a private-use scheme nothing is a host: the answer goes to whatever handles the scheme.
+    let host = url
+        .as_ref()
+        .filter(|url| matches!(url.scheme(), "http" | "https"));
+    let host = host.and_then(Url::host_str);
     let scheme = to.uri().split(':').next().unwrap_or_default();
     let way = match answer {
         RedirectResponse::Location(location) => Way::Link(location),

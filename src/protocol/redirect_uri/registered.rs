@@ -129,9 +129,12 @@ impl RedirectUri {
         })
     }
 
-    /// The host, which makes a sector for pairwise subjects; none for a private-use scheme without one.
+    /// The host that answers are sent to, which makes a sector for pairwise subjects. What looks like one behind a private-use scheme is nobody's:
+    /// such an answer goes to whatever handles the scheme.
     pub fn host(&self) -> Option<String> {
-        Url::parse(&self.text).ok()?.host_str().map(str::to_owned)
+        let url = Url::parse(&self.text).ok()?;
+        let host = url.host_str()?;
+        matches!(url.scheme(), "http" | "https").then(|| host.to_owned())
     }
 }
 

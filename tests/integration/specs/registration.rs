@@ -384,6 +384,13 @@ app_test! {
         assert!(body.contains("Go on to") && body.contains("relying.example") && !body.contains("http-equiv"), "{body}");
         let german = app.get(&wrong(&[])).header("accept-language", "de").send().await;
         assert!(german.status == 400 && german.body.contains("Weiter zu"), "{}", german.body);
+        // What looks like a host behind a private-use scheme isn't where the way leads.
+        let native = json!({ "redirect_uris": ["com.stranger.app://bank.example/cb"], "application_type": "native", "token_endpoint_auth_method": "none",
+            "scope": "openid", "id_token_signed_response_alg": "ES256" });
+        let app_of_a_stranger = RelyingParty::new(&app, &tenant, &client_of(&registered(&app, &tenant, native).await)).with_scope("openid");
+        let body = app.browser().open(&app_of_a_stranger.authorization_url(&[("scope", "nonsense")])).await.answer.body;
+        let told = body.replace("com.stranger.app://bank.example", "");
+        assert!(told.contains("com.stranger.app") && !told.contains("bank.example"), "{body}");
         // In each way in which an answer travels.
         for (mode, name) in [("form_post", "error"), ("form_post.jwt", "response")] {
             let page = app.browser().open(&wrong(&[("response_mode", mode)])).await;

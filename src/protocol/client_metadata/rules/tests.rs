@@ -371,6 +371,12 @@ fn native_clients_and_sectors() {
         (native.application_type, native.is_public(), native.sector()),
         (ApplicationType::Native, true, None)
     );
+    // What stands where a host would be is nobody's, and proves nothing of who has that host.
+    let lookalike = json!({"application_type": "native", "redirect_uris": ["com.example.app://a.example/cb"], "token_endpoint_auth_method": "none"});
+    assert_eq!(read(lookalike.clone()).unwrap().sector(), None);
+    let mut asking = lookalike;
+    asking["subject_type"] = json!("pairwise");
+    assert_eq!(read(asking).unwrap_err().field, "subject_type");
     let pairwise = read(json!({"subject_type": "pairwise", "redirect_uris": ["https://a.example/1", "https://a.example/2"]})).unwrap();
     assert_eq!(pairwise.sector().as_deref(), Some("a.example"));
     let sector = read(json!({"subject_type": "pairwise", "redirect_uris": ["https://a.example/1", "https://b.example/"], "sector_identifier_uri": "https://c.example/uris.json"})).unwrap();
