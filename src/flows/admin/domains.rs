@@ -190,9 +190,9 @@ impl Provider {
         let claim = by.claim(tenant, domain.id.uuid(), None, &self.clock)?;
         let (stored, by) = (domain.clone(), by.clone());
         let written = self.db.write(tenant, move |repo| {
-            Claim::check(claim.as_ref(), repo)?;
             // Whoever adds another at this moment, the same or the last that there is room for, comes before or after this.
             repo.hold_tenant()?;
+            Claim::check(claim.as_ref(), repo)?;
             if repo.find_domain_by_origin(&stored.origin)?.is_some() {
                 return Ok(Err(exists(&stored.origin)));
             }

@@ -109,9 +109,9 @@ impl Provider {
         };
         let (stored, by) = (record.clone(), by.clone());
         let written = self.db.write(tenant, move |repo| {
-            Claim::check(claim.as_ref(), repo)?;
             // Whoever gives them a role at this moment comes before or after this, and so does another name.
             repo.hold_user(stored.user_id)?;
+            Claim::check(claim.as_ref(), repo)?;
             let Some(user) = repo.find_user(stored.user_id)? else {
                 return Ok(Err(AdminError::invalid(
                     "user_id",

@@ -25,7 +25,8 @@ pub(super) struct Claim {
 }
 
 impl Claim {
-    /// First in a transaction that may end without a creation: a repeated request fails by this and by nothing else.
+    /// First in a transaction that may end without a creation, once it has held back who could make the same: a repeated request fails by this and
+    /// by nothing else, also where it waited for the first one to end.
     pub(super) fn check(claim: Option<&Self>, repo: &mut Repo<'_>) -> storage::Result<()> {
         match claim {
             Some(claim) if repo.find_idempotency_key(&claim.once)?.is_some() => {

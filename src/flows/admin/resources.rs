@@ -59,9 +59,9 @@ impl Provider {
         let claim = by.claim(tenant, resource.id.uuid(), None, &self.clock)?;
         let (stored, by) = (resource.clone(), by.clone());
         let written = self.db.write(tenant, move |repo| {
-            Claim::check(claim.as_ref(), repo)?;
             // Whoever makes another at this moment, of the same identifier or type or the last that there is room for, comes before or after this.
             repo.hold_tenant()?;
+            Claim::check(claim.as_ref(), repo)?;
             if repo
                 .find_resource_by_identifier(&stored.identifier)?
                 .is_some()

@@ -198,7 +198,10 @@ impl Provider {
         let by = by.clone();
         let written = self.db.write_installation(move |all| {
             if let Some((system, claim)) = &claim {
-                all.tenant(*system, |repo| Claim::check(Some(claim), repo))?;
+                all.tenant(*system, |repo| {
+                    repo.hold_tenant()?;
+                    Claim::check(Some(claim), repo)
+                })?;
             }
             if !is_sealed_under(all, &fingerprint)? {
                 return Ok(Made::OtherMasterKey);

@@ -9,6 +9,7 @@ use super::seed::Scene;
 use crate::support::admin::Admin;
 use crate::support::app::{TestApp, TestTenant, app_test};
 use crate::support::http::Answer;
+use crate::support::race::overtaken;
 use crate::support::relying_party::RelyingParty;
 
 pub(super) fn problem(answer: &Answer, status: u16, code: &str) -> Value {
@@ -308,6 +309,25 @@ app_test! {
         let body = json!({ "email": "third@acme.example" }).to_string();
         let made = other.request(Method::POST, "/tenants/acme/users").header("idempotency-key", "/tenants/acme/users").body("application/json", body).send().await;
         assert_eq!(made.status, 201, "{}", made.body);
+    }
+
+    /// Whoever sends it again before it was answered waits for the first, and gets the same.
+    async fn a_creation_is_repeated_while_the_first_is_under_way(app: TestApp) {
+        let scene = Scene::new(app).await;
+        let (admin, operator) = (Admin::program(&scene.app, &scene.tenant).await, operator(&scene.app).await);
+        for (who, path, body, id) in [
+            (&admin, "/tenants/acme/users", json!({ "email": "new@acme.example" }), "id"),
+            (&admin, "/tenants/acme/clients", json!({ "client_name": "Shop", "redirect_uris": ["https://shop.example/cb"] }), "client_id"),
+            (&admin, "/tenants/acme/resources", json!({ "identifier": "https://api.acme.example", "name": "Orders", "scopes": [{ "name": "read" }] }), "id"),
+            (&admin, "/tenants/acme/domains", json!({ "origin": "https://login.acme.example" }), "id"),
+            (&admin, "/tenants/acme/external-subjects", json!({ "user_id": scene.user.id, "issuer": "https://idp.example", "subject": "ana" }), "id"),
+            (&operator, "/tenants", json!({ "slug": "initech", "name": "Initech" }), "id"),
+        ] {
+            let send = || who.request(Method::POST, path).header("idempotency-key", path).body("application/json", body.to_string()).send();
+            let (first, again) = overtaken(&scene.app.database, "audit_events", Box::pin(send()), Box::pin(send())).await;
+            assert_eq!((first.status, again.status), (201, 201), "{path}: {} {}", first.body, again.body);
+            assert_eq!(first.json()[id], again.json()[id], "{path}");
+        }
     }
 
     /// What was answered is answered again, though new links would live for another while.
