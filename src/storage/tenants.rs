@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
+use serde_json::Value;
 
 use super::changes::Entity;
 use super::connection::AnyConnection;
@@ -130,7 +131,7 @@ impl<'a> NewTenantRow<'a> {
             name: &tenant.name,
             name_key: name_key(&tenant.name),
             status: tenant.status.as_str(),
-            settings: json(&tenant.settings)?,
+            settings: settings_text(&tenant.settings)?,
             branding: json(&tenant.branding)?,
             sealed_data_key,
             version: tenant.version,
@@ -164,6 +165,18 @@ fn load(connection: &mut AnyConnection, row: Option<TenantRow>) -> Result<Option
 
 fn json(value: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|_| StorageError::Corrupt("a tenant's settings"))
+}
+
+/// Settings as they are stored: those alone that aren't as they are by default. While nodes are replaced one by one, those of the version before, which
+/// refuse what they don't know, go on reading whatever has no new setting.
+fn settings_text(settings: &TenantSettings) -> Result<String> {
+    let value = |settings: &TenantSettings| match serde_json::to_value(settings) {
+        Ok(Value::Object(members)) => Ok(members),
+        _ => Err(StorageError::Corrupt("a tenant's settings")),
+    };
+    let (mut stored, default) = (value(settings)?, value(&TenantSettings::default())?);
+    stored.retain(|name, value| default.get(name) != Some(value));
+    json(&stored)
 }
 
 /// After how many days without use its self-registered clients end.
@@ -245,7 +258,7 @@ impl Installation<'_> {
                 tenants::name.eq(tenant.name.clone()),
                 tenants::name_key.eq(name_key(&tenant.name)),
                 tenants::status.eq(TenantStatus::Active.as_str()),
-                tenants::settings.eq(json(&TenantSettings::default())?),
+                tenants::settings.eq(settings_text(&TenantSettings::default())?),
                 tenants::branding.eq(json(&Branding::default())?),
                 tenants::sealed_data_key.eq(Some(tenant.sealed_data_key.clone())),
                 tenants::version.eq(1),
@@ -391,7 +404,7 @@ impl Installation<'_> {
         .set((
             tenants::name.eq(tenant.name.clone()),
             tenants::name_key.eq(name_key(&tenant.name)),
-            tenants::settings.eq(json(&tenant.settings)?),
+            tenants::settings.eq(settings_text(&tenant.settings)?),
             tenants::branding.eq(json(&tenant.branding)?),
             tenants::version.eq(tenant.version + 1),
             tenants::updated_at.eq(DbInstant(self.clock.now())),
@@ -525,5 +538,24 @@ impl Installation<'_> {
         .set(tenants::sealed_data_key.eq(Some(sealed.to_vec())))
         .execute(self.connection)?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_as_by_default_is_not_stored() {
+        assert_eq!(settings_text(&TenantSettings::default()).unwrap(), "{}");
+        let changed = TenantSettings {
+            require_pkce: true,
+            audit_event_days: 90,
+            ..TenantSettings::default()
+        };
+        let text = settings_text(&changed).unwrap();
+        assert_eq!(text, r#"{"require_pkce":true,"audit_event_days":90}"#);
+        let read: TenantSettings = serde_json::from_str(&text).unwrap();
+        assert_eq!(read, changed);
     }
 }
