@@ -69,7 +69,16 @@ fn default_text(setting: &Setting) -> String {
         "" => "none".to_owned(),
         "off" => "off".to_owned(),
         "{processors}" => "the number of processors".to_owned(),
-        _ => format!("`{}`", shown_default(setting)),
+        default => {
+            let shown = format!("`{}`", shown_default(setting));
+            match default.split_once("{data_dir}/") {
+                Some((_, file)) => format!("`{file}` in `data_dir` ({shown})"),
+                None if default.contains("{listen_port}") => {
+                    format!("{shown}, with the port of `listen`")
+                }
+                None => shown,
+            }
+        }
     }
 }
 

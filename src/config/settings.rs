@@ -15,6 +15,12 @@ use super::value::{ByteSize, HeaderName, LogFilter, LogFormat, Toml, Value};
 use crate::protocol::mutual_tls::CertificateFormat;
 use crate::secret::PlainSecret;
 
+/// What passwords are hashed by at the most, as `passwords` of the layer `jose` has it: memory in KiB, that times passes, and lanes. Settings lie
+/// below that layer and can't ask it; a test holds both to the same.
+const MAX_ARGON2_MEMORY: u64 = 256 << 10;
+const MAX_ARGON2_WORK: u64 = 1 << 20;
+const MAX_ARGON2_LANES: u64 = 16;
+
 /// Which sources may hold a setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
@@ -185,11 +191,12 @@ settings! {
         hashing_threads: NonZeroUsize = "{processors}";
         /// Passwords that may wait to be hashed, all tenants together. Beyond it sign-ins are answered with 503 and `Retry-After`.
         hashing_queue: NonZeroUsize = "256";
-        /// Memory that argon2id takes for one password. Raised parameters re-hash a password at its next sign-in.
+        /// Memory that argon2id takes for one password: 256 MiB at most, and times `argon2_passes` 1 GiB at most. Raised parameters re-hash a password
+        /// at its next sign-in.
         argon2_memory: ByteSize = "19 MiB";
         /// Passes that argon2id makes over that memory.
         argon2_passes: NonZeroU32 = "2";
-        /// Lanes of argon2id.
+        /// Lanes of argon2id: 16 at most, with 8 KiB of memory each at least.
         argon2_lanes: NonZeroU32 = "1";
     }
     "Requests" {
@@ -207,7 +214,7 @@ settings! {
     "Signing keys" {
         /// The age at which a tenant's signing key is followed by a new one.
         key_rotation_age: Duration = "90d";
-        /// How long a new key is published before it signs, so that verifiers know it by then.
+        /// How long a new key is published before it signs, so that verifiers know it by then. Must be shorter than `key_rotation_age`.
         key_publish_ahead: Duration = "24h";
         /// How long verifiers may cache the published keys. Must be shorter than `key_publish_ahead`.
         jwks_max_age: Duration = "1h";
@@ -381,6 +388,28 @@ impl Config {
         problems
     }
 
+    fn check_argon2(&self) -> Vec<(&'static str, &'static str)> {
+        let mut problems = Vec::new();
+        let memory = self.argon2_memory.kibibytes();
+        let lanes = u64::from(self.argon2_lanes.get());
+        if memory > MAX_ARGON2_MEMORY {
+            problems.push(("argon2_memory", "must not be more than 256 MiB"));
+        } else if memory * u64::from(self.argon2_passes.get()) > MAX_ARGON2_WORK {
+            problems.push((
+                "argon2_passes",
+                "is too many for `argon2_memory`: memory times passes must not be more than 1 GiB",
+            ));
+        }
+        // RFC 9106 §3.1: memory is at least eight KiB a lane.
+        if lanes * 8 > memory || lanes > MAX_ARGON2_LANES {
+            problems.push((
+                "argon2_lanes",
+                "is too many for `argon2_memory`: each lane needs 8 KiB, and 16 are the most",
+            ));
+        }
+        problems
+    }
+
     fn check(&self) -> Result<(), ConfigErrors> {
         let mut errors = Vec::new();
         let mut refuse = |key: &str, problem: String| {
@@ -460,18 +489,8 @@ impl Config {
                 "must not be the address of `listen`".to_owned(),
             );
         }
-        // RFC 9106 §3.1: memory is at least eight KiB a lane.
-        if u64::from(self.argon2_lanes.get()) * 8 > self.argon2_memory.kibibytes()
-            || self.argon2_lanes.get() > 255
-        {
-            refuse(
-                "argon2_lanes",
-                "is too many for `argon2_memory`: each lane needs 8 KiB, and 255 are the most"
-                    .to_owned(),
-            );
-        }
-        if self.argon2_memory.bytes() > 4 << 30 {
-            refuse("argon2_memory", "must not be more than 4 GiB".to_owned());
+        for (key, problem) in self.check_argon2() {
+            refuse(key, problem.to_owned());
         }
         if errors.is_empty() {
             Ok(())

@@ -468,8 +468,32 @@ mod tests {
                 .count(),
             2
         );
-        assert!(refused("argon2_memory = '8 KiB'\nargon2_lanes = 2", &[]).contains("argon2_lanes"));
         assert!(refused("metrics_listen = '127.0.0.1:8080'", &[]).contains("metrics_listen"));
+    }
+
+    #[test]
+    fn costs_that_no_password_is_hashed_by_are_refused() {
+        for (given, setting) in [
+            ("argon2_memory = '257 MiB'", "argon2_memory"),
+            ("argon2_memory = '4 GiB'", "argon2_memory"),
+            (
+                "argon2_memory = '256 MiB'\nargon2_passes = 5",
+                "argon2_passes",
+            ),
+            ("argon2_passes = 4294967295", "argon2_passes"),
+            ("argon2_lanes = 17", "argon2_lanes"),
+            ("argon2_memory = '8 KiB'\nargon2_lanes = 2", "argon2_lanes"),
+        ] {
+            let problem = refused(given, &[]);
+            assert!(problem.starts_with(&format!("`{setting}`: ")), "{problem}");
+            assert_eq!(problem.lines().count(), 1, "{problem}");
+        }
+        for most in [
+            "argon2_memory = '256 MiB'\nargon2_passes = 4\nargon2_lanes = 16",
+            "argon2_memory = '8 KiB'\nargon2_passes = 131072",
+        ] {
+            assert!(Config::from_toml(most).is_ok(), "{most}");
+        }
     }
 
     #[test]

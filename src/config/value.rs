@@ -287,7 +287,7 @@ impl Value for ByteSize {
 
 impl Value for PlainSecret {
     fn kind() -> String {
-        "key, as `tessera master-key create` prints it".to_owned()
+        "key, as `tessera master-key create --print` prints it".to_owned()
     }
 
     fn parse(text: &str) -> Result<Self, String> {

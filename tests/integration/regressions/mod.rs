@@ -3,4 +3,5 @@
 mod console_book;
 mod fuzzing;
 mod layers;
+mod password_costs;
 mod timing;

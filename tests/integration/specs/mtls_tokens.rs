@@ -621,7 +621,7 @@ fn the_page_says_what_happens() {
             .json();
         let shown = told["mtls_endpoint_aliases"]
             .to_string()
-            .replace("mtls.id.example", "mtls.id.example.com");
+            .replace("mtls.id.example", "mtls.example.com");
         assert_eq!(
             serde_json::from_str::<Value>(&shown).expect("JSON"),
             aliases["mtls_endpoint_aliases"]
@@ -644,7 +644,7 @@ fn the_page_says_what_happens() {
             .split_whitespace()
             .find(|word| word.starts_with("https://"))
             .expect("an address")
-            .replace("example.com", "example");
+            .replace("mtls.example.com", "mtls.id.example");
         let words: Vec<&str> = curl.split_whitespace().collect();
         let form: Vec<(&str, &str)> = words
             .windows(2)
