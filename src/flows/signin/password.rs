@@ -17,7 +17,9 @@ use crate::flows::browser::{CheckedForm, DeviceCookie, SessionCookie};
 use crate::flows::provider::FlowError;
 use crate::flows::sessions::proofs_of;
 use crate::flows::tenancy::{Tenant, TenantAt};
-use crate::jose::passwords::{MAX_PASSWORD, PasswordError, Verification, dummy_phc, hash, verify};
+use crate::jose::passwords::{
+    HashingObserver as _, MAX_PASSWORD, PasswordError, Verification, dummy_phc, hash, verify,
+};
 use crate::protocol::email::EmailAddress;
 use crate::secret::{Handle, HashedSecret, PlainSecret, Purpose};
 use crate::storage::{self, Repo, SessionGrants};
@@ -277,8 +279,9 @@ impl Provider {
         counted: &Counted,
         origin: &Origin,
     ) -> Result<Admitted, FlowError> {
-        // A guess that can't be looked at isn't counted, and costs no write.
+        // A guess that can't be looked at isn't counted, and costs no write. The pool, which would tell of it, never hears of it.
         if self.hashing.is_full(tenant.id().uuid()) {
+            self.hashing_waits.refused();
             return Err(FlowError::Busy);
         }
         let policy = tenant.settings().lockout.clone();

@@ -201,7 +201,9 @@ impl Shared {
         let result = self.lock().push(tenant, run, self.limits);
         match result {
             Ok(_) => self.work.notify_one(),
-            Err(_) => self.observer.refused(),
+            Err(NotHashed::Busy) => self.observer.refused(),
+            // Nothing is too many at the end.
+            Err(NotHashed::Stopped) => {}
         }
         result
     }

@@ -204,6 +204,11 @@ fn a_full_queue_says_so_and_keeps_what_was_typed() {
                 page.answer.body
             );
         }
+        let [_, refused] = scene.app.provider.hashing_waits.collectors();
+        let refused = refused.collect()[0].get_metric()[0]
+            .get_counter()
+            .get_value();
+        assert!((11.5..12.5).contains(&refused), "{refused} were counted");
         go.send(()).expect("it waits");
         running.await.expect("done");
         waiting.await.expect("done");

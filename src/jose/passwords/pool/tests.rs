@@ -252,4 +252,10 @@ fn the_observer_hears_of_it() {
     gate.open();
     wait(waiting).unwrap();
     assert_eq!(read(), [2, 1]);
+    pool.close();
+    assert_eq!(
+        at_once(pool.submit(A, |_| ())),
+        Some(Err(NotHashed::Stopped))
+    );
+    assert_eq!(read(), [2, 1], "the end isn't a full queue");
 }
