@@ -95,6 +95,12 @@ impl<'a> Parts<'a> {
             Some(at) => (Some(&rest[..at]), &rest[at + 1..]),
             None => (None, rest),
         };
+        // Whoever adds a parameter looks for the first one.
+        if credentials.is_some_and(|text| text.contains('?')) {
+            return Err(
+                "has a ? before the @ that ends the password: write ? as %3F within it, and @ as %40 behind it",
+            );
+        }
         let (user, password) = match credentials.map(|text| text.split_once(':')) {
             Some(Some((user, password))) => (user, Some(password)),
             Some(None) => (credentials.unwrap_or_default(), None),
@@ -247,6 +253,9 @@ mod tests {
             "postgres://tessera:12/hunter2@127.0.0.1/x",
             "postgres://tessera:hunter2@h?hunter3@127.0.0.1/x",
             "postgres://tessera:hunter2?x@hunter3@127.0.0.1/x",
+            "postgres://tessera:hunter2?x@127.0.0.1/x",
+            "postgres://hunter2?x:hunter3@127.0.0.1/x",
+            "postgres://127.0.0.1?user=tessera@hunter2",
             "postgres://tessera:50%hunter2@127.0.0.1/x",
             "postgres://tessera:hunter2%@127.0.0.1/x",
             "postgres://tessera:hunter2%00@127.0.0.1/x",
@@ -292,7 +301,7 @@ mod tests {
                 "postgres://u:p%40%2F%25@h/db?sslmode=verify-full",
                 "postgres://u@h/db",
             ),
-            ("postgres://u:p?#!$&*=+;~@h/db", "postgres://u@h/db"),
+            ("postgres://u:p%3F#!$&*=+;~@h/db", "postgres://u@h/db"),
             ("postgres://h", "postgres://h"),
             ("postgres://", "postgres://"),
         ] {
