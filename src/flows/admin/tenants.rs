@@ -129,9 +129,9 @@ impl Provider {
         let slug = Slug::choose(slug).map_err(|error| AdminError::invalid("slug", error))?;
         check_display_name(name).map_err(|error| AdminError::invalid("name", error))?;
         let mut made = self.make_tenant(&slug, name, by).await?;
-        // Where the key's file has the new one by now, it is done with that.
+        // Where the key's file has the new one by now, it is done with that; whoever else asked meanwhile may have taken it already.
         if matches!(made, Made::OtherMasterKey)
-            && self.follow_master_key().await? == MasterKeyState::Followed
+            && self.follow_master_key().await? != MasterKeyState::Rotated
         {
             made = self.make_tenant(&slug, name, by).await?;
         }

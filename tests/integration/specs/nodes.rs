@@ -4,10 +4,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tessera::domain::tenant::TenantStatus::{Active, Suspended};
+use tessera::flows::MasterKeyState;
 use tessera::flows::admin::By;
 use tessera::jose::seal::MasterKey;
+use tessera::storage::DatabaseKind;
 
 use crate::support::app::{app_test, on_both};
+use crate::support::race::overtaken;
 use crate::support::relying_party::RelyingParty;
 
 /// Looks until it is so; a second is what the design promises, ten what a busy machine may take.
@@ -74,12 +77,17 @@ fn a_rotation_of_the_master_key_ends_nobodys_service() {
             (&told["status"], &told["master_key"]),
             (&json!("ok"), &json!("ok"))
         );
-        // The other node takes it as well, and seals by it.
-        let made = app
-            .provider
-            .create_tenant("initech", "Initech", &By::command_line())
-            .await
-            .expect("made");
+        // The other node takes it as well, and seals by it, be it that a probe has it take the key while it seals by the old one.
+        let by = By::command_line();
+        let create = Box::pin(app.provider.create_tenant("initech", "Initech", &by));
+        let probe = app.provider.follow_master_key();
+        let (made, followed) = overtaken(&app.database, "installation", create, probe).await;
+        let made = made.expect("made");
+        let expected = match app.database.kind() {
+            DatabaseKind::Sqlite => MasterKeyState::Same,
+            DatabaseKind::Postgres => MasterKeyState::Followed,
+        };
+        assert_eq!(followed.expect("storage works"), expected);
         let jwks = format!("{}/jwks", made.issuers[0]);
         other.http.get(&jwks).send().await.expect_ok();
     });
