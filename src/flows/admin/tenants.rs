@@ -174,7 +174,10 @@ impl Provider {
     async fn make_tenant(&self, slug: &Slug, name: &str, by: &By) -> Result<Made, AdminError> {
         let id = TenantId::from(self.clock.uuid_v7());
         let data_key = DataKey::generate(&self.clock);
-        let sealed_data_key = data_key.seal_under(&self.master(), id.uuid(), &self.clock)?;
+        // Once for both: it may be replaced while the signing key is made, and a seal under the old one would pass for one under the new.
+        let master = self.master();
+        let sealed_data_key = data_key.seal_under(&master, id.uuid(), &self.clock)?;
+        let fingerprint = master.fingerprint();
         let signs_from = self.now();
         let key = self
             .new_key(id, &data_key, ACCESS_TOKEN_ALGORITHM.into(), signs_from)
@@ -185,7 +188,6 @@ impl Provider {
             name: name.to_owned(),
             sealed_data_key,
         };
-        let fingerprint = self.master().fingerprint();
         // The tenant has no rows before it is made: the operators' tenant remembers the key.
         let claim = match &by.once {
             Some(_) => {
