@@ -3,7 +3,8 @@
 //! runs is given what both allow together, and is closed then.
 //!
 //! Nor may whoever holds many of them keep others out. A worker that holds nearly as many as it may closes those that lay idle longest, so that
-//! whoever comes is served; only where a request runs on each of them do new ones wait.
+//! whoever comes is served; only where a request runs on each of them do new ones wait. An answer that is made is out of sight here, though it
+//! may be long on its way: so those that had one a moment ago are spared where others can give way.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -27,6 +28,9 @@ use crate::jose::certificate::ClientCertificate;
 
 /// How often it is said that connections give way.
 const SAID_EACH: Duration = Duration::from_mins(1);
+
+/// How long a connection is spared once its answer is made, where others can give way: on a slow line a page takes seconds to arrive.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// What is known of all connections of a process.
 #[derive(Debug, Default)]
@@ -88,8 +92,8 @@ impl Worker {
             idle.sort_by_key(|connection| connection.quiet_since.get());
             idle
         };
-        // Some at once, as each time all of them are looked through.
-        let few = idle.len().min(1 + room / 16);
+        let quiet = idle.iter().map(|one| one.quiet_since.get().elapsed());
+        let few = how_many(quiet, room);
         for connection in &idle[..few] {
             connection.close();
         }
@@ -103,6 +107,17 @@ impl Worker {
             connections.retain(|connection| connection.strong_count() > 0);
         }
         connections.push(Rc::downgrade(connection));
+    }
+}
+
+/// How many give way of those that have been quiet for so long, the longest first.
+fn how_many(quiet: impl ExactSizeIterator<Item = Duration>, room: usize) -> usize {
+    // Some at once, as each time all of them are looked through.
+    let few = quiet.len().min(1 + room / 16);
+    match quiet.take(few).take_while(|time| *time >= GRACE).count() {
+        // There is no other way: new ones would be kept out by whoever fills a worker within that time.
+        0 => few,
+        rested => rested,
     }
 }
 
@@ -255,4 +270,74 @@ pub(super) fn begin(request: &ServiceRequest) -> Option<Running> {
         .request()
         .conn_data::<Rc<Connection>>()
         .map(Running::on)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[test]
+    fn those_that_were_answered_a_moment_ago_give_way_only_where_all_were() {
+        for (quiet, room, expected) in [
+            (&[90, 80, 70, 60, 50, 40, 3][..], 70, 5),
+            (&[90, 80, 70, 4, 3, 2, 1], 70, 3),
+            (&[5, 4, 4], 70, 1),
+            (&[4, 4, 3, 2, 1, 0, 0], 70, 5),
+            (&[4, 4], 70, 2),
+            (&[90, 80], 0, 1),
+            (&[4, 4], 0, 1),
+            (&[], 70, 0),
+        ] {
+            let times = quiet.iter().copied().map(Duration::from_secs);
+            assert_eq!(how_many(times, room), expected, "{quiet:?} of {room}");
+        }
+    }
+
+    #[test]
+    fn a_full_worker_finds_room_though_all_were_answered_a_moment_ago() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (worker, tally) = (Rc::<Worker>::default(), Arc::<Tally>::default());
+        let open = |seconds| {
+            let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let quiet_since = Instant::now().checked_sub(Duration::from_secs(seconds));
+            tally.open.fetch_add(1, Ordering::Relaxed);
+            let connection = Rc::new(Connection {
+                socket: Some(listener.accept().unwrap().0),
+                running: Cell::new(0),
+                quiet_since: Cell::new(quiet_since.unwrap()),
+                closed: Cell::new(false),
+                timer: RefCell::new(None),
+                worker: Rc::clone(&worker),
+                tally: Arc::clone(&tally),
+            });
+            worker.add(&connection);
+            (connection, client)
+        };
+        let mut all: Vec<_> = [1, 60, 0].into_iter().map(open).collect();
+        all.extend((3..16).map(|_| open(0)));
+        let closed = |all: &[(Rc<Connection>, TcpStream)]| {
+            let closed = all.iter().map(|(connection, _)| connection.closed.get());
+            closed.collect::<Vec<_>>()
+        };
+        worker.make_room(17, &tally);
+        assert_eq!(closed(&all), [false; 16], "there is room");
+        let mut expected = [false; 16];
+        worker.make_room(16, &tally);
+        expected[1] = true;
+        assert_eq!(closed(&all), expected, "one rested long enough");
+        assert_eq!(all[1].1.read(&mut [0; 1]).unwrap(), 0, "in order");
+        let running = Running::on(&all[0].0);
+        worker.make_room(15, &tally);
+        expected[2] = true;
+        assert_eq!(
+            closed(&all),
+            expected,
+            "of all others, the one that rested longest"
+        );
+        drop(running);
+        assert_eq!((tally.open(), tally.gave_way()), (16, 2));
+    }
 }

@@ -105,6 +105,34 @@ command_test! {
     }
 }
 
+/// An answer may be on its way still when it is made.
+#[test]
+fn whoever_was_answered_a_moment_ago_is_spared() {
+    let here = Installation::sqlite().ready();
+    let metrics = free_port();
+    let server = here.serve_within(&format!(
+        "-n 160; export TESSERA_METRICS_LISTEN=127.0.0.1:{metrics}"
+    ));
+    let asked = || {
+        let mut stream = connect(&server);
+        assert!(ask(&mut stream).starts_with("HTTP/1.1 200"));
+        stream
+    };
+    let mut old = asked();
+    std::thread::sleep(Duration::from_millis(5_200));
+    old.set_nonblocking(true).expect("set");
+    let mut others = Vec::new();
+    // Until it gives way.
+    while old.read(&mut [0; 1]).is_err() {
+        assert!(others.len() < 200, "nobody gives way");
+        others.push(asked());
+    }
+    assert!(metric(metrics, "tessera_http_connections_gave_way") < 1.5);
+    for other in &mut others {
+        assert!(ask(other).starts_with("HTTP/1.1 200"));
+    }
+}
+
 #[test]
 fn what_may_be_raised_is_taken() {
     let here = Installation::sqlite().ready();
