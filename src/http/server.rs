@@ -69,9 +69,19 @@ fn advice(setting: &str, error: &io::Error) -> String {
     }
 }
 
+/// How many connections may wait to be accepted, as actix has it where it binds itself. The standard library's 128 are taken in a moment where
+/// everybody comes again after a restart; who is one too many isn't told, and tries again a second later.
+const BACKLOG: i32 = 1024;
+
 /// Binds the address that a setting names.
 pub fn bind(setting: &'static str, address: SocketAddr) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address).map_err(|error| ServeError::Listen {
+    let listen = || -> io::Result<TcpListener> {
+        let listener = TcpListener::bind(address)?;
+        // It listens already; said again, the number is another.
+        rustix::net::listen(&listener, BACKLOG)?;
+        Ok(listener)
+    };
+    listen().map_err(|error| ServeError::Listen {
         setting,
         address,
         error,
@@ -319,7 +329,21 @@ pub async fn stop(handle: ServerHandle) {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpStream;
+    use std::time::Duration;
+
     use super::*;
+
+    /// Linux grants as many as `net.core.somaxconn` says, 4,096 mostly.
+    #[test]
+    fn more_may_wait_to_be_accepted_than_the_standard_library_has() {
+        let listener = bind("listen", ([127, 0, 0, 1], 0).into()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let waiting: Vec<_> = (0..180)
+            .map_while(|_| TcpStream::connect_timeout(&address, Duration::from_secs(2)).ok())
+            .collect();
+        assert_eq!(waiting.len(), 180);
+    }
 
     #[test]
     fn an_address_that_cannot_be_had_names_its_setting_and_what_to_do() {
