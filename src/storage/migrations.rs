@@ -5,7 +5,8 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use diesel::backend::Backend;
@@ -177,22 +178,59 @@ pub fn migration_state(location: &Location) -> Result<MigrationState, SchemaErro
 /// Asks on a thread of its own, as a database that stands still, or a pooler before one that is gone, would be waited for without end: what is
 /// asked while a connection is made is within no limit of libpq's, and no limit of the database's holds where it isn't reached.
 fn ask_postgres(url: String) -> Result<BTreeSet<String>, SchemaError> {
-    let (told, heard) = mpsc::channel();
     let patience = patience(&url);
-    std::thread::Builder::new()
-        .name("tessera-schema".to_owned())
-        .spawn(move || {
-            let applied = connect_postgres(&url)
-                .and_then(|mut connection| applied_in_postgres(&mut connection));
-            // Whoever doesn't listen any more doesn't miss anything.
-            let _ = told.send(applied);
+    ASKERS.ask(patience, move || {
+        applied_in_postgres(&mut connect_postgres(&url)?)
+    })
+}
+
+/// How many may hang before nobody is asked anew: a server that waits for its database asks again and again, and each who hangs keeps a thread
+/// and a connection until the other end answers or lets go of it.
+const HANGING_MOST: usize = 4;
+
+static ASKERS: Askers = Askers(Mutex::new(Vec::new()));
+
+/// Those who asked, and whom nobody waits for any more.
+struct Askers(Mutex<Vec<JoinHandle<()>>>);
+
+impl Askers {
+    /// Asks, and waits for an answer for so long.
+    fn ask<T: Send + 'static>(
+        &self,
+        patience: Option<Duration>,
+        question: impl FnOnce() -> Result<T, SchemaError> + Send + 'static,
+    ) -> Result<T, SchemaError> {
+        let silent = || Err(SchemaError::Unavailable(NO_ANSWER.to_owned()));
+        if self.hanging() >= HANGING_MOST {
+            return silent();
+        }
+        let (told, heard) = mpsc::channel();
+        let asker = thread::Builder::new()
+            .name("tessera-schema".to_owned())
+            .spawn(move || {
+                // Whoever doesn't listen any more doesn't miss anything.
+                let _ = told.send(question());
+            })
+            .map_err(|error| SchemaError::Unavailable(error.to_string()))?;
+        let answer = match patience {
+            Some(patience) => heard.recv_timeout(patience).ok(),
+            None => heard.recv().ok(),
+        };
+        answer.unwrap_or_else(|| {
+            self.lock().push(asker);
+            silent()
         })
-        .map_err(|error| SchemaError::Unavailable(error.to_string()))?;
-    let answer = match patience {
-        Some(patience) => heard.recv_timeout(patience).ok(),
-        None => heard.recv().ok(),
-    };
-    answer.unwrap_or_else(|| Err(SchemaError::Unavailable(NO_ANSWER.to_owned())))
+    }
+
+    fn hanging(&self) -> usize {
+        let mut askers = self.lock();
+        askers.retain(|asker| !asker.is_finished());
+        askers.len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// How long that may take: what libpq gives each address of each host, of which a name has two mostly, and the time for an answer. `None` where
@@ -339,7 +377,7 @@ fn migrate_sqlite(path: &Path) -> Result<Vec<String>, SchemaError> {
         if error != SchemaError::Locked || begun.elapsed() > LOCK_WAIT {
             return Err(error);
         }
-        std::thread::sleep(Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(20));
     }
     // A migration that makes a table anew would otherwise delete what refers to it; checked below instead.
     connection.batch_execute("PRAGMA foreign_keys = OFF")?;
@@ -444,6 +482,8 @@ fn applied_in_postgres(connection: &mut PgConnection) -> Result<BTreeSet<String>
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn state(applied: &[&str]) -> MigrationState {
@@ -495,6 +535,32 @@ mod tests {
             ("postgres://h/d?sslmode=require&connect_timeout=0", None),
         ] {
             assert_eq!(patience(url), seconds.map(Duration::from_secs), "{url}");
+        }
+    }
+
+    #[test]
+    fn no_more_than_a_few_hang_on_a_database_that_says_nothing() {
+        let askers = Askers(Mutex::default());
+        let silent = || Err(SchemaError::Unavailable(NO_ANSWER.to_owned()));
+        for _ in 0..2 * HANGING_MOST {
+            assert_eq!(askers.ask(None, || Ok(1)), Ok(1), "who is answered is gone");
+        }
+        let mute = Arc::new(Mutex::new(()));
+        let held = mute.lock().unwrap();
+        for _ in 0..HANGING_MOST {
+            let mute = Arc::clone(&mute);
+            let question = move || {
+                let _answered = mute.lock();
+                Ok(1)
+            };
+            assert_eq!(askers.ask(Some(Duration::ZERO), question), silent());
+        }
+        assert_eq!(askers.ask(None, || Ok(1)), silent(), "nobody is asked");
+        drop(held);
+        let begun = Instant::now();
+        while askers.ask(None, || Ok(1)) != Ok(1) {
+            assert!(begun.elapsed() < Duration::from_secs(10), "they hang on");
+            thread::sleep(Duration::from_millis(1));
         }
     }
 
