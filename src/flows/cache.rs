@@ -126,6 +126,16 @@ impl<K: Clone + Eq + Hash, V: Clone> Dependent<K, V> {
         }
     }
 
+    /// The value, if it is there and what it hangs `on` hasn't changed since.
+    pub fn get<D: Hash>(&self, key: &K, on: impl Fn(&V) -> D) -> Option<V> {
+        let (value, known) = self.values.get(key)?;
+        if self.last_change(&on(&value)).load(Ordering::SeqCst) <= known {
+            return Some(value);
+        }
+        self.values.remove(key);
+        None
+    }
+
     /// The value, loaded where it isn't there or where what it hangs `on` has changed since. What `load` doesn't find isn't kept.
     pub async fn get_or_load<E, D: Hash>(
         &self,
@@ -133,12 +143,18 @@ impl<K: Clone + Eq + Hash, V: Clone> Dependent<K, V> {
         on: impl Fn(&V) -> D,
         load: impl Future<Output = Result<Option<V>, E>>,
     ) -> Result<Option<V>, E> {
-        if let Some((value, known)) = self.values.get(key) {
-            if self.last_change(&on(&value)).load(Ordering::SeqCst) <= known {
-                return Ok(Some(value));
-            }
-            self.values.remove(key);
+        match self.get(key, on) {
+            None => self.load(key, load).await,
+            kept => Ok(kept),
         }
+    }
+
+    /// Loads a value that [`Self::get`] hasn't found.
+    pub async fn load<E>(
+        &self,
+        key: &K,
+        load: impl Future<Output = Result<Option<V>, E>>,
+    ) -> Result<Option<V>, E> {
         // Before the look-up: a change that comes meanwhile may be in what is found or not.
         let known = self.changes.load(Ordering::SeqCst);
         let load = async { Ok(load.await?.map(|value| (value, known))) };

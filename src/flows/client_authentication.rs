@@ -167,7 +167,8 @@ impl Provider {
         let kept = claimed.and_then(|id| self.kept_client(&at.tenant, id));
         let is_kept = kept.is_some();
         let mut client = match (kept, claimed) {
-            (None, Some(id)) => self.read_client(&at.tenant, id).await?,
+            // Boxed like all below that few requests wait for: a future has room for what it may wait for and is copied whole.
+            (None, Some(id)) => Box::pin(self.read_client(&at.tenant, id)).await?,
             (kept, _) => kept,
         };
         let checked = match credentials {
@@ -180,7 +181,7 @@ impl Provider {
                     // Its secret may have been changed at another node a moment ago. And a client that is there would be refused sooner than one that
                     // isn't, which is looked for each time.
                     (Err(_), Some(id)) if is_kept => {
-                        client = self.read_client(&at.tenant, id).await?;
+                        client = Box::pin(self.read_client(&at.tenant, id)).await?;
                         if client.is_none() {
                             self.forget_client(&at.tenant, id);
                         }
@@ -192,10 +193,10 @@ impl Provider {
         };
         let result = match (client, credentials.method(), assertion) {
             (None, _, _) => Err(ClientRefusal::Unknown),
-            (Some(client), None, Some(Ok(assertion))) => self
-                .check_assertion(at, &client, assertion)
-                .await
-                .map(|()| client),
+            (Some(client), None, Some(Ok(assertion))) => {
+                let checked = Box::pin(self.check_assertion(at, &client, assertion)).await;
+                checked.map(|()| client)
+            }
             (Some(_), None, Some(Err(error))) => Err(AssertionError::from(error).into()),
             // RFC 8705 §2: such a client names itself by its client_id, and by nothing else.
             (Some(client), Some(TokenEndpointAuthMethod::None), _)
@@ -204,9 +205,8 @@ impl Provider {
                     .token_endpoint_auth_method
                     .uses_certificate() =>
             {
-                self.check_certificate(&at.tenant, &client, sent.certificate)
-                    .await
-                    .map(|()| client)
+                let check = self.check_certificate(&at.tenant, &client, sent.certificate);
+                Box::pin(check).await.map(|()| client)
             }
             (Some(client), method, _) => method
                 .map_or(Err(ClientRefusal::Unknown), |used| {
@@ -223,8 +223,8 @@ impl Provider {
         match result {
             Err(ClientRefusal::Failed(error)) => Err(error.into()),
             Err(refusal) => {
-                self.note_failure(&at.tenant, claimed, &refusal, sent.origin)
-                    .await?;
+                let note = self.note_failure(&at.tenant, claimed, &refusal, sent.origin);
+                Box::pin(note).await?;
                 Err(refusal)
             }
             Ok(client) => {

@@ -72,7 +72,8 @@ impl Provider {
         }
         let request = IntrospectionRequest::from_params(body)?;
         let found = match Handle::parse(Purpose::RefreshToken, request.token.expose()) {
-            Some(handle) => self.introspect_refresh_token(at, &handle).await?,
+            // Boxed: APIs ask about access tokens, and a future has room for all that it may wait for.
+            Some(handle) => Box::pin(self.introspect_refresh_token(at, &handle)).await?,
             None => {
                 self.introspect_access_token(at, request.token.expose())
                     .await?
@@ -80,7 +81,7 @@ impl Provider {
         };
         let response = found.map_or(IntrospectionResponse::Inactive, |mut token| {
             retain_details(&at.tenant, &asking, &mut token.claims);
-            IntrospectionResponse::Active(Box::new(token))
+            IntrospectionResponse::Active(token)
         });
         Ok(Introspection { asking, response })
     }
@@ -184,7 +185,7 @@ impl Provider {
         };
         let claims = self.refresh_token_claims(at, &client, &grant, &token, &user);
         Ok(Some(ActiveToken {
-            claims,
+            claims: Box::new(claims),
             token_type: None,
             username: None,
         }))

@@ -85,7 +85,7 @@ pub struct MintedAccessToken {
     /// Its life in seconds.
     pub expires_in: i64,
     /// What it says.
-    pub claims: AccessTokenClaims,
+    pub claims: Box<AccessTokenClaims>,
 }
 
 /// What an ID token says besides who the person is.
@@ -163,7 +163,7 @@ impl Provider {
         } = order;
         let now = self.clock.unix();
         let audience = Rules::new(self, tenant, client).audience(&target.resources, issuer);
-        let mut claims = AccessTokenClaims {
+        let mut claims = Box::new(AccessTokenClaims {
             iss: issuer.to_owned(),
             sub: client.id.to_string(),
             aud: audience,
@@ -186,7 +186,7 @@ impl Provider {
             may_act: may_act_by(client),
             exchanged: None,
             cnf: binding,
-        };
+        });
         if let Principal::Person { grant, roles } = principal {
             claims.sub = subject_of(tenant, client, grant.user_id);
             // No token outlives its grant.
@@ -209,7 +209,7 @@ impl Provider {
         &self,
         tenant: &Arc<Tenant>,
         client: &Client,
-        claims: AccessTokenClaims,
+        claims: Box<AccessTokenClaims>,
     ) -> Result<MintedAccessToken, FlowError> {
         let text = match client.metadata.access_token_format {
             AccessTokenFormat::Jwt => {
@@ -217,7 +217,7 @@ impl Provider {
                     tenant,
                     client.metadata.access_token_signed_response_alg,
                     access_token::TYP,
-                    &claims,
+                    &*claims,
                 )
                 .await?
             }
@@ -424,7 +424,7 @@ impl Provider {
             }
             SigningAlgorithm::Rs256 | SigningAlgorithm::Ps256 => {
                 let claims = claims.clone();
-                self.blocking(move || key.sign_jwt(typ, &claims)).await??
+                Box::pin(self.blocking(move || key.sign_jwt(typ, &claims))).await??
             }
         })
     }
@@ -453,7 +453,7 @@ pub(super) fn is_opaque(text: &str) -> bool {
 }
 
 /// Opens an opaque access token; `None` where it isn't one of this tenant's.
-pub(super) fn open_access_token(tenant: &Tenant, text: &str) -> Option<AccessTokenClaims> {
+pub(super) fn open_access_token(tenant: &Tenant, text: &str) -> Option<Box<AccessTokenClaims>> {
     let encoded = text
         .strip_prefix(Purpose::OpaqueAccessToken.prefix())?
         .strip_prefix('_')?;

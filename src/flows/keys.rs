@@ -59,19 +59,20 @@ impl Provider {
         if let Some(key) = tenant.keys.signer(algorithm, now) {
             let key = key.clone();
             if tenant.keys.wants_rotation(algorithm.into(), now, age) {
-                self.rotate_key(
+                let rotation = self.rotate_key(
                     tenant,
                     algorithm,
                     RotationStart::PublishedFirst,
                     Actor::System,
                     Origin::default(),
                     Some(OnlyIf::OlderThan(age)),
-                )
-                .await?;
+                );
+                // Boxed, as below: whoever has something signed has room for neither.
+                Box::pin(rotation).await?;
             }
             return Ok(key);
         }
-        self.ensure_key(tenant, algorithm).await
+        Box::pin(self.ensure_key(tenant, algorithm)).await
     }
 
     /// Makes the algorithm's first key unless there is one by now.

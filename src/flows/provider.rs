@@ -443,7 +443,8 @@ impl Provider {
         id: ClientId,
     ) -> Result<Option<Arc<Client>>, FlowError> {
         match self.kept_client(tenant, id) {
-            None => self.read_client(tenant, id).await,
+            // Boxed here and below: the future of whoever finds it at hand has no room for what asks the database.
+            None => Box::pin(self.read_client(tenant, id)).await,
             kept => Ok(kept),
         }
     }
@@ -480,24 +481,45 @@ impl Provider {
         tenant: &Tenant,
         id: UserId,
     ) -> Result<Option<Arc<UserState>>, FlowError> {
+        match self.caches.users.get(&(tenant.id(), id)) {
+            None => Box::pin(self.read_user_state(tenant, id)).await,
+            kept => Ok(kept),
+        }
+    }
+
+    async fn read_user_state(
+        &self,
+        tenant: &Tenant,
+        id: UserId,
+    ) -> Result<Option<Arc<UserState>>, FlowError> {
         let load = async {
             let user = self.db.read(tenant, move |repo| repo.find_user(id)).await?;
             Ok(user.map(|user| {
-                Arc::new(UserState {
+                let state = UserState {
                     active: user.is_active(),
                     claims: claims_of(&user).to_map(),
                     roles: user.roles,
-                })
+                };
+                ((tenant.id(), id), Arc::new(state))
             }))
         };
-        self.caches
-            .users
-            .get_or_load(&(tenant.id(), id), load)
-            .await
+        self.caches.users.load(load).await
     }
 
     /// What must be known of a grant to accept its tokens.
     pub async fn find_grant(
+        &self,
+        tenant: &Tenant,
+        id: GrantId,
+    ) -> Result<Option<GrantSummary>, FlowError> {
+        let person = |grant: &GrantSummary| (tenant.id(), grant.user_id);
+        match self.caches.grants.get(&(tenant.id(), id), person) {
+            None => Box::pin(self.read_grant(tenant, id)).await,
+            kept => Ok(kept),
+        }
+    }
+
+    async fn read_grant(
         &self,
         tenant: &Tenant,
         id: GrantId,
@@ -508,11 +530,7 @@ impl Provider {
                 .read(tenant, move |repo| repo.find_grant_summary(id))
                 .await?)
         };
-        let person = |grant: &GrantSummary| (tenant.id(), grant.user_id);
-        self.caches
-            .grants
-            .get_or_load(&(tenant.id(), id), person, load)
-            .await
+        self.caches.grants.load(&(tenant.id(), id), load).await
     }
 
     /// Whether a token that hangs on no grant was revoked.
@@ -521,31 +539,40 @@ impl Provider {
         tenant: &Tenant,
         jti: Uuid,
     ) -> Result<bool, FlowError> {
-        let until = self.now() + chrono::Duration::minutes(1);
-        let load = async {
-            let found = self
-                .db
-                .read(tenant, |repo| repo.list_revoked_tokens(REVOKED_TOKENS + 1))
-                .await?;
-            Ok::<_, FlowError>(Some(Arc::new(if found.len() > REVOKED_TOKENS as usize {
-                RevokedTokens::TooMany { until }
-            } else {
-                RevokedTokens::These(found.into_iter().collect())
-            })))
+        let revoked = match self.caches.revoked.get(&tenant.id()) {
+            None => Box::pin(self.read_revoked_tokens(tenant)).await?,
+            kept => kept,
         };
-        let revoked = self.caches.revoked.get_or_load(&tenant.id(), load).await?;
         match revoked.as_deref() {
             Some(RevokedTokens::These(revoked)) => Ok(revoked.contains(&jti)),
             many => {
                 if matches!(many, Some(RevokedTokens::TooMany { until }) if *until <= self.now()) {
                     self.caches.revoked.remove(&tenant.id());
                 }
-                Ok(self
-                    .db
-                    .read(tenant, move |repo| repo.is_token_revoked(jti))
-                    .await?)
+                let read = self.db.read(tenant, move |repo| repo.is_token_revoked(jti));
+                Ok(Box::pin(read).await?)
             }
         }
+    }
+
+    async fn read_revoked_tokens(
+        &self,
+        tenant: &Tenant,
+    ) -> Result<Option<Arc<RevokedTokens>>, FlowError> {
+        let until = self.now() + chrono::Duration::minutes(1);
+        let load = async {
+            let found = self
+                .db
+                .read(tenant, |repo| repo.list_revoked_tokens(REVOKED_TOKENS + 1))
+                .await?;
+            let revoked = if found.len() > REVOKED_TOKENS as usize {
+                RevokedTokens::TooMany { until }
+            } else {
+                RevokedTokens::These(found.into_iter().collect())
+            };
+            Ok(Some((tenant.id(), Arc::new(revoked))))
+        };
+        self.caches.revoked.load(load).await
     }
 
     /// Whether a browser application of the tenant lives at the origin (CORS).

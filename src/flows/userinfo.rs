@@ -97,9 +97,8 @@ impl Provider {
             aud: access.client.id.to_string(),
             info,
         };
-        let sealed = self
-            .seal_userinfo(&at.tenant, &access.client, &claims)
-            .await;
+        // Boxed, as few clients want it so.
+        let sealed = Box::pin(self.seal_userinfo(&at.tenant, &access.client, &claims)).await;
         Ok(UserInfoAnswer::Jwt(sealed.map_err(AccessRefusal::Failed)?))
     }
 }

@@ -5,6 +5,7 @@
 //! sender; its tenant is found; browsers' questions about other origins are answered; the route answers. Then the answer gets what every
 //! answer has, is counted, and has its line in the log.
 
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -117,7 +118,8 @@ impl Front {
             notes.insert(id.clone());
         }
         let method = request.method().clone();
-        let mut result = log_format::within(id.shared(), self.answer(service, request)).await;
+        let answer = pin!(self.answer(service, request));
+        let mut result = log_format::within(id.shared(), answer).await;
         if let Ok(response) = &mut result {
             headers::protect(response, self.0.provider.config.public_url.is_https());
             if let Ok(value) = HeaderValue::from_str(id.as_str()) {

@@ -67,7 +67,8 @@ async fn route_of(
     };
     let located = match provider.locate_at_hand(host, path) {
         Some(at) => Located::Tenant(at),
-        None => match provider.locate(host, path).await {
+        // Boxed: a future has room for all that it may wait for and is copied whole, also where nothing is looked for.
+        None => match Box::pin(provider.locate(host, path)).await {
             Ok(located) => located,
             Err(error) => {
                 tracing::warn!(%error, "the tenant of a request can't be found");

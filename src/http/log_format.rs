@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::fmt::{self, Write as _};
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -41,9 +41,8 @@ impl Drop for Entered {
     }
 }
 
-/// Runs a future, whose lines are about this request.
-pub(super) async fn within<F: Future>(id: &Rc<str>, future: F) -> F::Output {
-    let mut future = pin!(future);
+/// Runs a future, whose lines are about this request. Where it lies: it is large, and would be copied here for each request.
+pub(super) async fn within<F: Future>(id: &Rc<str>, mut future: Pin<&mut F>) -> F::Output {
     poll_fn(|context| {
         let _entered = Entered::new(id);
         future.as_mut().poll(context)
@@ -318,6 +317,7 @@ impl fmt::Write for LineEscape<'_, '_> {
 #[cfg(test)]
 mod tests {
     use std::io;
+    use std::pin::pin;
     use std::sync::{Arc, Mutex};
     use std::time::Duration;
 
@@ -447,19 +447,16 @@ mod tests {
     fn what_waits_leaves_its_request_behind() {
         let id: Rc<str> = "an-id".into();
         let mut waited = false;
-        let future = pin!(within(
-            &id,
-            poll_fn(move |_| {
-                assert_eq!(REQUEST.with_borrow(Clone::clone).as_deref(), Some("an-id"));
-                if std::mem::replace(&mut waited, true) {
-                    std::task::Poll::Ready(())
-                } else {
-                    std::task::Poll::Pending
-                }
-            })
-        ));
+        let waits = pin!(poll_fn(move |_| {
+            assert_eq!(REQUEST.with_borrow(Clone::clone).as_deref(), Some("an-id"));
+            if std::mem::replace(&mut waited, true) {
+                std::task::Poll::Ready(())
+            } else {
+                std::task::Poll::Pending
+            }
+        }));
+        let mut future = pin!(within(&id, waits));
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-        let mut future = future;
         assert!(future.as_mut().poll(&mut context).is_pending());
         assert!(REQUEST.with_borrow(Option::is_none));
         assert!(future.as_mut().poll(&mut context).is_ready());

@@ -73,7 +73,7 @@ pub enum IntrospectionResponse {
     /// The token is not good, or whoever asks may not know. RFC 7662 §2.2: nothing else is said.
     Inactive,
     /// The token is good.
-    Active(Box<ActiveToken>),
+    Active(ActiveToken),
 }
 
 /// What is said of a token that is good.
@@ -81,7 +81,7 @@ pub enum IntrospectionResponse {
 pub struct ActiveToken {
     /// The claims, those of the JWT form whatever form the token has.
     #[serde(flatten)]
-    pub claims: AccessTokenClaims,
+    pub claims: Box<AccessTokenClaims>,
     /// `Bearer` or `DPoP` for an access token; nothing for a refresh token, which is no credential for an API.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_type: Option<token::TokenType>,
@@ -154,11 +154,11 @@ mod tests {
     #[test]
     fn active_repeats_the_claims() {
         let token = ActiveToken {
-            claims: example(),
+            claims: Box::new(example()),
             token_type: Some(token::TokenType::Bearer),
             username: None,
         };
-        let json = serde_json::to_value(IntrospectionResponse::Active(Box::new(token))).unwrap();
+        let json = serde_json::to_value(IntrospectionResponse::Active(token)).unwrap();
         assert_eq!(json["active"], true);
         assert_eq!(json["token_type"], "Bearer");
         assert_eq!(json["iss"], "https://id.example.com/t/acme");

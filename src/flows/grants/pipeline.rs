@@ -99,6 +99,9 @@ pub(in crate::flows) fn refuse_proof(client: &Client, sent: Sent<'_>) -> Result<
 
 impl Provider {
     /// Answers a token request.
+    ///
+    /// What a machine's request for its own token doesn't wait for is boxed: a future has room for all that it may wait for and is copied whole, and
+    /// beside a look at the database an allocation is nothing.
     pub async fn token(
         &self,
         at: &TenantAt,
@@ -129,17 +132,16 @@ impl Provider {
         };
         // A code that was redeemed for an ID token that can't be given would be lost.
         let encryption = call.client.metadata.id_token_encryption();
-        if encryption.is_some() && wants_id_token(&call, &request.grant).await? {
-            self.check_recipient(&at.tenant, &call.client, encryption)
-                .await?;
+        if encryption.is_some() && Box::pin(wants_id_token(&call, &request.grant)).await? {
+            Box::pin(self.check_recipient(&at.tenant, &call.client, encryption)).await?;
         }
         if call.proof.is_some() {
             // Anybody can name a public client.
             if call.client.is_public() {
-                check_presented(&call, &request.grant).await?;
+                Box::pin(check_presented(&call, &request.grant)).await?;
             }
             if !matches!(grant_type, GrantType::DeviceCode | GrantType::Ciba) {
-                call.spend_proof().await?;
+                Box::pin(call.spend_proof()).await?;
             }
         }
         let decision = match request.grant {
@@ -147,24 +149,30 @@ impl Provider {
                 code,
                 redirect_uri,
                 code_verifier,
-            } => authorization_code::redeem(&call, &code, redirect_uri, code_verifier).await?,
+            } => {
+                let redeemed =
+                    authorization_code::redeem(&call, &code, redirect_uri, code_verifier);
+                Box::pin(redeemed).await?
+            }
             TokenGrant::RefreshToken {
                 refresh_token,
                 scope,
-            } => refresh_token::refresh(&call, &refresh_token, scope).await?,
+            } => Box::pin(refresh_token::refresh(&call, &refresh_token, scope)).await?,
             TokenGrant::ClientCredentials { scope } => {
                 client_credentials::decide(&call, scope.as_ref())?
             }
             TokenGrant::DeviceCode { device_code } => {
-                device_code::poll(&call, &device_code).await?
+                Box::pin(device_code::poll(&call, &device_code)).await?
             }
-            TokenGrant::Ciba { auth_req_id } => backchannel::poll(&call, &auth_req_id).await?,
+            TokenGrant::Ciba { auth_req_id } => {
+                Box::pin(backchannel::poll(&call, &auth_req_id)).await?
+            }
             TokenGrant::JwtBearer { assertion, scope } => {
-                jwt_bearer::redeem(&call, &assertion, scope.as_ref()).await?
+                Box::pin(jwt_bearer::redeem(&call, &assertion, scope.as_ref())).await?
             }
             TokenGrant::NativeSso(request) => {
-                let decision = native_sso::join(&call, &request).await?;
-                let mut response = self.mint(&call, decision).await?;
+                let decision = Box::pin(native_sso::join(&call, &request)).await?;
+                let mut response = Box::pin(self.mint(&call, decision)).await?;
                 response.issued_token_type = Some(request.requested);
                 self.note_use(&at.tenant, &call.client);
                 return Ok(TokenAnswer {
@@ -174,7 +182,7 @@ impl Provider {
                 });
             }
             TokenGrant::TokenExchange(request) => {
-                let response = token_exchange::exchange(&call, *request).await?;
+                let response = Box::pin(token_exchange::exchange(&call, *request)).await?;
                 return Ok(TokenAnswer {
                     grant_type,
                     client: call.client,
@@ -268,10 +276,9 @@ impl Provider {
                     ds_hash: shared.map(|shared| shared.ds_hash.as_str()),
                     ..IdTokenBinding::default()
                 };
-                Some(
-                    self.mint_id_token(tenant, client, &person.grant, &person.user, binding)
-                        .await?,
-                )
+                let id_token =
+                    self.mint_id_token(tenant, client, &person.grant, &person.user, binding);
+                Some(Box::pin(id_token).await?)
             }
             _ => None,
         };

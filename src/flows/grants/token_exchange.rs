@@ -127,7 +127,7 @@ pub(super) async fn exchange(
     if let Some(actor) = &actor {
         exp = exp.min(actor.exp);
     }
-    let claims = AccessTokenClaims {
+    let claims = Box::new(AccessTokenClaims {
         iss: call.at.issuer.to_string(),
         sub: subject.sub.clone(),
         aud: Audience::new(target.resources.clone()),
@@ -152,7 +152,7 @@ pub(super) async fn exchange(
         exchanged: Some(exchanged),
         // RFC 9449 §5, RFC 8705 §3: what is issued is bound by whichever grant; and of what is bound nothing comes that isn't.
         cnf: call.binding.or(subject.bound_to),
-    };
+    });
     let told = exchanged_event(call, &subject, actor.as_ref(), &claims);
     // Once nothing else can refuse it.
     if let Some(vouched) = &vouched {
@@ -279,7 +279,7 @@ async fn check_access_token(
         Err(AccessRefusal::Failed(error)) => return Err(error.into()),
         Err(refusal) => return Err(ExchangeRefusal::Token(side, refusal).into()),
     };
-    let claims = access.claims;
+    let claims = *access.claims;
     if claims.iss != *call.at.issuer {
         return Err(ExchangeRefusal::Issuer(side).into());
     }

@@ -35,7 +35,7 @@ pub async fn introspect(
     let must = at.0.tenant.profile_of(&answer.asking).signs_messages();
     // RFC 9701 §4
     if must || accept.is_some_and(|accept| accept.to_str().is_ok_and(wants_signed)) {
-        let jwt = provider.sign_introspected(&at.0, answer).await?;
+        let jwt = Box::pin(provider.sign_introspected(&at.0, answer)).await?;
         return Ok(signed(SIGNED_MEDIA_TYPE, jwt));
     }
     Ok(json(&answer.response))
