@@ -7,9 +7,9 @@ use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 /// A moment, in microseconds: what both databases keep.
@@ -208,7 +208,13 @@ impl ClockControl {
 
 #[expect(clippy::disallowed_methods, reason = "the one place that asks")]
 fn system_now() -> Timestamp {
-    Utc::now().trunc_subsecs(6)
+    // A clock that stands before 1970 is wrong anyway.
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+    // Made of microseconds rather than cut down to them, as each request asks a few times.
+    DateTime::from_timestamp(seconds, since.subsec_micros() * 1_000).unwrap_or_default()
 }
 
 fn micros(duration: Duration) -> i64 {

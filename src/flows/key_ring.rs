@@ -217,8 +217,8 @@ impl KeyRing {
         self.jwks.clone()
     }
 
-    /// Whether a key has left the set since this was built.
-    pub fn is_stale(&self, now: Timestamp) -> bool {
-        self.stale_at.is_some_and(|at| at <= now)
+    /// Whether a key has left the set since this was built. The time is asked for only where one is to leave it.
+    pub fn is_stale(&self, now: impl FnOnce() -> Timestamp) -> bool {
+        self.stale_at.is_some_and(|at| at <= now())
     }
 }

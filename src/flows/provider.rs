@@ -310,7 +310,7 @@ impl Provider {
     pub async fn find_tenant(&self, slug: &Slug) -> Result<Option<Arc<Tenant>>, FlowError> {
         if let Some(tenant) = self.cached_tenant(slug) {
             // While the database is away verifiers still get the keys; nothing else is served then, see `is_current`.
-            if !tenant.keys.is_stale(self.now()) || !self.is_current() {
+            if !tenant.keys.is_stale(|| self.now()) || !self.is_current() {
                 return Ok(Some(tenant));
             }
             match self.load_tenant(slug).await {
@@ -349,7 +349,7 @@ impl Provider {
     /// A tenant, if it is in the cache and needs no second look.
     pub(super) fn tenant_at_hand(&self, slug: &Slug) -> Option<Arc<Tenant>> {
         let tenant = self.cached_tenant(slug)?;
-        (!tenant.keys.is_stale(self.now())).then_some(tenant)
+        (!tenant.keys.is_stale(|| self.now())).then_some(tenant)
     }
 
     fn cached_tenant(&self, slug: &Slug) -> Option<Arc<Tenant>> {

@@ -174,7 +174,7 @@ impl Provider {
                 let decision = Box::pin(native_sso::join(&call, &request)).await?;
                 let mut response = Box::pin(self.mint(&call, decision)).await?;
                 response.issued_token_type = Some(request.requested);
-                self.note_use(&at.tenant, &call.client);
+                self.note_issue(&call);
                 return Ok(TokenAnswer {
                     grant_type,
                     client: call.client,
@@ -191,7 +191,7 @@ impl Provider {
             }
         };
         let response = self.mint(&call, decision).await?;
-        self.note_use(&at.tenant, &call.client);
+        self.note_issue(&call);
         Ok(TokenAnswer {
             grant_type,
             client: call.client,
@@ -241,6 +241,13 @@ impl Provider {
         };
         let proof = self.verify_proof(&at.tenant, client, request, None)?;
         Ok((Some(Confirmation::Key(proof.thumbprint)), Some(proof)))
+    }
+
+    /// A client that authenticates is used by that, and was noted then; a public one when it gets something.
+    fn note_issue(&self, call: &Call<'_>) {
+        if call.client.is_public() {
+            self.note_use(&call.at.tenant, &call.client);
+        }
     }
 
     async fn mint(
