@@ -136,6 +136,8 @@ pub struct Provider {
     /// Logout tokens on their way.
     pub deliveries: Arc<Deliveries>,
     pub(super) master: Arc<HeldMasterKey>,
+    /// The audience of the admin API, which all that a token is asked for is held against.
+    pub(super) admin_api: String,
     blocking: Arc<ThreadPool>,
     rsa_keys: Arc<RsaPool>,
     caches: Arc<Caches>,
@@ -207,6 +209,7 @@ impl Provider {
             clock,
             db,
             master: Arc::new(HeldMasterKey::new(master, &config)),
+            admin_api: format!("{}/api/v1", config.public_url.root()),
             blocking: Arc::new(blocking),
             rsa_keys: Arc::default(),
             caches,

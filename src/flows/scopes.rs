@@ -50,39 +50,39 @@ pub struct Target {
 pub struct Rules<'a> {
     resources: &'a [Resource],
     client: &'a Client,
-    admin_api: String,
+    admin_api: &'a str,
     /// Whether its sessions may be shared on a device.
     shares_sessions: bool,
 }
 
 /// The audience of the admin API.
 pub fn admin_api(provider: &Provider) -> String {
-    format!("{}/api/v1", provider.config.public_url.root())
+    provider.admin_api.clone()
 }
 
 impl<'a> Rules<'a> {
     /// For this client.
-    pub fn new(provider: &Provider, tenant: &'a Tenant, client: &'a Client) -> Self {
-        Self::with_admin_api(admin_api(provider), tenant, client)
+    pub fn new(provider: &'a Provider, tenant: &'a Tenant, client: &'a Client) -> Self {
+        Self::with_admin_api(&provider.admin_api, tenant, client)
     }
 
     /// For a client of a tenant that isn't made yet, and is to have these resources.
     pub(super) fn of_resources(
-        provider: &Provider,
+        provider: &'a Provider,
         resources: &'a [Resource],
         client: &'a Client,
     ) -> Self {
         Self {
             resources,
             client,
-            admin_api: admin_api(provider),
+            admin_api: &provider.admin_api,
             shares_sessions: client.metadata.native_sso_group.is_some(),
         }
     }
 
     /// For closures, which have no provider at hand.
     pub(super) fn with_admin_api(
-        admin_api: String,
+        admin_api: &'a str,
         tenant: &'a Tenant,
         client: &'a Client,
     ) -> Self {
@@ -95,13 +95,14 @@ impl<'a> Rules<'a> {
     }
 
     /// The audience of the admin API.
-    pub fn admin_api(&self) -> &str {
-        &self.admin_api
+    pub fn admin_api(&self) -> &'a str {
+        self.admin_api
     }
 
     /// What the client may ask for by its metadata.
-    pub fn registered(&self) -> Scope {
-        self.client.metadata.scope.clone().unwrap_or_default()
+    pub fn registered(&self) -> &'a Scope {
+        static NONE: Scope = Scope::empty();
+        self.client.metadata.scope.as_ref().unwrap_or(&NONE)
     }
 
     /// Refuses resources that the tenant hasn't got or the client may not name (RFC 8707 §2).
@@ -258,11 +259,17 @@ impl<'a> Rules<'a> {
 
     /// What remains of a scope at these resources; all of it where none is named.
     pub fn scope_at(&self, scope: &Scope, resources: &[String]) -> Scope {
+        self.tokens_at(scope.iter(), resources)
+    }
+
+    /// The same of some of a scope's tokens.
+    pub fn tokens_at<'s>(
+        &self,
+        tokens: impl Iterator<Item = &'s str>,
+        resources: &[String],
+    ) -> Scope {
         if resources.is_empty() {
-            return scope
-                .iter()
-                .filter(|token| self.understands(token))
-                .collect();
+            return tokens.filter(|token| self.understands(token)).collect();
         }
         let fits = |token: &str| {
             self.is_of_person(token)
@@ -276,7 +283,7 @@ impl<'a> Rules<'a> {
                     }
                 })
         };
-        scope.iter().filter(|token| fits(token)).collect()
+        tokens.filter(|token| fits(token)).collect()
     }
 
     /// What a person is asked to allow: what the request names, or else all that the client registered but what has to be said.
@@ -382,7 +389,7 @@ impl<'a> Rules<'a> {
         };
         let wanted = scope
             .unwrap_or(&granted.scope)
-            .intersection(&self.registered());
+            .intersection(self.registered());
         let scope = if scope.is_some() {
             self.require_scope_at(&wanted, &resources)?
         } else {

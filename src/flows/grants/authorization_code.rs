@@ -106,7 +106,7 @@ pub(super) async fn redeem_presented(
             refresh.clone(),
         );
         move |repo: &mut Repo<'_>| {
-            let rules = Rules::with_admin_api(admin_api.clone(), &tenant, &client);
+            let rules = Rules::with_admin_api(&admin_api, &tenant, &client);
             let HeldGrant {
                 grant,
                 code,

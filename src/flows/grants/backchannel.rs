@@ -153,7 +153,7 @@ impl Provider {
                     resources: grant.resources.clone(),
                     details: grant.details.clone(),
                 };
-                let rules = Rules::with_admin_api(admin_api.clone(), &tenant, &client);
+                let rules = Rules::with_admin_api(&admin_api, &tenant, &client);
                 let narrowed = rules.narrow(&granted, None, &[], &AuthorizationDetails::default());
                 let Ok(target) = narrowed else {
                     return Ok(None);

@@ -23,12 +23,9 @@ pub(super) fn decide(call: &Call<'_>, requested: Option<&Scope>) -> Result<Decis
         // Whoever says in detail what a token is to allow means no more than that.
         Scope::empty()
     } else {
-        let own: Scope = rules
-            .registered()
-            .iter()
-            .filter(|token| !OF_PERSONS.contains(token))
-            .collect();
-        rules.scope_at(&own, &resources)
+        let registered = rules.registered().iter();
+        let own = registered.filter(|token| !OF_PERSONS.contains(token));
+        rules.tokens_at(own, &resources)
     };
     Ok(Decision {
         target: Target {

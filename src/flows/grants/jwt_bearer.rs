@@ -200,7 +200,7 @@ fn target(
         rules.check_scope(requested)?;
         rules.require_scope_at(requested, &resources)?
     } else {
-        rules.scope_at(&issuer.scope.intersection(&rules.registered()), &resources)
+        rules.scope_at(&issuer.scope.intersection(rules.registered()), &resources)
     };
     if scope.is_empty() {
         return Err(OAuthError::invalid_scope(

@@ -294,7 +294,7 @@ impl Refresh {
         if !found.user.is_active() {
             return Err(GrantRefusal::User);
         }
-        let rules = Rules::with_admin_api(self.admin_api.clone(), &self.tenant, &self.client);
+        let rules = Rules::with_admin_api(&self.admin_api, &self.tenant, &self.client);
         let granted = Target {
             scope: grant.scope.clone(),
             resources: grant.resources.clone(),
