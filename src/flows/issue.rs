@@ -32,6 +32,7 @@ use crate::protocol::dpop::Confirmation;
 use crate::protocol::id_token::{self, IdTokenClaims, ReleasedClaims};
 use crate::protocol::introspection::{self, SignedIntrospection};
 use crate::protocol::jarm::{self, ResponseClaims};
+use crate::protocol::json::write_json;
 use crate::protocol::logout_token::{self, LogoutTokenClaims};
 use crate::protocol::token_exchange::MayAct;
 use crate::protocol::userinfo::{self, SignedUserInfo};
@@ -435,7 +436,7 @@ impl Provider {
         tenant: &Tenant,
         claims: &AccessTokenClaims,
     ) -> Result<String, FlowError> {
-        let json = serde_json::to_vec(claims)
+        let json = write_json(claims)
             .map_err(|_| FlowError::Internal("an access token's claims can't be written"))?;
         let sealed = tenant
             .data_key()

@@ -16,6 +16,8 @@ use prometheus::{
     PullingGauge, Registry, TextEncoder,
 };
 
+use crate::protocol::client_metadata::GrantType;
+
 /// Upper bounds in seconds: a signature takes microseconds, a password a hundredth of a second, a full queue seconds.
 const BUCKETS: &[f64] = &[
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
@@ -35,6 +37,13 @@ pub enum SignInOutcome {
 }
 
 impl SignInOutcome {
+    const ALL: [Self; 4] = [
+        Self::Success,
+        Self::Refused,
+        Self::Throttled,
+        Self::Overloaded,
+    ];
+
     fn label(self) -> &'static str {
         match self {
             Self::Success => "success",
@@ -57,6 +66,8 @@ pub enum IntrospectionOutcome {
 }
 
 impl IntrospectionOutcome {
+    const ALL: [Self; 3] = [Self::Active, Self::Inactive, Self::Refused];
+
     fn label(self) -> &'static str {
         match self {
             Self::Active => "active",
@@ -78,6 +89,8 @@ pub enum RevocationOutcome {
 }
 
 impl RevocationOutcome {
+    const ALL: [Self; 3] = [Self::Revoked, Self::Unchanged, Self::Refused];
+
     fn label(self) -> &'static str {
         match self {
             Self::Revoked => "revoked",
@@ -101,15 +114,30 @@ impl Successes {
     }
 }
 
+/// Counters by the one label that they have, found once: a look-up would hash its words for each request.
+struct Labelled<T, const N: usize>([(T, IntCounter); N]);
+
+impl<T: Copy + PartialEq, const N: usize> Labelled<T, N> {
+    fn new(counters: &IntCounterVec, values: [T; N], label: fn(T) -> &'static str) -> Self {
+        Self(values.map(|value| (value, counters.with_label_values(&[label(value)]))))
+    }
+
+    fn count(&self, value: T) {
+        if let Some((_, counter)) = self.0.iter().find(|(own, _)| *own == value) {
+            counter.inc();
+        }
+    }
+}
+
 /// Everything that is counted in this process.
 pub struct Metrics {
     registry: Registry,
     requests: IntCounterVec,
     durations: HistogramVec,
-    tokens: IntCounterVec,
-    sign_ins: IntCounterVec,
-    introspections: IntCounterVec,
-    revocations: IntCounterVec,
+    tokens: Labelled<GrantType, { GrantType::ALL.len() }>,
+    sign_ins: Labelled<SignInOutcome, { SignInOutcome::ALL.len() }>,
+    introspections: Labelled<IntrospectionOutcome, { IntrospectionOutcome::ALL.len() }>,
+    revocations: Labelled<RevocationOutcome, { RevocationOutcome::ALL.len() }>,
 }
 
 impl Metrics {
@@ -164,10 +192,18 @@ impl Metrics {
             registry,
             requests,
             durations,
-            tokens,
-            sign_ins,
-            introspections,
-            revocations,
+            tokens: Labelled::new(&tokens, GrantType::ALL, GrantType::as_str),
+            sign_ins: Labelled::new(&sign_ins, SignInOutcome::ALL, SignInOutcome::label),
+            introspections: Labelled::new(
+                &introspections,
+                IntrospectionOutcome::ALL,
+                IntrospectionOutcome::label,
+            ),
+            revocations: Labelled::new(
+                &revocations,
+                RevocationOutcome::ALL,
+                RevocationOutcome::label,
+            ),
         };
         let started = Instant::now();
         metrics.watch(
@@ -221,26 +257,24 @@ impl Metrics {
         }
     }
 
-    /// Counts a successful answer of the token endpoint. The grant type is the server's own word for it, never the request's.
-    pub fn token_issued(&self, grant_type: &'static str) {
-        self.tokens.with_label_values(&[grant_type]).inc();
+    /// Counts a successful answer of the token endpoint.
+    pub fn token_issued(&self, grant_type: GrantType) {
+        self.tokens.count(grant_type);
     }
 
     /// Counts an attempt to sign in.
     pub fn sign_in(&self, outcome: SignInOutcome) {
-        self.sign_ins.with_label_values(&[outcome.label()]).inc();
+        self.sign_ins.count(outcome);
     }
 
     /// Counts a request to introspect a token.
     pub fn introspection(&self, outcome: IntrospectionOutcome) {
-        self.introspections
-            .with_label_values(&[outcome.label()])
-            .inc();
+        self.introspections.count(outcome);
     }
 
     /// Counts a request to revoke a token.
     pub fn revocation(&self, outcome: RevocationOutcome) {
-        self.revocations.with_label_values(&[outcome.label()]).inc();
+        self.revocations.count(outcome);
     }
 
     /// Everything in Prometheus' text format.
@@ -338,7 +372,7 @@ mod tests {
             Duration::from_millis(3),
         );
         metrics.request("/", "GET", 503, Duration::from_millis(3));
-        metrics.token_issued("client_credentials");
+        metrics.token_issued(GrantType::ClientCredentials);
         metrics.sign_in(SignInOutcome::Throttled);
         metrics.introspection(IntrospectionOutcome::Inactive);
         metrics.revocation(RevocationOutcome::Revoked);

@@ -26,6 +26,7 @@ pub mod id_token;
 pub mod initiated_login;
 pub mod introspection;
 pub mod jarm;
+pub mod json;
 pub mod jwks;
 pub mod logout;
 pub mod logout_token;

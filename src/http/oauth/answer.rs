@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use actix_web::error::JsonPayloadError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ContentType, HeaderName, HeaderValue, PRAGMA,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, PRAGMA,
 };
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use serde::Serialize;
@@ -20,6 +21,7 @@ use crate::http::extract::{Sender, proofs};
 use crate::jose::certificate::ClientCertificate;
 use crate::protocol::client_authentication::basic_challenge;
 use crate::protocol::dpop;
+use crate::protocol::json::write_json;
 use crate::protocol::{ErrorCode, OAuthError};
 
 /// What a request came with besides its parameters.
@@ -101,19 +103,25 @@ pub(super) fn created(body: &impl Serialize) -> HttpResponse {
 /// A JWT that nobody may keep.
 pub(super) fn signed(media_type: &'static str, jwt: String) -> HttpResponse {
     unkept(StatusCode::OK)
-        .insert_header((CONTENT_TYPE, media_type))
+        .insert_header((CONTENT_TYPE, HeaderValue::from_static(media_type)))
         .body(jwt)
 }
 
 /// The same that is JSON already.
 pub(super) fn json_text(body: String) -> HttpResponse {
-    unkept(StatusCode::OK)
-        .insert_header(ContentType::json())
-        .body(body)
+    unkept(StatusCode::OK).insert_header(json_type()).body(body)
+}
+
+/// Without a copy, unlike actix's own.
+fn json_type() -> (HeaderName, HeaderValue) {
+    (CONTENT_TYPE, HeaderValue::from_static("application/json"))
 }
 
 fn json_with(status: StatusCode, body: &impl Serialize) -> HttpResponse {
-    unkept(status).json(body)
+    match write_json(body) {
+        Ok(json) => unkept(status).insert_header(json_type()).body(json),
+        Err(error) => HttpResponse::from_error(JsonPayloadError::Serialize(error)),
+    }
 }
 
 fn unkept(status: StatusCode) -> HttpResponseBuilder {

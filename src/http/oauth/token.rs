@@ -22,9 +22,9 @@ pub async fn token(
     let received = Received::with(&request, &sender)?;
     let answered = provider.token(&at.0, received.sent(), &body.0).await;
     let answer = answered.map_err(|refusal| refused(refusal, &at.0, &request))?;
-    let grant_type = answer.grant_type.as_str();
+    let grant_type = answer.grant_type;
     metrics.token_issued(grant_type);
-    telemetry::note_tokens(&request, answer.client.id.to_string(), grant_type);
+    telemetry::note_tokens(&request, answer.client.id.to_string(), grant_type.as_str());
     let body = answer.response.into_json();
     let mut response =
         json_text(body.map_err(|_| OAuthError::server_error("an answer can't be written"))?);

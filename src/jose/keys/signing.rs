@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 use super::thumbprint::{required_members, thumbprint};
 use super::verification::VerificationKey;
 use crate::protocol::algorithm::SigningAlgorithm;
+use crate::protocol::json::write_json;
 
 /// The types whose headers every key holds ready; others are made when they are needed.
 pub const TYPES_WITH_READY_HEADERS: [&str; 3] = ["at+jwt", "JWT", "logout+jwt"];
@@ -185,7 +186,7 @@ impl SigningKey {
 
     /// Signs `claims` as a JWT of type `typ`, in compact form.
     pub fn sign_jwt(&self, typ: &str, claims: &impl Serialize) -> Result<String, KeyError> {
-        let claims = serde_json::to_vec(claims).map_err(|_| KeyError::Claims)?;
+        let claims = write_json(claims).map_err(|_| KeyError::Claims)?;
         let parts = &*self.0;
         let made;
         let ready = parts.headers.iter().find(|(ready, _)| *ready == typ);
