@@ -96,9 +96,12 @@ where
                 write_time(&mut line, now())?;
                 let level = *metadata.level();
                 if line.has_ansi_escapes() {
-                    write!(line, " \u{1b}[{}m{level:>5}\u{1b}[0m ", colour(level))?;
+                    let (colour, level) = (colour(level), aligned(level));
+                    write!(line, " \u{1b}[{colour}m{level}\u{1b}[0m ")?;
                 } else {
-                    write!(line, " {level:>5} ")?;
+                    line.write_char(' ')?;
+                    line.write_str(aligned(level))?;
+                    line.write_char(' ')?;
                 }
                 REQUEST.with_borrow(|id| match id {
                     Some(id) => {
@@ -142,7 +145,24 @@ fn write_time(line: &mut impl fmt::Write, at: SystemTime) -> fmt::Result {
         }
         line.write_str(text)
     })?;
-    write!(line, ".{:06}Z", since.subsec_micros())
+    // Six digits need no formatter.
+    let (mut fraction, mut rest) = (*b".000000Z", since.subsec_micros());
+    for digit in fraction[1..7].iter_mut().rev() {
+        *digit += (rest % 10) as u8;
+        rest /= 10;
+    }
+    line.write_str(std::str::from_utf8(&fraction).unwrap_or_default())
+}
+
+/// The level's name, to the right of five columns.
+const fn aligned(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "ERROR",
+        Level::WARN => " WARN",
+        Level::INFO => " INFO",
+        Level::DEBUG => "DEBUG",
+        Level::TRACE => "TRACE",
+    }
 }
 
 const fn colour(level: Level) -> u8 {
@@ -243,8 +263,8 @@ impl Visit for TextFields<'_, '_> {
     fn record_str(&mut self, field: &Field, value: &str) {
         if field.name() == "message" {
             self.put(field, |line| LineEscape(line).write_str(value));
-        } else if is_plain(value) && !value.contains(['"', '\\']) {
-            // Quoted as below, and a line has six of them.
+        } else if is_itself_quoted(value) {
+            // As below, and a line has six of them.
             self.put(field, |line| {
                 line.write_char('"')?;
                 line.write_str(value)?;
@@ -272,11 +292,12 @@ struct JsonEscape<'a, 'w>(&'a mut Writer<'w>);
 
 impl fmt::Write for JsonEscape<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        let is_escaped = |byte: u8| matches!(byte, 0..b' ' | b'"' | b'\\' | 0x7f);
+        if all_bytes(text, |byte| !is_escaped(byte)) {
+            return self.0.write_str(text);
+        }
         let mut rest = text;
-        while let Some(at) = rest
-            .bytes()
-            .position(|byte| byte < b' ' || matches!(byte, b'"' | b'\\' | 0x7f))
-        {
+        while let Some(at) = rest.bytes().position(is_escaped) {
             self.0.write_str(&rest[..at])?;
             match rest.as_bytes()[at] {
                 b'"' => self.0.write_str("\\\"")?,
@@ -290,9 +311,22 @@ impl fmt::Write for JsonEscape<'_, '_> {
     }
 }
 
+/// Whether all bytes are so. Without a stop at the first that isn't, which a processor does many bytes at a time.
+fn all_bytes(text: &str, are_so: impl Fn(u8) -> bool) -> bool {
+    text.bytes().fold(true, |all, byte| all & are_so(byte))
+}
+
 /// Whether it is printable ASCII, as nearly everything is that is logged.
 fn is_plain(text: &str) -> bool {
-    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+    all_bytes(text, |byte| matches!(byte, b' '..=b'~'))
+}
+
+/// Whether it is plain and stays as it is between quotes: without a quote or a backslash.
+fn is_itself_quoted(text: &str) -> bool {
+    all_bytes(
+        text,
+        |byte| matches!(byte, b' ' | b'!' | b'#'..=b'[' | b']'..=b'~'),
+    )
 }
 
 /// What is written on a line of text: nothing in it ends the line, or speaks to a terminal.
