@@ -1,12 +1,18 @@
 //! A bounded cache that is loaded on demand and told by the change feed.
 
 use std::future::Future;
-use std::hash::{BuildHasher as _, Hash, RandomState};
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use quick_cache::UnitWeighter;
+use quick_cache::sync::DefaultLifecycle;
+
+/// How keys are hashed that are kept only where there is such a thing, ids say: each request looks for half a dozen.
+type Quick = foldhash::fast::RandomState;
+
 /// Values by key, bounded in number.
-pub struct Cache<K, V> {
-    values: quick_cache::sync::Cache<K, V>,
+pub struct Cache<K, V, S = Quick> {
+    values: quick_cache::sync::Cache<K, V, UnitWeighter, S>,
     /// Counts up with every removal.
     epoch: AtomicU64,
 }
@@ -14,8 +20,27 @@ pub struct Cache<K, V> {
 impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
     /// A cache of `capacity` values at most.
     pub fn new(capacity: usize) -> Self {
+        Self::hashed(capacity)
+    }
+}
+
+impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V, RandomState> {
+    /// The same where strangers choose the keys that are kept: by a hash under which they can't have them meet.
+    pub fn of_strangers(capacity: usize) -> Self {
+        Self::hashed(capacity)
+    }
+}
+
+impl<K: Clone + Eq + Hash, V: Clone, S: BuildHasher + Clone + Default> Cache<K, V, S> {
+    fn hashed(capacity: usize) -> Self {
         Self {
-            values: quick_cache::sync::Cache::new(capacity),
+            values: quick_cache::sync::Cache::with(
+                capacity,
+                capacity as u64,
+                UnitWeighter,
+                S::default(),
+                DefaultLifecycle::default(),
+            ),
             epoch: AtomicU64::new(0),
         }
     }
@@ -106,23 +131,36 @@ const PLACES: usize = 4096;
 
 /// A cache whose values hang on something that isn't their key, such as a grant on its person. That this changed is noted in no time,
 /// however much is kept: a value is held against it when it is asked for.
-pub struct Dependent<K, V> {
+pub struct Dependent<K, V, S = Quick> {
     /// With the count of changes before the value was looked up.
-    values: Cache<K, (V, u64)>,
+    values: Cache<K, (V, u64), S>,
     changes: AtomicU64,
     /// The last change in each place.
     last: Box<[AtomicU64]>,
-    places: RandomState,
+    places: Quick,
 }
 
 impl<K: Clone + Eq + Hash, V: Clone> Dependent<K, V> {
     /// A cache of `capacity` values at most.
     pub fn new(capacity: usize) -> Self {
+        Self::of(Cache::new(capacity))
+    }
+}
+
+impl<K: Clone + Eq + Hash, V: Clone> Dependent<K, V, RandomState> {
+    /// The same where strangers choose the keys that are kept.
+    pub fn of_strangers(capacity: usize) -> Self {
+        Self::of(Cache::of_strangers(capacity))
+    }
+}
+
+impl<K: Clone + Eq + Hash, V: Clone, S: BuildHasher + Clone + Default> Dependent<K, V, S> {
+    fn of(values: Cache<K, (V, u64), S>) -> Self {
         Self {
-            values: Cache::new(capacity),
+            values,
             changes: AtomicU64::new(0),
             last: (0..PLACES).map(|_| AtomicU64::new(0)).collect(),
-            places: RandomState::new(),
+            places: Quick::default(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! What a process keeps of what is stored, in bounds, and how it hears of what others change.
 
 use std::collections::HashSet;
+use std::hash::RandomState;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -43,7 +44,7 @@ pub(super) struct Caches {
     /// The slug of each custom domain's origin; to be held against the tenant, too.
     pub(super) domains: Cache<String, Slug>,
     /// Slugs and origins that no tenant has, so that strangers can't have each miss cost a query.
-    pub(super) unknown: Cache<String, ()>,
+    pub(super) unknown: Cache<String, (), RandomState>,
     pub(super) clients: Cache<(TenantId, ClientId), Arc<Client>>,
     pub(super) users: Cache<(TenantId, UserId), Arc<UserState>>,
     /// They hang on their people.
@@ -52,7 +53,7 @@ pub(super) struct Caches {
     /// When whoever waits for a device code or a backchannel request polled last, at this node.
     pub(super) polls: Cache<(TenantId, Uuid), Timestamp>,
     /// Whether an origin may call from a browser; that hangs on the tenant's clients.
-    pub(super) origins: Dependent<(TenantId, String), bool>,
+    pub(super) origins: Dependent<(TenantId, String), bool, RandomState>,
 }
 
 impl Caches {
@@ -63,13 +64,13 @@ impl Caches {
             slugs: Cache::new(tenants),
             last_known: Cache::new(tenants),
             domains: Cache::new(SLUGS),
-            unknown: Cache::new(SLUGS),
+            unknown: Cache::of_strangers(SLUGS),
             clients: Cache::new(tenants.saturating_mul(CLIENTS_PER_TENANT).max(1_000)),
             users: Cache::new(USERS),
             grants: Dependent::new(GRANTS),
             revoked: Cache::new(tenants),
             polls: Cache::new(POLLS),
-            origins: Dependent::new(ORIGINS),
+            origins: Dependent::of_strangers(ORIGINS),
         }
     }
 
