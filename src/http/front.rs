@@ -19,7 +19,7 @@ use futures_util::future::{Either, LocalBoxFuture, Ready, ready};
 
 use super::cors::Cors;
 use super::documents::Documents;
-use super::telemetry::{self, Observer, Peer, REQUEST_ID};
+use super::telemetry::{self, Observer, REQUEST_ID, Seen};
 use super::{connections, headers, locate, log_format};
 use crate::flows::Provider;
 
@@ -110,13 +110,9 @@ impl Front {
         let observer = &self.0.observer;
         let client = observer.client(&request);
         let id = observer.request_id(&request, &client);
-        let peer = Peer::new(client);
-        let address = Rc::clone(peer.address());
-        {
-            let mut notes = request.extensions_mut();
-            notes.insert(peer);
-            notes.insert(id.clone());
-        }
+        let seen = Seen::new(client, id.clone());
+        let address = Rc::clone(seen.address());
+        request.extensions_mut().insert(seen);
         let method = request.method().clone();
         let answer = pin!(self.answer(service, request));
         let mut result = log_format::within(id.shared(), answer).await;

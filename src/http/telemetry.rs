@@ -4,6 +4,7 @@
 //! header, no body.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
+use std::cell::Cell;
 use std::fmt::Display;
 use std::future::{Ready, ready};
 use std::net::IpAddr;
@@ -207,11 +208,9 @@ impl RequestId {
 
     /// The id of a request that has come through the front door; empty where it hasn't.
     pub fn of(request: &HttpRequest) -> Self {
-        request
-            .extensions()
-            .get::<Self>()
-            .cloned()
-            .unwrap_or_else(|| Self("".into()))
+        let notes = request.extensions();
+        let seen = notes.get::<Seen>();
+        seen.map_or_else(|| Self("".into()), |seen| seen.id.clone())
     }
 }
 
@@ -224,18 +223,24 @@ impl FromRequest for RequestId {
     }
 }
 
-/// Who is at the other end of a request; among its extensions.
-pub(super) struct Peer {
+/// What is known of a request that has come through the front door; among its extensions, in one box.
+pub(super) struct Seen {
+    id: RequestId,
+    /// Who is at the other end.
     client: Client,
     /// Its address in words, as the log and the audit want it.
     address: Rc<str>,
+    /// The route for the access line and the metrics, where the pattern of the route table isn't it.
+    route: Cell<Option<&'static str>>,
 }
 
-impl Peer {
-    pub(super) fn new(client: Client) -> Self {
+impl Seen {
+    pub(super) fn new(client: Client, id: RequestId) -> Self {
         Self {
+            id,
             client,
             address: client.address.to_string().into(),
+            route: Cell::new(None),
         }
     }
 
@@ -247,22 +252,19 @@ impl Peer {
 
 /// Who is at the other end of a request that has come through the front door, as far as it can be believed.
 pub fn client_of(request: &HttpRequest) -> Option<Client> {
-    request.extensions().get::<Peer>().map(|peer| peer.client)
+    request.extensions().get::<Seen>().map(|seen| seen.client)
 }
 
 /// Their address in words; empty for a request that came in no such way.
 pub fn address_of(request: &HttpRequest) -> String {
     let notes = request.extensions();
-    let peer = notes.get::<Peer>();
-    peer.map(|peer| (*peer.address).to_owned())
+    let seen = notes.get::<Seen>();
+    seen.map(|seen| (*seen.address).to_owned())
         .unwrap_or_default()
 }
 
 /// The slug of a tenant that isn't served, for the access line.
 struct TenantNote(Box<str>);
-
-/// The route for the access line and the metrics, where the pattern of the route table isn't it.
-struct RouteNote(&'static str);
 
 /// Tells the access line which tenant the request was for, where it is refused before it is the request's ([`TenantAt`]).
 pub fn note_tenant(request: &HttpRequest, slug: &str) {
@@ -271,7 +273,9 @@ pub fn note_tenant(request: &HttpRequest, slug: &str) {
 
 /// Tells the access line and the metrics the route, where it isn't matched by actix's own routing.
 pub fn note_route(request: &HttpRequest, route: &'static str) {
-    request.extensions_mut().insert(RouteNote(route));
+    if let Some(seen) = request.extensions().get::<Seen>() {
+        seen.route.set(Some(route));
+    }
 }
 
 /// Who got tokens, for the access line.
@@ -357,7 +361,7 @@ pub(super) fn observed<B>(
         Ok(response) => {
             let request = response.request();
             let notes = request.extensions();
-            let known = notes.get::<RouteNote>().map(|note| note.0);
+            let known = notes.get::<Seen>().and_then(|seen| seen.route.get());
             // To be searched for once more, so only where nobody has said it.
             let pattern = known.is_none().then(|| request.match_pattern()).flatten();
             answered.status = response.status().as_u16();
@@ -444,6 +448,9 @@ mod tests {
             .to_srv_request();
         let client = observer.client(&request);
         let id = observer.request_id(&request, &client);
+        request
+            .extensions_mut()
+            .insert(Seen::new(client, id.clone()));
         note(request.request());
         let result = response.map(|response| request.into_response(response));
         let method = Method::GET;
