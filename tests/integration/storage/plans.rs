@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tessera::clock::Timestamp;
+use tessera::domain::audit::Act;
 use tessera::storage::{DatabaseKind, EventFilter, PageRequest, Repo, Result, TenantScope};
 use uuid::Uuid;
 
@@ -74,7 +76,7 @@ const LOOK_UPS: [(&str, LookUp); 9] = [
 const PAGE: u32 = 10;
 
 /// What administrators and people are shown, by pages.
-const LISTS: [(&str, LookUp); 9] = [
+const LISTS: [(&str, LookUp); 11] = [
     ("people", |repo, _| {
         turn(|page| Ok(repo.list_users(None, page)?.next))
     }),
@@ -107,6 +109,17 @@ const LISTS: [(&str, LookUp); 9] = [
         };
         turn(|page| Ok(repo.list_events(&theirs, page)?.next))
     }),
+    ("events of a kind that none is of", |repo, _| {
+        let none = EventFilter {
+            act: Some(Act::SignInFailed),
+            ..EventFilter::default()
+        };
+        matches!(repo.list_events(&none, PageRequest::first(PAGE)), Ok(page) if page.items.is_empty())
+    }),
+    (
+        "how many events are of that kind",
+        |repo, _| matches!(repo.count_some_events(Act::SignInFailed, Timestamp::UNIX_EPOCH), Ok(counted) if counted.is_zero()),
+    ),
 ];
 
 /// Reads the first page and the second, if there is one.
