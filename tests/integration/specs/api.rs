@@ -116,6 +116,42 @@ fn nobody(name: &str) -> String {
     }
 }
 
+/// One of each that an `Idempotency-Key` makes once: where, by what, and the member that says which it is.
+fn creations(scene: &Scene) -> [(&'static str, Value, &'static str); 6] {
+    [
+        (
+            "/tenants/acme/users",
+            json!({ "email": "new@acme.example" }),
+            "id",
+        ),
+        (
+            "/tenants/acme/clients",
+            json!({ "client_name": "Shop", "redirect_uris": ["https://shop.example/cb"] }),
+            "client_id",
+        ),
+        (
+            "/tenants/acme/resources",
+            json!({ "identifier": "https://api.acme.example", "name": "Orders", "scopes": [{ "name": "read" }] }),
+            "id",
+        ),
+        (
+            "/tenants/acme/domains",
+            json!({ "origin": "https://login.acme.example" }),
+            "id",
+        ),
+        (
+            "/tenants/acme/external-subjects",
+            json!({ "user_id": scene.user.id, "issuer": "https://idp.example", "subject": "ana" }),
+            "id",
+        ),
+        (
+            "/tenants",
+            json!({ "slug": "initech", "name": "Initech" }),
+            "id",
+        ),
+    ]
+}
+
 app_test! {
     /// The table role × route: written down here, published in the document, tried at the server.
     async fn a_role_may_what_the_document_says_and_nothing_else(app: TestApp) {
@@ -276,14 +312,8 @@ app_test! {
     async fn a_creation_is_repeated_by_its_key(app: TestApp) {
         let scene = Scene::new(app).await;
         let (admin, operator) = (Admin::program(&scene.app, &scene.tenant).await, operator(&scene.app).await);
-        for (who, path, body, id) in [
-            (&admin, "/tenants/acme/users", json!({ "email": "new@acme.example" }), "id"),
-            (&admin, "/tenants/acme/clients", json!({ "client_name": "Shop", "redirect_uris": ["https://shop.example/cb"] }), "client_id"),
-            (&admin, "/tenants/acme/resources", json!({ "identifier": "https://api.acme.example", "name": "Orders", "scopes": [{ "name": "read" }] }), "id"),
-            (&admin, "/tenants/acme/domains", json!({ "origin": "https://login.acme.example" }), "id"),
-            (&admin, "/tenants/acme/external-subjects", json!({ "user_id": scene.user.id, "issuer": "https://idp.example", "subject": "ana" }), "id"),
-            (&operator, "/tenants", json!({ "slug": "initech", "name": "Initech" }), "id"),
-        ] {
+        for (path, body, id) in creations(&scene) {
+            let who = if path == "/tenants" { &operator } else { &admin };
             let send = async |key: &str, body: &Value| {
                 who.request(Method::POST, path).header("idempotency-key", key).body("application/json", body.to_string()).send().await
             };
@@ -315,14 +345,8 @@ app_test! {
     async fn a_creation_is_repeated_while_the_first_is_under_way(app: TestApp) {
         let scene = Scene::new(app).await;
         let (admin, operator) = (Admin::program(&scene.app, &scene.tenant).await, operator(&scene.app).await);
-        for (who, path, body, id) in [
-            (&admin, "/tenants/acme/users", json!({ "email": "new@acme.example" }), "id"),
-            (&admin, "/tenants/acme/clients", json!({ "client_name": "Shop", "redirect_uris": ["https://shop.example/cb"] }), "client_id"),
-            (&admin, "/tenants/acme/resources", json!({ "identifier": "https://api.acme.example", "name": "Orders", "scopes": [{ "name": "read" }] }), "id"),
-            (&admin, "/tenants/acme/domains", json!({ "origin": "https://login.acme.example" }), "id"),
-            (&admin, "/tenants/acme/external-subjects", json!({ "user_id": scene.user.id, "issuer": "https://idp.example", "subject": "ana" }), "id"),
-            (&operator, "/tenants", json!({ "slug": "initech", "name": "Initech" }), "id"),
-        ] {
+        for (path, body, id) in creations(&scene) {
+            let who = if path == "/tenants" { &operator } else { &admin };
             let send = || who.request(Method::POST, path).header("idempotency-key", path).body("application/json", body.to_string()).send();
             let (first, again) = overtaken(&scene.app.database, "audit_events", Box::pin(send()), Box::pin(send())).await;
             assert_eq!((first.status, again.status), (201, 201), "{path}: {} {}", first.body, again.body);
