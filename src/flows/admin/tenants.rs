@@ -199,14 +199,12 @@ impl Provider {
         };
         let by = by.clone();
         let written = self.db.write_installation(move |all| {
-            if let Some((system, claim)) = &claim {
-                all.tenant(*system, |repo| {
-                    repo.hold_tenant()?;
-                    Claim::check(Some(claim), repo)
-                })?;
-            }
+            // First, as a rotation takes this lock first, too; whoever makes another at this moment, perhaps by the same key, comes before or after.
             if !is_sealed_under(all, &fingerprint)? {
                 return Ok(Made::OtherMasterKey);
+            }
+            if let Some((system, claim)) = &claim {
+                all.tenant(*system, |repo| Claim::check(Some(claim), repo))?;
             }
             if all.find_tenant(&tenant.slug)?.is_some() {
                 return Ok(Made::SlugTaken);
