@@ -280,10 +280,22 @@ fn run_apart(
 
 #[cfg(test)]
 mod tests {
-    use diesel::connection::Connection as _;
+    use std::sync::{Arc, Mutex};
+
+    use diesel::connection::{Connection as _, InstrumentationEvent};
     use diesel::dsl::sql;
-    use diesel::sql_types::Integer;
-    use diesel::{RunQueryDsl as _, SqliteConnection};
+    use diesel::sql_types::{Integer, Text};
+    use diesel::{QueryableByName, RunQueryDsl as _, SqliteConnection, sql_query};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::clock::{Clock, Timestamp};
+    use crate::domain::audit::Act;
+    use crate::storage::audit::EventFilter;
+    use crate::storage::db::Location;
+    use crate::storage::migrations::migrate;
+    use crate::storage::repo::{PageRequest, Repo};
+    use crate::storage::scope::TenantScope;
 
     /// `.cargo/config.toml` asks for it. Without it a list's statement is parsed anew at every call, and nothing but the time would say so.
     #[test]
@@ -291,5 +303,89 @@ mod tests {
         let mut connection = SqliteConnection::establish(":memory:").unwrap();
         let stable = sql::<Integer>("SELECT sqlite_compileoption_used('ENABLE_QPSG')");
         assert_eq!(stable.get_result::<i32>(&mut connection), Ok(1));
+    }
+
+    /// A step of a plan, as `EXPLAIN QUERY PLAN` has it.
+    #[derive(QueryableByName)]
+    struct Step {
+        #[diesel(sql_type = Text)]
+        detail: String,
+    }
+
+    /// By which way SQLite finds what the last statement asks for.
+    fn way(connection: &mut AnyConnection, ask: impl FnOnce(&mut Repo<'_>)) -> String {
+        let asked = Arc::new(Mutex::new(String::new()));
+        let heard = Arc::clone(&asked);
+        let AnyConnection::Sqlite(inner) = &mut *connection else {
+            unreachable!("opened as SQLite")
+        };
+        inner.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+            if let InstrumentationEvent::StartQuery { query, .. } = event {
+                *heard.lock().unwrap() = query.to_string();
+            }
+        });
+        let tenant = TenantScope::of_stored(Uuid::nil().into());
+        ask(&mut Repo::new(connection, tenant, &Clock::system()));
+        let text = asked.lock().unwrap().clone();
+        let statement = text.split(" -- binds").next().unwrap_or_default();
+        let explained = sql_query(format!("EXPLAIN QUERY PLAN {statement}"));
+        let steps = explained.load::<Step>(connection).unwrap();
+        let steps = steps.into_iter().map(|step| step.detail);
+        steps.collect::<Vec<_>>().join("; ")
+    }
+
+    /// Whoever has few events, or none of a kind, is found among as many as a tenant has: SQLite knows nothing of their numbers and takes the table's
+    /// own key where a statement lets it.
+    #[test]
+    fn events_are_found_by_their_indices() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tessera.db");
+        migrate(&Location::Sqlite(path.clone())).unwrap();
+        let mut connection = open(&path).unwrap();
+        let (user, client) = (Uuid::nil().into(), Uuid::nil().into());
+        let all = EventFilter::default();
+        for (filter, index) in [
+            (
+                EventFilter {
+                    act: Some(Act::SignInFailed),
+                    ..all.clone()
+                },
+                "audit_events_act (tenant_id=? AND act=? AND id<?)",
+            ),
+            (
+                EventFilter {
+                    user_id: Some(user),
+                    ..all.clone()
+                },
+                "audit_events_user_id (tenant_id=? AND user_id=? AND id<?)",
+            ),
+            (
+                EventFilter {
+                    client_id: Some(client),
+                    ..all.clone()
+                },
+                "audit_events_client_id (tenant_id=? AND client_id=? AND id<?)",
+            ),
+            (all, "PRIMARY KEY (tenant_id=? AND id<?)"),
+        ] {
+            for after in [None, Some(Uuid::max())] {
+                let page = PageRequest {
+                    after,
+                    ..PageRequest::first(10)
+                };
+                let way = way(&mut connection, |repo| {
+                    repo.list_events(&filter, page).unwrap();
+                });
+                assert!(way.ends_with(index) && !way.contains(';'), "{way}");
+            }
+        }
+        let way = way(&mut connection, |repo| {
+            let since = Timestamp::UNIX_EPOCH;
+            repo.count_some_events(Act::SignInFailed, since).unwrap();
+        });
+        assert!(
+            way.ends_with("COVERING INDEX audit_events_act (tenant_id=? AND act=? AND id>?)"),
+            "{way}"
+        );
     }
 }
