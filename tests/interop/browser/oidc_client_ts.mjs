@@ -48,6 +48,8 @@ class Application {
       scope: 'openid profile email',
       loadUserInfo: true,
       automaticSilentRenew: false,
+      // Without it an answer that doesn't come is waited for as long as the page is there.
+      requestTimeoutInSeconds: 30,
       ...settings,
     }
   }
@@ -110,10 +112,15 @@ async function waitFor(what, look) {
 }
 
 async function board(report, browser, tenant) {
-  const check = (name, body) => report.check(`${tenant.slug}: ${name}`, body)
   const app = new Application()
   await app.start()
   const context = await browser.newContext()
+  const unanswered = new Set()
+  context.on('request', (request) => unanswered.add(request))
+  for (const end of ['requestfinished', 'requestfailed']) context.on(end, (request) => unanswered.delete(request))
+  const urls = (things) => [...things].map((thing) => thing.url()).join(' ') || 'none'
+  const circumstances = () => `open pages: ${urls(context.pages())}; requests without an answer: ${urls(unanswered)}`
+  const check = (name, body) => report.check(`${tenant.slug}: ${name}`, body, circumstances)
   const page = await context.newPage()
   const faults = []
   context.on('page', (opened) => watch(opened, faults))

@@ -11,13 +11,30 @@ const run = promisify(execFile)
 /** A check failed, and what follows in the same flow depends on it. */
 class Stopped extends Error {}
 
+/** How long one check may take, in milliseconds: an answer that never comes shall say which it is, long before the runner gives up. */
+const DEADLINE = 240_000
+
+/** What `body` comes to, or an error once the deadline is over. */
+async function inTime(body) {
+  let timer
+  const late = new Promise((_, refuse) => {
+    timer = setTimeout(() => refuse(new Error(`not done after ${DEADLINE / 1000} s`)), DEADLINE)
+  })
+  try {
+    return await Promise.race([body(), late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
 export class Report {
   passed = 0
   failed = 0
 
-  async check(name, body) {
+  /** `circumstances` tells, in a line for the log, what was there when the check failed. */
+  async check(name, body, circumstances) {
     try {
-      const value = await body()
+      const value = await inTime(body)
       this.passed += 1
       console.log(`ok - ${name}`)
       return value
@@ -25,6 +42,7 @@ export class Report {
       this.failed += 1
       console.log(`not ok - ${name}: ${String(error?.message ?? error).replaceAll('\n', ' ')}`)
       console.error(error)
+      if (circumstances) console.error(circumstances())
       throw new Stopped()
     }
   }
