@@ -12,6 +12,7 @@ mod browser;
 mod ceiling;
 mod difference;
 mod load;
+mod memory;
 mod peer;
 mod plot;
 mod process;

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::browser::Browser;
 use crate::load::{self, Outcome, Shape, Work, measure};
+use crate::memory;
 use crate::plot::{self, Line};
 use crate::process::{Process, free_port};
 use crate::scene::{Database, postgres_database, run as command, settle, tessera};
@@ -617,6 +618,7 @@ fn table(sizes: &[Size]) {
 
 /// The rows about very many tenants.
 pub fn run(options: &Options) -> Result<()> {
+    println!("memory: {}", memory::idle_reads());
     let mut lines = Vec::new();
     for database in [Database::Sqlite, Database::Postgres] {
         if database == Database::Postgres && options.postgres.is_none() {
