@@ -249,7 +249,12 @@ mod tests {
             client(by_browser, Some(by_itself())).sector(),
             "clinic.example"
         );
-        for of_the_device in ["http://127.0.0.1/cb", "http://localhost/cb"] {
+        for of_the_device in [
+            "http://127.0.0.1/cb",
+            "http://localhost/cb",
+            "https://127.0.0.1/cb",
+            "https://[::1]/cb",
+        ] {
             let native = json!({ "redirect_uris": [of_the_device], "application_type": "native", "subject_type": "pairwise" });
             assert_eq!(client(native.clone(), Some(by_itself())).sector(), own);
             assert_ne!(client(native, None).sector(), own);

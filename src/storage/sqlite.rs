@@ -334,6 +334,32 @@ mod tests {
         steps.collect::<Vec<_>>().join("; ")
     }
 
+    /// Samples of what an index holds would outlive the tenants that it is about.
+    #[test]
+    fn what_is_told_of_events_holds_none_of_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tessera.db");
+        migrate(&Location::Sqlite(path.clone())).unwrap();
+        let mut connection = open(&path).unwrap();
+        let event = "PRAGMA foreign_keys = OFF; INSERT INTO audit_events (tenant_id, id, at, act, actor, detail) \
+            VALUES (zeroblob(16), zeroblob(16), '', 'sign_in', 'system', '{}')";
+        for statements in [
+            event,
+            include_str!("../../migrations/sqlite/2026-11-29-001400_events_by_act/down.sql"),
+            include_str!("../../migrations/sqlite/2026-11-29-001400_events_by_act/up.sql"),
+        ] {
+            connection.batch_execute(statements).unwrap();
+        }
+        for (table, rows) in [("sqlite_stat1", 4), ("sqlite_stat4", 0)] {
+            let count = sql::<Integer>(&format!("SELECT count(*) FROM {table}"));
+            assert_eq!(
+                count.get_result::<i32>(&mut connection),
+                Ok(rows),
+                "{table}"
+            );
+        }
+    }
+
     /// Whoever has few events, or none of a kind, is found among as many as a tenant has: SQLite knows nothing of their numbers and takes the table's
     /// own key where a statement lets it.
     #[test]

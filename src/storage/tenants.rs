@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::changes::Entity;
 use super::connection::AnyConnection;
@@ -175,8 +175,19 @@ fn settings_text(settings: &TenantSettings) -> Result<String> {
         _ => Err(StorageError::Corrupt("a tenant's settings")),
     };
     let (mut stored, default) = (value(settings)?, value(&TenantSettings::default())?);
-    stored.retain(|name, value| default.get(name) != Some(value));
+    keep_unlike(&mut stored, &default);
     json(&stored)
+}
+
+/// Keeps what is unlike the default, within objects too: those refuse members that they don't know as well.
+fn keep_unlike(stored: &mut Map<String, Value>, default: &Map<String, Value>) {
+    stored.retain(|name, value| match (value, default.get(name)) {
+        (Value::Object(own), Some(Value::Object(usual))) => {
+            keep_unlike(own, usual);
+            !own.is_empty()
+        }
+        (value, usual) => usual != Some(&*value),
+    });
 }
 
 /// After how many days without use its self-registered clients end.
@@ -557,5 +568,12 @@ mod tests {
         assert_eq!(text, r#"{"require_pkce":true,"audit_event_days":90}"#);
         let read: TenantSettings = serde_json::from_str(&text).unwrap();
         assert_eq!(read, changed);
+        // Nor is it within what has members of its own.
+        let mut strict = TenantSettings::default();
+        strict.password.minimum_length = 12;
+        let text = settings_text(&strict).unwrap();
+        assert_eq!(text, r#"{"password":{"minimum_length":12}}"#);
+        let read: TenantSettings = serde_json::from_str(&text).unwrap();
+        assert_eq!(read, strict);
     }
 }

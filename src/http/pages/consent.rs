@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use url::Url;
 
 use super::authorize::{Pending, proceed, take_up, take_up_answered};
 use super::render::{Person, allow_form_action};
@@ -179,10 +178,7 @@ fn page(visit: &Visit, pending: &Pending, person: &SignedIn, text: &str) -> Http
     };
     let lang = frame.page().messages.lang();
     let (scopes, resources) = in_words(visit, asked, &admin_api, lang);
-    let redirect_host = Url::parse(checked.redirect.uri())
-        .ok()
-        .and_then(|url| url.host_str().map(str::to_owned))
-        .unwrap_or_default();
+    let destination = checked.redirect.destination();
     let form = visit.form("/consent", FormPurpose::Consent);
     let hidden = [("flow", text)];
     let view = ConsentPage {
@@ -193,7 +189,7 @@ fn page(visit: &Visit, pending: &Pending, person: &SignedIn, text: &str) -> Http
         elsewhere: Some(&visit.address("/login", &[("flow", text), ("elsewhere", "1")])),
         scopes,
         resources,
-        redirect_host: &redirect_host,
+        destination: &destination,
         problem: None,
     };
     let mut response = visit.show_form(StatusCode::OK, &view);

@@ -180,13 +180,7 @@ pub fn onward_page(
     answer: &RedirectResponse,
 ) -> HttpResponse {
     let frame = Frame::new(Some(at), caller, &[]);
-    let url = Url::parse(to.uri()).ok();
-    // Behind a private-use scheme nothing is a host: the answer goes to whatever handles the scheme.
-    let host = url
-        .as_ref()
-        .filter(|url| matches!(url.scheme(), "http" | "https"));
-    let host = host.and_then(Url::host_str);
-    let scheme = to.uri().split(':').next().unwrap_or_default();
+    let destination = to.destination();
     let way = match answer {
         RedirectResponse::Location(location) => Way::Link(location),
         RedirectResponse::Form { action, fields } => {
@@ -204,7 +198,7 @@ pub fn onward_page(
         description: error.description(),
         request_id: &caller.request_id,
         onward: Some(Onward {
-            host: host.unwrap_or(scheme),
+            host: &destination,
             way,
         }),
     };

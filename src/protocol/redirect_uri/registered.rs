@@ -121,21 +121,28 @@ impl RedirectUri {
         origin(&self.text)
     }
 
-    /// Whether it is https at a host that isn't this machine by name.
+    /// Whether it is https at a host that isn't the person's own device, by name or by address.
     pub fn is_https_elsewhere(&self) -> bool {
         let here = |host: &str| host == "localhost" || host.ends_with(".localhost");
         Url::parse(&self.text).is_ok_and(|url| {
-            url.scheme() == "https" && url.host_str().is_some_and(|host| !here(host))
+            url.scheme() == "https"
+                && !uri::is_loopback_literal(&url)
+                && url.host_str().is_some_and(|host| !here(host))
         })
     }
 
     /// The host that answers are sent to, which makes a sector for pairwise subjects. What looks like one behind a private-use scheme is nobody's:
     /// such an answer goes to whatever handles the scheme.
     pub fn host(&self) -> Option<String> {
-        let url = Url::parse(&self.text).ok()?;
-        let host = url.host_str()?;
-        matches!(url.scheme(), "http" | "https").then(|| host.to_owned())
+        web_host(&self.text)
     }
+}
+
+/// The host of an address in the web.
+pub(super) fn web_host(text: &str) -> Option<String> {
+    let url = Url::parse(text).ok()?;
+    let host = url.host_str()?;
+    matches!(url.scheme(), "http" | "https").then(|| host.to_owned())
 }
 
 pub(super) fn check_registration(

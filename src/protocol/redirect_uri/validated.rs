@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 use url::form_urlencoded::Serializer as FormSerializer;
 
-use super::registered::{RedirectUri, origin};
+use super::registered::{RedirectUri, origin, web_host};
 use crate::protocol::errors::OAuthError;
 use crate::protocol::jarm::{self, ResponseClaims};
 use crate::protocol::response_mode::ResponseMode;
@@ -159,6 +159,13 @@ impl ValidatedRedirect {
     /// The URI, as the client presented it.
     pub fn uri(&self) -> &str {
         &self.uri
+    }
+
+    /// Where the answer goes, as a person is told it: a host, or a private-use scheme. Behind such a scheme nothing is a host, as the answer goes
+    /// to whatever handles the scheme.
+    pub fn destination(&self) -> String {
+        let scheme = || self.uri.split(':').next().unwrap_or_default().to_owned();
+        web_host(&self.uri).unwrap_or_else(scheme)
     }
 
     /// Whether answers to it are signed.

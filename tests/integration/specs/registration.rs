@@ -389,8 +389,14 @@ app_test! {
             "scope": "openid", "id_token_signed_response_alg": "ES256" });
         let app_of_a_stranger = RelyingParty::new(&app, &tenant, &client_of(&registered(&app, &tenant, native).await)).with_scope("openid");
         let body = app.browser().open(&app_of_a_stranger.authorization_url(&[("scope", "nonsense")])).await.answer.body;
-        let told = body.replace("com.stranger.app://bank.example", "");
-        assert!(told.contains("com.stranger.app") && !told.contains("bank.example"), "{body}");
+        let told = |body: &str| body.replace("com.stranger.app://bank.example", "");
+        assert!(told(&body).contains("com.stranger.app") && !told(&body).contains("bank.example"), "{body}");
+        let mut browser = app.browser();
+        let login = browser.open(&app_of_a_stranger.authorization_url(&[])).await;
+        let consent = browser.sign_in(&login, &user).await;
+        consent.expect_id("allow");
+        let body = &consent.answer.body;
+        assert!(body.contains("You will go on to") && told(body).contains("com.stranger.app") && !told(body).contains("bank.example"), "{body}");
         // In each way in which an answer travels.
         for (mode, name) in [("form_post", "error"), ("form_post.jwt", "response")] {
             let page = app.browser().open(&wrong(&[("response_mode", mode)])).await;

@@ -244,7 +244,7 @@ impl Sample for Consent<'static> {
                 .map(|name| scope(name, ""))
                 .to_vec(),
             resources: vec![],
-            redirect_host: "orders.example",
+            destination: "orders.example",
             problem: None,
         };
         let ledger = ResourceItem {
@@ -300,7 +300,7 @@ impl Sample for Consent<'static> {
                 "empty",
                 Self {
                     scopes: vec![],
-                    redirect_host: "",
+                    destination: "",
                     elsewhere: None,
                     ..plain.clone()
                 },
@@ -328,7 +328,7 @@ impl Sample for Consent<'static> {
                             rest: vec![(LONG.to_owned(), RTL.to_owned())],
                         }],
                     }],
-                    redirect_host: LONG,
+                    destination: LONG,
                     ..plain.clone()
                 },
             ),
@@ -350,7 +350,7 @@ impl Sample for Consent<'static> {
                             rest: vec![(HOSTILE.to_owned(), HOSTILE.to_owned())],
                         }],
                     }],
-                    redirect_host: HOSTILE,
+                    destination: HOSTILE,
                     ..plain
                 },
             ),

@@ -74,8 +74,8 @@ pub struct Consent<'a> {
     pub scopes: Vec<ScopeItem<'a>>,
     /// APIs and their scopes.
     pub resources: Vec<ResourceItem<'a>>,
-    /// Host that the person is sent to afterwards (`orders.example.com`), from the validated redirect URI; empty for one without a host.
-    pub redirect_host: &'a str,
+    /// Where the person is sent afterwards (`orders.example.com`, or a private-use scheme); empty where nobody is sent anywhere.
+    pub destination: &'a str,
     /// What is wrong.
     pub problem: Option<Problem>,
 }
