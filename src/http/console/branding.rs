@@ -100,11 +100,12 @@ fn notes(page: &Page<'_>, branding: &Branding) -> Vec<String> {
         let palette = branding.palette(scheme);
         let contrast = palette.accent.contrast(scheme.background());
         if contrast < TEXT_CONTRAST {
+            let contrast = format!("{contrast:.1}").replace('.', &page.t("decimal-sign"));
             notes.push(page.messages.format(
                 &format!("branding-contrast-{id}"),
                 [
                     ("colour", palette.accent.to_string()),
-                    ("contrast", format!("{contrast:.1}")),
+                    ("contrast", contrast),
                     ("instead", palette.accent_ink.to_string()),
                 ],
             ));

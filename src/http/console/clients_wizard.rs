@@ -237,8 +237,10 @@ pub async fn create(visitor: Visitor, request: HttpRequest) -> Answer {
     let form = visitor.take()?;
     let kind = kind_of(&visitor, &request)?;
     let mut draft = Draft::sent(&form, kind.fields());
-    let token = Uuid::try_parse(form.input("form"))
-        .map_err(|_| visitor.fault(AdminError::Refused("the form has no token".to_owned())))?;
+    let token = Uuid::try_parse(form.input("form")).map_err(|_| {
+        let told = visitor.shell(&SECTION).t("advice-form").into_owned();
+        visitor.fault(AdminError::Refused(told))
+    })?;
     if draft.given("client_name").is_none() {
         let wanted = visitor.shell(&SECTION).t("client-name-wanted");
         draft.blame("client_name", wanted);

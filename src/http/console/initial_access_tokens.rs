@@ -239,8 +239,10 @@ async fn create(visitor: Visitor) -> Answer {
     visitor.check(Permission::Write(Area::Clients))?;
     let sent = visitor.take()?;
     let mut draft = Draft::sent(&sent, &["name", "max_uses", "days"]);
-    let token = Uuid::try_parse(sent.input("form"))
-        .map_err(|_| visitor.fault(AdminError::Refused("the form has no token".to_owned())))?;
+    let token = Uuid::try_parse(sent.input("form")).map_err(|_| {
+        let told = visitor.shell(&SECTION).t("advice-form").into_owned();
+        visitor.fault(AdminError::Refused(told))
+    })?;
     let Some(new) = read(&visitor, &mut draft) else {
         return visitor.show_again(&form(&visitor, &draft, token));
     };

@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, web};
 use super::layout::Shell;
 use super::notice::Notice;
 use super::parts::{Cell, Empty, ListQuery, Table, Tone};
+use super::reasons;
 use super::routes::at;
 use super::sections::{Reach, Section};
 use super::sheets::{Act, DetailSheet, Fact, FactGroup, ListSheet};
@@ -171,7 +172,8 @@ async fn show(visitor: Visitor, request: HttpRequest) -> Answer {
         facts.push(Fact::said(page.t("notices-finished"), page.moment(ended)));
     }
     if let Some(error) = &delivery.last_error {
-        facts.push(Fact::said(page.t("notices-error"), error.clone()));
+        let told = reasons::in_words(page, error);
+        facts.push(Fact::said(page.t("notices-error"), told));
     }
     facts.push(match delivery.request_id {
         Some(request) => Fact::code(page.t("notices-request"), vec![request.to_string()]),

@@ -1,192 +1,47 @@
 //! Why something wasn't accepted, in the console's own words. The core says it in English, for programs, terminals and pages alike; what
-//! people at forms meet is translated here by that text, as gettext does, and the rest becomes a sentence. A test holds that the core
-//! still says each of them.
+//! people at forms meet is translated here by that text, as gettext does, and the rest becomes a sentence. Tests hold that the core still
+//! says each of them, and that what it says in the modules that forms lead to has its words.
 
 use serde_json::error::Category;
 
+use self::known::{AROUND, KNOWN, READ};
 use super::layout::Shell;
 use crate::flows::admin::AdminError;
 use crate::flows::password_policy::PasswordProblem;
 use crate::protocol::redirect_uri::RedirectUriError;
 
-/// What the core says, `{}` for what varies in it, and the message that says it here: with `$value` for the first of them and `$other` for
-/// the second.
-const KNOWN: [(&str, &str); 52] = [
-    ("is longer than 2048 characters", "reason-uri-long"),
-    (
-        "contains a character that a URI can't hold unencoded (RFC 3986); write international host names in their ASCII form",
-        "reason-uri-character",
-    ),
-    ("is not an absolute URI", "reason-uri-absolute"),
-    ("must not contain a fragment", "reason-uri-fragment"),
-    (
-        "must not contain a user name or password",
-        "reason-uri-user",
-    ),
-    (
-        "is ambiguous: write the host in lower-case ASCII and the path without dot segments",
-        "reason-uri-ambiguous",
-    ),
-    (
-        "has a host with other characters than letters, digits, hyphens, dots and underscores",
-        "reason-uri-host",
-    ),
-    (
-        "must use https, or http with the host localhost, 127.0.0.1 or [::1]",
-        "reason-uri-https",
-    ),
-    ("must use https", "reason-uri-only-https"),
-    ("the URL must begin with https://", "reason-uri-only-https"),
-    (
-        "must be origins such as https://app.example.com, without a path",
-        "reason-origins",
-    ),
-    (
-        "must be 1 to {} characters without control characters",
-        "reason-length",
-    ),
-    (
-        "a name has 1 to {} characters, no control characters and no space at its ends",
-        "reason-name",
-    ),
-    (
-        "has 1 to {} characters, no control characters and no space at its ends",
-        "reason-name",
-    ),
-    (
-        "has 1 to {} bytes and no control characters",
-        "reason-bytes",
-    ),
-    ("names a value twice", "reason-twice"),
-    ("holds more than {} values", "reason-too-many"),
-    ("a tenant has at most {} domains", "reason-domains-most"),
-    ("a tenant has at most {} resources", "reason-resources-most"),
-    (
-        "not an e-mail address; write it as name@example.com",
-        "reason-email",
-    ),
-    ("must be an http or https URL", "reason-web"),
-    (
-        "must be a time zone name such as Europe/Paris",
-        "reason-zone",
-    ),
-    ("must be a language tag such as de-CH", "reason-language"),
-    ("must be YYYY-MM-DD, 0000-MM-DD or YYYY", "reason-birthdate"),
-    (
-        "must be a telephone number such as +41 44 123 45 67",
-        "reason-phone",
-    ),
-    (
-        "must be an address without path or query, like https://login.example.com",
-        "reason-domain-path",
-    ),
-    (
-        "must be a web address, like https://login.example.com",
-        "reason-uri-absolute",
-    ),
-    (
-        "must begin with https:// (http:// only for this very machine, or a host that `egress_allow` lists)",
-        "reason-domain-https",
-    ),
-    (
-        "is under `{}` ({}), where tenants have their addresses anyway",
-        "reason-domain-own",
-    ),
-    (
-        "has a host that DNS can't hold: {} characters between two dots and {} in all are the most",
-        "reason-domain-dns",
-    ),
-    (
-        "must be a domain name, like https://login.example.com: nobody else reaches an IP address, localhost or a name without a dot as yours",
-        "reason-domain-name",
-    ),
-    (
-        "a slug is 1 to 63 characters of a-z and 0-9, with single hyphens between them",
-        "reason-slug",
-    ),
-    (
-        "this slug is reserved; choose another",
-        "reason-slug-reserved",
-    ),
-    ("a resource has 1 to {} scopes", "reason-scopes"),
-    (
-        "`{}` is no scope-token (RFC 6749 section 3.3): visible ASCII characters without space, quote and backslash",
-        "reason-scope-token",
-    ),
-    (
-        "`{}` has a meaning of its own (OpenID Connect, or this server's) and can't be a resource's",
-        "reason-scope-own",
-    ),
-    ("`{}` is named twice", "reason-named-twice"),
-    (
-        "is that of the administration API of this server",
-        "reason-admin-api",
-    ),
-    ("must be a JSON array", "reason-list"),
-    (
-        "{} is the last administrator here who can sign in; make somebody else an administrator first",
-        "reason-last-administrator",
-    ),
-    (
-        "{} is disabled; enable the account first",
-        "reason-disabled",
-    ),
-    (
-        "{} administers more than you do; ask an administrator",
-        "reason-more-power",
-    ),
-    (
-        "only an administrator says who administers",
-        "reason-administrators-only",
-    ),
-    ("{} is more than your roles allow", "reason-roles"),
-    (
-        "{} is for operators of the installation",
-        "reason-operators",
-    ),
-    (
-        "the domain has to be verified before it can be the canonical address",
-        "reason-domain-unproved",
-    ),
-    (
-        "it was delivered; there is nothing to try again",
-        "notices-not-retried",
-    ),
-    (
-        "it is being delivered at this moment",
-        "notices-not-retried",
-    ),
-    (
-        "`{}` belongs to none of the tenant's resources; give it to one first",
-        "reason-no-api-has",
-    ),
-    (
-        "the tenant has no resource `{}`; make it first",
-        "reason-no-api",
-    ),
-    (
-        "`{}` is neither a resource of the tenant nor a client_id",
-        "reason-no-target",
-    ),
-    (
-        "nobody signs in with this client, so there is nothing to try",
-        "reason-nobody-signs-in",
-    ),
-];
+mod known;
 
-/// The parts of a text that a pattern leaves open, at most two; none where it is another text.
-fn open_parts<'a>(pattern: &str, text: &'a str) -> Option<[&'a str; 2]> {
-    let pieces: Vec<&str> = pattern.split("{}").collect();
-    match pieces[..] {
-        [whole] => (text == whole).then_some([""; 2]),
-        [before, after] => Some([text.strip_prefix(before)?.strip_suffix(after)?, ""]),
-        [before, between, after] => {
-            let open = text.strip_prefix(before)?.strip_suffix(after)?;
-            let (first, second) = open.split_once(between)?;
-            Some([first, second])
-        }
-        _ => None,
+/// How many parts a pattern leaves open at the most.
+const OPEN: usize = 4;
+
+/// The parts of a text that a pattern leaves open; none where it is another text.
+fn open_parts<'a>(pattern: &str, text: &'a str) -> Option<[&'a str; OPEN]> {
+    let mut open: [&'a str; OPEN] = [""; OPEN];
+    let Some((before, further)) = pattern.split_once("{}") else {
+        return (text == pattern).then_some(open);
+    };
+    let mut pieces: Vec<&str> = further.split("{}").collect();
+    let after = pieces.pop()?;
+    let mut rest = text.strip_prefix(before)?.strip_suffix(after)?;
+    let mut places = open.iter_mut();
+    for between in pieces {
+        let (part, others) = rest.split_once(between)?;
+        *places.next()? = part;
+        rest = others;
     }
+    *places.next()? = rest;
+    Some(open)
+}
+
+fn told(page: Shell<'_>, id: &str, [value, other, third, fourth]: [&str; OPEN]) -> String {
+    let parts = [
+        ("value", value),
+        ("other", other),
+        ("third", third),
+        ("fourth", fourth),
+    ];
+    page.messages.format(id, parts)
 }
 
 /// What the core said of something typed.
@@ -194,10 +49,18 @@ pub fn in_words(page: Shell<'_>, reason: &str) -> String {
     let known = KNOWN
         .iter()
         .find_map(|(pattern, id)| Some((open_parts(pattern, reason)?, id)));
-    match known {
-        Some(([value, other], id)) => page
-            .messages
-            .format(id, [("value", value), ("other", other)]),
+    if let Some((open, id)) = known {
+        return told(page, id, open);
+    }
+    let around = AROUND
+        .iter()
+        .find_map(|(pattern, place, id)| Some((open_parts(pattern, reason)?, *place, id)));
+    match around {
+        Some((mut open, place, id)) => {
+            let within = in_words(page, open[place]);
+            open[place] = within.as_str();
+            told(page, id, open)
+        }
         None => sentence(reason),
     }
 }
@@ -242,7 +105,14 @@ pub fn of_json(page: Shell<'_>, error: &serde_json::Error) -> String {
     match error.classify() {
         // Of the whole text: what is wrong within it has a place.
         Category::Data if error.column() == 0 => page.t("reason-list").into_owned(),
-        Category::Data => page.f("reason-json-member", "error", &error.to_string()),
+        Category::Data => {
+            let error = error.to_string();
+            let read = READ
+                .iter()
+                .find_map(|(pattern, id)| Some((open_parts(pattern, &error)?, id)));
+            let words = read.map_or_else(|| error.clone(), |(open, id)| told(page, id, open));
+            page.f("reason-json-member", "error", &words)
+        }
         _ => page.messages.format(
             "reason-json",
             [("line", error.line()), ("column", error.column())],
@@ -282,14 +152,113 @@ pub fn of_refusal(page: Shell<'_>, error: &AdminError) -> String {
 mod tests {
     use std::path::Path;
 
+    use serde_json::json;
+
     use super::*;
+    use crate::domain::settings::SoftwareStatementIssuer;
     use crate::domain::tenant::check_display_name;
     use crate::http::console::samples::Stage;
     use crate::http::pages::messages::Messages;
     use crate::protocol::claims::StandardClaims;
+    use crate::protocol::client_metadata::ClientMetadata;
     use crate::protocol::email::EmailAddress;
     use crate::protocol::slug::Slug;
     use crate::protocol::uri::InvalidUri;
+
+    /// Where the core refuses what is typed at the console, or asked of it.
+    const REFUSING: &[&str] = &[
+        "domain/settings/issuers.rs",
+        "egress/error.rs",
+        "flows/admin/allow.rs",
+        "flows/admin/authority.rs",
+        "flows/admin/clients.rs",
+        "flows/admin/external_subjects.rs",
+        "flows/admin/initial_access_tokens.rs",
+        "flows/admin/keys.rs",
+        "flows/admin/logout_deliveries.rs",
+        "flows/admin/resources.rs",
+        "flows/admin/tenants.rs",
+        "flows/admin/users.rs",
+        "jose/revocation_lists.rs",
+        "protocol/authorization_details.rs",
+        "protocol/claims/standard.rs",
+        "protocol/client_metadata/document.rs",
+        "protocol/client_metadata/exchange.rs",
+        "protocol/client_metadata/localized.rs",
+        "protocol/client_metadata/rules.rs",
+        "protocol/client_metadata/rules/backchannel.rs",
+        "protocol/client_metadata/rules/redirects.rs",
+        "protocol/distinguished_name.rs",
+        "protocol/email.rs",
+        "protocol/fapi.rs",
+        "protocol/jwks.rs",
+        "protocol/mutual_tls.rs",
+        "protocol/request_uri.rs",
+        "protocol/resource.rs",
+        "protocol/scope.rs",
+        "protocol/slug.rs",
+        "protocol/uri.rs",
+    ];
+
+    /// What is said there to others than people at forms, or is no sentence.
+    const ELSEWHERE: &[&str] = &[
+        "`egress_ca_file` {path} can't be used: {problem}; write a file of certificates in PEM",
+        "the thread for outward requests can't be started: {0}",
+        "the token lacks the scope tessera:admin",
+        "you administer nothing here: an administrator grants roles",
+        "the token's audience isn't the administration API: ask for it with `resource`",
+        "external subject",
+        "tessera external-subject list",
+        "tessera key list",
+        "signing key",
+        "tessera resource list",
+        "tenant with the slug",
+        "settings can't be written",
+        "did you mean `{name}`?",
+        "there are {}",
+        "there is no such setting; {hint}",
+        "must be true or false",
+        "`{text}` isn't a whole number; times are in seconds",
+        "person with the address",
+        "email, email_verified and updated_at follow from the account and can't be set as claims",
+        "-----BEGIN X509 CRL-----",
+        "-----END X509 CRL-----",
+        "authorization_details is too large: at most {MAX_BYTES} bytes, {MAX_DETAILS} objects and {MAX_DEPTH} levels of nesting are accepted",
+        "authorization_details must be a JSON array of objects with distinct names",
+        "a number in authorization_details has more digits than can be kept exactly; send it as a text",
+        "authorization_details must be a JSON array of objects",
+        "each object in authorization_details needs a type, which is a text",
+        "{name} has no member `{}`",
+        "{name} doesn't take this as its `{}`",
+        "{name} needs `{}`",
+        "+ -().;=",
+        "the specifications' shape",
+        "must be a JSON object",
+        "client metadata",
+        "type RSA",
+        "curve P-256 or X25519",
+        "the header in which the proxy hands on the client's certificate can't be read",
+    ];
+
+    fn patterns() -> impl Iterator<Item = (&'static str, &'static str)> {
+        let around = AROUND.iter().map(|&(pattern, _, id)| (pattern, id));
+        KNOWN.iter().copied().chain(around)
+    }
+
+    /// A file with the texts that go on in the next line put together.
+    fn joined(source: &str) -> String {
+        let mut whole = String::with_capacity(source.len());
+        for line in source.lines() {
+            if whole.ends_with('\\') {
+                whole.pop();
+                whole.push_str(line.trim_start());
+            } else {
+                whole.push('\n');
+                whole.push_str(line);
+            }
+        }
+        whole
+    }
 
     fn sources(folder: &Path, found: &mut String) {
         for entry in std::fs::read_dir(folder).unwrap() {
@@ -297,15 +266,47 @@ mod tests {
             if path.is_dir() {
                 sources(&path, found);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
-                found.push_str(&std::fs::read_to_string(path).unwrap());
+                found.push_str(&joined(&std::fs::read_to_string(path).unwrap()));
             }
         }
+    }
+
+    /// The texts in a file, without those of its tests and comments.
+    fn texts(source: &str) -> Vec<String> {
+        let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+        let lines = code.lines();
+        let lines = lines.filter(|line| !line.trim_start().starts_with("//"));
+        // A quote that is a letter begins no text.
+        let code = lines.collect::<Vec<_>>().join("\n").replace("'\"'", "");
+        let mut letters = code.chars();
+        let mut found = Vec::new();
+        while letters.any(|letter| letter == '"') {
+            let mut text = String::new();
+            while let Some(letter) = letters.next() {
+                match letter {
+                    '"' => break,
+                    '\\' => text.extend(letters.next()),
+                    letter => text.push(letter),
+                }
+            }
+            found.push(text);
+        }
+        found
+    }
+
+    /// What stands between the open parts of a text that is put together.
+    fn pieces(text: &str) -> impl Iterator<Item = &str> {
+        text.split('{').map(|piece| {
+            piece
+                .split_once('}')
+                .map_or(piece, |(_, rest)| rest.trim_start_matches('}'))
+        })
     }
 
     #[test]
     fn the_core_says_each_of_them_and_each_has_its_words() {
         let mut core = String::new();
-        for layer in ["protocol", "domain", "egress", "flows"] {
+        for layer in ["protocol", "domain", "egress", "jose", "flows"] {
             sources(
                 &Path::new(env!("CARGO_MANIFEST_DIR"))
                     .join("src")
@@ -313,7 +314,7 @@ mod tests {
                 &mut core,
             );
         }
-        for (pattern, id) in KNOWN {
+        for (pattern, id) in patterns() {
             for piece in pattern.split("{}") {
                 // Some are put together: a name, and what is wrong with it.
                 let piece = piece.trim_start_matches("` ");
@@ -322,6 +323,54 @@ mod tests {
             for messages in Messages::all() {
                 assert!(messages.knows(id), "{}: {id}", messages.lang());
             }
+        }
+    }
+
+    #[test]
+    fn whatever_the_core_refuses_at_forms_has_its_words() {
+        let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        for file in REFUSING {
+            let source = std::fs::read_to_string(src.join(file)).unwrap();
+            for text in texts(&joined(&source)) {
+                // Names have no spaces in them.
+                if !text.trim().contains(' ') || ELSEWHERE.contains(&text.as_str()) {
+                    continue;
+                }
+                // A number may stand where a pattern is open, but no words.
+                let fits = |pattern: &str| {
+                    pieces(&text).all(|piece| pattern.contains(piece))
+                        || open_parts(pattern, &text)
+                            .is_some_and(|open| open.iter().all(|part| !part.contains(' ')))
+                };
+                let has_words = patterns().any(|(pattern, _)| fits(pattern));
+                assert!(has_words, "{file}: `{text}` has no words of the console");
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_client_cannot_be_is_told_in_ones_own_language() {
+        let stages = Messages::all().map(|messages| Stage::named(messages, "Acme"));
+        let stages: Vec<_> = stages.collect();
+        for members in [
+            json!({ "grant_types": [] }),
+            json!({ "grant_types": ["authorization_code"] }),
+            json!({ "grant_types": ["client_credentials"], "token_endpoint_auth_method": "none" }),
+            json!({ "grant_types": ["client_credentials"], "token_endpoint_auth_method": "private_key_jwt" }),
+            json!({ "grant_types": ["client_credentials"], "jwks": { "keys": [] } }),
+            json!({ "grant_types": ["client_credentials"], "access_token_lifetime": 1 }),
+            json!({ "grant_types": ["client_credentials"], "scope": "a\"b" }),
+            json!({ "grant_types": ["client_credentials"], "contacts#de": "x" }),
+            // With a reason of its own within.
+            json!({ "grant_types": ["client_credentials"], "resources": ["a b"] }),
+            json!({ "grant_types": ["client_credentials"], "security_profile": "fapi2_security" }),
+        ] {
+            let reason = ClientMetadata::from_json(members).unwrap_err().reason;
+            let told: Vec<_> = stages
+                .iter()
+                .map(|stage| in_words(stage.shell("/clients"), &reason))
+                .collect();
+            assert_ne!(told[0], told[1], "{reason}");
         }
     }
 
@@ -378,6 +427,20 @@ mod tests {
         assert_eq!(told("{}"), "It has to be a JSON array, in [ and ].");
         assert!(told("[1,\n2,").starts_with("It isn’t JSON: look at line 2"));
         assert!(told("[\"a\"]").starts_with("The array isn’t what it has to be: invalid type"));
+        let german = Stage::named(Messages::negotiate(Some("de"), None), "Acme");
+        let error = serde_json::from_str::<Vec<SoftwareStatementIssuer>>("[{}]").unwrap_err();
+        let told = of_json(german.shell("/settings"), &error);
+        assert!(told.contains("issuer fehlt (Zeile 1,"), "{told}");
+    }
+
+    #[test]
+    fn what_the_reader_of_json_says_has_its_words() {
+        for (pattern, id) in READ {
+            assert!(open_parts(pattern, pattern).is_some(), "{pattern}");
+            for messages in Messages::all() {
+                assert!(messages.knows(id), "{}: {id}", messages.lang());
+            }
+        }
     }
 
     #[test]
@@ -395,10 +458,13 @@ mod tests {
         ] {
             assert_eq!(sentence(text), expected);
         }
-        assert_eq!(open_parts("a {} b {} c", "a 1 b 2 c"), Some(["1", "2"]));
+        assert_eq!(
+            open_parts("a {} b {} c", "a 1 b 2 c"),
+            Some(["1", "2", "", ""])
+        );
         assert_eq!(
             open_parts("{} is gone", "x is gone is gone"),
-            Some(["x is gone", ""])
+            Some(["x is gone", "", "", ""])
         );
         assert_eq!(open_parts("must use https", "must use https, or"), None);
         assert_eq!(open_parts("a {} b", "a 1 c"), None);

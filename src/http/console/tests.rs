@@ -38,6 +38,8 @@ fn families() -> Vec<(&'static str, Vec<String>)> {
         "forbidden",
         "unavailable",
         "too-many",
+        "too-slow",
+        "not-signed-in",
         "not-found",
         "not-understood",
         "server",
