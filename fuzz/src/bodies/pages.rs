@@ -153,7 +153,7 @@ fn render(page: Page<'_>, text: &str, link: Option<WebLink<'_>>) -> Vec<String> 
                 scopes: vec![scope],
                 details: vec![words(text)],
             }],
-            redirect_host: text,
+            destination: text,
             problem: None,
         }
         .render(),
