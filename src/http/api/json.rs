@@ -1,8 +1,10 @@
 //! JSON bodies, read strictly: what is wrong is told with the place where it is.
 
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde::de::value::{MapDeserializer, SeqDeserializer};
+use serde::de::{DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
+use serde::forward_to_deserialize_any;
 use serde_json::error::Category;
+use serde_json::{Error, Value};
 use serde_path_to_error::{Path, Segment};
 
 use super::answer::Refusal;
@@ -10,25 +12,101 @@ use super::answer::Refusal;
 /// Reads a body.
 pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     let mut document = serde_json::Deserializer::from_slice(body);
-    let read = serde_path_to_error::deserialize(&mut document).map_err(|error| {
+    // By the text first: a value has forgotten that a member was there twice.
+    let _: T = serde_path_to_error::deserialize(&mut document).map_err(|error| {
         let at = pointer(error.path());
         refusal(error.inner(), at)
     })?;
     document
         .end()
         .map_err(|error| refusal(&error, String::new()))?;
-    Ok(read)
+    let document: Value =
+        serde_json::from_slice(body).map_err(|error| refusal(&error, String::new()))?;
+    read_value(&document)
 }
 
 /// Reads a document that stands in memory.
 pub fn read_value<T: DeserializeOwned>(document: &Value) -> Result<T, Refusal> {
-    serde_path_to_error::deserialize(document).map_err(|error| {
+    serde_path_to_error::deserialize(Document(document)).map_err(|error| {
         let at = pointer(error.path());
         refusal(error.inner(), at)
     })
 }
 
-fn refusal(error: &serde_json::Error, at: String) -> Refusal {
+/// A value whose objects are objects: by itself serde reads a struct from an array of its members' values, too.
+struct Document<'de>(&'de Value);
+
+impl<'de> Deserializer<'de> for Document<'de> {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.0 {
+            Value::Array(items) => SeqDeserializer::<_, Error>::new(items.iter().map(Document))
+                .deserialize_any(visitor),
+            Value::Object(members) => {
+                let members = members
+                    .iter()
+                    .map(|(name, value)| (name.as_str(), Document(value)));
+                MapDeserializer::<_, Error>::new(members).deserialize_any(visitor)
+            }
+            scalar => scalar.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        if self.0.is_object() {
+            self.deserialize_any(visitor)
+        } else {
+            // Says what else it is.
+            self.0.deserialize_map(visitor)
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        if self.0.is_null() {
+            visitor.visit_none()
+        } else {
+            visitor.visit_some(self)
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.0.deserialize_enum(name, variants, visitor)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map
+        identifier ignored_any
+    }
+}
+
+impl<'de> IntoDeserializer<'de, Error> for Document<'de> {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+fn refusal(error: &Error, at: String) -> Refusal {
     match error.classify() {
         Category::Data => {
             let reason = reason(error);
@@ -56,7 +134,7 @@ fn escaped(name: &str) -> String {
 }
 
 /// Without the line and the column: the pointer says where.
-fn reason(error: &serde_json::Error) -> String {
+fn reason(error: &Error) -> String {
     let text = error.to_string();
     match text.rfind(" at line ") {
         Some(at) => text[..at].to_owned(),
@@ -121,6 +199,9 @@ mod tests {
             fault(r#"{"list":[{}]}"#),
             (422, Some("/list/0/number".into()))
         );
+        assert_eq!(fault("[[]]"), (422, Some(String::new())));
+        assert_eq!(fault(r#"{"list":[[1]]}"#), (422, Some("/list/0".into())));
+        assert_eq!(fault(r#"{"list":[],"list":[]}"#).0, 422);
         assert_eq!(fault(r#"{"list":[]"#), (400, None));
         assert_eq!(fault(r#"{"list":[]} {}"#), (400, None));
         assert_eq!(fault(""), (400, None));

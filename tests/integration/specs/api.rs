@@ -443,6 +443,9 @@ app_test! {
             (json!({ "email": "a@acme.example", "claims": { "address": { "city": "Rome" } } }), "/claims/address/city"),
             (json!({ "email": "a@acme.example", "claims": { "website": "nowhere" } }), "/claims/website"),
             (json!({ "email": "a@acme.example", "claims": { "email": "b@acme.example" } }), "/claims"),
+            // Members by their places.
+            (json!({ "email": "a@acme.example", "claims": ["Ana"] }), "/claims"),
+            (json!(["a@acme.example"]), ""),
         ] {
             assert_eq!(pointer(&problem(&admin.post(users, &body).await, 422, "invalid_value")), at, "{body}");
         }
