@@ -64,7 +64,6 @@ struct Session {
     #[serde(skip_serializing_if = "Option::is_none")]
     ended_at: Option<Timestamp>,
     /// The secrets by which applications on the device share it (OpenID Connect Native SSO).
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     device_secrets: Vec<DeviceSecret>,
 }
 
