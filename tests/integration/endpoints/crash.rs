@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -41,24 +42,37 @@ command_test! {
     fn what_was_answered_before_a_kill_is_there(here: Installation) {
         here.tenant("acme");
         let told = Arc::new(Mutex::new(BTreeSet::new()));
+        let refused = Arc::new(AtomicUsize::new(0));
         let mut rounds = 0;
         for pause in [40, 90, 150, 220, 300] {
             let server = here.serve_at(ISSUER.replace("acme", "{tenant}").as_str());
             let port = server.port();
             // The form's token is the browser's: it is good for as many attempts as anybody likes.
             let mut browser = Browser::new(Http::new(port));
-            let page = actix_web::rt::System::new().block_on(browser.open(&format!("{ISSUER}/login")));
+            // A machine that is busy enough has a node lose touch with its database for a moment, which it says by 503.
+            let begun = Instant::now();
+            let page = loop {
+                let page = actix_web::rt::System::new().block_on(browser.open(&format!("{ISSUER}/login")));
+                if page.answer.status != 503 || begun.elapsed() > Duration::from_secs(20) {
+                    break page;
+                }
+                std::thread::sleep(Duration::from_millis(100));
+            };
             assert_eq!(page.answer.status, 200, "{}", page.answer.body);
             let (cookie, csrf) = (browser.cookie("tessera_csrf").expect("a cookie").to_owned(), page.hidden("csrf").expect("a token"));
             rounds += 1;
             let guessers: Vec<_> = (0..6).map(|guesser| {
-                let (told, cookie, csrf) = (Arc::clone(&told), cookie.clone(), csrf.clone());
+                let (told, refused) = (Arc::clone(&told), Arc::clone(&refused));
+                let (cookie, csrf) = (cookie.clone(), csrf.clone());
                 std::thread::spawn(move || {
                     for number in 0.. {
                         let name = format!("nobody-{rounds}-{guesser}-{number}@acme.example");
                         let fields = [("csrf", csrf.as_str()), ("username", &name), ("password", "a wrong password")];
                         match status(port, &form("/login", &format!("Cookie: tessera_csrf={cookie}\r\n"), &fields)) {
                             Some(400) => assert!(told.lock().expect("whole").insert(name)),
+                            Some(503) => {
+                                refused.fetch_add(1, Ordering::Relaxed);
+                            }
                             None => return,
                             Some(other) => panic!("{name}: {other}"),
                         }
@@ -85,8 +99,9 @@ command_test! {
         }).collect();
         let lost: Vec<_> = told.difference(&written).collect();
         assert!(lost.is_empty(), "answered, and not there: {lost:?}");
-        // What was written and not answered is what ran when the server was killed.
-        assert!(written.len() - told.len() <= 6 * rounds, "{} {}", written.len(), told.len());
+        // What was written and not answered is what ran when the server was killed; of what was refused nothing is promised.
+        let others = 6 * rounds + refused.load(Ordering::Relaxed);
+        assert!(written.len() - told.len() <= others, "{} {} {others}", written.len(), told.len());
         assert_eq!(here.json(&["doctor"])["status"], "ok");
     }
 }
