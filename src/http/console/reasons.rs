@@ -46,23 +46,24 @@ fn told(page: Shell<'_>, id: &str, [value, other, third, fourth]: [&str; OPEN]) 
 
 /// What the core said of something typed.
 pub fn in_words(page: Shell<'_>, reason: &str) -> String {
-    let known = KNOWN
+    let around = || {
+        let (mut open, place, id) = AROUND
+            .iter()
+            .find_map(|(pattern, place, id)| Some((open_parts(pattern, reason)?, *place, id)))?;
+        let within = known(page, open[place]).unwrap_or_else(|| sentence(open[place]));
+        open[place] = within.as_str();
+        Some(told(page, id, open))
+    };
+    known(page, reason)
+        .or_else(around)
+        .unwrap_or_else(|| sentence(reason))
+}
+
+fn known(page: Shell<'_>, reason: &str) -> Option<String> {
+    let (open, id) = KNOWN
         .iter()
-        .find_map(|(pattern, id)| Some((open_parts(pattern, reason)?, id)));
-    if let Some((open, id)) = known {
-        return told(page, id, open);
-    }
-    let around = AROUND
-        .iter()
-        .find_map(|(pattern, place, id)| Some((open_parts(pattern, reason)?, *place, id)));
-    match around {
-        Some((mut open, place, id)) => {
-            let within = in_words(page, open[place]);
-            open[place] = within.as_str();
-            told(page, id, open)
-        }
-        None => sentence(reason),
-    }
+        .find_map(|(pattern, id)| Some((open_parts(pattern, reason)?, id)))?;
+    Some(told(page, id, open))
 }
 
 /// A text of the core as a sentence: it begins with a capital letter and ends with a full stop. What begins with the name of something

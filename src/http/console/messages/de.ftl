@@ -1178,7 +1178,7 @@ reason-certificate-ip = Nötig ist eine IP-Adresse wie 192.0.2.7 oder 2001:db8::
 reason-certificate-name = Man schreibt es wie in RFC 4514, etwa CN=orders,O=Example,C=DK, das Besondere zuerst.
 reason-no-encryption-key = Dieser Mandant veröffentlicht keinen Schlüssel, mit dem sich Anfragen verschlüsseln lassen. Seine Einstellungen können das ändern („{ setting-request-object-encryption }“).
 reason-logout-origin = Schema, Host und Port müssen die einer der Redirect-URIs sein.
-reason-redirect-implicit = Mit dem Grant-Typ implicit muss jede mit https:// beginnen und zu einem anderen Host als localhost führen. http:// auf dem Gerät selbst ist für den Anwendungstyp native.
+reason-redirect-implicit = Mit dem Grant-Typ implicit muss jede mit https:// beginnen und zu einem anderen Host als localhost oder 127.0.0.1 führen. http:// auf dem Gerät selbst ist für den Anwendungstyp native.
 reason-sector-hosts = pairwise braucht Redirect-URIs, die alle denselben Host haben, oder eine Adresse mit ihrer Liste (sector_identifier_uri).
 reason-sector-own = Diese Anwendung hat sich selbst registriert und bekommt Token an ihren Redirect-URIs und über ein Gerät oder den Rückkanal: Für pairwise braucht sie eine Adresse mit deren Liste (sector_identifier_uri), oder je eine Anwendung.
 reason-sector-list = An dieser Adresse muss ein JSON-Array mit den Redirect-URIs stehen.

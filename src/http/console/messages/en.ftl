@@ -1178,7 +1178,7 @@ reason-certificate-ip = An IP address is needed, like 192.0.2.7 or 2001:db8::7.
 reason-certificate-name = It is written as in RFC 4514, like CN=orders,O=Example,C=DK, the most specific part first.
 reason-no-encryption-key = This tenant publishes no key to encrypt requests with. Its settings can change that (“{ setting-request-object-encryption }”).
 reason-logout-origin = Its scheme, host and port have to be those of one of the redirect URIs.
-reason-redirect-implicit = With the grant type implicit each has to begin with https:// and lead to another host than localhost. http:// on the device itself is for the application type native.
+reason-redirect-implicit = With the grant type implicit each has to begin with https:// and lead to another host than localhost or 127.0.0.1. http:// on the device itself is for the application type native.
 reason-sector-hosts = pairwise needs redirect URIs that all have the same host, or an address with the list of them (sector_identifier_uri).
 reason-sector-own = This application registered itself, and gets tokens at its redirect URIs and by a device or the back channel: for pairwise it needs an address with the list of them (sector_identifier_uri), or an application for each.
 reason-sector-list = At this address a JSON array with the redirect URIs has to stand.

@@ -351,7 +351,7 @@ pub(super) const KNOWN: &[(&str, &str)] = &[
         "reason-logout-origin",
     ),
     (
-        "must use https and another host than localhost where implicit is among grant_types; http on the loopback is for application_type native",
+        "must use https and another host than localhost or the loopback where implicit is among grant_types; http on the loopback is for application_type native",
         "reason-redirect-implicit",
     ),
     (

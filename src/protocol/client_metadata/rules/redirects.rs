@@ -34,7 +34,7 @@ impl ClientMetadata {
         if bound && !redirects.iter().all(RedirectUri::is_https_elsewhere) {
             return Err(MetadataError::new(
                 "redirect_uris",
-                "must use https and another host than localhost where implicit is among grant_types; http on the loopback is for application_type native",
+                "must use https and another host than localhost or the loopback where implicit is among grant_types; http on the loopback is for application_type native",
             ));
         }
         named(

@@ -186,6 +186,10 @@ fn each_fault_names_its_field() {
             "redirect_uris",
         ),
         (
+            json!({"redirect_uris": ["https://[::1]/cb"], "grant_types": ["implicit"], "response_types": ["id_token"]}),
+            "redirect_uris",
+        ),
+        (
             json!({"redirect_uris": ["https://a.example/", "https://localhost/cb"], "grant_types": ["implicit"], "response_types": ["id_token"]}),
             "redirect_uris",
         ),
